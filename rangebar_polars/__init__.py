@@ -1,0 +1,24 @@
+"""Range bars and market-microstructure features inside Polars query plans.
+
+Importing the package registers the namespace ``rangebar`` on frames, plans and expressions, and
+does nothing else.
+"""
+
+from rangebar_polars import features
+from rangebar_polars.bars import bar_id, bars, bars_expr
+from rangebar_polars.errors import RangeBarError, RangeBarWarning
+from rangebar_polars.namespace import ExprNamespace, FrameNamespace, LazyFrameNamespace
+from rangebar_polars.schema import TradeColumns
+
+__all__ = [
+    "ExprNamespace",
+    "FrameNamespace",
+    "LazyFrameNamespace",
+    "RangeBarError",
+    "RangeBarWarning",
+    "TradeColumns",
+    "bar_id",
+    "bars",
+    "bars_expr",
+    "features",
+]

@@ -1,0 +1,109 @@
+"""Where the package meets Polars: the only calls that register an expression or a source.
+
+Polars trusts the flags given here without a check; a wrong one gives wrong rows, not an error.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+import polars.selectors as cs
+from polars.io.plugins import register_io_source
+from polars.plugins import register_plugin_function
+
+from rangebar_polars import _internal
+from rangebar_polars.schema import COLUMNS, Options, TradeColumns
+
+# The very file: given a folder, Polars takes the first library in it, which may be a stale one.
+_LIBRARY: Final = Path(_internal.__file__)
+
+
+def trades_struct(
+    columns: TradeColumns, roles: Sequence[str] | None = None, *, price: pl.Expr | None = None
+) -> pl.Expr:
+    """Return the columns of trades that are there as one struct.
+
+    Which are missing, or of a wrong dtype, is judged in one place, by the compiled half.
+    """
+    names = {role: name for role, name in columns.names().items() if roles is None or role in roles}
+    others = [name for role, name in names.items() if price is None or role != "price"]
+    fields = [] if price is None else [price.alias(columns.price)]
+    # A struct of no field is an error of Polars that says nothing of trades; the last keeps ours.
+    return pl.struct(*fields, cs.by_name(*others, require_all=False), pl.lit(None).alias(""))
+
+
+def bars(trades: pl.Expr, options: Options) -> pl.Expr:
+    """Return the bars of a struct of trades, a struct each."""
+    return register_plugin_function(
+        plugin_path=_LIBRARY,
+        function_name="bars",
+        args=[trades],
+        kwargs=options.kwargs(),
+        changes_length=True,
+    ).alias("bars")
+
+
+def bar_id(trades: pl.Expr, options: Options) -> pl.Expr:
+    """Return the ordinal of the bar that each trade belongs to."""
+    return register_plugin_function(
+        plugin_path=_LIBRARY, function_name="bar_id", args=[trades], kwargs=options.kwargs()
+    ).alias("bar_id")
+
+
+def feature(name: str, columns: TradeColumns) -> pl.Expr:
+    """Return a feature of all trades of a group."""
+    (output,) = (output for output in COLUMNS if output.name == name)
+    return register_plugin_function(
+        plugin_path=_LIBRARY,
+        function_name="feature",
+        args=[trades_struct(columns, output.reads)],
+        kwargs={"name": name, "columns": columns.names()},
+        returns_scalar=True,
+    ).alias(name)
+
+
+def scan(trades: pl.LazyFrame, options: Options) -> pl.LazyFrame:
+    """Return the bars of a plan, as the source of another."""
+
+    def schema() -> pl.Schema:
+        return _internal.bars(trades.collect_schema().to_frame(), options.kwargs()).schema
+
+    def frames(
+        with_columns: list[str] | None,
+        predicate: pl.Expr | None,
+        n_rows: int | None,
+        batch_size: int | None,  # noqa: ARG001 - bars come as they close
+    ) -> Iterator[pl.DataFrame]:
+        wanted = with_columns
+        if with_columns is not None and predicate is not None:
+            wanted = [*with_columns, *predicate.meta.root_names()]
+        for frame in _closing(trades, options, wanted):
+            bars = frame if predicate is None else frame.filter(predicate)
+            bars = bars if with_columns is None else bars.select(with_columns)
+            bars = bars if n_rows is None else bars.head(n_rows)
+            yield bars
+            if n_rows is not None:
+                n_rows -= bars.height
+                if n_rows == 0:
+                    return
+
+    return register_io_source(frames, schema=schema)
+
+
+def _closing(
+    trades: pl.LazyFrame, options: Options, wanted: list[str] | None
+) -> Iterator[pl.DataFrame]:
+    """Yield the bars as they close: after every batch of trades that closed one."""
+    schema = trades.collect_schema()
+    read = [name for name in options.reads(wanted) if name in schema]
+    builder = _internal.BarBuilder(schema.to_frame().select(read), options.kwargs(wanted))
+    for batch in _batches(trades.select(read)):
+        closed = builder.push(batch)
+        if closed.height > 0:
+            yield closed
+    yield builder.finish()
+
+
+def _batches(trades: pl.LazyFrame) -> Iterator[pl.DataFrame]:
+    return trades.collect_batches(maintain_order=True, lazy=True, engine="streaming")

@@ -1,0 +1,345 @@
+"""The ten microstructure features as aggregations over any group of trades.
+
+Each is the formula of the column of that name in a frame of bars, run by the same compiled code
+over whatever group it stands in: ``group_by``, ``group_by_dynamic``, ``over``, or a whole frame.
+The group's first and last row are its open and close; an empty group gives null. Only the columns
+that the formula needs are read, and checked as in `rangebar_polars.bars`. A record counts
+``last_trade_id - first_trade_id + 1`` individual trades, or 1 without both ids.
+"""
+
+import polars as pl
+
+from rangebar_polars import _plugin
+from rangebar_polars.schema import TradeColumns, check_columns
+
+__all__ = [
+    "aggregation_density",
+    "aggression_ratio",
+    "duration_us",
+    "kyle_lambda_proxy",
+    "ofi",
+    "price_impact",
+    "trade_intensity",
+    "turnover_imbalance",
+    "volume_per_trade",
+    "vwap_close_deviation",
+]
+
+
+def duration_us(columns: TradeColumns | None = None) -> pl.Expr:
+    """Return the time from the first trade to the last, in whole microseconds.
+
+    ``close_time - open_time``; nanoseconds are cut off.
+
+    Parameters
+    ----------
+    columns
+        What the columns of the trades are called. Reads ``timestamp``.
+
+    Returns
+    -------
+    Expr
+        Int64, microseconds; null for no trade.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> import rangebar_polars as rb
+    >>> trades = pl.DataFrame(
+    ...     {
+    ...         "timestamp": pl.Series([0, 1000, 2000]).cast(pl.Datetime("ms")),
+    ...     }
+    ... )
+    >>> trades.select(rb.features.duration_us()).item()
+    2000000
+    """
+    return _plugin.feature("duration_us", check_columns(columns))
+
+
+def ofi(columns: TradeColumns | None = None) -> pl.Expr:
+    """Return the order-flow imbalance, in -1 to 1.
+
+    ``(buy_volume - sell_volume) / (buy_volume + sell_volume)``, where the side is the aggressor's.
+    After the order imbalance of Chordia, Roll and Subrahmanyam (2002), here by volume.
+
+    Parameters
+    ----------
+    columns
+        What the columns of the trades are called. Reads ``quantity``, ``is_buyer_maker``.
+
+    Returns
+    -------
+    Expr
+        Float64; null where that sum is 0 or no trade tells its side.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> import rangebar_polars as rb
+    >>> trades = pl.DataFrame(
+    ...     {
+    ...         "quantity": [1.0, 2.0, 3.0],
+    ...         "is_buyer_maker": [False, True, False],
+    ...     }
+    ... )
+    >>> trades.select(rb.features.ofi()).item()
+    0.3333333333333333
+    """
+    return _plugin.feature("ofi", check_columns(columns))
+
+
+def vwap_close_deviation(columns: TradeColumns | None = None) -> pl.Expr:
+    """Return where the last price lies, seen from the average price.
+
+    ``(close - vwap) / (high - low)`` with ``vwap = turnover / volume`` (Berkowitz, Logue and Noser
+    1988).
+
+    Parameters
+    ----------
+    columns
+        What the columns of the trades are called. Reads ``price``, ``quantity``.
+
+    Returns
+    -------
+    Expr
+        Float64; null where high and low are equal at 8 decimals or the volume is 0.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> import rangebar_polars as rb
+    >>> trades = pl.DataFrame(
+    ...     {
+    ...         "price": [100.0, 100.1, 101.0],
+    ...         "quantity": [1.0, 2.0, 3.0],
+    ...     }
+    ... )
+    >>> trades.select(rb.features.vwap_close_deviation()).item()
+    0.4666666666666667
+    """
+    return _plugin.feature("vwap_close_deviation", check_columns(columns))
+
+
+def price_impact(columns: TradeColumns | None = None) -> pl.Expr:
+    """Return how far the price moved for each unit traded.
+
+    ``abs(close - open) / volume``. A variant of Amihud (2002), whose measure is the absolute return
+    over the traded value.
+
+    Parameters
+    ----------
+    columns
+        What the columns of the trades are called. Reads ``price``, ``quantity``.
+
+    Returns
+    -------
+    Expr
+        Float64, price for each unit of quantity; null where the volume is 0.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> import rangebar_polars as rb
+    >>> trades = pl.DataFrame(
+    ...     {
+    ...         "price": [100.0, 100.1, 101.0],
+    ...         "quantity": [1.0, 2.0, 3.0],
+    ...     }
+    ... )
+    >>> trades.select(rb.features.price_impact()).item()
+    0.16666666666666666
+    """
+    return _plugin.feature("price_impact", check_columns(columns))
+
+
+def kyle_lambda_proxy(columns: TradeColumns | None = None) -> pl.Expr:
+    """Return the return for each unit of order-flow imbalance.
+
+    ``((close - open) / open) / ofi``. A proxy after Kyle (1985), not his regression.
+
+    Parameters
+    ----------
+    columns
+        What the columns of the trades are called. Reads ``price``, ``quantity``, ``is_buyer_maker``.
+
+    Returns
+    -------
+    Expr
+        Float64; null where `ofi` is 0 or null.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> import rangebar_polars as rb
+    >>> trades = pl.DataFrame(
+    ...     {
+    ...         "price": [100.0, 100.1, 101.0],
+    ...         "quantity": [1.0, 2.0, 3.0],
+    ...         "is_buyer_maker": [False, True, False],
+    ...     }
+    ... )
+    >>> trades.select(rb.features.kyle_lambda_proxy()).item()
+    0.030000000000000002
+    """
+    return _plugin.feature("kyle_lambda_proxy", check_columns(columns))
+
+
+def trade_intensity(columns: TradeColumns | None = None) -> pl.Expr:
+    """Return the individual trades a second.
+
+    ``individual_trade_count / (duration_us / 1e6)``; cf. the trade arrivals of Engle and Russell
+    (1998).
+
+    Parameters
+    ----------
+    columns
+        What the columns of the trades are called. Reads ``timestamp``, ``first_trade_id``, ``last_trade_id``.
+
+    Returns
+    -------
+    Expr
+        Float64, 1/s; null where the duration is 0.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> import rangebar_polars as rb
+    >>> trades = pl.DataFrame(
+    ...     {
+    ...         "timestamp": pl.Series([0, 1000, 2000]).cast(pl.Datetime("ms")),
+    ...         "first_trade_id": [1, 4, 5],
+    ...         "last_trade_id": [3, 4, 9],
+    ...     }
+    ... )
+    >>> trades.select(rb.features.trade_intensity()).item()
+    4.5
+    """
+    return _plugin.feature("trade_intensity", check_columns(columns))
+
+
+def volume_per_trade(columns: TradeColumns | None = None) -> pl.Expr:
+    """Return the average size of an individual trade.
+
+    ``volume / individual_trade_count``; cf. the trade sizes of Barclay and Warner (1993).
+
+    Parameters
+    ----------
+    columns
+        What the columns of the trades are called. Reads ``quantity``, ``first_trade_id``, ``last_trade_id``.
+
+    Returns
+    -------
+    Expr
+        Float64, in units of quantity; null for no trade.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> import rangebar_polars as rb
+    >>> trades = pl.DataFrame(
+    ...     {
+    ...         "quantity": [1.0, 2.0, 3.0],
+    ...         "first_trade_id": [1, 4, 5],
+    ...         "last_trade_id": [3, 4, 9],
+    ...     }
+    ... )
+    >>> trades.select(rb.features.volume_per_trade()).item()
+    0.6666666666666666
+    """
+    return _plugin.feature("volume_per_trade", check_columns(columns))
+
+
+def aggression_ratio(columns: TradeColumns | None = None) -> pl.Expr:
+    """Return the individual trades that bought for each that sold, at most 100.
+
+    ``min(buy_trade_count / sell_trade_count, 100)``; buys and no sells is 100. Cf. Lee and Ready
+    (1991), who infer the aggressor that the exchange gives here.
+
+    Parameters
+    ----------
+    columns
+        What the columns of the trades are called. Reads ``is_buyer_maker``, ``first_trade_id``, ``last_trade_id``.
+
+    Returns
+    -------
+    Expr
+        Float64; null where there is neither, or no trade tells its side.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> import rangebar_polars as rb
+    >>> trades = pl.DataFrame(
+    ...     {
+    ...         "is_buyer_maker": [False, True, False],
+    ...         "first_trade_id": [1, 4, 5],
+    ...         "last_trade_id": [3, 4, 9],
+    ...     }
+    ... )
+    >>> trades.select(rb.features.aggression_ratio()).item()
+    8.0
+    """
+    return _plugin.feature("aggression_ratio", check_columns(columns))
+
+
+def aggregation_density(columns: TradeColumns | None = None) -> pl.Expr:
+    """Return the individual trades for each record.
+
+    ``individual_trade_count / agg_record_count``.
+
+    Parameters
+    ----------
+    columns
+        What the columns of the trades are called. Reads ``first_trade_id``, ``last_trade_id``.
+
+    Returns
+    -------
+    Expr
+        Float64; null where no record has both trade ids.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> import rangebar_polars as rb
+    >>> trades = pl.DataFrame(
+    ...     {
+    ...         "first_trade_id": [1, 4, 5],
+    ...         "last_trade_id": [3, 4, 9],
+    ...     }
+    ... )
+    >>> trades.select(rb.features.aggregation_density()).item()
+    3.0
+    """
+    return _plugin.feature("aggregation_density", check_columns(columns))
+
+
+def turnover_imbalance(columns: TradeColumns | None = None) -> pl.Expr:
+    """Return the order-flow imbalance by value, in -1 to 1.
+
+    ``(buy_turnover - sell_turnover) / (buy_turnover + sell_turnover)``.
+
+    Parameters
+    ----------
+    columns
+        What the columns of the trades are called. Reads ``price``, ``quantity``, ``is_buyer_maker``.
+
+    Returns
+    -------
+    Expr
+        Float64; null where that sum is 0 or no trade tells its side.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> import rangebar_polars as rb
+    >>> trades = pl.DataFrame(
+    ...     {
+    ...         "price": [100.0, 100.1, 101.0],
+    ...         "quantity": [1.0, 2.0, 3.0],
+    ...         "is_buyer_maker": [False, True, False],
+    ...     }
+    ... )
+    >>> trades.select(rb.features.turnover_imbalance()).item()
+    0.33620689655172414
+    """
+    return _plugin.feature("turnover_imbalance", check_columns(columns))

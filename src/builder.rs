@@ -1,0 +1,187 @@
+//! The only fold: trades go in, bars come out, the open bar stays between batches.
+//!
+//! ```text
+//!            admit                 next_close              merge                    emit
+//! batch ──► block ──► the good ──► the nearest ──► piece ──► every open bar ──► what closed there
+//!                     rows of it   cut of any rule           takes it in
+//! ```
+//!
+//! Several rules may run over the same trades: the piece between two neighbouring cuts of any of
+//! them is summed once and merged into the open bar of each. A bad row ends the fold after the rows
+//! before it. Nothing here depends on how trades are cut into batches: [`Check`] judges a seam like
+//! any two rows, a rule remembers its open bar, and sums of pieces merge.
+//!
+//! Whoever changes what is kept between batches changes what a checkpoint must hold.
+
+use crate::bar::Bar;
+use crate::check::{Check, Fault};
+use crate::error::Error;
+use crate::needs::Needs;
+use crate::rule::Rule;
+use crate::sums::Overflow;
+use crate::trades::Trades;
+
+/// Rows that are checked, cut and summed together, so that they are read from memory once.
+const BLOCK: usize = 4096;
+
+/// Folds trades into the bars of one rule, or of several over the same trades.
+#[derive(Clone, Debug)]
+pub struct Builder<R> {
+    chains: Vec<Chain<R>>,
+    check: Check,
+    needs: Needs,
+}
+
+/// One rule and its open bar.
+#[derive(Clone, Debug)]
+struct Chain<R> {
+    rule: R,
+    open: Option<Bar>,
+    /// The row of the trades being folded at which the bar ends, if it ends among them.
+    cut: Option<usize>,
+}
+
+/// A bar that has ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Closed {
+    /// What it holds.
+    pub bar: Bar,
+    /// Which of the rules ended it.
+    pub chain: usize,
+    /// The trade it ended at, counted from the first trade ever.
+    pub row: u64,
+}
+
+impl<R: Rule> Builder<R> {
+    /// A builder that has seen no trade.
+    ///
+    /// ```
+    /// use rangebar_polars::builder::Builder;
+    /// use rangebar_polars::needs::Needs;
+    /// use rangebar_polars::rule::{RangeRule, Threshold};
+    /// use rangebar_polars::trades::{Column, TimeUnit, Trades};
+    ///
+    /// let trades = Trades {
+    ///     timestamp: Some(Column::new("timestamp", &[0, 1000, 2000])),
+    ///     price: Some(Column::new("price", &[50_000.0, 50_125.0, 50_500.0])),
+    ///     quantity: Some(Column::new("quantity", &[1.0, 1.0, 1.0])),
+    ///     ..Trades::new(3, TimeUnit::Milliseconds)
+    /// };
+    /// let rule = RangeRule::new(Threshold::new(250)?, true);
+    /// let mut builder = Builder::new([rule], Needs::PRICE);
+    /// let mut closes = Vec::new();
+    /// builder.push(&trades, &mut |closed| closes.push(closed.bar.price.close))?;
+    /// assert_eq!(closes, [50_125.0]);
+    /// assert_eq!(builder.open_bars().next().unwrap().1.price.open, 50_500.0);
+    /// # Ok::<(), rangebar_polars::error::Error>(())
+    /// ```
+    pub fn new(rules: impl IntoIterator<Item = R>, needs: Needs) -> Self {
+        let chains = rules.into_iter().map(|rule| Chain { rule, open: None, cut: None }).collect();
+        Self { chains, check: Check::default(), needs }
+    }
+
+    /// What the outputs need summed.
+    pub const fn needs(&self) -> Needs {
+        self.needs
+    }
+
+    /// Trades seen so far.
+    pub const fn rows(&self) -> u64 {
+        self.check.rows()
+    }
+
+    /// The bars that are still open, with the number of their rule.
+    pub fn open_bars(&self) -> impl Iterator<Item = (usize, &Bar)> {
+        self.chains
+            .iter()
+            .map(|chain| &chain.open)
+            .enumerate()
+            .filter_map(|(n, bar)| Some((n, bar.as_ref()?)))
+    }
+
+    /// Fold a batch; bars are emitted in the order in which they end, those that end at one trade
+    /// in the order of the rules.
+    ///
+    /// # Errors
+    /// The first bad row. Bars that ended before it have been emitted; the builder must not be fed
+    /// again.
+    pub fn push(
+        &mut self,
+        trades: &Trades<'_>,
+        emit: &mut impl FnMut(Closed),
+    ) -> Result<(), Error> {
+        for start in (0..trades.len).step_by(BLOCK) {
+            let block = trades.slice(start..trades.len.min(start + BLOCK));
+            let first_row = self.check.rows();
+            match self.check.admit(&block) {
+                Ok(()) => self.fold(&block, first_row, emit)?,
+                Err(Fault { row, error }) => {
+                    self.fold(&block.slice(0..row), first_row, emit)?;
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Fold admitted trades, of which the first is trade `first_row` of all.
+    fn fold(
+        &mut self,
+        trades: &Trades<'_>,
+        first_row: u64,
+        emit: &mut impl FnMut(Closed),
+    ) -> Result<(), Error> {
+        for chain in &mut self.chains {
+            chain.cut = chain.rule.next_close(trades, 0);
+        }
+        let mut from = 0;
+        while from < trades.len {
+            let cut = self.chains.iter().filter_map(|chain| chain.cut).min();
+            let to = cut.map_or(trades.len, |cut| cut + 1);
+            self.absorb(&trades.slice(from..to), first_row + from as u64)?;
+            from = to;
+            for (number, chain) in self.chains.iter_mut().enumerate() {
+                if cut.is_none() || chain.cut != cut {
+                    continue;
+                }
+                chain.cut = chain.rule.next_close(trades, to);
+                if let Some(bar) = chain.open.take() {
+                    emit(Closed { bar, chain: number, row: first_row + to as u64 - 1 });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Sum a piece once and merge it into every open bar.
+    fn absorb(&mut self, trades: &Trades<'_>, first_row: u64) -> Result<(), Error> {
+        let needs = self.needs;
+        let piece = Bar::of(trades, needs);
+        let faults = self.chains.iter_mut().filter_map(|chain| {
+            let overflow = chain.merge(piece.clone()).err()?;
+            // A failed merge leaves the open bar as it was, so the trades can be tried one by one.
+            let mut chain = Chain { rule: (), open: chain.open.clone(), cut: None };
+            let mut rows = 0..trades.len;
+            let one = |row: usize| Bar::of(&trades.slice(row..row + 1), needs);
+            let fault = rows.find_map(|row| Some((row, chain.merge(one(row)).err()?)));
+            Some(fault.unwrap_or((0, overflow)))
+        });
+        match faults.min_by_key(|(row, _)| *row) {
+            None => Ok(()),
+            Some((row, Overflow { sum, limit })) => {
+                Err(Error::Overflow { sum, limit, row: first_row + row as u64 })
+            }
+        }
+    }
+}
+
+impl<R> Chain<R> {
+    fn merge(&mut self, piece: Result<Option<Bar>, Overflow>) -> Result<(), Overflow> {
+        match (&mut self.open, piece?) {
+            (Some(open), Some(piece)) => open.merge(&piece)?,
+            (open @ None, piece) => *open = piece,
+            (Some(_), None) => {}
+        }
+        Ok(())
+    }
+}

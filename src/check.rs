@@ -1,0 +1,209 @@
+//! The check that every trade passes before it reaches a bar.
+//!
+//! One rule for all batches: the seam between two is judged like the border between two rows, so
+//! no cutting changes what is an error. [`Check::admit`] asks first whether a whole block is sound,
+//! in plain loops over the columns; only a block that is not (or that has nulls among its ids) is
+//! read row by row. The rows, in [`Order::admit`] and [`value_faults`], are the definition; the
+//! loops may refuse a good block but never pass a bad one.
+
+use crate::error::Error;
+use crate::fixed::{LIMIT, SCALE};
+use crate::trades::{Column, Trades};
+
+/// What the check remembers of the trades before.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Check {
+    rows: u64,
+    last: Option<Last>,
+}
+
+/// Time of the last trade and the last id known of that time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Last {
+    /// Time of the last trade.
+    pub time: i64,
+    /// Last `agg_trade_id` that is not null among the trades of that time.
+    pub id: Option<i64>,
+}
+
+/// The first bad row of a batch, and what is wrong with it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fault {
+    /// Its place in the batch; the rows before it are good.
+    pub row: usize,
+    /// What is wrong; its row is counted from the first trade ever.
+    pub error: Error,
+}
+
+impl Check {
+    /// Trades admitted so far.
+    pub const fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Where the trades stand, if there were any with a time.
+    pub const fn last(&self) -> Option<Last> {
+        self.last
+    }
+
+    /// Admit a batch.
+    ///
+    /// # Errors
+    /// The first bad row; the state is then that of before the batch.
+    pub fn admit(&mut self, trades: &Trades<'_>) -> Result<(), Fault> {
+        self.last = if self.is_sound(trades) {
+            self.last_of_sound(trades)
+        } else {
+            let mut last = self.last;
+            for row in 0..trades.len {
+                last = admit_row(trades, row, self.rows + row as u64, last)
+                    .map_err(|error| Fault { row, error })?;
+            }
+            last
+        };
+        self.rows += trades.len as u64;
+        Ok(())
+    }
+
+    /// Whether every row is surely good, by loops without a branch.
+    fn is_sound(&self, trades: &Trades<'_>) -> bool {
+        is_within(trades.price, 0.5)
+            && is_within(trades.quantity, 0.0)
+            && self.is_ordered(trades)
+            && match (trades.first_trade_id, trades.last_trade_id) {
+                (Some(first), Some(last)) => {
+                    first.valid.is_none()
+                        && last.valid.is_none()
+                        && all(first.values.iter().zip(last.values), |(first, last)| first <= last)
+                }
+                _ => true,
+            }
+    }
+
+    fn is_ordered(&self, trades: &Trades<'_>) -> bool {
+        let Some(time) = trades.timestamp else { return true };
+        let (Some(&first), None) = (time.values.first(), time.valid) else {
+            return time.values.is_empty();
+        };
+        let pairs = || time.values.iter().zip(&time.values[1..]);
+        let Some(id) = trades.agg_trade_id else {
+            return self.last.is_none_or(|last| last.time <= first)
+                && all(pairs(), |(a, b)| a <= b);
+        };
+        let rises = |last: Last| {
+            last.time < first
+                || last.time == first && last.id.is_none_or(|last| last < id.values[0])
+        };
+        let ids = id.values.iter().zip(&id.values[1..]);
+        id.valid.is_none()
+            && self.last.is_none_or(rises)
+            && all(pairs().zip(ids), |((a, b), (x, y))| (a < b) | (a == b) & (x < y))
+    }
+
+    fn last_of_sound(&self, trades: &Trades<'_>) -> Option<Last> {
+        let Some(&time) = trades.times().last() else { return self.last };
+        let id = match trades.agg_trade_id {
+            Some(ids) => ids.values.last().copied(),
+            None => self.last.filter(|last| last.time == time).and_then(|last| last.id),
+        };
+        Some(Last { time, id })
+    }
+}
+
+/// `Iterator::all` without its early return, which would keep the loop from being vectorised.
+fn all<T>(items: impl Iterator<Item = T>, holds: impl Fn(T) -> bool) -> bool {
+    items.fold(true, |all, item| all & holds(item))
+}
+
+fn is_within(column: Option<Column<'_, f64>>, low: f64) -> bool {
+    column.is_none_or(|column| {
+        column.valid.is_none()
+            && all(column.values.iter(), |x| (x * SCALE >= low) & (x * SCALE < LIMIT))
+    })
+}
+
+/// Judge one row after the trade `last`; returns the `last` of the next.
+fn admit_row(
+    trades: &Trades<'_>,
+    at: usize,
+    row: u64,
+    last: Option<Last>,
+) -> Result<Option<Last>, Error> {
+    let time = value_of(trades.timestamp, at, row)?;
+    if let Some(value) = value_of(trades.price, at, row)? {
+        let column = || trades.price.map_or_else(String::new, |price| price.name.to_owned());
+        if !value.is_finite() || value <= 0.0 {
+            return Err(Error::Price { column: column(), row, value });
+        } else if value * SCALE >= LIMIT {
+            return Err(Error::TooLarge { column: column(), row, value });
+        } else if value * SCALE < 0.5 {
+            return Err(Error::PriceTooSmall { column: column(), row, value });
+        }
+    }
+    if let Some(value) = value_of(trades.quantity, at, row)? {
+        let column = || trades.quantity.map_or_else(String::new, |column| column.name.to_owned());
+        if !value.is_finite() || value < 0.0 {
+            return Err(Error::Quantity { column: column(), row, value });
+        } else if value * SCALE >= LIMIT {
+            return Err(Error::TooLarge { column: column(), row, value });
+        }
+    }
+    let last = match time {
+        Some(time) => Some(follow(trades, at, row, time, last)?),
+        None => last,
+    };
+    check_trade_ids(trades, at, row)?;
+    Ok(last)
+}
+
+/// The value of a column that is read, which must not be null.
+fn value_of<T: Copy>(
+    column: Option<Column<'_, T>>,
+    at: usize,
+    row: u64,
+) -> Result<Option<T>, Error> {
+    let Some(column) = column else { return Ok(None) };
+    match column.get(at) {
+        Some(value) => Ok(Some(value)),
+        None => Err(Error::Null { column: column.name.to_owned(), row }),
+    }
+}
+
+/// Time may stand still but not go back; while it stands, known ids rise.
+fn follow(
+    trades: &Trades<'_>,
+    at: usize,
+    row: u64,
+    time: i64,
+    last: Option<Last>,
+) -> Result<Last, Error> {
+    let id = trades.agg_trade_id.and_then(|ids| ids.get(at));
+    let Some(last) = last.filter(|last| last.time >= time) else { return Ok(Last { time, id }) };
+    if last.time > time {
+        let (previous, current, unit) = (last.time, time, trades.unit);
+        return Err(Error::Unsorted { row, previous, current, unit });
+    }
+    if let (Some(ids), Some(current), Some(previous)) = (trades.agg_trade_id, id, last.id)
+        && current <= previous
+    {
+        let (column, unit) = (ids.name.to_owned(), trades.unit);
+        return Err(Error::Repeated { column, row, previous, current, time, unit });
+    }
+    Ok(Last { time, id: id.or(last.id) })
+}
+
+fn check_trade_ids(trades: &Trades<'_>, at: usize, row: u64) -> Result<(), Error> {
+    let (Some(firsts), Some(lasts)) = (trades.first_trade_id, trades.last_trade_id) else {
+        return Ok(());
+    };
+    match (firsts.get(at), lasts.get(at)) {
+        (Some(first), Some(last)) if last < first => Err(Error::TradeIds {
+            first_column: firsts.name.to_owned(),
+            last_column: lasts.name.to_owned(),
+            row,
+            first,
+            last,
+        }),
+        _ => Ok(()),
+    }
+}

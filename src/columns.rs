@@ -1,0 +1,147 @@
+//! The columns of a frame of bars: the one table that schema, frames, expressions, docs and tests
+//! read.
+//!
+//! An output is a name, a function of a bar, and what that function needs to have been summed.
+//! What no output asks for is neither read nor summed.
+
+use crate::bar::Bar;
+use crate::features;
+use crate::fixed::{SCALE, to_f64};
+use crate::needs::Needs;
+
+/// Where an output stands among the columns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// In every frame of bars.
+    Bar,
+    /// With `include_microstructure`: sums, counts and ids.
+    Sum,
+    /// With `include_microstructure`: the ten features.
+    Feature,
+}
+
+/// How an output is computed; its dtype is that of the function.
+#[derive(Clone, Copy, Debug)]
+pub enum Compute {
+    /// A time in the dtype of the input.
+    Time(fn(&Bar) -> i64),
+    /// A float or null.
+    Float(fn(&Bar) -> Option<f64>),
+    /// A 64-bit integer or null.
+    Int(fn(&Bar) -> Option<i64>),
+}
+
+/// One column of a frame of bars.
+#[derive(Clone, Copy, Debug)]
+pub struct Output {
+    /// Its name.
+    pub name: &'static str,
+    /// Where it stands.
+    pub group: Group,
+    /// What must have been summed.
+    pub needs: Needs,
+    /// Its value.
+    pub compute: Compute,
+    /// The formula, in words.
+    pub formula: &'static str,
+    /// When it is null; empty: never.
+    pub null_when: &'static str,
+}
+
+/// One line of the table: group, name, function, needs, formula; and when it is null.
+macro_rules! outputs {
+    ($($group:ident $name:ident $kind:ident($function:expr) [$($need:ident)*] $formula:literal
+       $(null $null_when:literal)?;)*) => {
+        &[$(Output {
+            name: stringify!($name),
+            group: Group::$group,
+            needs: Needs::NOTHING$(.and(Needs::$need))*,
+            compute: Compute::$kind($function),
+            formula: $formula,
+            null_when: concat!($($null_when)?),
+        }),*]
+    };
+}
+
+/// Every column, in order.
+#[rustfmt::skip]
+pub const OUTPUTS: &[Output] = outputs! {
+    Bar open_time Time(|bar| bar.time.open) [TIME] "time of the first trade";
+    Bar close_time Time(|bar| bar.time.close) [TIME] "time of the last trade";
+    Bar open Float(|bar| Some(bar.price.open)) [PRICE] "first price";
+    Bar high Float(|bar| Some(bar.price.high)) [PRICE] "highest price";
+    Bar low Float(|bar| Some(bar.price.low)) [PRICE] "lowest price";
+    Bar close Float(|bar| Some(bar.price.close)) [PRICE] "last price";
+    Bar volume Float(|bar| Some(to_f64(bar.volume))) [VOLUME] "sum of the quantities";
+    Sum vwap Float(features::vwap) [TURNOVER VOLUME] "turnover / volume" null "volume is 0";
+    Sum turnover Float(|bar| Some(to_f64(bar.turnover) / SCALE)) [TURNOVER] "sum of price times quantity";
+    Sum buy_volume Float(|bar| Some(to_f64(bar.sides?.buy.volume))) [VOLUME SIDES] "volume whose aggressor bought" null "no is_buyer_maker column";
+    Sum sell_volume Float(|bar| Some(to_f64(bar.sides?.sell.volume))) [VOLUME SIDES] "volume whose aggressor sold" null "no is_buyer_maker column";
+    Sum buy_turnover Float(|bar| Some(to_f64(bar.sides?.buy.turnover) / SCALE)) [TURNOVER SIDES] "turnover whose aggressor bought" null "no is_buyer_maker column";
+    Sum sell_turnover Float(|bar| Some(to_f64(bar.sides?.sell.turnover) / SCALE)) [TURNOVER SIDES] "turnover whose aggressor sold" null "no is_buyer_maker column";
+    Sum individual_trade_count Int(|bar| Some(bar.trades)) [TRADES] "sum of last_trade_id - first_trade_id + 1, or 1 without both";
+    Sum agg_record_count Int(|bar| Some(bar.rows)) [] "number of rows";
+    Sum buy_trade_count Int(|bar| Some(bar.sides?.buy.trades)) [TRADES SIDES] "individual trades whose aggressor bought" null "no is_buyer_maker column";
+    Sum sell_trade_count Int(|bar| Some(bar.sides?.sell.trades)) [TRADES SIDES] "individual trades whose aggressor sold" null "no is_buyer_maker column";
+    Sum first_agg_trade_id Int(|bar| bar.first_agg_trade_id) [AGG_IDS] "agg_trade_id of the first row" null "that row has none";
+    Sum last_agg_trade_id Int(|bar| bar.last_agg_trade_id) [AGG_IDS] "agg_trade_id of the last row" null "that row has none";
+    Feature duration_us Int(features::duration_us) [TIME] "close_time - open_time in whole microseconds";
+    Feature ofi Float(features::ofi) [VOLUME SIDES] "(buy_volume - sell_volume) / (buy_volume + sell_volume)" null "that sum is 0 or unknown";
+    Feature vwap_close_deviation Float(features::vwap_close_deviation) [PRICE TURNOVER VOLUME] "(close - vwap) / (high - low)" null "high = low or volume is 0";
+    Feature price_impact Float(features::price_impact) [PRICE VOLUME] "abs(close - open) / volume" null "volume is 0";
+    Feature kyle_lambda_proxy Float(features::kyle_lambda_proxy) [PRICE VOLUME SIDES] "((close - open) / open) / ofi" null "ofi is 0 or null";
+    Feature trade_intensity Float(features::trade_intensity) [TIME TRADES] "individual_trade_count / (duration_us / 1e6)" null "duration_us is 0";
+    Feature volume_per_trade Float(features::volume_per_trade) [VOLUME TRADES] "volume / individual_trade_count";
+    Feature aggression_ratio Float(features::aggression_ratio) [TRADES SIDES] "min(buy_trade_count / sell_trade_count, 100)" null "neither, or unknown";
+    Feature aggregation_density Float(features::aggregation_density) [TRADES] "individual_trade_count / agg_record_count" null "no row has both trade ids";
+    Feature turnover_imbalance Float(features::turnover_imbalance) [TURNOVER SIDES] "(buy_turnover - sell_turnover) / (buy_turnover + sell_turnover)" null "that sum is 0 or unknown";
+};
+
+/// The output of that name.
+pub fn output(name: &str) -> Option<&'static Output> {
+    OUTPUTS.iter().find(|output| output.name == name)
+}
+
+/// The values of one column, a bar each.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Values {
+    /// Times and integers.
+    Int(Vec<Option<i64>>),
+    /// Floats.
+    Float(Vec<Option<f64>>),
+}
+
+/// Bars turned into columns as they close.
+#[derive(Clone, Debug)]
+pub struct Table {
+    columns: Vec<(&'static Output, Values)>,
+}
+
+impl Table {
+    /// A table of these outputs without a row.
+    pub fn new(outputs: impl IntoIterator<Item = &'static Output>) -> Self {
+        let empty = |output: &'static Output| match output.compute {
+            Compute::Float(_) => (output, Values::Float(Vec::new())),
+            Compute::Time(_) | Compute::Int(_) => (output, Values::Int(Vec::new())),
+        };
+        Self { columns: outputs.into_iter().map(empty).collect() }
+    }
+
+    /// Add a row.
+    pub fn push(&mut self, bar: &Bar) {
+        for (output, values) in &mut self.columns {
+            match (output.compute, values) {
+                (Compute::Time(value), Values::Int(values)) => values.push(Some(value(bar))),
+                (Compute::Int(value), Values::Int(values)) => values.push(value(bar)),
+                (Compute::Float(value), Values::Float(values)) => values.push(value(bar)),
+                (_, Values::Int(_) | Values::Float(_)) => unreachable!("made by Table::new"),
+            }
+        }
+    }
+
+    /// Take the rows out, leaving none.
+    pub fn take(&mut self) -> Vec<(&'static Output, Values)> {
+        let empty = Self::new(self.columns.iter().map(|(output, _)| *output));
+        std::mem::replace(self, empty).columns
+    }
+}

@@ -1,0 +1,194 @@
+//! What can be wrong with trades or with a question about them.
+//!
+//! Variants carry data; the text is made here and nowhere else, so that every door (frame, plan,
+//! expression, processor) says the same words. Form: lower case, no full stop, what failed, where,
+//! got, expected, remedy. Rows are 0-based and counted from the first trade ever shown.
+
+use crate::trades::TimeUnit;
+use chrono::DateTime;
+use std::fmt;
+
+/// Everything the kernel refuses.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A threshold outside 1 to 100,000 decimal basis points.
+    #[error("threshold_decimal_bps is {got}: expected 1 to 100000 (1 is 0.001 %, 250 is 0.25 %)")]
+    Threshold {
+        /// What was asked for.
+        got: i64,
+    },
+    /// A value that every trade must have.
+    #[error("{column} is null at row {row} (every trade needs one: drop or fill such rows first)")]
+    Null {
+        /// The column's name.
+        column: String,
+        /// The trade.
+        row: u64,
+    },
+    /// A price that is not finite or not above zero.
+    #[error(
+        "{column} is {value} at row {row}: expected a finite number above 0 (drop or repair such \
+         rows first)"
+    )]
+    Price {
+        /// The column's name.
+        column: String,
+        /// The trade.
+        row: u64,
+        /// The price.
+        value: f64,
+    },
+    /// A price above zero that is zero at 8 decimals.
+    #[error("{column} is {value} at row {row}: it rounds to 0 at 8 decimals (rescale the prices)")]
+    PriceTooSmall {
+        /// The column's name.
+        column: String,
+        /// The trade.
+        row: u64,
+        /// The price.
+        value: f64,
+    },
+    /// A quantity that is not finite or below zero.
+    #[error(
+        "{column} is {value} at row {row}: expected a finite number of 0 or more (drop or repair \
+         such rows first)"
+    )]
+    Quantity {
+        /// The column's name.
+        column: String,
+        /// The trade.
+        row: u64,
+        /// The quantity.
+        value: f64,
+    },
+    /// A price or quantity that 64 bits do not hold at 8 decimals.
+    #[error(
+        "{column} is {value} at row {row}: expected less than 92233720368.54775808, the limit of \
+         64 bits at 8 decimals (rescale the column)"
+    )]
+    TooLarge {
+        /// The column's name.
+        column: String,
+        /// The trade.
+        row: u64,
+        /// The price or quantity.
+        value: f64,
+    },
+    /// Time going back.
+    #[error(
+        "trades are not sorted by time at row {row}: {} after {} (sort by timestamp and trade id \
+         first)", Moment(*current, *unit), Moment(*previous, *unit)
+    )]
+    Unsorted {
+        /// The trade.
+        row: u64,
+        /// Time of the trade before it.
+        previous: i64,
+        /// Its own time.
+        current: i64,
+        /// Unit of both.
+        unit: TimeUnit,
+    },
+    /// An aggregate id that does not rise among trades of one time.
+    #[error(
+        "{column} does not rise at row {row}: {current} after {previous}, both at {} (the same \
+         record twice? drop duplicates, then sort by timestamp and trade id)", Moment(*time, *unit)
+    )]
+    Repeated {
+        /// The column's name.
+        column: String,
+        /// The trade.
+        row: u64,
+        /// The last id known of that time.
+        previous: i64,
+        /// Its own id.
+        current: i64,
+        /// The time of both.
+        time: i64,
+        /// Its unit.
+        unit: TimeUnit,
+    },
+    /// An id that 64 bits do not hold.
+    #[error("{column} is {value} at row {row}: expected an id that fits Int64")]
+    Id {
+        /// The column's name.
+        column: String,
+        /// The trade.
+        row: u64,
+        /// The id.
+        value: String,
+    },
+    /// A record whose last trade id lies before its first.
+    #[error(
+        "{last_column} {last} is below {first_column} {first} at row {row} (are the two columns \
+         exchanged?)"
+    )]
+    TradeIds {
+        /// Name of the column of first ids.
+        first_column: String,
+        /// Name of the column of last ids.
+        last_column: String,
+        /// The trade.
+        row: u64,
+        /// Its first trade id.
+        first: i64,
+        /// Its last trade id.
+        last: i64,
+    },
+    /// A sum of a bar that its integer does not hold.
+    #[error("{sum} of the bar overflows at row {row}: the limit is {limit} (rescale the columns)")]
+    Overflow {
+        /// Which sum.
+        sum: &'static str,
+        /// The trade that went over.
+        row: u64,
+        /// The largest sum that can be held, in words.
+        limit: &'static str,
+    },
+}
+
+/// A time as people read it, in UTC.
+struct Moment(i64, TimeUnit);
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(value, unit) = *self;
+        let (moment, form) = match unit {
+            TimeUnit::Milliseconds => {
+                (DateTime::from_timestamp_millis(value), "%Y-%m-%d %H:%M:%S%.3f")
+            }
+            TimeUnit::Microseconds => {
+                (DateTime::from_timestamp_micros(value), "%Y-%m-%d %H:%M:%S%.6f")
+            }
+            TimeUnit::Nanoseconds => {
+                (Some(DateTime::from_timestamp_nanos(value)), "%Y-%m-%d %H:%M:%S%.9f")
+            }
+        };
+        match moment {
+            Some(moment) => write!(f, "{}", moment.format(form)),
+            None => write!(f, "{value} {unit} since 1970"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_beyond_the_calendar_is_told_as_a_number() {
+        let error = Error::Unsorted {
+            row: 1,
+            previous: i64::MAX,
+            current: 0,
+            unit: TimeUnit::Milliseconds,
+        };
+
+        assert_eq!(
+            error.to_string(),
+            "trades are not sorted by time at row 1: 1970-01-01 00:00:00.000 after \
+             9223372036854775807 ms since 1970 (sort by timestamp and trade id first)"
+        );
+    }
+}

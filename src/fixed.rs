@@ -1,0 +1,134 @@
+//! The one border between f64 and integers at scale 1e8.
+//!
+//! A price or quantity is the f64 it came as; it is compared and summed as `x * 1e8`, rounded half
+//! away from zero. That is exact for values of up to 8 decimals below 2^25 and for whole numbers
+//! below 2.3e10, and the nearest the f64 allows beyond. Rounding is monotone, so a comparison of
+//! integers can be turned back into one of f64: [`lowest_reaching`] gives the very border.
+
+/// One unit of a fixed number is 1 / `SCALE`.
+pub const SCALE: f64 = 1e8;
+
+/// 2^63: the first scaled value that an i64 does not hold.
+pub const LIMIT: f64 = 9_223_372_036_854_775_808.0;
+
+/// The integer at scale 1e8 nearest to `x`, half away from zero, for `0 <= x * 1e8 < 2^63`.
+///
+/// Whole part and rest are taken apart because adding 0.5 first would round
+/// 0.49999999999999994 up.
+///
+/// ```
+/// use rangebar_polars::fixed::to_fixed;
+///
+/// assert_eq!(to_fixed(50_125.0), 5_012_500_000_000);
+/// assert_eq!(to_fixed(0.000_000_005), 1);
+/// assert_eq!(to_fixed(0.000_000_004_999), 0);
+/// ```
+#[inline]
+#[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)]
+pub fn to_fixed(x: f64) -> i64 {
+    let scaled = x * SCALE;
+    let whole = scaled as i64;
+    whole.saturating_add(i64::from(scaled - whole as f64 >= 0.5))
+}
+
+/// [`to_fixed`] of up to 64 values, zeros behind them, and whether all are below 2^51; if not, what
+/// stands in `fixed` is void.
+///
+/// At 2^52 neighbouring f64 are 1 apart, so that adding it rounds, half to even, and leaves the
+/// integer in the low bits. What was rounded off is known exactly: a half that went down to the
+/// even number is put back.
+pub(crate) fn fix_group(values: &[f64], fixed: &mut [u64; 64]) -> bool {
+    const ROUNDS: f64 = 4_503_599_627_370_496.0;
+    const SMALL: f64 = 2_251_799_813_685_248.0;
+    let mut large = 0;
+    for (fixed, x) in fixed.iter_mut().zip(values) {
+        let scaled = x * SCALE;
+        let shifted = scaled + ROUNDS;
+        let went_down = scaled - (shifted - ROUNDS) == 0.5;
+        *fixed = shifted.to_bits().wrapping_sub(ROUNDS.to_bits()) + u64::from(went_down);
+        large |= u64::from(scaled >= SMALL);
+    }
+    large == 0
+}
+
+/// A sum at scale 1e8 as f64, rounded once to the nearest and divided.
+#[inline]
+#[allow(clippy::cast_precision_loss)]
+pub fn to_f64(sum: i128) -> f64 {
+    sum as f64 / SCALE
+}
+
+/// The smallest f64 that [`to_fixed`] takes to `value` or above.
+///
+/// ```
+/// use rangebar_polars::fixed::{lowest_reaching, to_fixed};
+///
+/// let border = lowest_reaching(5_012_500_000_000);
+/// assert_eq!(to_fixed(border), 5_012_500_000_000);
+/// assert_eq!(to_fixed(border.next_down()), 5_012_499_999_999);
+/// ```
+#[allow(clippy::cast_precision_loss)]
+pub fn lowest_reaching(value: i64) -> f64 {
+    // The half below `value` is where rounding turns; starting at `value` itself would be
+    // hundreds of steps away for small prices.
+    let mut x = (value as f64 - 0.5) / SCALE;
+    while to_fixed(x) >= value {
+        x = x.next_down();
+    }
+    while to_fixed(x) < value {
+        x = x.next_up();
+    }
+    x
+}
+
+/// The largest f64 that [`to_fixed`] takes to `value` or below; every f64 when `value` is the
+/// largest i64.
+pub fn highest_within(value: i64) -> f64 {
+    value.checked_add(1).map_or(f64::INFINITY, |above| lowest_reaching(above).next_down())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounding_is_half_away_from_zero_and_exact_at_eight_decimals() {
+        for (x, expected) in [
+            (0.0, 0),
+            (-0.0, 0),
+            (1e-8, 1),
+            (0.000_003_99, 399),
+            (100.000_000_01, 10_000_000_001),
+            (33_554_431.999_999_99, 3_355_443_199_999_999),
+            (22_999_999_999.0, 2_299_999_999_900_000_000),
+            (0.499_999_999_999_999_94 / SCALE, 0),
+        ] {
+            assert_eq!(to_fixed(x), expected, "{x}");
+        }
+    }
+
+    #[test]
+    fn a_group_rounds_like_one_value() {
+        let values: Vec<f64> = (0..64_u32)
+            .map(|i| f64::from(i * i * i) * 0.013_579_246_8 + f64::from(i % 4) * 0.5e-8)
+            .chain([2.5e-8, 3.5e-8, 0.5e-8, 1.5e-8, 22_517_998.136_852_47])
+            .collect();
+        for values in [&values[..64], &values[5..]] {
+            let mut fixed = [0; 64];
+            assert!(fix_group(values, &mut fixed));
+            assert!(values.iter().zip(fixed).all(|(x, fixed)| to_fixed(*x) as u64 == fixed));
+        }
+        assert!(!fix_group(&[1.0, 22_517_998.136_852_48], &mut [0; 64]));
+    }
+
+    #[test]
+    fn borders_are_the_very_f64_where_rounding_turns() {
+        for value in [1, 2, 3, 399, 10_000, 5_012_500_000_000, i64::MAX / 3, i64::MAX - 1024] {
+            let reaching = lowest_reaching(value);
+            assert!(to_fixed(reaching) >= value && to_fixed(reaching.next_down()) < value);
+            let within = highest_within(value);
+            assert!(to_fixed(within) <= value && to_fixed(within.next_up()) > value);
+        }
+        assert!(highest_within(i64::MAX).is_infinite());
+    }
+}

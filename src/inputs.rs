@@ -1,0 +1,306 @@
+//! Series in, borrowed trades out: which columns of a frame are the trades, whether their dtypes
+//! will do, and the casts.
+//!
+//! A schema is judged once, before any row is read, so that a plan or an expression refuses it
+//! while it is being built. Numbers become Float64, ids Int64, times stay what they are.
+
+use crate::builder::{Builder, Closed};
+use crate::error::Error;
+use crate::rule::Rule;
+use crate::trades::{Bits, Column, Role, Sides, TimeUnit, Trades};
+use polars::prelude as pl;
+use polars::prelude::{DataType, Field, PolarsError, PolarsResult, Series};
+use polars_arrow::array::{Array, BooleanArray, PrimitiveArray};
+use polars_arrow::bitmap::Bitmap;
+use polars_arrow::types::NativeType;
+use std::collections::HashMap;
+
+/// What the user calls the columns, by the default name of each role. An optional role that is
+/// missing here is not read.
+pub type Names = HashMap<String, String>;
+
+/// The columns of a schema that are read, in the order of their roles.
+#[derive(Clone, Debug)]
+pub struct Inputs {
+    columns: Vec<Input>,
+    /// Unit of the times.
+    pub unit: TimeUnit,
+    /// Dtype of the times.
+    pub time_dtype: DataType,
+}
+
+#[derive(Clone, Debug)]
+struct Input {
+    role: Role,
+    name: pl::PlSmallStr,
+    index: usize,
+}
+
+impl From<Error> for PolarsError {
+    fn from(error: Error) -> Self {
+        refusal(&error.to_string())
+    }
+}
+
+/// What Python sees as `ComputeError`. A message is passed on as a C string, so that a zero in a
+/// column's name must not get into it.
+pub fn refusal(message: &str) -> PolarsError {
+    PolarsError::ComputeError(message.replace('\0', "\\0").into())
+}
+
+impl Inputs {
+    /// Find the columns that `reads` asks for.
+    ///
+    /// # Errors
+    /// A column that is not there, or of a dtype that will not do; the message names those that
+    /// are, and the cast to write.
+    pub fn resolve(
+        schema: &[Field],
+        names: &Names,
+        reads: impl Fn(Role) -> bool,
+    ) -> PolarsResult<Self> {
+        let mut inputs = Self {
+            columns: Vec::new(),
+            unit: TimeUnit::Microseconds,
+            time_dtype: DataType::Datetime(pl::TimeUnit::Microseconds, None),
+        };
+        for role in Role::ALL.into_iter().filter(|role| reads(*role)) {
+            let Some(name) = names.get(role.name()) else { continue };
+            let Some(index) = schema.iter().position(|field| field.name() == name) else {
+                if role.is_optional() && name == role.name() {
+                    continue;
+                }
+                return Err(refusal(&missing(role, name, schema)));
+            };
+            let dtype = schema[index].dtype();
+            if *dtype == DataType::Null && role.is_optional() {
+                continue;
+            }
+            if !accepts(role, dtype) {
+                return Err(refusal(&wrong_dtype(role, name, dtype, schema)));
+            }
+            if let DataType::Datetime(unit, _) = dtype {
+                inputs.unit = match unit {
+                    pl::TimeUnit::Milliseconds => TimeUnit::Milliseconds,
+                    pl::TimeUnit::Microseconds => TimeUnit::Microseconds,
+                    pl::TimeUnit::Nanoseconds => TimeUnit::Nanoseconds,
+                };
+                inputs.time_dtype = dtype.clone();
+            }
+            inputs.columns.push(Input { role, name: name.into(), index });
+        }
+        Ok(inputs)
+    }
+
+    /// Find the same columns in the schema of another batch.
+    ///
+    /// # Errors
+    /// Other columns, or another dtype of the times; the message names both.
+    pub fn resolve_again(&self, schema: &[Field]) -> PolarsResult<Self> {
+        let names = |input: &Input| (input.role.name().to_owned(), input.name.to_string());
+        let named = self.columns.iter().map(names).collect();
+        let again = Self::resolve(schema, &named, |_| true)?;
+        if again.time_dtype != self.time_dtype || again.columns.len() != self.columns.len() {
+            return Err(refusal(&format!(
+                "this batch of trades differs from the first: [{}], the first [{}] (give all \
+                 batches the same columns, time unit and zone)",
+                again.described(),
+                self.described()
+            )));
+        }
+        Ok(again)
+    }
+
+    fn described(&self) -> String {
+        let one = |input: &Input| match input.role {
+            Role::Timestamp => format!("{}: {}", input.name, self.time_dtype),
+            _ => input.name.to_string(),
+        };
+        self.columns.iter().map(one).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Take the columns, by their place in the schema, out of a batch and cast them.
+    ///
+    /// # Errors
+    /// Those of `column`, or a failing cast.
+    pub fn batch(&self, column: impl Fn(usize) -> PolarsResult<Series>) -> PolarsResult<Batch> {
+        let mut batch = Batch { columns: Vec::new(), unit: self.unit, bad_id: None };
+        for input in &self.columns {
+            let series = column(input.index)?;
+            let series = match input.role {
+                Role::Timestamp => series.to_physical_repr().into_owned(),
+                Role::Price | Role::Quantity => series.cast(&DataType::Float64)?,
+                Role::IsBuyerMaker => series,
+                Role::AggTradeId | Role::FirstTradeId | Role::LastTradeId => batch.ids(&series)?,
+            };
+            batch.columns.push((input.role, series.with_name(input.name.clone())));
+        }
+        batch.align();
+        Ok(batch)
+    }
+}
+
+fn accepts(role: Role, dtype: &DataType) -> bool {
+    match role {
+        Role::Timestamp => matches!(dtype, DataType::Datetime(..)),
+        Role::Price | Role::Quantity => dtype.is_numeric(),
+        Role::IsBuyerMaker => *dtype == DataType::Boolean,
+        Role::AggTradeId | Role::FirstTradeId | Role::LastTradeId => dtype.is_integer(),
+    }
+}
+
+fn listed(schema: &[Field]) -> String {
+    let one = |field: &Field| format!("{}: {}", field.name(), field.dtype());
+    schema.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+fn missing(role: Role, name: &str, schema: &[Field]) -> String {
+    let role = role.name();
+    format!(
+        "no column {name:?} among the trades: they have [{}] (say which it is: \
+         columns=TradeColumns({role}=\"...\"))",
+        listed(schema)
+    )
+}
+
+fn wrong_dtype(role: Role, name: &str, dtype: &DataType, schema: &[Field]) -> String {
+    let (expected, remedy) = match (role, dtype) {
+        (Role::Timestamp, dtype) if dtype.is_integer() => {
+            ("Datetime", format!("from its unit: pl.from_epoch({name:?}, time_unit=\"ms\")"))
+        }
+        (Role::Timestamp, DataType::String) => {
+            ("Datetime", format!("it: pl.col({name:?}).str.to_datetime()"))
+        }
+        (Role::Timestamp, _) => ("Datetime", format!("it: pl.col({name:?}).cast(pl.Datetime)")),
+        (Role::Price | Role::Quantity, _) => {
+            ("a number", format!("it: pl.col({name:?}).cast(pl.Float64)"))
+        }
+        (Role::IsBuyerMaker, _) => ("Boolean", format!("it: pl.col({name:?}).cast(pl.Boolean)")),
+        (Role::AggTradeId | Role::FirstTradeId | Role::LastTradeId, _) => {
+            ("an integer", format!("it: pl.col({name:?}).cast(pl.Int64)"))
+        }
+    };
+    format!(
+        "column {name:?} is {dtype}: expected {expected} among the trades [{}] (cast {remedy})",
+        listed(schema)
+    )
+}
+
+/// The columns of one batch, owned and of the dtypes the kernel reads.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    columns: Vec<(Role, Series)>,
+    unit: TimeUnit,
+    bad_id: Option<BadId>,
+}
+
+/// The first id that Int64 does not hold.
+#[derive(Clone, Debug)]
+struct BadId {
+    row: usize,
+    column: String,
+    value: String,
+}
+
+impl Batch {
+    /// Fold the batch into a builder.
+    ///
+    /// # Errors
+    /// The first bad row, as the kernel has it.
+    pub fn fold<R: Rule>(
+        &self,
+        builder: &mut Builder<R>,
+        emit: &mut impl FnMut(Closed),
+    ) -> PolarsResult<()> {
+        let first_row = builder.rows();
+        // The row of a bad id is shown as well, without that id: what else is wrong with it, or
+        // with a row before, comes first.
+        let mut left = self.bad_id.as_ref().map_or(usize::MAX, |bad| bad.row + 1);
+        for chunk in 0..self.columns.first().map_or(0, |(_, series)| series.n_chunks()) {
+            let trades = self.chunk(chunk)?;
+            let rows = trades.len.min(left);
+            builder.push(&trades.slice(0..rows), emit)?;
+            left -= rows;
+        }
+        match &self.bad_id {
+            None => Ok(()),
+            Some(BadId { row, column, value }) => Err(Error::Id {
+                column: column.clone(),
+                row: first_row + *row as u64,
+                value: value.clone(),
+            }
+            .into()),
+        }
+    }
+
+    /// Cast ids, keeping in mind the first that does not fit.
+    fn ids(&mut self, series: &Series) -> PolarsResult<Series> {
+        let cast = series.cast(&DataType::Int64)?;
+        if cast.null_count() > series.null_count() {
+            let lost = &cast.is_null() & &series.is_not_null();
+            let row = lost.iter().position(|lost| lost == Some(true)).unwrap_or(0);
+            if self.bad_id.as_ref().is_none_or(|bad| row < bad.row) {
+                let (column, value) = (series.name().to_string(), series.get(row)?.to_string());
+                self.bad_id = Some(BadId { row, column, value });
+            }
+        }
+        Ok(cast)
+    }
+
+    /// Give all columns the same chunks, so that the slices of a chunk stand side by side.
+    fn align(&mut self) {
+        let lengths = |(_, series): &(Role, Series)| series.chunk_lengths().collect::<Vec<_>>();
+        if self.columns.windows(2).any(|pair| lengths(&pair[0]) != lengths(&pair[1])) {
+            for (_, series) in &mut self.columns {
+                *series = series.rechunk();
+            }
+        }
+    }
+
+    fn chunk(&self, chunk: usize) -> PolarsResult<Trades<'_>> {
+        let len = self.columns.first().map_or(0, |(_, series)| series.chunks()[chunk].len());
+        let mut trades = Trades::new(len, self.unit);
+        for (role, series) in &self.columns {
+            let (name, array) = (series.name().as_str(), series.chunks()[chunk].as_ref());
+            match role {
+                Role::Timestamp => trades.timestamp = Some(column(name, array)?),
+                Role::Price => trades.price = Some(column(name, array)?),
+                Role::Quantity => trades.quantity = Some(column(name, array)?),
+                Role::IsBuyerMaker => trades.is_buyer_maker = Some(sides(name, array)?),
+                Role::AggTradeId => trades.agg_trade_id = ids(name, array)?,
+                Role::FirstTradeId => trades.first_trade_id = ids(name, array)?,
+                Role::LastTradeId => trades.last_trade_id = ids(name, array)?,
+            }
+        }
+        Ok(trades)
+    }
+}
+
+fn bits(bitmap: &Bitmap) -> Bits<'_> {
+    let (bytes, offset, len) = bitmap.as_slice();
+    Bits::new(bytes, offset, len)
+}
+
+fn valid(array: &dyn Array) -> Option<Bits<'_>> {
+    array.validity().filter(|_| array.null_count() > 0).map(bits)
+}
+
+fn downcast<'a, A: 'static>(name: &str, array: &'a dyn Array) -> PolarsResult<&'a A> {
+    let other = || refusal(&format!("column {name:?} is stored as {:?}", array.dtype()));
+    array.as_any().downcast_ref().ok_or_else(other)
+}
+
+fn column<'a, T: NativeType>(name: &'a str, array: &'a dyn Array) -> PolarsResult<Column<'a, T>> {
+    let values = downcast::<PrimitiveArray<T>>(name, array)?.values();
+    Ok(Column { name, values, valid: valid(array) })
+}
+
+/// Ids that are null all through are as good as absent, and absent ones need no look at each row.
+fn ids<'a>(name: &'a str, array: &'a dyn Array) -> PolarsResult<Option<Column<'a, i64>>> {
+    if array.null_count() == array.len() { Ok(None) } else { column(name, array).map(Some) }
+}
+
+fn sides<'a>(name: &str, array: &'a dyn Array) -> PolarsResult<Sides<'a>> {
+    let sold = bits(downcast::<BooleanArray>(name, array)?.values());
+    Ok(Sides { sold, known: valid(array) })
+}

@@ -1,0 +1,36 @@
+//! Range bars and market-microstructure features inside Polars query plans.
+//!
+//! A range bar opens with a trade, whose price fixes two limits a fixed fraction above and below,
+//! and closes with the first later trade at or beyond one of them; the next trade opens the next
+//! bar. Prices are compared and quantities summed as integers at scale 1e8, so the same trades give
+//! the same bits however they are cut into batches.
+//!
+//! The modules stand in the order of the flow, and each uses only those above it. The kernel, up to
+//! [`builder`], knows no Polars; what follows it is behind the feature `plugin`.
+
+pub mod fixed;
+pub mod trades;
+pub mod error;
+pub mod check;
+pub mod rule;
+pub mod needs;
+pub mod sums;
+pub mod bar;
+pub mod features;
+pub mod columns;
+pub mod builder;
+
+#[cfg(feature = "plugin")]
+pub mod inputs;
+#[cfg(feature = "plugin")]
+pub mod frame;
+#[cfg(feature = "plugin")]
+mod expressions;
+#[cfg(feature = "plugin")]
+pub mod table;
+
+/// Memory comes from where Polars takes its own, so that a column can be passed on and freed on the
+/// other side.
+#[cfg(feature = "plugin")]
+#[global_allocator]
+static ALLOCATOR: pyo3_polars::PolarsAllocator = pyo3_polars::PolarsAllocator::new();

@@ -1,0 +1,156 @@
+//! Tables of trades in, frames of bars out: what Python calls.
+//!
+//! A table is anything that gives an Arrow C stream: a frame's own chunks, a batch of a plan, a
+//! table of another library. It is read chunk by chunk without the interpreter's lock; nothing of a
+//! chunk is kept but the open bar.
+
+use crate::columns::{Compute, Group, OUTPUTS, Output};
+use crate::frame::{Bars, Options, is_always_read};
+use crate::inputs::refusal;
+use crate::trades::Role;
+use polars::prelude::{ArrowDataType, ArrowField, Field, PolarsError, PolarsResult, Series};
+use polars_arrow::array::StructArray;
+use polars_arrow::ffi::{ArrowArrayStream, ArrowArrayStreamReader};
+use pyo3::prelude::*;
+use pyo3::types::PyCapsule;
+use pyo3_polars::PyDataFrame;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The bars of a table of trades.
+#[pyfunction]
+fn bars(trades: &Bound<'_, PyAny>, options: Options) -> PyResult<PyDataFrame> {
+    let py = trades.py();
+    let mut source = Source::open(trades)?;
+    let mut bars = source.bars(&options).map_err(|error| compute_error(py, &error))?;
+    source.drain(py, |source| source.push(&mut bars))?;
+    bars.finish().map(PyDataFrame).map_err(|error| compute_error(py, &error))
+}
+
+/// Bars of tables of trades that come one after another.
+#[pyclass(frozen, module = "rangebar_polars._internal")]
+pub struct BarBuilder(Mutex<Bars>);
+
+#[pymethods]
+impl BarBuilder {
+    /// A builder of bars of trades with the schema of that table, which is not read.
+    #[new]
+    fn new(schema: &Bound<'_, PyAny>, options: Options) -> PyResult<Self> {
+        let bars = Source::open(schema)?.bars(&options);
+        bars.map(|bars| Self(Mutex::new(bars))).map_err(|error| compute_error(schema.py(), &error))
+    }
+
+    /// The bars that closed in the next table of trades.
+    fn push(&self, trades: &Bound<'_, PyAny>) -> PyResult<PyDataFrame> {
+        let py = trades.py();
+        let mut source = Source::open(trades)?;
+        source.drain(py, |source| source.push(&mut self.lock()))?;
+        self.lock().take().map(PyDataFrame).map_err(|error| compute_error(py, &error))
+    }
+
+    /// The bar that is still open, if it was asked for.
+    fn finish(&self, py: Python<'_>) -> PyResult<PyDataFrame> {
+        self.lock().finish().map(PyDataFrame).map_err(|error| compute_error(py, &error))
+    }
+}
+
+impl BarBuilder {
+    fn lock(&self) -> MutexGuard<'_, Bars> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An Arrow stream of tables.
+struct Source {
+    reader: ArrowArrayStreamReader<Box<ArrowArrayStream>>,
+    fields: Vec<ArrowField>,
+    schema: Vec<Field>,
+}
+
+#[allow(unsafe_code)]
+impl Source {
+    /// The stream of anything with `__arrow_c_stream__`.
+    fn open(table: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let capsule = table.call_method0("__arrow_c_stream__")?.cast_into::<PyCapsule>()?;
+        let pointer = capsule.pointer_checked(Some(c"arrow_array_stream"))?;
+        let pointer = pointer.cast::<ArrowArrayStream>().as_ptr();
+        // SAFETY: a capsule of that name holds such a stream, and the interpreter's lock is held.
+        // What is left in the capsule is a released stream.
+        let stream = unsafe { std::mem::replace(&mut *pointer, ArrowArrayStream::empty()) };
+        // SAFETY: by the Arrow PyCapsule interface.
+        let reader = unsafe { ArrowArrayStreamReader::try_new(Box::new(stream)) };
+        let reader = reader.map_err(|error| compute_error(table.py(), &error))?;
+        let ArrowDataType::Struct(fields) = reader.field().dtype().clone() else {
+            let got = reader.field().dtype();
+            let error = refusal(&format!("expected a table of trades, got an array of {got:?}"));
+            return Err(compute_error(table.py(), &error));
+        };
+        Ok(Self { schema: fields.iter().map(Field::from).collect(), fields, reader })
+    }
+
+    fn bars(&self, options: &Options) -> PolarsResult<Bars> {
+        Bars::new(&self.schema, options)
+    }
+
+    /// Fold the next chunk; whether there was one.
+    fn push(&mut self, bars: &mut Bars) -> PolarsResult<bool> {
+        // SAFETY: by the Arrow PyCapsule interface.
+        let Some(array) = (unsafe { self.reader.next() }).transpose()? else { return Ok(false) };
+        let table = array.as_any().downcast_ref::<StructArray>();
+        let table = table.ok_or_else(|| refusal("expected chunks of a table of trades"))?;
+        let column = |index: usize| {
+            Series::try_from((&self.fields[index], vec![table.values()[index].clone()]))
+        };
+        bars.push(&self.schema, column)?;
+        Ok(true)
+    }
+
+    /// Push chunk after chunk, and look for Ctrl-C between two.
+    fn drain(
+        &mut self,
+        py: Python<'_>,
+        mut push: impl FnMut(&mut Self) -> PolarsResult<bool> + Send,
+    ) -> PyResult<()> {
+        while py.detach(|| push(self)).map_err(|error| compute_error(py, &error))? {
+            py.check_signals()?;
+        }
+        Ok(())
+    }
+}
+
+/// The exception that Polars itself raises for bad data, with the same text.
+fn compute_error(py: Python<'_>, error: &PolarsError) -> PyErr {
+    let class = py.import("polars.exceptions").and_then(|module| module.getattr("ComputeError"));
+    match class.and_then(|class| class.call1((error.to_string(),))) {
+        Ok(exception) => PyErr::from_value(exception),
+        Err(error) => error,
+    }
+}
+
+/// One line of the table of columns: name, group, dtype, columns read, formula, when it is null.
+type Row =
+    (&'static str, &'static str, &'static str, Vec<&'static str>, &'static str, &'static str);
+
+fn row(output: &Output) -> Row {
+    let group = match output.group {
+        Group::Bar => "bar",
+        Group::Sum => "sum",
+        Group::Feature => "feature",
+    };
+    let dtype = match output.compute {
+        Compute::Time(_) => "as the input",
+        Compute::Float(_) => "Float64",
+        Compute::Int(_) => "Int64",
+    };
+    let reads = Role::ALL.into_iter().filter(|role| output.needs.reads(*role));
+    (output.name, group, dtype, reads.map(Role::name).collect(), output.formula, output.null_when)
+}
+
+/// The compiled half of the package.
+#[pymodule]
+fn _internal(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let always = Role::ALL.into_iter().filter(|role| is_always_read(*role)).map(Role::name);
+    module.add("OUTPUTS", OUTPUTS.iter().map(row).collect::<Vec<_>>())?;
+    module.add("ALWAYS_READ", always.collect::<Vec<_>>())?;
+    module.add_function(wrap_pyfunction!(bars, module)?)?;
+    module.add_class::<BarBuilder>()
+}

@@ -1,0 +1,307 @@
+//! Trades: the borrowed columns of one batch.
+//!
+//! Nothing is copied: a column is a slice of values and, where some are missing, the bits that say
+//! which. A column that was not given or is not read is `None`; what needs it must not be asked.
+//! [`Check`](crate::check::Check) is what makes the values of a batch trustworthy.
+
+use std::fmt;
+use std::ops::Range;
+
+/// Unit of the time column, since 1970-01-01 00:00 UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeUnit {
+    /// 1e-3 s
+    Milliseconds,
+    /// 1e-6 s
+    Microseconds,
+    /// 1e-9 s
+    Nanoseconds,
+}
+
+impl TimeUnit {
+    /// How many of this unit make a second.
+    pub const fn per_second(self) -> i64 {
+        match self {
+            Self::Milliseconds => 1_000,
+            Self::Microseconds => 1_000_000,
+            Self::Nanoseconds => 1_000_000_000,
+        }
+    }
+}
+
+impl fmt::Display for TimeUnit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Milliseconds => "ms",
+            Self::Microseconds => "us",
+            Self::Nanoseconds => "ns",
+        })
+    }
+}
+
+/// What a column of trades is for; its name is what it is called by default.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// Time of the trade.
+    Timestamp,
+    /// Price.
+    Price,
+    /// Quantity in the base asset, in shares or in contracts.
+    Quantity,
+    /// Whether the buyer was the resting side.
+    IsBuyerMaker,
+    /// Id of the aggregate record.
+    AggTradeId,
+    /// Id of the first individual trade of the record.
+    FirstTradeId,
+    /// Id of the last individual trade of the record.
+    LastTradeId,
+}
+
+impl Role {
+    /// All of them, in the order in which a row is judged.
+    pub const ALL: [Self; 7] = [
+        Self::Timestamp,
+        Self::Price,
+        Self::Quantity,
+        Self::IsBuyerMaker,
+        Self::AggTradeId,
+        Self::FirstTradeId,
+        Self::LastTradeId,
+    ];
+
+    /// The default name of the column.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Timestamp => "timestamp",
+            Self::Price => "price",
+            Self::Quantity => "quantity",
+            Self::IsBuyerMaker => "is_buyer_maker",
+            Self::AggTradeId => "agg_trade_id",
+            Self::FirstTradeId => "first_trade_id",
+            Self::LastTradeId => "last_trade_id",
+        }
+    }
+
+    /// Whether trades may lack it.
+    pub const fn is_optional(self) -> bool {
+        !matches!(self, Self::Timestamp | Self::Price | Self::Quantity)
+    }
+}
+
+/// Booleans packed eight to a byte, the lowest bit first, from a bit offset on (Arrow's layout).
+#[derive(Clone, Copy, Debug)]
+pub struct Bits<'a> {
+    bytes: &'a [u8],
+    offset: usize,
+    len: usize,
+}
+
+impl<'a> Bits<'a> {
+    /// The `len` bits of `bytes` from bit `offset` on.
+    ///
+    /// # Panics
+    /// If `bytes` holds fewer.
+    pub fn new(bytes: &'a [u8], offset: usize, len: usize) -> Self {
+        assert!(bytes.len() * 8 >= offset + len, "{len} bits from {offset} on need more bytes");
+        Self { bytes, offset, len }
+    }
+
+    /// Number of bits.
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are none.
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Bit `row`.
+    #[inline]
+    pub fn get(&self, row: usize) -> bool {
+        let bit = self.offset + row;
+        self.bytes[bit / 8] >> (bit % 8) & 1 == 1
+    }
+
+    /// Up to 64 bits from `row` on, the first one lowest; zeros after the end.
+    #[inline]
+    pub fn word(&self, row: usize) -> u64 {
+        let (first, shift) = ((self.offset + row) / 8, (self.offset + row) % 8);
+        let mut bytes = [0; 16];
+        let tail = &self.bytes[first.min(self.bytes.len())..];
+        let known = tail.len().min(9);
+        bytes[..known].copy_from_slice(&tail[..known]);
+        #[allow(clippy::cast_possible_truncation)]
+        let word = (u128::from_le_bytes(bytes) >> shift) as u64;
+        match self.len.saturating_sub(row) {
+            left if left < 64 => word & ((1 << left) - 1),
+            _ => word,
+        }
+    }
+
+    /// How many bits are set.
+    pub fn count_ones(&self) -> usize {
+        (0..self.len).step_by(64).map(|row| self.word(row).count_ones() as usize).sum()
+    }
+
+    /// First bit that is not set.
+    pub fn first_unset(&self) -> Option<usize> {
+        (0..self.len).step_by(64).find_map(|row| {
+            let unset = row + self.word(row).trailing_ones() as usize;
+            (unset < self.len.min(row + 64)).then_some(unset)
+        })
+    }
+
+    /// The bits of `rows`.
+    #[must_use]
+    pub fn slice(&self, rows: Range<usize>) -> Self {
+        debug_assert!(rows.end <= self.len);
+        Self { offset: self.offset + rows.start, len: rows.len(), ..*self }
+    }
+}
+
+/// One borrowed column: its name for messages, its values, and which of them are there.
+#[derive(Clone, Copy, Debug)]
+pub struct Column<'a, T> {
+    /// What the user calls it.
+    pub name: &'a str,
+    /// One value a row; where `valid` says no, any value.
+    pub values: &'a [T],
+    /// Which rows have a value; `None`: all.
+    pub valid: Option<Bits<'a>>,
+}
+
+impl<'a, T: Copy> Column<'a, T> {
+    /// A column without nulls.
+    pub const fn new(name: &'a str, values: &'a [T]) -> Self {
+        Self { name, values, valid: None }
+    }
+
+    /// The value of `row`, if it has one.
+    #[inline]
+    pub fn get(&self, row: usize) -> Option<T> {
+        self.valid.is_none_or(|valid| valid.get(row)).then(|| self.values[row])
+    }
+
+    fn slice(&self, rows: Range<usize>) -> Self {
+        Self {
+            name: self.name,
+            values: &self.values[rows.clone()],
+            valid: self.valid.map(|valid| valid.slice(rows)),
+        }
+    }
+}
+
+/// Which side each trade's aggressor took: the column `is_buyer_maker`.
+#[derive(Clone, Copy, Debug)]
+pub struct Sides<'a> {
+    /// Set: the buyer was resting, so the aggressor sold.
+    pub sold: Bits<'a>,
+    /// Which rows know their side; `None`: all.
+    pub known: Option<Bits<'a>>,
+}
+
+/// The columns of one batch; see [`crate::needs::Needs`] for which output reads which.
+#[derive(Clone, Copy, Debug)]
+pub struct Trades<'a> {
+    /// Number of rows.
+    pub len: usize,
+    /// Unit of `timestamp`.
+    pub unit: TimeUnit,
+    /// Time of each trade.
+    pub timestamp: Option<Column<'a, i64>>,
+    /// Price of each trade.
+    pub price: Option<Column<'a, f64>>,
+    /// Quantity of each trade.
+    pub quantity: Option<Column<'a, f64>>,
+    /// Side of each trade.
+    pub is_buyer_maker: Option<Sides<'a>>,
+    /// Id of each record.
+    pub agg_trade_id: Option<Column<'a, i64>>,
+    /// First individual trade of each record.
+    pub first_trade_id: Option<Column<'a, i64>>,
+    /// Last individual trade of each record.
+    pub last_trade_id: Option<Column<'a, i64>>,
+}
+
+impl<'a> Trades<'a> {
+    /// A batch of `len` rows with no column yet.
+    pub const fn new(len: usize, unit: TimeUnit) -> Self {
+        Self {
+            len,
+            unit,
+            timestamp: None,
+            price: None,
+            quantity: None,
+            is_buyer_maker: None,
+            agg_trade_id: None,
+            first_trade_id: None,
+            last_trade_id: None,
+        }
+    }
+
+    /// The times; no value where the column is not read.
+    #[inline]
+    pub fn times(&self) -> &'a [i64] {
+        self.timestamp.map_or(&[], |column| column.values)
+    }
+
+    /// The prices; no value where the column is not read.
+    #[inline]
+    pub fn prices(&self) -> &'a [f64] {
+        self.price.map_or(&[], |column| column.values)
+    }
+
+    /// The quantities; no value where the column is not read.
+    #[inline]
+    pub fn quantities(&self) -> &'a [f64] {
+        self.quantity.map_or(&[], |column| column.values)
+    }
+
+    /// The trades of `rows`.
+    #[must_use]
+    pub fn slice(&self, rows: Range<usize>) -> Self {
+        debug_assert!(rows.start <= rows.end && rows.end <= self.len);
+        if rows == (0..self.len) {
+            return *self;
+        }
+        let ids = |column: &Column<'a, i64>| column.slice(rows.clone());
+        let numbers = |column: &Column<'a, f64>| column.slice(rows.clone());
+        Self {
+            len: rows.len(),
+            unit: self.unit,
+            timestamp: self.timestamp.as_ref().map(ids),
+            price: self.price.as_ref().map(numbers),
+            quantity: self.quantity.as_ref().map(numbers),
+            is_buyer_maker: self.is_buyer_maker.map(|sides| Sides {
+                sold: sides.sold.slice(rows.clone()),
+                known: sides.known.map(|known| known.slice(rows.clone())),
+            }),
+            agg_trade_id: self.agg_trade_id.as_ref().map(ids),
+            first_trade_id: self.first_trade_id.as_ref().map(ids),
+            last_trade_id: self.last_trade_id.as_ref().map(ids),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bits_read_the_same_one_by_one_and_by_the_word_from_any_offset() {
+        let bytes: Vec<u8> = (0..40u32).map(|i| (i * 37 % 251) as u8).collect();
+        for offset in 0..20 {
+            let bits = Bits::new(&bytes, offset, 320 - offset - 3);
+            for row in 0..bits.len() {
+                let expected = (row..bits.len().min(row + 64))
+                    .fold(0, |word, bit| word | u64::from(bits.get(bit)) << (bit - row));
+                assert_eq!(bits.word(row), expected, "offset {offset} row {row}");
+            }
+            let ones = (0..bits.len()).filter(|&row| bits.get(row)).count();
+            assert_eq!(bits.count_ones(), ones);
+            assert_eq!(bits.first_unset(), (0..bits.len()).find(|&row| !bits.get(row)));
+        }
+    }
+}
