@@ -11,6 +11,9 @@ read, formula, when they are null (empty: never)."""
 ALWAYS_READ: Final[list[str]]
 """The columns of trades that every bar reads, if they are there."""
 
+OPENED: Final[str]
+"""The column that tells which trade opened a bar, where trades are traced."""
+
 def bars(trades: object, options: dict[str, Any]) -> pl.DataFrame:
     """Return the bars of a table of trades, anything with ``__arrow_c_stream__``.
 
@@ -26,5 +29,10 @@ class BarBuilder:
     def __new__(cls, schema: object, options: dict[str, Any]) -> BarBuilder: ...
     def push(self, trades: object) -> pl.DataFrame:
         """Return the bars that closed in the next table of trades."""
+    def trace(self) -> pl.DataFrame:
+        """Return, by threshold, the trade that opened the bar of each trade of the last table.
+
+        With the option ``trace`` only; trades are counted from the first ever.
+        """
     def finish(self) -> pl.DataFrame:
         """Return the bar that is still open, if it was asked for."""

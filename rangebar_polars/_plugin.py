@@ -13,6 +13,7 @@ from polars.io.plugins import register_io_source
 from polars.plugins import register_plugin_function
 
 from rangebar_polars import _internal
+from rangebar_polars.fold import columns_read, fold
 from rangebar_polars.schema import COLUMNS, Options, TradeColumns
 
 # The very file: given a folder, Polars takes the first library in it, which may be a stale one.
@@ -67,7 +68,8 @@ def scan(trades: pl.LazyFrame, options: Options) -> pl.LazyFrame:
     """Return the bars of a plan, as the source of another."""
 
     def schema() -> pl.Schema:
-        return _internal.bars(trades.collect_schema().to_frame(), options.kwargs()).schema
+        (empty,) = fold([], trades.collect_schema(), options)
+        return empty.schema
 
     def frames(
         with_columns: list[str] | None,
@@ -78,8 +80,13 @@ def scan(trades: pl.LazyFrame, options: Options) -> pl.LazyFrame:
         wanted = with_columns
         if with_columns is not None and predicate is not None:
             wanted = [*with_columns, *predicate.meta.root_names()]
-        for frame in _closing(trades, options, wanted):
-            bars = frame if predicate is None else frame.filter(predicate)
+        given = trades.collect_schema()
+        read = columns_read(given, options, wanted)
+        batches = _batches(trades.select(read))
+        for ended in fold(
+            batches, pl.Schema({name: given[name] for name in read}), options, wanted
+        ):
+            bars = ended if predicate is None else ended.filter(predicate)
             bars = bars if with_columns is None else bars.select(with_columns)
             bars = bars if n_rows is None else bars.head(n_rows)
             yield bars
@@ -89,20 +96,6 @@ def scan(trades: pl.LazyFrame, options: Options) -> pl.LazyFrame:
                     return
 
     return register_io_source(frames, schema=schema)
-
-
-def _closing(
-    trades: pl.LazyFrame, options: Options, wanted: list[str] | None
-) -> Iterator[pl.DataFrame]:
-    """Yield the bars as they close: after every batch of trades that closed one."""
-    schema = trades.collect_schema()
-    read = [name for name in options.reads(wanted) if name in schema]
-    builder = _internal.BarBuilder(schema.to_frame().select(read), options.kwargs(wanted))
-    for batch in _batches(trades.select(read)):
-        closed = builder.push(batch)
-        if closed.height > 0:
-            yield closed
-    yield builder.finish()
 
 
 def _batches(trades: pl.LazyFrame) -> Iterator[pl.DataFrame]:

@@ -1,11 +1,20 @@
 """Range bars of a frame, of a plan, or inside an expression; and which bar a trade belongs to."""
 
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol, SupportsIndex, overload, runtime_checkable
 
 import polars as pl
 
 from rangebar_polars import _internal, _plugin
-from rangebar_polars.schema import ALWAYS_READ, Options, TradeColumns
+from rangebar_polars.fold import fold
+from rangebar_polars.schema import (
+    ALWAYS_READ,
+    Options,
+    Reset,
+    Threshold,
+    TradeColumns,
+    check_threshold,
+)
 
 
 @runtime_checkable
@@ -19,8 +28,11 @@ class ArrowStream(Protocol):
 @overload
 def bars(
     trades: pl.LazyFrame,
-    threshold_decimal_bps: SupportsIndex = 250,
+    threshold_decimal_bps: Threshold = 250,
     *,
+    by: str | Sequence[str] | None = None,
+    reset: Reset | None = None,
+    aggs: pl.Expr | Iterable[pl.Expr] | None = None,
     include_microstructure: bool = False,
     include_incomplete: bool = False,
     prevent_same_timestamp_close: bool = True,
@@ -31,8 +43,11 @@ def bars(
 @overload
 def bars(
     trades: pl.DataFrame | ArrowStream,
-    threshold_decimal_bps: SupportsIndex = 250,
+    threshold_decimal_bps: Threshold = 250,
     *,
+    by: str | Sequence[str] | None = None,
+    reset: Reset | None = None,
+    aggs: pl.Expr | Iterable[pl.Expr] | None = None,
     include_microstructure: bool = False,
     include_incomplete: bool = False,
     prevent_same_timestamp_close: bool = True,
@@ -42,8 +57,11 @@ def bars(
 
 def bars(
     trades: pl.DataFrame | pl.LazyFrame | ArrowStream,
-    threshold_decimal_bps: SupportsIndex = 250,
+    threshold_decimal_bps: Threshold = 250,
     *,
+    by: str | Sequence[str] | None = None,
+    reset: Reset | None = None,
+    aggs: pl.Expr | Iterable[pl.Expr] | None = None,
     include_microstructure: bool = False,
     include_incomplete: bool = False,
     prevent_same_timestamp_close: bool = True,
@@ -119,12 +137,18 @@ def bars(
     options = Options.check(
         threshold_decimal_bps,
         columns=columns,
+        by=by,
+        reset=reset,
+        aggs=aggs,
         include_microstructure=include_microstructure,
         include_incomplete=include_incomplete,
         prevent_same_timestamp_close=prevent_same_timestamp_close,
     )
     if isinstance(trades, pl.LazyFrame):
         return _plugin.scan(trades, options)
+    if options.aggs:
+        frame = trades if isinstance(trades, pl.DataFrame) else pl.DataFrame(trades)
+        return pl.concat(fold([frame], frame.schema, options))
     if not isinstance(trades, ArrowStream):
         raise TypeError(
             f"trades is a {type(trades).__name__}: expected a DataFrame, a LazyFrame or an object "
@@ -136,6 +160,7 @@ def bars(
 def bars_expr(
     threshold_decimal_bps: SupportsIndex = 250,
     *,
+    reset: Reset | None = None,
     include_microstructure: bool = False,
     include_incomplete: bool = False,
     prevent_same_timestamp_close: bool = True,
@@ -188,8 +213,9 @@ def bars_expr(
     └────────┴───────┴───────┘
     """
     options = Options.check(
-        threshold_decimal_bps,
+        check_threshold(threshold_decimal_bps),
         columns=columns,
+        reset=reset,
         include_microstructure=include_microstructure,
         include_incomplete=include_incomplete,
         prevent_same_timestamp_close=prevent_same_timestamp_close,
@@ -200,6 +226,7 @@ def bars_expr(
 def bar_id(
     threshold_decimal_bps: SupportsIndex = 250,
     *,
+    reset: Reset | None = None,
     prevent_same_timestamp_close: bool = True,
     columns: TradeColumns | None = None,
 ) -> pl.Expr:
@@ -249,8 +276,9 @@ def bar_id(
     └────────┴─────────┘
     """
     options = Options.check(
-        threshold_decimal_bps,
+        check_threshold(threshold_decimal_bps),
         columns=columns,
+        reset=reset,
         prevent_same_timestamp_close=prevent_same_timestamp_close,
     )
     return _plugin.bar_id(_plugin.trades_struct(options.columns, ALWAYS_READ), options)

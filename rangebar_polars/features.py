@@ -160,7 +160,8 @@ def kyle_lambda_proxy(columns: TradeColumns | None = None) -> pl.Expr:
     Parameters
     ----------
     columns
-        What the columns of the trades are called. Reads ``price``, ``quantity``, ``is_buyer_maker``.
+        What the columns of the trades are called. Reads
+        ``price``, ``quantity``, ``is_buyer_maker``.
 
     Returns
     -------
@@ -193,7 +194,8 @@ def trade_intensity(columns: TradeColumns | None = None) -> pl.Expr:
     Parameters
     ----------
     columns
-        What the columns of the trades are called. Reads ``timestamp``, ``first_trade_id``, ``last_trade_id``.
+        What the columns of the trades are called. Reads
+        ``timestamp``, ``first_trade_id``, ``last_trade_id``.
 
     Returns
     -------
@@ -225,7 +227,8 @@ def volume_per_trade(columns: TradeColumns | None = None) -> pl.Expr:
     Parameters
     ----------
     columns
-        What the columns of the trades are called. Reads ``quantity``, ``first_trade_id``, ``last_trade_id``.
+        What the columns of the trades are called. Reads
+        ``quantity``, ``first_trade_id``, ``last_trade_id``.
 
     Returns
     -------
@@ -258,7 +261,8 @@ def aggression_ratio(columns: TradeColumns | None = None) -> pl.Expr:
     Parameters
     ----------
     columns
-        What the columns of the trades are called. Reads ``is_buyer_maker``, ``first_trade_id``, ``last_trade_id``.
+        What the columns of the trades are called. Reads
+        ``is_buyer_maker``, ``first_trade_id``, ``last_trade_id``.
 
     Returns
     -------
@@ -321,7 +325,8 @@ def turnover_imbalance(columns: TradeColumns | None = None) -> pl.Expr:
     Parameters
     ----------
     columns
-        What the columns of the trades are called. Reads ``price``, ``quantity``, ``is_buyer_maker``.
+        What the columns of the trades are called. Reads
+        ``price``, ``quantity``, ``is_buyer_maker``.
 
     Returns
     -------

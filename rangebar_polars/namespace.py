@@ -3,13 +3,20 @@
 Type checkers do not see a namespace; the free functions it delegates to are the typed interface.
 """
 
+from collections.abc import Iterable, Sequence
 from typing import SupportsIndex
 
 import polars as pl
 
 from rangebar_polars import _plugin
 from rangebar_polars.bars import bars
-from rangebar_polars.schema import Options, TradeColumns
+from rangebar_polars.schema import (
+    Options,
+    Reset,
+    Threshold,
+    TradeColumns,
+    check_threshold,
+)
 
 
 @pl.api.register_dataframe_namespace("rangebar")
@@ -21,8 +28,11 @@ class FrameNamespace:
 
     def bars(
         self,
-        threshold_decimal_bps: SupportsIndex = 250,
+        threshold_decimal_bps: Threshold = 250,
         *,
+        by: str | Sequence[str] | None = None,
+        reset: Reset | None = None,
+        aggs: pl.Expr | Iterable[pl.Expr] | None = None,
         include_microstructure: bool = False,
         include_incomplete: bool = False,
         prevent_same_timestamp_close: bool = True,
@@ -32,6 +42,9 @@ class FrameNamespace:
         return bars(
             self._frame,
             threshold_decimal_bps,
+            by=by,
+            reset=reset,
+            aggs=aggs,
             include_microstructure=include_microstructure,
             include_incomplete=include_incomplete,
             prevent_same_timestamp_close=prevent_same_timestamp_close,
@@ -48,8 +61,11 @@ class LazyFrameNamespace:
 
     def bars(
         self,
-        threshold_decimal_bps: SupportsIndex = 250,
+        threshold_decimal_bps: Threshold = 250,
         *,
+        by: str | Sequence[str] | None = None,
+        reset: Reset | None = None,
+        aggs: pl.Expr | Iterable[pl.Expr] | None = None,
         include_microstructure: bool = False,
         include_incomplete: bool = False,
         prevent_same_timestamp_close: bool = True,
@@ -59,6 +75,9 @@ class LazyFrameNamespace:
         return bars(
             self._frame,
             threshold_decimal_bps,
+            by=by,
+            reset=reset,
+            aggs=aggs,
             include_microstructure=include_microstructure,
             include_incomplete=include_incomplete,
             prevent_same_timestamp_close=prevent_same_timestamp_close,
@@ -77,6 +96,7 @@ class ExprNamespace:
         self,
         threshold_decimal_bps: SupportsIndex = 250,
         *,
+        reset: Reset | None = None,
         include_microstructure: bool = False,
         include_incomplete: bool = False,
         prevent_same_timestamp_close: bool = True,
@@ -108,8 +128,9 @@ class ExprNamespace:
         └───────┴───────┘
         """
         options = Options.check(
-            threshold_decimal_bps,
+            check_threshold(threshold_decimal_bps),
             columns=columns,
+            reset=reset,
             include_microstructure=include_microstructure,
             include_incomplete=include_incomplete,
             prevent_same_timestamp_close=prevent_same_timestamp_close,
@@ -121,13 +142,15 @@ class ExprNamespace:
         self,
         threshold_decimal_bps: SupportsIndex = 250,
         *,
+        reset: Reset | None = None,
         prevent_same_timestamp_close: bool = True,
         columns: TradeColumns | None = None,
     ) -> pl.Expr:
         """Return which bar each of these prices belongs to: see `rangebar_polars.bar_id`."""
         options = Options.check(
-            threshold_decimal_bps,
+            check_threshold(threshold_decimal_bps),
             columns=columns,
+            reset=reset,
             prevent_same_timestamp_close=prevent_same_timestamp_close,
         )
         return _plugin.bar_id(_plugin.trades_struct(options.columns, price=self._price), options)

@@ -4,10 +4,14 @@ The table of columns comes from the compiled half, where each is computed; nothi
 """
 
 import operator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Final, NamedTuple, SupportsIndex
+from itertools import pairwise
+from typing import Any, Final, Literal, NamedTuple, SupportsIndex, get_args
 
-from rangebar_polars._internal import ALWAYS_READ, OUTPUTS
+import polars as pl
+
+from rangebar_polars import _internal
 
 MAX_THRESHOLD: Final = 100_000
 """The largest threshold in decimal basis points: 100 %."""
@@ -91,11 +95,26 @@ class Output(NamedTuple):
     """When it is null; empty: never."""
 
 
-COLUMNS: Final = tuple(Output(*row) for row in OUTPUTS)
+COLUMNS: Final = tuple(Output(*row) for row in _internal.OUTPUTS)
 """The columns of bars, in order."""
 
+ALWAYS_READ: Final = tuple(_internal.ALWAYS_READ)
+"""The columns of trades that every bar reads, if they are there."""
 
-def check_threshold(threshold_decimal_bps: SupportsIndex) -> int:
+THRESHOLD: Final = "threshold_decimal_bps"
+"""The column that tells the bars of several thresholds apart."""
+
+RESERVED: Final = frozenset([THRESHOLD, IS_COMPLETE, *(output.name for output in COLUMNS)])
+"""Names that no column of a user's own may have among the columns of bars."""
+
+Threshold = SupportsIndex | Sequence[SupportsIndex]
+"""One threshold, or several for one pass over the trades."""
+
+Reset = Literal["day", "week", "month", "year"]
+"""A period at whose UTC borders every chain of bars starts anew; weeks begin on Monday."""
+
+
+def check_threshold(threshold_decimal_bps: object) -> int:
     """Return the threshold as an int.
 
     Raises
@@ -144,19 +163,132 @@ def check_columns(columns: TradeColumns | None) -> TradeColumns:
     return columns
 
 
+def check_thresholds(
+    threshold_decimal_bps: Threshold,
+) -> tuple[int, ...]:
+    """Return one threshold or several, ascending.
+
+    Raises
+    ------
+    TypeError
+        For what is no integer and no sequence of integers.
+    ValueError
+        Outside 1 to 100,000, for none, or for one that repeats.
+    """
+    if isinstance(threshold_decimal_bps, str | bytes | SupportsIndex) or not isinstance(
+        threshold_decimal_bps, Iterable
+    ):
+        return (check_threshold(threshold_decimal_bps),)
+    thresholds = sorted(check_threshold(threshold) for threshold in threshold_decimal_bps)
+    if not thresholds:
+        raise ValueError("threshold_decimal_bps is empty: expected one threshold or several")
+    for lower, upper in pairwise(thresholds):
+        if lower == upper:
+            raise ValueError(f"threshold_decimal_bps holds {lower} twice: expected each once")
+    return tuple(thresholds)
+
+
+def check_by(by: str | Sequence[str] | None) -> tuple[str, ...]:
+    """Return the names of the key columns.
+
+    Raises
+    ------
+    TypeError
+        For what is not a name or a sequence of names.
+    ValueError
+        For no name, or one that repeats or is that of a column of bars.
+    """
+    if by is None:
+        return ()
+    names = (by,) if isinstance(by, str) else tuple(by)
+    if not all(isinstance(name, str) for name in names):
+        raise TypeError(f"by is {by!r}: expected the name of a column, or several")
+    if not names:
+        raise ValueError("by is empty: expected the name of a column, several, or None")
+    check_names([*sorted(RESERVED), *names])
+    return names
+
+
+def check_names(names: Iterable[str]) -> None:
+    """Refuse names that would appear twice among the columns of bars.
+
+    Raises
+    ------
+    ValueError
+        Naming the first.
+    """
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise ValueError(
+                f"column {name!r} would appear twice among the columns of bars (rename it: "
+                '.alias("..."))'
+            )
+        seen.add(name)
+
+
+def check_aggs(aggs: pl.Expr | Iterable[pl.Expr] | None, by: Sequence[str]) -> tuple[pl.Expr, ...]:
+    """Return the aggregations.
+
+    Raises
+    ------
+    TypeError
+        For what is not an expression or several.
+    ValueError
+        For a name that would appear twice, as far as names are known without the trades.
+    """
+    if aggs is None:
+        return ()
+    several = (aggs,) if isinstance(aggs, pl.Expr) else tuple(aggs)
+    if not all(isinstance(agg, pl.Expr) for agg in several):
+        raise TypeError(f"aggs is {aggs!r}: expected an expression, or several")
+    names = [
+        name
+        for agg in several
+        if not agg.meta.has_multiple_outputs()
+        and (name := agg.meta.output_name(raise_if_undetermined=False)) is not None
+    ]
+    check_names([*by, *sorted(RESERVED), *names])
+    return several
+
+
+def check_reset(reset: Reset | None) -> Reset | None:
+    """Return the period.
+
+    Raises
+    ------
+    ValueError
+        For what is none.
+    """
+    if reset is not None and reset not in get_args(Reset):
+        raise ValueError(f"reset is {reset!r}: expected 'day', 'week', 'month', 'year' or None")
+    return reset
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Options:
     """The arguments of ``bars()``, checked."""
 
-    threshold_decimal_bps: int = 250
+    thresholds: tuple[int, ...]
+    threshold_column: bool
+    by: tuple[str, ...] = ()
+    reset: Reset | None = None
     include_microstructure: bool = False
     include_incomplete: bool = False
     prevent_same_timestamp_close: bool = True
     columns: TradeColumns
+    aggs: tuple[pl.Expr, ...] = ()
 
     @classmethod
     def check(
-        cls, threshold_decimal_bps: SupportsIndex, *, columns: TradeColumns | None, **flags: bool
+        cls,
+        threshold_decimal_bps: Threshold,
+        *,
+        columns: TradeColumns | None,
+        by: str | Sequence[str] | None = None,
+        reset: Reset | None = None,
+        aggs: pl.Expr | Iterable[pl.Expr] | None = None,
+        **flags: bool,
     ) -> "Options":
         """Return the options.
 
@@ -168,18 +300,30 @@ class Options:
         for name, flag in flags.items():
             if not isinstance(flag, bool):
                 raise TypeError(f"{name} is {flag!r}: expected True or False")
-        threshold = check_threshold(threshold_decimal_bps)
-        return cls(threshold_decimal_bps=threshold, columns=check_columns(columns), **flags)
+        keys = check_by(by)
+        return cls(
+            thresholds=check_thresholds(threshold_decimal_bps),
+            threshold_column=not isinstance(threshold_decimal_bps, SupportsIndex),
+            by=keys,
+            aggs=check_aggs(aggs, keys),
+            reset=check_reset(reset),
+            columns=check_columns(columns),
+            **flags,
+        )
 
-    def kwargs(self, only: list[str] | None = None) -> dict[str, Any]:
+    def kwargs(self, only: list[str] | None = None, *, trace: bool = False) -> dict[str, Any]:
         """Return what the compiled half takes; ``only``: the columns of bars that are wanted."""
         return {
-            "threshold_decimal_bps": self.threshold_decimal_bps,
+            "thresholds": list(self.thresholds),
+            "threshold_column": self.threshold_column,
+            "by": list(self.by),
+            "reset": self.reset,
             "include_microstructure": self.include_microstructure,
             "include_incomplete": self.include_incomplete,
             "prevent_same_timestamp_close": self.prevent_same_timestamp_close,
             "columns": self.columns.names(),
             "only": only,
+            "trace": trace,
         }
 
     def reads(self, only: list[str] | None = None) -> list[str]:
@@ -192,4 +336,4 @@ class Options:
         ]
         roles = {*ALWAYS_READ, *(role for output in wanted for role in output.reads)}
         names = self.columns.names()
-        return list(dict.fromkeys(names[role] for role in names if role in roles))
+        return list(dict.fromkeys([*self.by, *(names[role] for role in names if role in roles)]))

@@ -17,6 +17,7 @@ use crate::bar::Bar;
 use crate::check::{Check, Fault};
 use crate::error::Error;
 use crate::needs::Needs;
+use crate::period::Period;
 use crate::rule::Rule;
 use crate::sums::Overflow;
 use crate::trades::Trades;
@@ -30,6 +31,9 @@ pub struct Builder<R> {
     chains: Vec<Chain<R>>,
     check: Check,
     needs: Needs,
+    reset: Option<Period>,
+    /// Where the period of the last trade ends.
+    until: Option<i64>,
 }
 
 /// One rule and its open bar.
@@ -50,6 +54,9 @@ pub struct Closed {
     pub chain: usize,
     /// The trade it ended at, counted from the first trade ever.
     pub row: u64,
+    /// Whether its rule closed it, at its own last trade; if not, a period ended, and `row` is the
+    /// first trade of the next.
+    pub complete: bool,
 }
 
 impl<R: Rule> Builder<R> {
@@ -77,7 +84,13 @@ impl<R: Rule> Builder<R> {
     /// ```
     pub fn new(rules: impl IntoIterator<Item = R>, needs: Needs) -> Self {
         let chains = rules.into_iter().map(|rule| Chain { rule, open: None, cut: None }).collect();
-        Self { chains, check: Check::default(), needs }
+        Self { chains, check: Check::default(), needs, reset: None, until: None }
+    }
+
+    /// The same, but the first trade of every such period opens a new bar.
+    #[must_use]
+    pub fn reset_every(self, period: Option<Period>) -> Self {
+        Self { reset: period, ..self }
     }
 
     /// What the outputs need summed.
@@ -114,9 +127,9 @@ impl<R: Rule> Builder<R> {
             let block = trades.slice(start..trades.len.min(start + BLOCK));
             let first_row = self.check.rows();
             match self.check.admit(&block) {
-                Ok(()) => self.fold(&block, first_row, emit)?,
+                Ok(()) => self.fold_periods(&block, first_row, emit)?,
                 Err(Fault { row, error }) => {
-                    self.fold(&block.slice(0..row), first_row, emit)?;
+                    self.fold_periods(&block.slice(0..row), first_row, emit)?;
                     return Err(error);
                 }
             }
@@ -124,7 +137,44 @@ impl<R: Rule> Builder<R> {
         Ok(())
     }
 
-    /// Fold admitted trades, of which the first is trade `first_row` of all.
+    /// Fold admitted trades, of which the first is trade `first_row` of all, period by period.
+    fn fold_periods(
+        &mut self,
+        trades: &Trades<'_>,
+        first_row: u64,
+        emit: &mut impl FnMut(Closed),
+    ) -> Result<(), Error> {
+        let mut from = 0;
+        while from < trades.len {
+            let mut to = trades.len;
+            if let Some(period) = self.reset {
+                let times = &trades.times()[from..];
+                if self.until.is_some_and(|until| times[0] >= until) {
+                    self.cut_off(first_row + from as u64, emit);
+                    self.until = None;
+                }
+                self.until = self.until.or_else(|| period.end(times[0], trades.unit));
+                if let Some(until) = self.until {
+                    to = from + times.partition_point(|time| *time < until);
+                }
+            }
+            self.fold(&trades.slice(from..to), first_row + from as u64, emit)?;
+            from = to;
+        }
+        Ok(())
+    }
+
+    /// End every open bar before the trade `row`.
+    fn cut_off(&mut self, row: u64, emit: &mut impl FnMut(Closed)) {
+        for (number, chain) in self.chains.iter_mut().enumerate() {
+            chain.rule.cut_off();
+            if let Some(bar) = chain.open.take() {
+                emit(Closed { bar, chain: number, row, complete: false });
+            }
+        }
+    }
+
+    /// Fold trades of one period.
     fn fold(
         &mut self,
         trades: &Trades<'_>,
@@ -146,7 +196,8 @@ impl<R: Rule> Builder<R> {
                 }
                 chain.cut = chain.rule.next_close(trades, to);
                 if let Some(bar) = chain.open.take() {
-                    emit(Closed { bar, chain: number, row: first_row + to as u64 - 1 });
+                    let row = first_row + to as u64 - 1;
+                    emit(Closed { bar, chain: number, row, complete: true });
                 }
             }
         }

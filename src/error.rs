@@ -148,6 +148,25 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// The bad row; 0 for what is wrong with no row.
+    pub const fn row(&self) -> u64 {
+        match self {
+            Self::Threshold { .. } => 0,
+            Self::Null { row, .. }
+            | Self::Price { row, .. }
+            | Self::PriceTooSmall { row, .. }
+            | Self::Quantity { row, .. }
+            | Self::TooLarge { row, .. }
+            | Self::Unsorted { row, .. }
+            | Self::Repeated { row, .. }
+            | Self::Id { row, .. }
+            | Self::TradeIds { row, .. }
+            | Self::Overflow { row, .. } => *row,
+        }
+    }
+}
+
 /// A time as people read it, in UTC.
 struct Moment(i64, TimeUnit);
 

@@ -5,8 +5,9 @@
 //! attribute's plain `output_type` would let a panic through to C.
 
 use crate::columns::output;
-use crate::frame::{self, Bars, Options};
+use crate::frame::{self, Bars};
 use crate::inputs::{Names, refusal};
+use crate::options::Options;
 use polars::prelude::{
     DataFrame, DataType, Field, IntoSeries, PolarsResult, Series, StructChunked,
 };
@@ -54,7 +55,7 @@ fn bars_type(inputs: &[Field], kwargs: Options) -> PolarsResult<Field> {
 fn bars(inputs: &[Series], kwargs: Options) -> PolarsResult<Series> {
     let (schema, columns) = trades(inputs)?;
     let mut bars = Bars::new(&schema, &kwargs)?;
-    bars.push(&schema, |index| Ok(columns[index].clone()))?;
+    bars.push(&schema, inputs[0].len(), |index| Ok(columns[index].clone()))?;
     struct_of(&bars.finish()?)
 }
 

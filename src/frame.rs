@@ -1,75 +1,40 @@
 //! Trades in, frames of bars out: one fold for every door, and the one schema.
 //!
 //! [`Bars`] is made from a schema and the options, fed batches of that schema, and gives the bars
-//! that closed in each. The frame of an empty batch is the schema.
+//! that ended in each. The frame of an empty batch is the schema.
 
 use crate::bar::Bar;
-use crate::builder::Builder;
-use crate::columns::{Compute, Group, OUTPUTS, Output, Table, Values};
-use crate::inputs::{Inputs, Names};
+use crate::builder::{Builder, Closed};
+use crate::columns::{Compute, Output, Table, Values};
+use crate::error::Error;
+use crate::inputs::{Batch, Inputs, Names, refusal};
+use crate::keys::{Keys, RowsOfKey};
 use crate::needs::Needs;
-use crate::rule::{RangeRule, Rule, Threshold};
-use crate::trades::{Role, Trades};
+use crate::options::{IS_COMPLETE, OPENED, Options, THRESHOLD, is_always_read};
+use crate::rule::{RangeRule, Rule};
+use crate::trace::{Place, Trace};
+use crate::trades::Trades;
 use polars::prelude::{
-    BooleanChunked, ChunkedArray, Column, DataFrame, DataType, Field, Float64Chunked, Int64Chunked,
-    IntoColumn, IntoSeries, NamedFrom, NewChunkedArray, PolarsResult, Series,
+    BooleanChunked, ChunkedArray, Column, DataFrame, DataType, Field, Float64Chunked, IdxSize,
+    Int64Chunked, IntoColumn, IntoSeries, NamedFrom, NewChunkedArray, PolarsResult, Series,
 };
-use pyo3::FromPyObject;
-use serde::Deserialize;
+use std::ops::Range;
 
-/// Name of the column that tells complete bars from the open one.
-pub const IS_COMPLETE: &str = "is_complete";
-
-/// What is asked for: the arguments of `bars()`, as they come from Python.
-#[derive(Clone, Debug, Deserialize, FromPyObject)]
-#[pyo3(from_item_all)]
-pub struct Options {
-    /// The threshold.
-    pub threshold_decimal_bps: i64,
-    /// Whether no trade of the opening time may close a bar.
-    pub prevent_same_timestamp_close: bool,
-    /// Whether the sums and the ten features are columns too.
-    pub include_microstructure: bool,
-    /// Whether the open bar is the last row.
-    pub include_incomplete: bool,
-    /// What the columns of the trades are called.
-    pub columns: Names,
-    /// The columns of bars that are wanted; `None`: all.
-    pub only: Option<Vec<String>>,
-}
-
-impl Options {
-    fn outputs(&self) -> impl Iterator<Item = &'static Output> {
-        let wanted = |output: &&'static Output| {
-            (self.include_microstructure || output.group == Group::Bar) && self.wants(output.name)
-        };
-        OUTPUTS.iter().filter(wanted)
-    }
-
-    fn wants(&self, column: &str) -> bool {
-        self.only.as_ref().is_none_or(|only| only.iter().any(|name| name == column))
-    }
-
-    fn rule(&self) -> PolarsResult<RangeRule> {
-        let threshold = Threshold::new(self.threshold_decimal_bps)?;
-        Ok(RangeRule::new(threshold, self.prevent_same_timestamp_close))
-    }
-}
-
-/// Whether a column is read whatever the outputs need: what the rule and the checks look at.
-pub const fn is_always_read(role: Role) -> bool {
-    matches!(role, Role::Timestamp | Role::Price | Role::Quantity | Role::AggTradeId)
-}
+/// Rows of several keys that are taken apart together: their columns fit a cache.
+const SLICE: usize = 1 << 16;
 
 /// Folds frames of trades into frames of bars.
 #[derive(Debug)]
 pub struct Bars {
+    options: Options,
     inputs: Inputs,
-    builder: Builder<RangeRule>,
-    table: Table,
-    complete: Vec<bool>,
-    include_incomplete: bool,
-    mark_complete: bool,
+    keys: Option<Keys>,
+    /// A chain of bars for each key, or one.
+    builders: Vec<Builder<RangeRule>>,
+    rows: Rows,
+    trace: Option<Trace>,
+    /// Trades of all keys seen so far.
+    trades: u64,
 }
 
 impl Bars {
@@ -78,63 +43,239 @@ impl Bars {
     /// # Errors
     /// A schema that will not do.
     pub fn new(schema: &[Field], options: &Options) -> PolarsResult<Self> {
-        let needs = options.outputs().fold(Needs::NOTHING, |needs, output| needs.and(output.needs));
+        let needs = options.needs();
         let reads = |role| is_always_read(role) || needs.reads(role);
-        Ok(Self {
+        let mut bars = Self {
             inputs: Inputs::resolve(schema, &options.columns, reads)?,
-            builder: Builder::new([options.rule()?], needs),
-            table: Table::new(options.outputs()),
-            complete: Vec::new(),
-            include_incomplete: options.include_incomplete,
-            mark_complete: options.include_incomplete && options.wants(IS_COMPLETE),
-        })
+            keys: None,
+            builders: Vec::new(),
+            rows: Rows::new(options),
+            trace: options.trace.then(|| Trace::new(options.thresholds.len())),
+            trades: 0,
+            options: options.clone(),
+        };
+        if options.by.is_empty() {
+            bars.builders.push(builder(options)?);
+        } else {
+            bars.keys = Some(Keys::new(schema, &options.by)?);
+        }
+        Ok(bars)
     }
 
-    /// Fold a batch, of which `column` gives the columns by their place in `schema`.
+    /// Fold a batch of `len` rows, of which `column` gives the columns by their place in `schema`.
     ///
     /// # Errors
     /// A schema other than the first, or the first bad row; the fold has then ended.
     pub fn push(
         &mut self,
         schema: &[Field],
+        len: usize,
         column: impl Fn(usize) -> PolarsResult<Series>,
     ) -> PolarsResult<()> {
         let inputs = self.inputs.resolve_again(schema)?;
-        let (table, complete) = (&mut self.table, &mut self.complete);
-        inputs.batch(column)?.fold(&mut self.builder, &mut |closed| {
-            table.push(&closed.bar);
-            complete.push(true);
-        })
+        if let Some(trace) = &mut self.trace {
+            trace.begin(len);
+        }
+        if self.keys.is_some() {
+            for offset in (0..len).step_by(SLICE) {
+                let rows = SLICE.min(len - offset);
+                let slice = |index| Ok(column(index)?.slice(offset as i64, rows));
+                self.push_keyed(&inputs, schema, offset..offset + rows, slice)?;
+            }
+        } else {
+            let place = Place {
+                key: 0,
+                before: self.trades,
+                first_row: self.trades,
+                offset: 0,
+                rows: None,
+            };
+            let (rows, options) = (&mut self.rows, &self.options);
+            let mut emit = |ended: Ended| rows.push(&ended, options);
+            fold(
+                &mut self.builders[0],
+                &inputs.batch(column)?,
+                place,
+                self.trace.as_mut(),
+                &mut emit,
+            )??;
+        }
+        self.trades += len as u64;
+        Ok(())
     }
 
-    /// The bars that closed since the last call.
+    /// Fold trades of several keys: each key's apart, then the bars in the order of all trades.
+    fn push_keyed(
+        &mut self,
+        inputs: &Inputs,
+        schema: &[Field],
+        slice: Range<usize>,
+        column: impl Fn(usize) -> PolarsResult<Series>,
+    ) -> PolarsResult<()> {
+        let Some(keys) = &mut self.keys else { return Ok(()) };
+        let (mut all, mut faults) = (Vec::new(), Vec::new());
+        for RowsOfKey { number, rows } in keys.split(schema, slice.len(), &column)? {
+            if number == self.builders.len() {
+                self.builders.push(builder(&self.options)?);
+            }
+            let batch = inputs.batch(|index| column(index)?.take(&rows))?;
+            let builder = &mut self.builders[number];
+            let place = Place {
+                key: number,
+                before: builder.rows(),
+                first_row: self.trades,
+                offset: slice.start,
+                rows: Some(rows.cont_slice()?),
+            };
+            let mut emit = |ended: Ended| all.push((place.row(ended.row), ended));
+            if let Err(error) = fold(builder, &batch, place, self.trace.as_mut(), &mut emit)? {
+                faults.push((place.row(error.row()), number, error));
+            }
+        }
+        if let Some((_, number, error)) = faults.into_iter().min_by_key(|(row, ..)| *row) {
+            return Err(refusal(&format!("{}: {error}", keys.describe(number))));
+        }
+        all.sort_by_key(|(row, _)| *row);
+        all.iter().for_each(|(_, ended)| self.rows.push(ended, &self.options));
+        Ok(())
+    }
+
+    /// By threshold, the trade that opened the bar of each row of the last batch.
+    ///
+    /// # Errors
+    /// None; a frame is made.
+    pub fn take_trace(&mut self) -> PolarsResult<DataFrame> {
+        let bars = self.trace.as_mut().map(Trace::take).unwrap_or_default();
+        let columns = self.options.thresholds.iter().zip(bars);
+        let column = |(threshold, bars): (&i64, Vec<i64>)| {
+            Int64Chunked::from_vec(threshold.to_string().into(), bars).into_column()
+        };
+        DataFrame::new_infer_height(columns.map(column).collect())
+    }
+
+    /// The bars that ended since the last call.
     ///
     /// # Errors
     /// None but a failing conversion to the dtype of the times.
     pub fn take(&mut self) -> PolarsResult<DataFrame> {
-        let complete = std::mem::take(&mut self.complete);
-        let time = &self.inputs.time_dtype;
-        let values = self.table.take().into_iter();
-        let columns = values.map(|(output, values)| column(output, values, time));
-        let mut columns = columns.collect::<PolarsResult<Vec<_>>>()?;
-        if self.mark_complete {
-            columns.push(BooleanChunked::from_slice(IS_COMPLETE.into(), &complete).into_column());
-        }
-        DataFrame::new(complete.len(), columns)
+        let rows = std::mem::replace(&mut self.rows, Rows::new(&self.options));
+        rows.frame(&self.options, &self.inputs.time_dtype, self.keys.as_ref())
     }
 
-    /// The same, and the bar that is still open, if it is asked for.
+    /// The same, and the bars that are still open, if they are asked for.
     ///
     /// # Errors
     /// As [`Self::take`].
     pub fn finish(&mut self) -> PolarsResult<DataFrame> {
-        if self.include_incomplete {
-            for (_, bar) in self.builder.open_bars() {
-                self.table.push(bar);
-                self.complete.push(false);
+        if self.options.include_incomplete {
+            for (key, builder) in self.builders.iter().enumerate() {
+                for (chain, bar) in builder.open_bars() {
+                    let opened = self.trace.as_ref().map_or(0, |trace| trace.opened(key, chain));
+                    let (bar, row) = (bar.clone(), builder.rows());
+                    let ended = Ended { bar, chain, key, row, complete: false, opened };
+                    self.rows.push(&ended, &self.options);
+                }
             }
         }
         self.take()
+    }
+}
+
+fn builder(options: &Options) -> PolarsResult<Builder<RangeRule>> {
+    Ok(Builder::new(options.rules()?, options.needs()).reset_every(options.period()?))
+}
+
+/// A bar that has ended, or is open at the end.
+struct Ended {
+    bar: Bar,
+    chain: usize,
+    key: usize,
+    row: u64,
+    complete: bool,
+    opened: i64,
+}
+
+/// Fold the trades of one key, tracing them if that is asked for.
+fn fold(
+    builder: &mut Builder<RangeRule>,
+    batch: &Batch,
+    place: Place<'_>,
+    mut trace: Option<&mut Trace>,
+    emit: &mut impl FnMut(Ended),
+) -> PolarsResult<Result<(), Error>> {
+    let result = batch.fold(builder, &mut |Closed { bar, chain, row, complete }| {
+        let end = row + u64::from(complete);
+        let opened = trace.as_mut().map_or(0, |trace| trace.note(place, chain, end, bar.rows));
+        emit(Ended { bar, chain, key: place.key, row, complete, opened });
+    })?;
+    if let (Ok(()), Some(trace)) = (&result, trace) {
+        for (chain, bar) in builder.open_bars() {
+            trace.note(place, chain, builder.rows(), bar.rows);
+        }
+    }
+    Ok(result)
+}
+
+/// Bars on their way into a frame.
+#[derive(Debug)]
+struct Rows {
+    table: Table,
+    /// Number of the threshold of each bar.
+    chains: Vec<usize>,
+    /// Number of the key of each bar.
+    keys: Vec<IdxSize>,
+    complete: Vec<bool>,
+    /// The trade that opened each bar, if trades are traced.
+    opened: Vec<i64>,
+}
+
+impl Rows {
+    fn new(options: &Options) -> Self {
+        Self {
+            table: Table::new(options.outputs()),
+            chains: Vec::new(),
+            keys: Vec::new(),
+            complete: Vec::new(),
+            opened: Vec::new(),
+        }
+    }
+
+    fn push(&mut self, ended: &Ended, options: &Options) {
+        if !ended.complete && !options.include_incomplete {
+            return;
+        }
+        self.table.push(&ended.bar);
+        self.chains.push(ended.chain);
+        // As many keys as rows at the most, and rows are counted by the same type.
+        self.keys.push(ended.key as IdxSize);
+        self.complete.push(ended.complete);
+        self.opened.push(ended.opened);
+    }
+
+    fn frame(
+        mut self,
+        options: &Options,
+        time: &DataType,
+        keys: Option<&Keys>,
+    ) -> PolarsResult<DataFrame> {
+        let height = self.complete.len();
+        let mut columns = keys.map_or(Ok(Vec::new()), |keys| keys.columns(self.keys))?;
+        if options.threshold_column {
+            let of = self.chains.iter().map(|chain| options.thresholds[*chain]);
+            columns.push(Int64Chunked::from_iter_values(THRESHOLD.into(), of).into_column());
+        }
+        for (output, values) in self.table.take() {
+            columns.push(column(output, values, time)?);
+        }
+        if options.include_incomplete {
+            let name = IS_COMPLETE.into();
+            columns.push(BooleanChunked::from_slice(name, &self.complete).into_column());
+        }
+        columns.retain(|column| options.wants(column.name()));
+        if options.trace {
+            columns.push(Int64Chunked::from_vec(OPENED.into(), self.opened).into_column());
+        }
+        DataFrame::new(height, columns)
     }
 }
 
@@ -163,19 +304,27 @@ pub fn bar_id(
     series: &[Series],
     options: &Options,
 ) -> PolarsResult<Int64Chunked> {
-    let inputs = Inputs::resolve(schema, &options.columns, is_always_read)?;
-    let mut builder = Builder::new([options.rule()?], Needs::NOTHING);
+    let batch = batch(schema, series, &options.columns, is_always_read)?;
+    let builder = Builder::new(options.rules()?, Needs::NOTHING);
+    let mut builder = builder.reset_every(options.period()?);
     let mut ids = Vec::with_capacity(series.first().map_or(0, |series| series.len()));
     let mut id = 0;
     let mut number = |bar: &Bar| {
         ids.extend((0..bar.rows).map(|_| id));
         id += 1;
     };
-    inputs
-        .batch(|index| Ok(series[index].clone()))?
-        .fold(&mut builder, &mut |closed| number(&closed.bar))?;
+    batch.fold(&mut builder, &mut |closed| number(&closed.bar))??;
     builder.open_bars().for_each(|(_, bar)| number(bar));
     Ok(ChunkedArray::from_vec("bar_id".into(), ids))
+}
+
+fn batch(
+    schema: &[Field],
+    series: &[Series],
+    names: &Names,
+    reads: impl Fn(crate::trades::Role) -> bool,
+) -> PolarsResult<Batch> {
+    Inputs::resolve(schema, names, reads)?.batch(|index| Ok(series[index].clone()))
 }
 
 /// The rule of an aggregation: all trades are one bar, which never closes.
@@ -199,9 +348,9 @@ pub fn feature(
     output: &'static Output,
     names: &Names,
 ) -> PolarsResult<Series> {
-    let inputs = Inputs::resolve(schema, names, |role| output.needs.reads(role))?;
     let mut builder = Builder::new([Whole], output.needs);
-    inputs.batch(|index| Ok(series[index].clone()))?.fold(&mut builder, &mut |_| ())?;
+    batch(schema, series, names, |role| output.needs.reads(role))?
+        .fold(&mut builder, &mut |_| ())??;
     let mut table = Table::new([output]);
     builder.open_bars().for_each(|(_, bar)| table.push(bar));
     let name = output.name.into();

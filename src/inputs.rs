@@ -203,15 +203,15 @@ struct BadId {
 }
 
 impl Batch {
-    /// Fold the batch into a builder.
+    /// Fold the batch into a builder; the inner result is what the kernel says of the rows.
     ///
     /// # Errors
-    /// The first bad row, as the kernel has it.
+    /// A column that is not stored as its dtype says.
     pub fn fold<R: Rule>(
         &self,
         builder: &mut Builder<R>,
         emit: &mut impl FnMut(Closed),
-    ) -> PolarsResult<()> {
+    ) -> PolarsResult<Result<(), Error>> {
         let first_row = builder.rows();
         // The row of a bad id is shown as well, without that id: what else is wrong with it, or
         // with a row before, comes first.
@@ -219,18 +219,18 @@ impl Batch {
         for chunk in 0..self.columns.first().map_or(0, |(_, series)| series.n_chunks()) {
             let trades = self.chunk(chunk)?;
             let rows = trades.len.min(left);
-            builder.push(&trades.slice(0..rows), emit)?;
+            if let Err(error) = builder.push(&trades.slice(0..rows), emit) {
+                return Ok(Err(error));
+            }
             left -= rows;
         }
-        match &self.bad_id {
+        Ok(match &self.bad_id {
             None => Ok(()),
-            Some(BadId { row, column, value }) => Err(Error::Id {
-                column: column.clone(),
-                row: first_row + *row as u64,
-                value: value.clone(),
+            Some(BadId { row, column, value }) => {
+                let (column, value) = (column.clone(), value.clone());
+                Err(Error::Id { column, row: first_row + *row as u64, value })
             }
-            .into()),
-        }
+        })
     }
 
     /// Cast ids, keeping in mind the first that does not fit.

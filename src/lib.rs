@@ -13,6 +13,7 @@ pub mod trades;
 pub mod error;
 pub mod check;
 pub mod rule;
+pub mod period;
 pub mod needs;
 pub mod sums;
 pub mod bar;
@@ -22,6 +23,12 @@ pub mod builder;
 
 #[cfg(feature = "plugin")]
 pub mod inputs;
+#[cfg(feature = "plugin")]
+pub mod options;
+#[cfg(feature = "plugin")]
+pub mod keys;
+#[cfg(feature = "plugin")]
+pub mod trace;
 #[cfg(feature = "plugin")]
 pub mod frame;
 #[cfg(feature = "plugin")]

@@ -5,8 +5,9 @@
 //! chunk is kept but the open bar.
 
 use crate::columns::{Compute, Group, OUTPUTS, Output};
-use crate::frame::{Bars, Options, is_always_read};
+use crate::frame::Bars;
 use crate::inputs::refusal;
+use crate::options::{OPENED, Options, is_always_read};
 use crate::trades::Role;
 use polars::prelude::{ArrowDataType, ArrowField, Field, PolarsError, PolarsResult, Series};
 use polars_arrow::array::StructArray;
@@ -45,6 +46,11 @@ impl BarBuilder {
         let mut source = Source::open(trades)?;
         source.drain(py, |source| source.push(&mut self.lock()))?;
         self.lock().take().map(PyDataFrame).map_err(|error| compute_error(py, &error))
+    }
+
+    /// By threshold, the trade that opened the bar of each trade of the last table.
+    fn trace(&self, py: Python<'_>) -> PyResult<PyDataFrame> {
+        self.lock().take_trace().map(PyDataFrame).map_err(|error| compute_error(py, &error))
     }
 
     /// The bar that is still open, if it was asked for.
@@ -100,7 +106,7 @@ impl Source {
         let column = |index: usize| {
             Series::try_from((&self.fields[index], vec![table.values()[index].clone()]))
         };
-        bars.push(&self.schema, column)?;
+        bars.push(&self.schema, table.len(), column)?;
         Ok(true)
     }
 
@@ -151,6 +157,7 @@ fn _internal(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let always = Role::ALL.into_iter().filter(|role| is_always_read(*role)).map(Role::name);
     module.add("OUTPUTS", OUTPUTS.iter().map(row).collect::<Vec<_>>())?;
     module.add("ALWAYS_READ", always.collect::<Vec<_>>())?;
+    module.add("OPENED", OPENED)?;
     module.add_function(wrap_pyfunction!(bars, module)?)?;
     module.add_class::<BarBuilder>()
 }

@@ -1,0 +1,125 @@
+//! Which chain of bars each trade belongs to, where trades of several keys are interleaved.
+
+use crate::inputs::refusal;
+use polars::prelude::{
+    Column, DataFrame, DataType, Field, GroupsType, IdxCa, IdxSize, IntoColumn, PolarsResult,
+    Series, row_encode::encode_rows_unordered,
+};
+use std::collections::HashMap;
+
+/// The keys seen so far, numbered in the order of their first trades.
+#[derive(Debug)]
+pub struct Keys {
+    names: Vec<String>,
+    numbers: HashMap<Vec<u8>, usize>,
+    /// A row for each key.
+    seen: DataFrame,
+}
+
+/// The rows of one key in a batch.
+#[derive(Debug)]
+pub struct RowsOfKey {
+    /// The number of the key.
+    pub number: usize,
+    /// Its rows, ascending.
+    pub rows: IdxCa,
+}
+
+impl Keys {
+    /// Keys in these columns.
+    ///
+    /// # Errors
+    /// A column that is not there, or holds floats.
+    pub fn new(schema: &[Field], names: &[String]) -> PolarsResult<Self> {
+        let empty = names.iter().map(|name| {
+            let dtype = schema[position(schema, name)?].dtype();
+            if contains_float(dtype) {
+                return Err(refusal(&format!(
+                    "column {name:?} is {dtype}: expected keys that are not floats (cast it: \
+                     pl.col({name:?}).cast(pl.String))"
+                )));
+            }
+            Ok(Series::new_empty(name.into(), dtype).into_column())
+        });
+        let seen = DataFrame::new(0, empty.collect::<PolarsResult<_>>()?)?;
+        Ok(Self { names: names.to_vec(), numbers: HashMap::new(), seen })
+    }
+
+    /// The rows of each key in a batch of `len` rows, of which `column` gives the columns by their
+    /// place in `schema`.
+    ///
+    /// # Errors
+    /// A column that is not there or of another dtype than before.
+    pub fn split(
+        &mut self,
+        schema: &[Field],
+        len: usize,
+        column: impl Fn(usize) -> PolarsResult<Series>,
+    ) -> PolarsResult<Vec<RowsOfKey>> {
+        let of = |name: &String| column(position(schema, name)?).map(IntoColumn::into_column);
+        let keys = self.names.iter().map(of).collect::<PolarsResult<Vec<_>>>()?;
+        let keys = DataFrame::new(len, keys)?;
+        let grouped = keys.group_by_stable(self.names.iter())?;
+        let rows: Vec<IdxCa> = match &**grouped.get_groups() {
+            GroupsType::Idx(groups) => {
+                groups.iter().map(|(_, rows)| IdxCa::from_vec("".into(), rows.to_vec())).collect()
+            }
+            GroupsType::Slice { groups, .. } => groups
+                .iter()
+                .map(|[first, len]| IdxCa::from_vec("".into(), (*first..first + len).collect()))
+                .collect(),
+        };
+        let firsts: Vec<IdxSize> = rows.iter().filter_map(|rows| rows.get(0)).collect();
+        let numbers = self.number(&keys.take(&IdxCa::from_vec("".into(), firsts))?)?;
+        Ok(numbers.into_iter().zip(rows).map(|(number, rows)| RowsOfKey { number, rows }).collect())
+    }
+
+    /// The number of each of these keys, which are new or known.
+    fn number(&mut self, keys: &DataFrame) -> PolarsResult<Vec<usize>> {
+        let encoded = encode_rows_unordered(keys.columns())?;
+        let mut new = Vec::new();
+        let mut numbers = Vec::with_capacity(keys.height());
+        for (row, key) in encoded.iter().enumerate() {
+            let next = self.numbers.len();
+            let number = *self.numbers.entry(key.unwrap_or_default().to_vec()).or_insert(next);
+            if number == next {
+                new.push(row as IdxSize);
+            }
+            numbers.push(number);
+        }
+        self.seen.vstack_mut(&keys.take(&IdxCa::from_vec("".into(), new))?)?;
+        Ok(numbers)
+    }
+
+    /// The key columns of bars, of which the number of the key is given.
+    ///
+    /// # Errors
+    /// A number that was not given out.
+    pub fn columns(&self, numbers: Vec<IdxSize>) -> PolarsResult<Vec<Column>> {
+        Ok(self.seen.take(&IdxCa::from_vec("".into(), numbers))?.into_columns())
+    }
+
+    /// A key in words.
+    pub fn describe(&self, number: usize) -> String {
+        let of = |column: &Column| {
+            format!("{} {}", column.name(), column.get(number).unwrap_or_default())
+        };
+        self.seen.columns().iter().map(of).collect::<Vec<_>>().join(", ")
+    }
+}
+
+fn position(schema: &[Field], name: &str) -> PolarsResult<usize> {
+    let missing = || {
+        let names = schema.iter().map(|field| field.name().as_str()).collect::<Vec<_>>();
+        refusal(&format!("no column {name:?} among the trades: they have [{}]", names.join(", ")))
+    };
+    schema.iter().position(|field| field.name() == name).ok_or_else(missing)
+}
+
+fn contains_float(dtype: &DataType) -> bool {
+    match dtype {
+        DataType::List(inner) | DataType::Array(inner, _) => contains_float(inner),
+        DataType::Struct(fields) => fields.iter().any(|field| contains_float(field.dtype())),
+        other => other.is_float(),
+    }
+}

@@ -1,0 +1,92 @@
+//! What is asked for: the arguments of `bars()`, as they come from Python.
+
+use crate::columns::{Group, OUTPUTS, Output};
+use crate::inputs::{Names, refusal};
+use crate::needs::Needs;
+use crate::period::Period;
+use crate::rule::{RangeRule, Threshold};
+use crate::trades::Role;
+use polars::prelude::PolarsResult;
+use pyo3::FromPyObject;
+use serde::Deserialize;
+
+/// Name of the column that tells complete bars from others.
+pub const IS_COMPLETE: &str = "is_complete";
+/// Name of the column that tells the bars of several thresholds apart.
+pub const THRESHOLD: &str = "threshold_decimal_bps";
+
+/// Name of the column that tells which trade opened a bar, where trades are traced.
+pub const OPENED: &str = "rangebar opening row";
+
+/// The arguments of `bars()`, checked by Python for what a user can get wrong.
+#[derive(Clone, Debug, Deserialize, FromPyObject)]
+#[pyo3(from_item_all)]
+pub struct Options {
+    /// The thresholds, ascending.
+    pub thresholds: Vec<i64>,
+    /// Whether the threshold is a column.
+    pub threshold_column: bool,
+    /// The columns of the keys; each key has a chain of bars of its own.
+    pub by: Vec<String>,
+    /// The period at whose borders bars are cut off.
+    pub reset: Option<String>,
+    /// Whether no trade of the opening time may close a bar.
+    pub prevent_same_timestamp_close: bool,
+    /// Whether the sums and the ten features are columns too.
+    pub include_microstructure: bool,
+    /// Whether bars that did not close are rows too.
+    pub include_incomplete: bool,
+    /// What the columns of the trades are called.
+    pub columns: Names,
+    /// The columns of bars that are wanted; `None`: all.
+    pub only: Option<Vec<String>>,
+    /// Whether it is kept which bar each trade belongs to.
+    pub trace: bool,
+}
+
+impl Options {
+    /// The computed columns that are wanted.
+    pub fn outputs(&self) -> impl Iterator<Item = &'static Output> {
+        let wanted = |output: &&'static Output| {
+            (self.include_microstructure || output.group == Group::Bar) && self.wants(output.name)
+        };
+        OUTPUTS.iter().filter(wanted)
+    }
+
+    /// Whether a column of bars is wanted.
+    pub fn wants(&self, column: &str) -> bool {
+        self.only.as_ref().is_none_or(|only| only.iter().any(|name| name == column))
+    }
+
+    /// What must be summed.
+    pub fn needs(&self) -> Needs {
+        self.outputs().fold(Needs::NOTHING, |needs, output| needs.and(output.needs))
+    }
+
+    /// A rule for each threshold.
+    ///
+    /// # Errors
+    /// A threshold out of range.
+    pub fn rules(&self) -> PolarsResult<Vec<RangeRule>> {
+        let rule = |decimal_bps: &i64| {
+            let threshold = Threshold::new(*decimal_bps)?;
+            Ok(RangeRule::new(threshold, self.prevent_same_timestamp_close))
+        };
+        self.thresholds.iter().map(rule).collect()
+    }
+
+    /// The period of `reset`.
+    ///
+    /// # Errors
+    /// A name that is none.
+    pub fn period(&self) -> PolarsResult<Option<Period>> {
+        let Some(name) = &self.reset else { return Ok(None) };
+        let unknown = || refusal(&format!("reset is {name:?}: expected day, week, month or year"));
+        Period::named(name).map(Some).ok_or_else(unknown)
+    }
+}
+
+/// Whether a column is read whatever the outputs need: what the rule and the checks look at.
+pub const fn is_always_read(role: Role) -> bool {
+    matches!(role, Role::Timestamp | Role::Price | Role::Quantity | Role::AggTradeId)
+}
