@@ -1,8 +1,10 @@
 """The compiled half of the package: the fold over trades, and the table of columns."""
 
-from typing import Any, Final
+from typing import Any, Final, Literal, final
 
 import polars as pl
+
+__all__ = ["ALWAYS_READ", "OPENED", "OUTPUTS", "BarBuilder", "bars", "read_checkpoint"]
 
 OUTPUTS: Final[list[tuple[str, str, str, list[str], str, str]]]
 """The columns of bars: name, group ("bar", "sum", "feature"), dtype, the columns of trades they
@@ -20,19 +22,44 @@ def bars(trades: object, options: dict[str, Any]) -> pl.DataFrame:
     ``options`` is made by `rangebar_polars.schema.Options`.
     """
 
+def read_checkpoint(
+    checkpoint: bytes,
+) -> tuple[str | None, int, bool, Literal["day", "week", "month", "year"] | None, bool, bool]:
+    """Return symbol, threshold, gate, reset and the two ``include_`` flags of a checkpoint."""
+
+@final
 class BarBuilder:
     """Bars of tables of trades that come one after another.
 
-    ``schema`` is a table of trades, of which only the schema is read.
+    ``options`` is made by `rangebar_polars.schema.Options`; ``checkpoint`` is what
+    `BarBuilder.checkpoint` returned.
     """
 
-    def __new__(cls, schema: object, options: dict[str, Any]) -> BarBuilder: ...
+    def __new__(cls, options: dict[str, Any], checkpoint: bytes | None = None) -> BarBuilder: ...
+    def bind(self, schema: object) -> None:
+        """Judge the schema of a table of trades, without reading it."""
     def push(self, trades: object) -> pl.DataFrame:
-        """Return the bars that closed in the next table of trades."""
+        """Return the bars that ended in the next table of trades."""
+    def push_records(self, trades: list[dict[str, Any]]) -> pl.DataFrame | None:
+        """Return the bars that ended in a list of dicts of trades; None for no bar."""
     def trace(self) -> pl.DataFrame:
         """Return, by threshold, the trade that opened the bar of each trade of the last table.
 
         With the option ``trace`` only; trades are counted from the first ever.
         """
     def finish(self) -> pl.DataFrame:
-        """Return the bar that is still open, if it was asked for."""
+        """Return the bars that are still open, if they were asked for."""
+    def open_bar(self) -> pl.DataFrame:
+        """Return the bar that is still open, with its features so far; no row for none."""
+    def mark_seam(self) -> None:
+        """Say that ids missing before the next table are a gap."""
+    def gap_count(self) -> int:
+        """Return the number of gaps found at seams."""
+    def gaps(self) -> pl.DataFrame:
+        """Return the gaps found at seams."""
+    def position(self) -> pl.DataFrame:
+        """Return one row of the last time and the last id, or none."""
+    def checkpoint(self, symbol: str | None) -> bytes:
+        """Return the state."""
+    def copy(self) -> BarBuilder:
+        """Return another builder in the same state."""

@@ -67,7 +67,7 @@ def feature(name: str, columns: TradeColumns) -> pl.Expr:
 def scan(trades: pl.LazyFrame, options: Options) -> pl.LazyFrame:
     """Return the bars of a plan, as the source of another."""
 
-    def schema() -> pl.Schema:
+    def bars_schema() -> pl.Schema:
         (empty,) = fold([], trades.collect_schema(), options)
         return empty.schema
 
@@ -82,10 +82,8 @@ def scan(trades: pl.LazyFrame, options: Options) -> pl.LazyFrame:
             wanted = [*with_columns, *predicate.meta.root_names()]
         given = trades.collect_schema()
         read = columns_read(given, options, wanted)
-        batches = _batches(trades.select(read))
-        for ended in fold(
-            batches, pl.Schema({name: given[name] for name in read}), options, wanted
-        ):
+        schema = pl.Schema({name: given[name] for name in read})
+        for ended in fold(batches(trades.select(read)), schema, options, wanted):
             bars = ended if predicate is None else ended.filter(predicate)
             bars = bars if with_columns is None else bars.select(with_columns)
             bars = bars if n_rows is None else bars.head(n_rows)
@@ -95,8 +93,9 @@ def scan(trades: pl.LazyFrame, options: Options) -> pl.LazyFrame:
                 if n_rows == 0:
                     return
 
-    return register_io_source(frames, schema=schema)
+    return register_io_source(frames, schema=bars_schema)
 
 
-def _batches(trades: pl.LazyFrame) -> Iterator[pl.DataFrame]:
+def batches(trades: pl.LazyFrame) -> Iterator[pl.DataFrame]:
+    """Yield the rows of a plan, in order, as the streaming engine makes them."""
     return trades.collect_batches(maintain_order=True, lazy=True, engine="streaming")

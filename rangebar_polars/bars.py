@@ -37,6 +37,7 @@ def bars(
     include_incomplete: bool = False,
     prevent_same_timestamp_close: bool = True,
     columns: TradeColumns | None = None,
+    state: bytes | None = None,
 ) -> pl.LazyFrame: ...
 
 
@@ -52,6 +53,7 @@ def bars(
     include_incomplete: bool = False,
     prevent_same_timestamp_close: bool = True,
     columns: TradeColumns | None = None,
+    state: bytes | None = None,
 ) -> pl.DataFrame: ...
 
 
@@ -66,6 +68,7 @@ def bars(
     include_incomplete: bool = False,
     prevent_same_timestamp_close: bool = True,
     columns: TradeColumns | None = None,
+    state: bytes | None = None,
 ) -> pl.DataFrame | pl.LazyFrame:
     """Return the range bars of trades.
 
@@ -140,13 +143,14 @@ def bars(
         by=by,
         reset=reset,
         aggs=aggs,
+        state=state,
         include_microstructure=include_microstructure,
         include_incomplete=include_incomplete,
         prevent_same_timestamp_close=prevent_same_timestamp_close,
     )
     if isinstance(trades, pl.LazyFrame):
         return _plugin.scan(trades, options)
-    if options.aggs:
+    if options.aggs or options.state is not None:
         frame = trades if isinstance(trades, pl.DataFrame) else pl.DataFrame(trades)
         return pl.concat(fold([frame], frame.schema, options))
     if not isinstance(trades, ArrowStream):

@@ -10,5 +10,9 @@ class RangeBarError(Exception):
     """What every exception of this package is."""
 
 
+class CheckpointError(RangeBarError):
+    """A checkpoint that is damaged, or of something other than asked for."""
+
+
 class RangeBarWarning(UserWarning):
     """Something the result does not show by itself, such as a gap in the trades."""

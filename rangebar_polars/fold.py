@@ -58,7 +58,8 @@ def fold(
     if _wanted_aggs(options, wanted):
         yield from _Aggregated(schema, options, wanted).fold(batches)
         return
-    builder = BarBuilder(schema.to_frame(), options.kwargs(wanted))
+    builder = BarBuilder(options.kwargs(wanted), options.state)
+    builder.bind(schema.to_frame())
     for batch in batches:
         ended = builder.push(batch)
         if ended.height > 0:
@@ -89,7 +90,8 @@ class _Aggregated:
         # Trades of a bar that was cut off must be let go, so every bar that ends is asked for.
         every = replace(options, include_incomplete=True, threshold_column=True)
         only = None if wanted is None else [*wanted, THRESHOLD, IS_COMPLETE]
-        self._builder = BarBuilder(schema.to_frame(), every.kwargs(only, trace=True))
+        self._builder = BarBuilder(every.kwargs(only, trace=True))
+        self._builder.bind(schema.to_frame())
         self._options = options
         self._aggs = _wanted_aggs(options, wanted)
         self._held = {threshold: _Held(schema) for threshold in options.thresholds}

@@ -37,6 +37,7 @@ class FrameNamespace:
         include_incomplete: bool = False,
         prevent_same_timestamp_close: bool = True,
         columns: TradeColumns | None = None,
+        state: bytes | None = None,
     ) -> pl.DataFrame:
         """Return the range bars of the trades: see `rangebar_polars.bars`."""
         return bars(
@@ -49,6 +50,7 @@ class FrameNamespace:
             include_incomplete=include_incomplete,
             prevent_same_timestamp_close=prevent_same_timestamp_close,
             columns=columns,
+            state=state,
         )
 
 
@@ -70,6 +72,7 @@ class LazyFrameNamespace:
         include_incomplete: bool = False,
         prevent_same_timestamp_close: bool = True,
         columns: TradeColumns | None = None,
+        state: bytes | None = None,
     ) -> pl.LazyFrame:
         """Return the range bars of the trades, still lazy: see `rangebar_polars.bars`."""
         return bars(
@@ -82,6 +85,7 @@ class LazyFrameNamespace:
             include_incomplete=include_incomplete,
             prevent_same_timestamp_close=prevent_same_timestamp_close,
             columns=columns,
+            state=state,
         )
 
 

@@ -16,6 +16,9 @@ from rangebar_polars import _internal
 MAX_THRESHOLD: Final = 100_000
 """The largest threshold in decimal basis points: 100 %."""
 
+MAX_SYMBOL: Final = 128
+"""The longest symbol that a checkpoint holds, in bytes."""
+
 IS_COMPLETE: Final = "is_complete"
 """The last column with ``include_incomplete=True``: false for the bar that is still open."""
 
@@ -252,6 +255,40 @@ def check_aggs(aggs: pl.Expr | Iterable[pl.Expr] | None, by: Sequence[str]) -> t
     return several
 
 
+def check_symbol(symbol: str | None) -> str | None:
+    """Return the symbol.
+
+    Raises
+    ------
+    TypeError
+        For what is no str.
+    ValueError
+        For more than 128 bytes.
+    """
+    if symbol is None:
+        return None
+    if not isinstance(symbol, str):
+        raise TypeError(f"symbol is {symbol!r}: expected a str or None")
+    if len(symbol.encode()) > MAX_SYMBOL:
+        raise ValueError(
+            f"the symbol has {len(symbol.encode())} bytes: expected at most {MAX_SYMBOL}"
+        )
+    return symbol
+
+
+def check_state(state: bytes | None) -> bytes | None:
+    """Return the checkpoint's bytes.
+
+    Raises
+    ------
+    TypeError
+        For what is no bytes.
+    """
+    if state is not None and not isinstance(state, bytes):
+        raise TypeError(f"state is a {type(state).__name__}: expected the bytes of a checkpoint")
+    return state
+
+
 def check_reset(reset: Reset | None) -> Reset | None:
     """Return the period.
 
@@ -278,6 +315,7 @@ class Options:
     prevent_same_timestamp_close: bool = True
     columns: TradeColumns
     aggs: tuple[pl.Expr, ...] = ()
+    state: bytes | None = None
 
     @classmethod
     def check(
@@ -288,6 +326,7 @@ class Options:
         by: str | Sequence[str] | None = None,
         reset: Reset | None = None,
         aggs: pl.Expr | Iterable[pl.Expr] | None = None,
+        state: bytes | None = None,
         **flags: bool,
     ) -> "Options":
         """Return the options.
@@ -301,18 +340,36 @@ class Options:
             if not isinstance(flag, bool):
                 raise TypeError(f"{name} is {flag!r}: expected True or False")
         keys = check_by(by)
-        return cls(
+        options = cls(
             thresholds=check_thresholds(threshold_decimal_bps),
             threshold_column=not isinstance(threshold_decimal_bps, SupportsIndex),
             by=keys,
             aggs=check_aggs(aggs, keys),
+            state=check_state(state),
             reset=check_reset(reset),
             columns=check_columns(columns),
             **flags,
         )
+        if state is not None and (keys or options.threshold_column or options.aggs):
+            raise ValueError(
+                "state is of one chain of bars: expected one threshold, no by and no aggs"
+            )
+        return options
 
-    def kwargs(self, only: list[str] | None = None, *, trace: bool = False) -> dict[str, Any]:
-        """Return what the compiled half takes; ``only``: the columns of bars that are wanted."""
+    def kwargs(
+        self, only: list[str] | None = None, *, trace: bool = False, every_sum: bool = False
+    ) -> dict[str, Any]:
+        """Return what the compiled half takes.
+
+        Parameters
+        ----------
+        only
+            The columns of bars that are wanted, or None for all.
+        trace
+            Whether it is kept which bar each trade belongs to.
+        every_sum
+            Whether every sum is kept, for a chain that will be gone on with.
+        """
         return {
             "thresholds": list(self.thresholds),
             "threshold_column": self.threshold_column,
@@ -324,10 +381,13 @@ class Options:
             "columns": self.columns.names(),
             "only": only,
             "trace": trace,
+            "every_sum": every_sum or self.state is not None,
         }
 
     def reads(self, only: list[str] | None = None) -> list[str]:
         """Return the columns of trades that are read for these columns of bars."""
+        if self.state is not None:
+            return list(dict.fromkeys(self.columns.names().values()))
         wanted = [
             output
             for output in COLUMNS

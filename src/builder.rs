@@ -90,7 +90,21 @@ impl<R: Rule> Builder<R> {
     /// The same, but the first trade of every such period opens a new bar.
     #[must_use]
     pub fn reset_every(self, period: Option<Period>) -> Self {
-        Self { reset: period, ..self }
+        // Only an open bar can be cut off, and it knows the period it is in.
+        let open = self.chains.iter().find_map(|chain| chain.open.as_ref());
+        let until =
+            open.zip(period).and_then(|(bar, period)| period.end(bar.time.close, bar.time.unit));
+        Self { reset: period, until, ..self }
+    }
+
+    /// A builder of one rule in the middle of trades: `rule` knows of the bar that is open.
+    pub fn resume(rule: R, open: Option<Bar>, check: Check, needs: Needs) -> Self {
+        Self { chains: vec![Chain { rule, open, cut: None }], check, ..Self::new([], needs) }
+    }
+
+    /// Where the trades stand.
+    pub const fn check(&self) -> &Check {
+        &self.check
     }
 
     /// What the outputs need summed.

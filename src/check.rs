@@ -3,8 +3,8 @@
 //! One rule for all batches: the seam between two is judged like the border between two rows, so
 //! no cutting changes what is an error. [`Check::admit`] asks first whether a whole block is sound,
 //! in plain loops over the columns; only a block that is not (or that has nulls among its ids) is
-//! read row by row. The rows, in [`Order::admit`] and [`value_faults`], are the definition; the
-//! loops may refuse a good block but never pass a bad one.
+//! read row by row. The rows, in [`admit_row`], are the definition; the loops
+//! may refuse a good block but never pass a bad one.
 
 use crate::error::Error;
 use crate::fixed::{LIMIT, SCALE};
@@ -15,6 +15,7 @@ use crate::trades::{Column, Trades};
 pub struct Check {
     rows: u64,
     last: Option<Last>,
+    last_id: Option<i64>,
 }
 
 /// Time of the last trade and the last id known of that time.
@@ -46,6 +47,16 @@ impl Check {
         self.last
     }
 
+    /// The last `agg_trade_id` that is not null, of whatever time.
+    pub const fn last_id(&self) -> Option<i64> {
+        self.last_id
+    }
+
+    /// The check after that many trades, the last of which are these.
+    pub const fn at(rows: u64, last: Option<Last>, last_id: Option<i64>) -> Self {
+        Self { rows, last, last_id }
+    }
+
     /// Admit a batch.
     ///
     /// # Errors
@@ -62,6 +73,10 @@ impl Check {
             last
         };
         self.rows += trades.len as u64;
+        if let Some(ids) = trades.agg_trade_id {
+            let known = (0..trades.len).rev().find_map(|row| ids.get(row));
+            self.last_id = known.or(self.last_id);
+        }
         Ok(())
     }
 

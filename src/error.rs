@@ -146,13 +146,57 @@ pub enum Error {
         /// The largest sum that can be held, in words.
         limit: &'static str,
     },
+    /// Bytes that are no checkpoint, or no longer.
+    #[error("the checkpoint is damaged: {why} (go back to an older one, or read the trades again)")]
+    CheckpointDamaged {
+        /// What does not fit.
+        why: &'static str,
+    },
+    /// A checkpoint of another version.
+    #[error("the checkpoint is of version {got}: this release reads 1 (use the release it is of)")]
+    CheckpointVersion {
+        /// Its version.
+        got: u8,
+    },
+    /// A checkpoint of other trades or another rule than asked for.
+    #[error("the checkpoint is of {what} {got}: expected {expected}")]
+    CheckpointOther {
+        /// What differs.
+        what: &'static str,
+        /// The checkpoint's.
+        got: String,
+        /// What was asked for.
+        expected: String,
+    },
+    /// A symbol that a checkpoint has no room for.
+    #[error("the symbol has {bytes} bytes: expected at most 128")]
+    SymbolTooLong {
+        /// Its length.
+        bytes: usize,
+    },
+    /// A record that has no such value.
+    #[error("{column} is {value} at row {row}: expected {expected}")]
+    Record {
+        /// The key.
+        column: String,
+        /// The record.
+        row: u64,
+        /// What it holds.
+        value: String,
+        /// What it should.
+        expected: &'static str,
+    },
 }
 
 impl Error {
     /// The bad row; 0 for what is wrong with no row.
     pub const fn row(&self) -> u64 {
         match self {
-            Self::Threshold { .. } => 0,
+            Self::Threshold { .. }
+            | Self::CheckpointDamaged { .. }
+            | Self::CheckpointVersion { .. }
+            | Self::CheckpointOther { .. }
+            | Self::SymbolTooLong { .. } => 0,
             Self::Null { row, .. }
             | Self::Price { row, .. }
             | Self::PriceTooSmall { row, .. }
@@ -162,6 +206,7 @@ impl Error {
             | Self::Repeated { row, .. }
             | Self::Id { row, .. }
             | Self::TradeIds { row, .. }
+            | Self::Record { row, .. }
             | Self::Overflow { row, .. } => *row,
         }
     }

@@ -47,20 +47,21 @@ fn struct_of(frame: &DataFrame) -> PolarsResult<Series> {
 }
 
 fn bars_type(inputs: &[Field], kwargs: Options) -> PolarsResult<Field> {
-    let empty = Bars::new(fields(inputs)?, &kwargs)?.take()?;
-    Ok(struct_of(&empty)?.field().into_owned())
+    let mut bars = Bars::new(&kwargs)?;
+    bars.bind(fields(inputs)?)?;
+    Ok(struct_of(&bars.take()?)?.field().into_owned())
 }
 
 #[polars_expr(output_type_func_with_kwargs=bars_type)]
 fn bars(inputs: &[Series], kwargs: Options) -> PolarsResult<Series> {
     let (schema, columns) = trades(inputs)?;
-    let mut bars = Bars::new(&schema, &kwargs)?;
+    let mut bars = Bars::new(&kwargs)?;
     bars.push(&schema, inputs[0].len(), |index| Ok(columns[index].clone()))?;
     struct_of(&bars.finish()?)
 }
 
 fn bar_id_type(inputs: &[Field], kwargs: Options) -> PolarsResult<Field> {
-    Bars::new(fields(inputs)?, &kwargs)?;
+    Bars::new(&kwargs)?.bind(fields(inputs)?)?;
     Ok(Field::new("bar_id".into(), DataType::Int64))
 }
 

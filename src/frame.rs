@@ -5,29 +5,33 @@
 
 use crate::bar::Bar;
 use crate::builder::{Builder, Closed};
+use crate::checkpoint::{Checkpoint, Given};
 use crate::columns::{Compute, Output, Table, Values};
 use crate::error::Error;
-use crate::inputs::{Batch, Inputs, Names, refusal};
+use crate::inputs::{Batch, Inputs, Names, refusal, time_dtype};
 use crate::keys::{Keys, RowsOfKey};
 use crate::needs::Needs;
 use crate::options::{IS_COMPLETE, OPENED, Options, THRESHOLD, is_always_read};
-use crate::rule::{RangeRule, Rule};
+use crate::records::Records;
+use crate::rule::{RangeRule, Rule, Threshold};
 use crate::trace::{Place, Trace};
-use crate::trades::Trades;
+use crate::trades::{TimeUnit, Trades};
 use polars::prelude::{
     BooleanChunked, ChunkedArray, Column, DataFrame, DataType, Field, Float64Chunked, IdxSize,
     Int64Chunked, IntoColumn, IntoSeries, NamedFrom, NewChunkedArray, PolarsResult, Series,
 };
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Rows of several keys that are taken apart together: their columns fit a cache.
 const SLICE: usize = 1 << 16;
 
 /// Folds frames of trades into frames of bars.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Bars {
-    options: Options,
-    inputs: Inputs,
+    options: Arc<Options>,
+    /// What the trades look like, once that is known.
+    given: Option<Given>,
     keys: Option<Keys>,
     /// A chain of bars for each key, or one.
     builders: Vec<Builder<RangeRule>>,
@@ -35,31 +39,226 @@ pub struct Bars {
     trace: Option<Trace>,
     /// Trades of all keys seen so far.
     trades: u64,
+    /// The last trade before the seam to the next batch, until that is seen.
+    seam: Option<Seam>,
+    gaps: Vec<Gap>,
+}
+
+/// Time and id of the trade before a seam.
+type Seam = (i64, i64);
+
+/// Ids that are missing between two batches.
+#[derive(Clone, Copy, Debug)]
+struct Gap {
+    last: Seam,
+    next: Seam,
 }
 
 impl Bars {
-    /// Bars of trades of that schema.
+    /// Bars of no trade yet.
     ///
     /// # Errors
-    /// A schema that will not do.
-    pub fn new(schema: &[Field], options: &Options) -> PolarsResult<Self> {
-        let needs = options.needs();
-        let reads = |role| is_always_read(role) || needs.reads(role);
-        let mut bars = Self {
-            inputs: Inputs::resolve(schema, &options.columns, reads)?,
+    /// Options that will not do.
+    pub fn new(options: &Options) -> PolarsResult<Self> {
+        let alone = if options.by.is_empty() { vec![builder(options)?] } else { Vec::new() };
+        Ok(Self {
+            given: None,
             keys: None,
-            builders: Vec::new(),
+            builders: alone,
             rows: Rows::new(options),
             trace: options.trace.then(|| Trace::new(options.thresholds.len())),
             trades: 0,
-            options: options.clone(),
+            seam: None,
+            gaps: Vec::new(),
+            options: Arc::new(options.clone()),
+        })
+    }
+
+    /// Bars that go on from a checkpoint.
+    ///
+    /// # Errors
+    /// A checkpoint of another rule.
+    pub fn resume(options: &Options, checkpoint: Checkpoint) -> PolarsResult<Result<Self, Error>> {
+        let mut bars = Self::new(options)?;
+        let (Some(rule), period) = (options.rules()?.pop(), options.period()?) else {
+            return Err(refusal("a checkpoint is of one threshold"));
         };
-        if options.by.is_empty() {
-            bars.builders.push(builder(options)?);
-        } else {
-            bars.keys = Some(Keys::new(schema, &options.by)?);
+        if let Err(error) = checkpoint.agrees(&rule, period) {
+            return Ok(Err(error));
         }
-        Ok(bars)
+        let rule = match &checkpoint.open {
+            Some(bar) => rule.with_open(bar.price.open, bar.time.open),
+            None => rule,
+        };
+        bars.trades = checkpoint.check.rows();
+        bars.given = checkpoint.given;
+        let builder = Builder::resume(rule, checkpoint.open, checkpoint.check, options.needs());
+        bars.builders = vec![builder.reset_every(period)];
+        Ok(Ok(bars))
+    }
+
+    /// The state after the trades so far.
+    ///
+    /// # Errors
+    /// Options with several chains.
+    pub fn checkpoint(&self, symbol: Option<String>) -> PolarsResult<Checkpoint> {
+        let ([builder], [_]) = (&*self.builders, &*self.options.thresholds) else {
+            return Err(refusal("a checkpoint is of one threshold and no key"));
+        };
+        let (threshold, gate) = (self.options.thresholds[0], &self.options);
+        Ok(Checkpoint {
+            symbol,
+            threshold: Threshold::new(threshold)?,
+            prevent_same_timestamp_close: gate.prevent_same_timestamp_close,
+            reset: self.options.period()?,
+            include_microstructure: self.options.include_microstructure,
+            include_incomplete: self.options.include_incomplete,
+            given: self.given.clone(),
+            check: builder.check().clone(),
+            open: builder.open_bars().next().map(|(_, bar)| bar.clone()),
+        })
+    }
+
+    /// Find the columns in the schema of a batch, which must look like those before.
+    ///
+    /// # Errors
+    /// A schema that will not do, or other than the first.
+    pub fn bind(&mut self, schema: &[Field]) -> PolarsResult<Inputs> {
+        let needs = self.options.needs();
+        let reads = |role| is_always_read(role) || needs.reads(role);
+        let inputs = Inputs::resolve(schema, &self.options.columns, reads)?;
+        self.agree(&inputs.given())?;
+        if self.keys.is_none() && !self.options.by.is_empty() {
+            self.keys = Some(Keys::new(schema, &self.options.by)?);
+        }
+        Ok(inputs)
+    }
+
+    fn agree(&mut self, given: &Given) -> PolarsResult<()> {
+        match &self.given {
+            Some(first) if first != given => Err(refusal(&format!(
+                "this batch of trades differs from the first: {given}, the first {first} (give \
+                 all batches the same columns, time unit and zone)"
+            ))),
+            _ => {
+                self.given = Some(given.clone());
+                Ok(())
+            }
+        }
+    }
+
+    /// Say that the next batch follows those before only as the user has it, so that ids missing
+    /// in between are worth telling.
+    pub fn mark_seam(&mut self) {
+        let check = self.builders.first().map(Builder::check);
+        self.seam = check.and_then(|check| Some((check.last()?.time, check.last_id()?)));
+    }
+
+    fn look_for_gap(&mut self, first: Option<(i64, Option<i64>)>) {
+        let Some((time, id)) = first else { return };
+        if let (Some(last), Some(id)) = (self.seam.take(), id)
+            && last.1.checked_add(1).is_some_and(|next| next < id)
+        {
+            self.gaps.push(Gap { last, next: (time, id) });
+        }
+    }
+
+    /// How many seams miss ids.
+    pub const fn gap_count(&self) -> usize {
+        self.gaps.len()
+    }
+
+    /// Ids missing at seams: last and next id, how many are missing, last and next time.
+    ///
+    /// # Errors
+    /// None; a frame is made.
+    pub fn gaps(&self) -> PolarsResult<DataFrame> {
+        let ids = |name: &str, of: fn(&Gap) -> i64| {
+            Int64Chunked::from_iter_values(name.into(), self.gaps.iter().map(of)).into_series()
+        };
+        let time = self.time_dtype()?;
+        DataFrame::new(
+            self.gaps.len(),
+            vec![
+                ids("last_agg_trade_id", |gap| gap.last.1).into(),
+                ids("next_agg_trade_id", |gap| gap.next.1).into(),
+                ids("missing", |gap| gap.next.1.saturating_sub(gap.last.1) - 1).into(),
+                ids("last_time", |gap| gap.last.0).cast(&time)?.into(),
+                ids("next_time", |gap| gap.next.0).cast(&time)?.into(),
+            ],
+        )
+    }
+
+    /// Where the trades stand: one row of the last time and the last id, or none.
+    ///
+    /// # Errors
+    /// None; a frame is made.
+    pub fn position(&self) -> PolarsResult<DataFrame> {
+        let check = self.builders.first().map(Builder::check);
+        let last = check.and_then(|check| Some((check.last()?.time, check.last_id())));
+        let time =
+            Int64Chunked::from_iter_values("timestamp".into(), last.iter().map(|last| last.0));
+        let ids = last.iter().map(|last| last.1);
+        let id = Int64Chunked::from_iter_options("agg_trade_id".into(), ids);
+        let time = time.into_series().cast(&self.time_dtype()?)?;
+        DataFrame::new(time.len(), vec![time.into(), id.into_column()])
+    }
+
+    fn time_dtype(&self) -> PolarsResult<DataType> {
+        let unknown = Given { unit: TimeUnit::Microseconds, zone: None, columns: Vec::new() };
+        time_dtype(self.given.as_ref().unwrap_or(&unknown))
+    }
+
+    /// Fold trades that are no frame; a frame of the bars that ended, if one did. The inner result
+    /// is what is wrong with a row.
+    ///
+    /// # Errors
+    /// Trades that look other than the first.
+    pub fn push_records(
+        &mut self,
+        records: &Records,
+    ) -> PolarsResult<Result<Option<DataFrame>, Error>> {
+        let trades = records.trades();
+        if trades.len == 0 {
+            return Ok(Ok(None));
+        }
+        self.agree(records.looks())?;
+        let first = trades.timestamp.and_then(|column| column.get(0));
+        let id = trades.agg_trade_id.and_then(|column| column.get(0));
+        self.look_for_gap(first.map(|time| (time, id)));
+        let (rows, options) = (&mut self.rows, &self.options);
+        let result = self.builders[0].push(&trades, &mut |Closed { bar, chain, row, complete }| {
+            rows.push(&Ended { bar, chain, key: 0, row, complete, opened: 0 }, options);
+        });
+        self.trades += trades.len as u64;
+        if let Err(error) = result {
+            return Ok(Err(error));
+        }
+        if self.rows.complete.is_empty() {
+            Ok(Ok(None))
+        } else {
+            self.take().map(|frame| Ok(Some(frame)))
+        }
+    }
+
+    /// What the records so far look like, and how many there were.
+    pub fn records(&self) -> (Option<&Given>, u64) {
+        (self.given.as_ref(), self.trades)
+    }
+
+    /// The bar that is still open, with every column but `is_complete`; no row if there is none.
+    ///
+    /// # Errors
+    /// As [`Self::take`].
+    pub fn open_bar(&self) -> PolarsResult<DataFrame> {
+        let options = Options {
+            include_incomplete: true,
+            include_microstructure: true,
+            ..(*self.options).clone()
+        };
+        let mut open =
+            Self { rows: Rows::new(&options), options: Arc::new(options), ..self.clone() };
+        open.finish()?.drop(IS_COMPLETE)
     }
 
     /// Fold a batch of `len` rows, of which `column` gives the columns by their place in `schema`.
@@ -72,7 +271,7 @@ impl Bars {
         len: usize,
         column: impl Fn(usize) -> PolarsResult<Series>,
     ) -> PolarsResult<()> {
-        let inputs = self.inputs.resolve_again(schema)?;
+        let inputs = self.bind(schema)?;
         if let Some(trace) = &mut self.trace {
             trace.begin(len);
         }
@@ -90,15 +289,13 @@ impl Bars {
                 offset: 0,
                 rows: None,
             };
+            let batch = inputs.batch(column)?;
+            if self.seam.is_some() {
+                self.look_for_gap(batch.first()?);
+            }
             let (rows, options) = (&mut self.rows, &self.options);
             let mut emit = |ended: Ended| rows.push(&ended, options);
-            fold(
-                &mut self.builders[0],
-                &inputs.batch(column)?,
-                place,
-                self.trace.as_mut(),
-                &mut emit,
-            )??;
+            fold(&mut self.builders[0], &batch, place, self.trace.as_mut(), &mut emit)??;
         }
         self.trades += len as u64;
         Ok(())
@@ -159,7 +356,7 @@ impl Bars {
     /// None but a failing conversion to the dtype of the times.
     pub fn take(&mut self) -> PolarsResult<DataFrame> {
         let rows = std::mem::replace(&mut self.rows, Rows::new(&self.options));
-        rows.frame(&self.options, &self.inputs.time_dtype, self.keys.as_ref())
+        rows.frame(&self.options, &self.time_dtype()?, self.keys.as_ref())
     }
 
     /// The same, and the bars that are still open, if they are asked for.
@@ -217,7 +414,7 @@ fn fold(
 }
 
 /// Bars on their way into a frame.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Rows {
     table: Table,
     /// Number of the threshold of each bar.

@@ -5,6 +5,7 @@
 //! while it is being built. Numbers become Float64, ids Int64, times stay what they are.
 
 use crate::builder::{Builder, Closed};
+use crate::checkpoint::Given;
 use crate::error::Error;
 use crate::rule::Rule;
 use crate::trades::{Bits, Column, Role, Sides, TimeUnit, Trades};
@@ -23,10 +24,8 @@ pub type Names = HashMap<String, String>;
 #[derive(Clone, Debug)]
 pub struct Inputs {
     columns: Vec<Input>,
-    /// Unit of the times.
-    pub unit: TimeUnit,
-    /// Dtype of the times.
-    pub time_dtype: DataType,
+    unit: TimeUnit,
+    zone: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -59,11 +58,7 @@ impl Inputs {
         names: &Names,
         reads: impl Fn(Role) -> bool,
     ) -> PolarsResult<Self> {
-        let mut inputs = Self {
-            columns: Vec::new(),
-            unit: TimeUnit::Microseconds,
-            time_dtype: DataType::Datetime(pl::TimeUnit::Microseconds, None),
-        };
+        let mut inputs = Self { columns: Vec::new(), unit: TimeUnit::Microseconds, zone: None };
         for role in Role::ALL.into_iter().filter(|role| reads(*role)) {
             let Some(name) = names.get(role.name()) else { continue };
             let Some(index) = schema.iter().position(|field| field.name() == name) else {
@@ -79,44 +74,23 @@ impl Inputs {
             if !accepts(role, dtype) {
                 return Err(refusal(&wrong_dtype(role, name, dtype, schema)));
             }
-            if let DataType::Datetime(unit, _) = dtype {
+            if let DataType::Datetime(unit, zone) = dtype {
                 inputs.unit = match unit {
                     pl::TimeUnit::Milliseconds => TimeUnit::Milliseconds,
                     pl::TimeUnit::Microseconds => TimeUnit::Microseconds,
                     pl::TimeUnit::Nanoseconds => TimeUnit::Nanoseconds,
                 };
-                inputs.time_dtype = dtype.clone();
+                inputs.zone = zone.as_ref().map(ToString::to_string);
             }
             inputs.columns.push(Input { role, name: name.into(), index });
         }
         Ok(inputs)
     }
 
-    /// Find the same columns in the schema of another batch.
-    ///
-    /// # Errors
-    /// Other columns, or another dtype of the times; the message names both.
-    pub fn resolve_again(&self, schema: &[Field]) -> PolarsResult<Self> {
-        let names = |input: &Input| (input.role.name().to_owned(), input.name.to_string());
-        let named = self.columns.iter().map(names).collect();
-        let again = Self::resolve(schema, &named, |_| true)?;
-        if again.time_dtype != self.time_dtype || again.columns.len() != self.columns.len() {
-            return Err(refusal(&format!(
-                "this batch of trades differs from the first: [{}], the first [{}] (give all \
-                 batches the same columns, time unit and zone)",
-                again.described(),
-                self.described()
-            )));
-        }
-        Ok(again)
-    }
-
-    fn described(&self) -> String {
-        let one = |input: &Input| match input.role {
-            Role::Timestamp => format!("{}: {}", input.name, self.time_dtype),
-            _ => input.name.to_string(),
-        };
-        self.columns.iter().map(one).collect::<Vec<_>>().join(", ")
+    /// What the trades look like.
+    pub fn given(&self) -> Given {
+        let columns = self.columns.iter().map(|input| input.role).collect();
+        Given { unit: self.unit, zone: self.zone.clone(), columns }
     }
 
     /// Take the columns, by their place in the schema, out of a batch and cast them.
@@ -186,6 +160,16 @@ fn wrong_dtype(role: Role, name: &str, dtype: &DataType, schema: &[Field]) -> St
     )
 }
 
+/// The dtype of times.
+pub fn time_dtype(given: &Given) -> PolarsResult<DataType> {
+    let unit = match given.unit {
+        TimeUnit::Milliseconds => pl::TimeUnit::Milliseconds,
+        TimeUnit::Microseconds => pl::TimeUnit::Microseconds,
+        TimeUnit::Nanoseconds => pl::TimeUnit::Nanoseconds,
+    };
+    Ok(DataType::Datetime(unit, pl::TimeZone::opt_try_new(given.zone.as_deref())?))
+}
+
 /// The columns of one batch, owned and of the dtypes the kernel reads.
 #[derive(Clone, Debug)]
 pub struct Batch {
@@ -231,6 +215,15 @@ impl Batch {
                 Err(Error::Id { column, row: first_row + *row as u64, value })
             }
         })
+    }
+
+    /// Time and `agg_trade_id` of the first trade.
+    pub fn first(&self) -> PolarsResult<Option<(i64, Option<i64>)>> {
+        let of = |wanted: Role| -> PolarsResult<Option<i64>> {
+            let column = self.columns.iter().find(|(role, _)| *role == wanted);
+            column.map_or(Ok(None), |(_, series)| Ok(series.i64()?.first()))
+        };
+        Ok(of(Role::Timestamp)?.map(|time| (time, of(Role::AggTradeId).ok().flatten())))
     }
 
     /// Cast ids, keeping in mind the first that does not fit.

@@ -8,7 +8,7 @@ use polars::prelude::{
 use std::collections::HashMap;
 
 /// The keys seen so far, numbered in the order of their first trades.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Keys {
     names: Vec<String>,
     numbers: HashMap<Vec<u8>, usize>,

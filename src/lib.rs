@@ -20,6 +20,7 @@ pub mod bar;
 pub mod features;
 pub mod columns;
 pub mod builder;
+pub mod checkpoint;
 
 #[cfg(feature = "plugin")]
 pub mod inputs;
@@ -27,6 +28,8 @@ pub mod inputs;
 pub mod options;
 #[cfg(feature = "plugin")]
 pub mod keys;
+#[cfg(feature = "plugin")]
+pub mod records;
 #[cfg(feature = "plugin")]
 pub mod trace;
 #[cfg(feature = "plugin")]

@@ -40,6 +40,8 @@ pub struct Options {
     pub columns: Names,
     /// The columns of bars that are wanted; `None`: all.
     pub only: Option<Vec<String>>,
+    /// Whether every sum is kept, whatever is wanted: for a chain that will be gone on with.
+    pub every_sum: bool,
     /// Whether it is kept which bar each trade belongs to.
     pub trace: bool,
 }
@@ -60,7 +62,8 @@ impl Options {
 
     /// What must be summed.
     pub fn needs(&self) -> Needs {
-        self.outputs().fold(Needs::NOTHING, |needs, output| needs.and(output.needs))
+        let all = OUTPUTS.iter().filter(|_| self.every_sum);
+        self.outputs().chain(all).fold(Needs::NOTHING, |needs, output| needs.and(output.needs))
     }
 
     /// A rule for each threshold.

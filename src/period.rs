@@ -22,13 +22,19 @@ const CYCLE: i64 = 146_097;
 impl Period {
     /// The period of that name: "day", "week", "month" or "year".
     pub fn named(name: &str) -> Option<Self> {
-        Some(match name {
-            "day" => Self::Day,
-            "week" => Self::Week,
-            "month" => Self::Month,
-            "year" => Self::Year,
-            _ => return None,
-        })
+        [Self::Day, Self::Week, Self::Month, Self::Year]
+            .into_iter()
+            .find(|period| period.name() == name)
+    }
+
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Day => "day",
+            Self::Week => "week",
+            Self::Month => "month",
+            Self::Year => "year",
+        }
     }
 
     /// The first time of the period after that of `time`; `None` where 64 bits do not hold it.

@@ -114,6 +114,17 @@ impl RangeRule {
         Self { threshold, prevent_same_timestamp_close, open: None }
     }
 
+    /// The same, in the middle of a bar that opened there.
+    #[must_use]
+    pub fn with_open(self, price: f64, time: i64) -> Self {
+        Self { open: Some(Limits::new(self.threshold, price, time)), ..self }
+    }
+
+    /// Whether no trade of the opening time may close a bar.
+    pub const fn prevents_same_timestamp_close(&self) -> bool {
+        self.prevent_same_timestamp_close
+    }
+
     /// Its threshold.
     pub const fn threshold(&self) -> Threshold {
         self.threshold

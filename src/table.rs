@@ -4,16 +4,22 @@
 //! table of another library. It is read chunk by chunk without the interpreter's lock; nothing of a
 //! chunk is kept but the open bar.
 
+use crate::checkpoint::Checkpoint;
 use crate::columns::{Compute, Group, OUTPUTS, Output};
+use crate::error::Error;
 use crate::frame::Bars;
 use crate::inputs::refusal;
 use crate::options::{OPENED, Options, is_always_read};
+use crate::period::Period;
+use crate::records::Records;
 use crate::trades::Role;
-use polars::prelude::{ArrowDataType, ArrowField, Field, PolarsError, PolarsResult, Series};
+use polars::prelude::{
+    ArrowDataType, ArrowField, DataFrame, Field, PolarsError, PolarsResult, Series,
+};
 use polars_arrow::array::StructArray;
 use polars_arrow::ffi::{ArrowArrayStream, ArrowArrayStreamReader};
 use pyo3::prelude::*;
-use pyo3::types::PyCapsule;
+use pyo3::types::{PyBytes, PyCapsule, PyList};
 use pyo3_polars::PyDataFrame;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -22,7 +28,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 fn bars(trades: &Bound<'_, PyAny>, options: Options) -> PyResult<PyDataFrame> {
     let py = trades.py();
     let mut source = Source::open(trades)?;
-    let mut bars = source.bars(&options).map_err(|error| compute_error(py, &error))?;
+    let mut bars = Bars::new(&options).map_err(|error| compute_error(py, &error))?;
+    bars.bind(&source.schema).map_err(|error| compute_error(py, &error))?;
     source.drain(py, |source| source.push(&mut bars))?;
     bars.finish().map(PyDataFrame).map_err(|error| compute_error(py, &error))
 }
@@ -33,29 +40,106 @@ pub struct BarBuilder(Mutex<Bars>);
 
 #[pymethods]
 impl BarBuilder {
-    /// A builder of bars of trades with the schema of that table, which is not read.
+    /// A builder that has seen no trade, or goes on from a checkpoint.
     #[new]
-    fn new(schema: &Bound<'_, PyAny>, options: Options) -> PyResult<Self> {
-        let bars = Source::open(schema)?.bars(&options);
-        bars.map(|bars| Self(Mutex::new(bars))).map_err(|error| compute_error(schema.py(), &error))
+    #[pyo3(signature = (options, checkpoint=None))]
+    fn new(py: Python<'_>, options: Options, checkpoint: Option<&[u8]>) -> PyResult<Self> {
+        let bars = match checkpoint {
+            None => Bars::new(&options),
+            Some(bytes) => {
+                let checkpoint = Checkpoint::from_bytes(bytes);
+                let checkpoint = checkpoint.map_err(|error| own_error(py, &error))?;
+                match Bars::resume(&options, checkpoint) {
+                    Ok(Err(error)) => return Err(own_error(py, &error)),
+                    Ok(Ok(bars)) => Ok(bars),
+                    Err(error) => Err(error),
+                }
+            }
+        };
+        bars.map(|bars| Self(Mutex::new(bars))).map_err(|error| compute_error(py, &error))
     }
 
-    /// The bars that closed in the next table of trades.
+    /// Judge the schema of a table, without reading it.
+    fn bind(&self, schema: &Bound<'_, PyAny>) -> PyResult<()> {
+        let source = Source::open(schema)?;
+        self.lock()
+            .bind(&source.schema)
+            .map(drop)
+            .map_err(|error| compute_error(schema.py(), &error))
+    }
+
+    /// The bars that ended in the next table of trades.
     fn push(&self, trades: &Bound<'_, PyAny>) -> PyResult<PyDataFrame> {
         let py = trades.py();
         let mut source = Source::open(trades)?;
+        self.lock().bind(&source.schema).map_err(|error| compute_error(py, &error))?;
         source.drain(py, |source| source.push(&mut self.lock()))?;
         self.lock().take().map(PyDataFrame).map_err(|error| compute_error(py, &error))
     }
 
-    /// By threshold, the trade that opened the bar of each trade of the last table.
-    fn trace(&self, py: Python<'_>) -> PyResult<PyDataFrame> {
-        self.lock().take_trace().map(PyDataFrame).map_err(|error| compute_error(py, &error))
+    /// The bars that ended in a list of dicts of trades; None for no bar.
+    fn push_records(&self, trades: &Bound<'_, PyList>) -> PyResult<Option<PyDataFrame>> {
+        let py = trades.py();
+        let mut bars = self.lock();
+        let (given, rows) = bars.records();
+        let records = Records::read(trades, given, rows)?.map_err(|error| own_error(py, &error))?;
+        match bars.push_records(&records) {
+            Ok(Ok(frame)) => Ok(frame.map(PyDataFrame)),
+            Ok(Err(error)) => Err(own_error(py, &error)),
+            Err(error) => Err(compute_error(py, &error)),
+        }
     }
 
-    /// The bar that is still open, if it was asked for.
+    /// By threshold, the trade that opened the bar of each trade of the last table.
+    fn trace(&self, py: Python<'_>) -> PyResult<PyDataFrame> {
+        self.frame(py, Bars::take_trace)
+    }
+
+    /// The bars that are still open, if they were asked for.
     fn finish(&self, py: Python<'_>) -> PyResult<PyDataFrame> {
-        self.lock().finish().map(PyDataFrame).map_err(|error| compute_error(py, &error))
+        self.frame(py, Bars::finish)
+    }
+
+    /// The bar that is still open, with its features so far; no row if there is none.
+    fn open_bar(&self, py: Python<'_>) -> PyResult<PyDataFrame> {
+        self.frame(py, |bars| bars.open_bar())
+    }
+
+    /// Say that ids missing before the next table are a gap.
+    fn mark_seam(&self) {
+        self.lock().mark_seam();
+    }
+
+    /// The number of gaps found at seams.
+    fn gap_count(&self) -> usize {
+        self.lock().gap_count()
+    }
+
+    /// The gaps found at seams.
+    fn gaps(&self, py: Python<'_>) -> PyResult<PyDataFrame> {
+        self.frame(py, |bars| bars.gaps())
+    }
+
+    /// The last time and the last id.
+    fn position(&self, py: Python<'_>) -> PyResult<PyDataFrame> {
+        self.frame(py, |bars| bars.position())
+    }
+
+    /// The state, as bytes.
+    fn checkpoint<'py>(
+        &self,
+        py: Python<'py>,
+        symbol: Option<String>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let checkpoint =
+            self.lock().checkpoint(symbol).map_err(|error| compute_error(py, &error))?;
+        let bytes = checkpoint.to_bytes().map_err(|error| own_error(py, &error))?;
+        Ok(PyBytes::new(py, &bytes))
+    }
+
+    /// Another builder in the same state.
+    fn copy(&self) -> Self {
+        Self(Mutex::new(self.lock().clone()))
     }
 }
 
@@ -63,6 +147,34 @@ impl BarBuilder {
     fn lock(&self) -> MutexGuard<'_, Bars> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn frame(
+        &self,
+        py: Python<'_>,
+        make: impl FnOnce(&mut Bars) -> PolarsResult<DataFrame>,
+    ) -> PyResult<PyDataFrame> {
+        make(&mut self.lock()).map(PyDataFrame).map_err(|error| compute_error(py, &error))
+    }
+}
+
+/// What a checkpoint says of itself: symbol, threshold, gate, reset, and the two `include_` flags.
+#[pyfunction]
+fn read_checkpoint(
+    py: Python<'_>,
+    checkpoint: &[u8],
+) -> PyResult<(Option<String>, i64, bool, Option<&'static str>, bool, bool)> {
+    let Checkpoint {
+        symbol,
+        threshold,
+        prevent_same_timestamp_close,
+        reset,
+        include_microstructure,
+        include_incomplete,
+        ..
+    } = Checkpoint::from_bytes(checkpoint).map_err(|error| own_error(py, &error))?;
+    let (threshold, reset) = (threshold.decimal_bps(), reset.map(Period::name));
+    let gate = prevent_same_timestamp_close;
+    Ok((symbol, threshold, gate, reset, include_microstructure, include_incomplete))
 }
 
 /// An Arrow stream of tables.
@@ -93,10 +205,6 @@ impl Source {
         Ok(Self { schema: fields.iter().map(Field::from).collect(), fields, reader })
     }
 
-    fn bars(&self, options: &Options) -> PolarsResult<Bars> {
-        Bars::new(&self.schema, options)
-    }
-
     /// Fold the next chunk; whether there was one.
     fn push(&mut self, bars: &mut Bars) -> PolarsResult<bool> {
         // SAFETY: by the Arrow PyCapsule interface.
@@ -125,8 +233,23 @@ impl Source {
 
 /// The exception that Polars itself raises for bad data, with the same text.
 fn compute_error(py: Python<'_>, error: &PolarsError) -> PyErr {
-    let class = py.import("polars.exceptions").and_then(|module| module.getattr("ComputeError"));
-    match class.and_then(|class| class.call1((error.to_string(),))) {
+    exception(py, "polars.exceptions", "ComputeError", error.to_string())
+}
+
+/// The package's own exception for what is wrong outside of frames.
+fn own_error(py: Python<'_>, error: &Error) -> PyErr {
+    let class = match error {
+        Error::CheckpointDamaged { .. }
+        | Error::CheckpointVersion { .. }
+        | Error::CheckpointOther { .. } => "CheckpointError",
+        _ => "RangeBarError",
+    };
+    exception(py, "rangebar_polars.errors", class, error.to_string())
+}
+
+fn exception(py: Python<'_>, module: &str, class: &str, text: String) -> PyErr {
+    let class = py.import(module).and_then(|module| module.getattr(class));
+    match class.and_then(|class| class.call1((text,))) {
         Ok(exception) => PyErr::from_value(exception),
         Err(error) => error,
     }
@@ -159,5 +282,6 @@ fn _internal(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("ALWAYS_READ", always.collect::<Vec<_>>())?;
     module.add("OPENED", OPENED)?;
     module.add_function(wrap_pyfunction!(bars, module)?)?;
+    module.add_function(wrap_pyfunction!(read_checkpoint, module)?)?;
     module.add_class::<BarBuilder>()
 }

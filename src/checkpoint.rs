@@ -1,0 +1,286 @@
+//! A chain of bars as bytes, and back: all of it or nothing.
+//!
+//! ```text
+//! "RBCP" | version: 1 byte | CRC-32 of the rest: 4 bytes, little-endian | the rest: postcard
+//! ```
+//!
+//! What keeps old checkpoints readable: the fields of [`Wire`] and [`WireBar`], their order and
+//! types never change within a version, and the golden files of the tests are never written again.
+//! A new version gets a new number and reads the old ones. Sums are kept in full width; limits of
+//! the rule and the end of the period follow from the open bar and the last time.
+
+use crate::bar::{Bar, BySide, Prices, Side, Span};
+use crate::check::{Check, Last};
+use crate::error::Error;
+use crate::period::Period;
+use crate::rule::{RangeRule, Threshold};
+use crate::trades::{Role, TimeUnit};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// The version that is written.
+pub const VERSION: u8 = 1;
+/// The longest symbol, in bytes.
+pub const MAX_SYMBOL: usize = 128;
+
+const MAGIC: &[u8] = b"RBCP";
+const HEADER: usize = MAGIC.len() + 1 + 4;
+
+/// Everything that passes from one batch to the next.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Checkpoint {
+    /// Whose trades these are, if that was said.
+    pub symbol: Option<String>,
+    /// The threshold.
+    pub threshold: Threshold,
+    /// Whether no trade of the opening time may close a bar.
+    pub prevent_same_timestamp_close: bool,
+    /// The period at whose borders bars are cut off.
+    pub reset: Option<Period>,
+    /// Whether the sums and the ten features are columns too.
+    pub include_microstructure: bool,
+    /// Whether bars that were cut off are rows too.
+    pub include_incomplete: bool,
+    /// What the trades look like, once there was a batch.
+    pub given: Option<Given>,
+    /// Where the trades stand.
+    pub check: Check,
+    /// The open bar.
+    pub open: Option<Bar>,
+}
+
+/// What the trades of all batches look like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Given {
+    /// Unit of the times.
+    pub unit: TimeUnit,
+    /// Zone of the times; `None`: naive.
+    pub zone: Option<String>,
+    /// The columns that are there.
+    pub columns: Vec<Role>,
+}
+
+impl fmt::Display for Given {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let columns = self.columns.iter().map(|role| role.name()).collect::<Vec<_>>();
+        let zone = self.zone.as_deref().unwrap_or("no zone");
+        write!(f, "[{}] with times in {} and {zone}", columns.join(", "), self.unit)
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Wire {
+    symbol: Option<String>,
+    threshold: i64,
+    prevent_same_timestamp_close: bool,
+    reset: Option<u8>,
+    include_microstructure: bool,
+    include_incomplete: bool,
+    given: Option<(u8, Option<String>, u8)>,
+    rows: u64,
+    last: Option<(i64, Option<i64>)>,
+    last_id: Option<i64>,
+    open: Option<WireBar>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct WireBar {
+    times: [i64; 2],
+    prices: [f64; 4],
+    volume: i128,
+    turnover: i128,
+    sides: Option<[(i128, i128, i64); 2]>,
+    rows: i64,
+    trades: i64,
+    rows_with_trade_ids: i64,
+    agg_trade_ids: [Option<i64>; 2],
+}
+
+const PERIODS: [Period; 4] = [Period::Day, Period::Week, Period::Month, Period::Year];
+const UNITS: [TimeUnit; 3] =
+    [TimeUnit::Milliseconds, TimeUnit::Microseconds, TimeUnit::Nanoseconds];
+
+/// The place of an item in a list whose order is part of the format.
+fn code<T: PartialEq>(list: &[T], item: &T) -> u8 {
+    list.iter().position(|other| other == item).map_or(u8::MAX, |place| place.to_le_bytes()[0])
+}
+
+fn damaged(why: &'static str) -> Error {
+    Error::CheckpointDamaged { why }
+}
+
+impl Checkpoint {
+    /// The bytes.
+    ///
+    /// # Errors
+    /// A symbol of more than 128 bytes.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
+        if let Some(symbol) = self.symbol.as_ref().filter(|symbol| symbol.len() > MAX_SYMBOL) {
+            return Err(Error::SymbolTooLong { bytes: symbol.len() });
+        }
+        let mut bytes = [MAGIC, &[VERSION], &[0; 4]].concat();
+        bytes = postcard::to_extend(&self.wire(), bytes).map_err(|_| damaged("it is too large"))?;
+        let sum = crc32fast::hash(&bytes[HEADER..]).to_le_bytes();
+        bytes[HEADER - 4..HEADER].copy_from_slice(&sum);
+        Ok(bytes)
+    }
+
+    /// The checkpoint of those bytes.
+    ///
+    /// # Errors
+    /// Bytes that are none, of an unknown version, damaged, or of a state that cannot be.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        if bytes.len() < HEADER || !bytes.starts_with(MAGIC) {
+            return Err(damaged("it does not begin like one"));
+        }
+        let version = bytes[MAGIC.len()];
+        if version != VERSION {
+            return Err(Error::CheckpointVersion { got: version });
+        }
+        let (header, rest) = bytes.split_at(HEADER);
+        if header[HEADER - 4..] != crc32fast::hash(rest).to_le_bytes() {
+            return Err(damaged("its checksum does not match"));
+        }
+        let wire = postcard::take_from_bytes::<Wire>(rest);
+        match wire {
+            Ok((wire, [])) => wire.checkpoint(),
+            _ => Err(damaged("its fields do not fit")),
+        }
+    }
+
+    /// Whether it is of that rule and reset.
+    ///
+    /// # Errors
+    /// What differs.
+    pub fn agrees(&self, rule: &RangeRule, reset: Option<Period>) -> Result<(), Error> {
+        let period = |period: Option<Period>| period.map_or("None", Period::name).to_owned();
+        let python = |flag: bool| if flag { "True" } else { "False" }.to_owned();
+        let (own, other) = (self.threshold.decimal_bps(), rule.threshold().decimal_bps());
+        let gate = rule.prevents_same_timestamp_close();
+        let all = [
+            ("threshold_decimal_bps", own.to_string(), other.to_string()),
+            (
+                "prevent_same_timestamp_close",
+                python(self.prevent_same_timestamp_close),
+                python(gate),
+            ),
+            ("reset", period(self.reset), period(reset)),
+        ];
+        match all.into_iter().find(|(_, got, expected)| got != expected) {
+            Some((what, got, expected)) => Err(Error::CheckpointOther { what, got, expected }),
+            None => Ok(()),
+        }
+    }
+
+    fn wire(&self) -> Wire {
+        let columns = |columns: &[Role]| {
+            let bit = |role: &Role| 1 << code(&Role::ALL, role);
+            columns.iter().fold(0, |bits, role| bits | bit(role))
+        };
+        let given = self
+            .given
+            .as_ref()
+            .map(|given| (code(&UNITS, &given.unit), given.zone.clone(), columns(&given.columns)));
+        Wire {
+            symbol: self.symbol.clone(),
+            threshold: self.threshold.decimal_bps(),
+            prevent_same_timestamp_close: self.prevent_same_timestamp_close,
+            reset: self.reset.as_ref().map(|period| code(&PERIODS, period)),
+            include_microstructure: self.include_microstructure,
+            include_incomplete: self.include_incomplete,
+            given,
+            rows: self.check.rows(),
+            last: self.check.last().map(|last| (last.time, last.id)),
+            last_id: self.check.last_id(),
+            open: self.open.as_ref().map(WireBar::of),
+        }
+    }
+}
+
+impl Wire {
+    fn checkpoint(self) -> Result<Checkpoint, Error> {
+        let unknown = || damaged("it holds an unknown code");
+        let given = self.given.map(|(unit, zone, bits)| {
+            let unit = *UNITS.get(usize::from(unit)).ok_or_else(unknown)?;
+            let there = |role: &Role| bits >> code(&Role::ALL, role) & 1 == 1;
+            Ok(Given { unit, zone, columns: Role::ALL.into_iter().filter(there).collect() })
+        });
+        let given = given.transpose()?;
+        let period = |code: u8| PERIODS.get(usize::from(code)).copied().ok_or_else(unknown);
+        let unit = given.as_ref().map(|given| given.unit);
+        let open = self.open.zip(unit).map(|(bar, unit)| bar.bar(unit));
+        let last = self.last.map(|(time, id)| Last { time, id });
+        let checkpoint = Checkpoint {
+            symbol: self.symbol,
+            threshold: Threshold::new(self.threshold)?,
+            prevent_same_timestamp_close: self.prevent_same_timestamp_close,
+            reset: self.reset.map(period).transpose()?,
+            include_microstructure: self.include_microstructure,
+            include_incomplete: self.include_incomplete,
+            given,
+            check: Check::at(self.rows, last, self.last_id),
+            open,
+        };
+        if checkpoint.can_be() { Ok(checkpoint) } else { Err(damaged("such a state cannot be")) }
+    }
+}
+
+impl Checkpoint {
+    /// Whether trades can lead to this state.
+    fn can_be(&self) -> bool {
+        let Some(bar) = &self.open else { return true };
+        let prices = [bar.price.open, bar.price.high, bar.price.low, bar.price.close];
+        let parts = bar.sides.unwrap_or_default();
+        let is_part = |all: i128, buy: i128, sell: i128| {
+            buy >= 0 && sell >= 0 && buy.checked_add(sell).is_some_and(|sum| sum <= all)
+        };
+        self.check.last().is_some_and(|last| last.time == bar.time.close)
+            && bar.time.open <= bar.time.close
+            && prices.iter().all(|price| price.is_finite() && *price > 0.0)
+            && prices.iter().all(|price| bar.price.low <= *price && *price <= bar.price.high)
+            && bar.volume >= 0
+            && bar.turnover >= 0
+            && is_part(bar.volume, parts.buy.volume, parts.sell.volume)
+            && is_part(bar.turnover, parts.buy.turnover, parts.sell.turnover)
+            && is_part(bar.trades.into(), parts.buy.trades.into(), parts.sell.trades.into())
+            && 0 < bar.rows
+            && bar.rows.unsigned_abs() <= self.check.rows()
+            && bar.rows <= bar.trades
+            && (0..=bar.rows).contains(&bar.rows_with_trade_ids)
+            && self.symbol.as_ref().is_none_or(|symbol| symbol.len() <= MAX_SYMBOL)
+    }
+}
+
+impl WireBar {
+    fn of(bar: &Bar) -> Self {
+        let side = |side: Side| (side.volume, side.turnover, side.trades);
+        Self {
+            times: [bar.time.open, bar.time.close],
+            prices: [bar.price.open, bar.price.high, bar.price.low, bar.price.close],
+            volume: bar.volume,
+            turnover: bar.turnover,
+            sides: bar.sides.map(|sides| [side(sides.buy), side(sides.sell)]),
+            rows: bar.rows,
+            trades: bar.trades,
+            rows_with_trade_ids: bar.rows_with_trade_ids,
+            agg_trade_ids: [bar.first_agg_trade_id, bar.last_agg_trade_id],
+        }
+    }
+
+    fn bar(self, unit: TimeUnit) -> Bar {
+        let side = |(volume, turnover, trades)| Side { volume, turnover, trades };
+        let ([open_time, close_time], [open, high, low, close]) = (self.times, self.prices);
+        Bar {
+            time: Span { open: open_time, close: close_time, unit },
+            price: Prices { open, high, low, close },
+            volume: self.volume,
+            turnover: self.turnover,
+            sides: self.sides.map(|[buy, sell]| BySide { buy: side(buy), sell: side(sell) }),
+            rows: self.rows,
+            trades: self.trades,
+            rows_with_trade_ids: self.rows_with_trade_ids,
+            first_agg_trade_id: self.agg_trade_ids[0],
+            last_agg_trade_id: self.agg_trade_ids[1],
+        }
+    }
+}
