@@ -16,3 +16,23 @@ class CheckpointError(RangeBarError):
 
 class RangeBarWarning(UserWarning):
     """Something the result does not show by itself, such as a gap in the trades."""
+
+
+class ArchiveError(RangeBarError):
+    """A file of an archive that is absent, cannot be read, or is not what it should be."""
+
+
+class DownloadError(ArchiveError):
+    """A server that cannot be reached, or does not give what it announces."""
+
+
+class ChecksumError(ArchiveError):
+    """A file whose SHA-256 is not the published one, twice in a row."""
+
+
+class QualityError(RangeBarError):
+    """Trades that no cleaning puts right, or any defect where none was to be accepted."""
+
+
+class CacheError(RangeBarError):
+    """A file of the tick cache that cannot be read, or that may not be replaced."""

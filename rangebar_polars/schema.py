@@ -23,6 +23,20 @@ IS_COMPLETE: Final = "is_complete"
 """The last column with ``include_incomplete=True``: false for the bar that is still open."""
 
 
+TRADE_SCHEMA: Final = pl.Schema(
+    {
+        "timestamp": pl.Datetime("us", "UTC"),
+        "price": pl.Float64(),
+        "quantity": pl.Float64(),
+        "is_buyer_maker": pl.Boolean(),
+        "agg_trade_id": pl.Int64(),
+        "first_trade_id": pl.Int64(),
+        "last_trade_id": pl.Int64(),
+    }
+)
+"""Trades as the tick cache keeps them."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TradeColumns:
     """What the columns of your trades are called.

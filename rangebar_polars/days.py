@@ -1,0 +1,59 @@
+"""UTC days: what the archive cuts its files by, and what users ask for."""
+
+import datetime as dt
+
+
+def utc_day(value: str | dt.date, name: str) -> dt.date:
+    """Return the day that `value` names.
+
+    A datetime is refused: which UTC day it lies in depends on a zone it may not carry.
+
+    >>> utc_day("2024-08-08", "start")
+    datetime.date(2024, 8, 8)
+    """
+    if isinstance(value, dt.datetime) or not isinstance(value, str | dt.date):
+        raise TypeError(f"{name} is {value!r} (give a UTC day: 'YYYY-MM-DD' or datetime.date)")
+    if isinstance(value, dt.date):
+        return value
+    try:
+        return dt.datetime.strptime(value, "%Y-%m-%d").replace(tzinfo=dt.UTC).date()
+    except ValueError:
+        raise ValueError(f"{name} is {value!r} (write a UTC day as YYYY-MM-DD)") from None
+
+
+def day_range(start: str | dt.date, end: str | dt.date) -> list[dt.date]:
+    """Return every UTC day from `start` to `end`, both included.
+
+    >>> len(day_range("2024-02-01", "2024-03-01"))
+    30
+    """
+    first, last = utc_day(start, "start"), utc_day(end, "end")
+    if last < first:
+        raise ValueError(f"end {last} lies before start {first} (both days are included)")
+    return [first + dt.timedelta(days=n) for n in range((last - first).days + 1)]
+
+
+def month_days(day: dt.date) -> list[dt.date]:
+    """Return every day of the month that `day` lies in.
+
+    >>> month_days(dt.date(2024, 2, 14))[-1]
+    datetime.date(2024, 2, 29)
+    """
+    first = day.replace(day=1)
+    after = (first + dt.timedelta(days=31)).replace(day=1)
+    return [first + dt.timedelta(days=n) for n in range((after - first).days)]
+
+
+def spans(days: list[dt.date]) -> str:
+    """Write ascending days for people, runs as one span.
+
+    >>> spans(day_range("2024-01-30", "2024-02-01") + [dt.date(2024, 2, 5)])
+    '2024-01-30 to 2024-02-01, 2024-02-05'
+    """
+    runs: list[tuple[dt.date, dt.date]] = []
+    for day in days:
+        if runs and day - runs[-1][1] == dt.timedelta(days=1):
+            runs[-1] = (runs[-1][0], day)
+        else:
+            runs.append((day, day))
+    return ", ".join(f"{a}" if a == b else f"{a} to {b}" for a, b in runs)

@@ -1,0 +1,239 @@
+"""Cleaning a day of trades, and the report that says what was done.
+
+Nothing is repaired in silence: whatever `clean` drops or finds is counted in the `DayReport`
+it returns, and what no rule puts right is refused with the rows named. Trades are ordered
+by id, never by time, since most neighbours of a busy market share a timestamp; time is then
+the proof of that order. A day that is already in order is only read, in slices, so that its
+cleaning needs little memory beside the day.
+"""
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import polars as pl
+
+from rangebar_polars.errors import QualityError
+from rangebar_polars.report import DayReport, Gap, Origin
+
+SLICE_ROWS = 1 << 18
+SPIKE = 0.01
+
+
+def clean(
+    rows: pl.DataFrame,
+    day: dt.date,
+    origin: Origin,
+    *,
+    name: str,
+    contiguous_ids: bool = True,
+) -> tuple[pl.DataFrame, DayReport]:
+    """Return the trades of a day in order and without the known defects, and the report.
+
+    Parameters
+    ----------
+    rows
+        Trades in the order of the file they come from.
+    day
+        The UTC day they are of.
+    origin
+        Where they come from.
+    name
+        What messages call the file.
+    contiguous_ids
+        Whether agg_trade_id rises by one from record to record, so that a jump is a gap.
+
+    Raises
+    ------
+    QualityError
+        Two different records have one id, a record repeats a part of an earlier one, time
+        goes back although ids rise, or no trade lies in the day.
+
+    """
+    report = DayReport(day=day, origin=origin, rows_before=rows.height)
+    if not _is_orderly(rows):
+        rows, counts = _repaired(rows, name)
+        report = replace(report, **counts)
+    report = replace(report, rows_after=rows.height, **_counts(rows, day))
+    if rows.height:
+        report = replace(report, **_ends(rows))
+        if report.outside_day == rows.height:
+            raise QualityError(
+                f"no trade of {name} lies in {day}: the first is at {report.first_time:%F %T}, "
+                f"the last at {report.last_time:%F %T} (the file is of another day or time unit)",
+            )
+    if contiguous_ids:
+        gaps = tuple(_gaps(rows))
+        report = replace(report, gaps=gaps, missing_ids=sum(gap.missing for gap in gaps))
+    return rows, report
+
+
+def _slices(rows: pl.DataFrame, *, after: int = 0) -> Iterator[pl.DataFrame]:
+    """Cut a frame into slices that each begin with the last row of the slice before.
+
+    With `after`, a slice also ends with that many rows of the next.
+    """
+    for start in range(0, rows.height, SLICE_ROWS):
+        before = min(start, 1)
+        yield rows.slice(start - before, SLICE_ROWS + before + after)
+
+
+def _usable() -> pl.Expr:
+    price, quantity = pl.col("price"), pl.col("quantity")
+    return pl.all_horizontal(
+        pl.col("timestamp").is_not_null(),
+        price.is_finite().fill_null(value=False),
+        (quantity.is_finite() & (quantity >= 0)).fill_null(value=False),
+    )
+
+
+def _is_orderly(rows: pl.DataFrame) -> bool:
+    id_, first, last = (pl.col(f"{name}_trade_id") for name in ("agg", "first", "last"))
+    orderly = pl.all_horizontal(
+        _usable().all(),
+        (pl.col("price") > 0).all(),
+        (id_.diff() > 0).all(),
+        (first > last.shift()).all(),
+        (first >= 0).all(),
+        (last >= first).all(),
+        (pl.col("timestamp").diff() >= pl.duration()).all(),
+        (id_.null_count() == 0) | (id_.null_count() == pl.len()),
+    )
+    return all(part.select(orderly).item() for part in _slices(rows))
+
+
+def _repaired(rows: pl.DataFrame, name: str) -> tuple[pl.DataFrame, dict[str, Any]]:
+    rows = rows.with_row_index("row")
+    unusable = rows.filter(~_usable())
+    if unusable.height:
+        raise QualityError(
+            f"a time, price or quantity in {name} is missing, not finite, or negative: "
+            f"{_named(unusable)} (nothing tells what the record was)",
+        )
+    if 0 < rows["agg_trade_id"].null_count() < rows.height:
+        raise QualityError(
+            f"agg_trade_id is null in {rows['agg_trade_id'].null_count()} of {rows.height} "
+            f"records of {name} (give it for all of them or for none)",
+        )
+    dead = pl.col("price") <= 0
+    tombstone = (pl.col("price") == 0) & (pl.col("quantity") == 0) & (pl.col("first_trade_id") < 0)
+    counts: dict[str, Any] = {"tombstones": rows.select(tombstone.sum()).item() or 0}
+    counts["nonpositive_prices"] = rows.select(dead.sum()).item() - counts["tombstones"]
+    rows = rows.filter(~dead)
+
+    key = "first_trade_id" if rows["agg_trade_id"].null_count() == rows.height else "agg_trade_id"
+    counts |= _disorder(rows[key])
+    rows = rows.sort(key, "first_trade_id", maintain_order=True)
+
+    rows, counts["duplicates"] = _without_duplicates(rows, key, name)
+    rows, counts["repeated_trades"] = _without_repeated_trades(rows, name)
+    _refuse_time_going_back(rows, name)
+    return rows.drop("row"), counts
+
+
+def _disorder(ids: pl.Series) -> dict[str, Any]:
+    """Count descents, and tell whether two rising halves were shuffled row by row.
+
+    The ids at their running maximum rise in any case; where the others rise too, the file
+    is two rising runs, and where they take turns about as often as they can, the two are
+    interleaved rather than swapped.
+    """
+    frame = ids.to_frame("id").with_columns(top=pl.col("id").cum_max())
+    descents = frame.select((pl.col("id").diff() < 0).sum()).item()
+    below = frame.filter(pl.col("id") < pl.col("top"))["id"]
+    interleaved = bool((below.diff() > 0).all()) and 3 * descents >= ids.len() > 0
+    return {"out_of_order": descents, "interleaved": interleaved}
+
+
+def _without_duplicates(rows: pl.DataFrame, key: str, name: str) -> tuple[pl.DataFrame, int]:
+    same_key = (
+        (pl.col(key) == pl.col(key).shift())
+        & pl.col("first_trade_id").eq_missing(pl.col("first_trade_id").shift())
+    ).fill_null(value=False)
+    values = [column for column in rows.columns if column != "row"]
+    same = pl.all_horizontal(pl.col(c).eq_missing(pl.col(c).shift()) for c in values)
+    marked = rows.with_columns(same_key=same_key, duplicate=same_key & same)
+    conflicts = marked.filter(pl.col("same_key") & ~pl.col("duplicate"))
+    if conflicts.height:
+        raise QualityError(
+            f"two different records of {name} have one id: {_named(conflicts, key)} "
+            "(one of them is wrong, and nothing tells which)",
+        )
+    kept = marked.filter(~pl.col("duplicate")).drop("same_key", "duplicate")
+    return kept, rows.height - kept.height
+
+
+def _without_repeated_trades(rows: pl.DataFrame, name: str) -> tuple[pl.DataFrame, int]:
+    first, last = pl.col("first_trade_id"), pl.col("last_trade_id")
+    reversed_ids = rows.filter(last < first)
+    if reversed_ids.height:
+        raise QualityError(
+            f"last_trade_id lies below first_trade_id in {name}: {_named(reversed_ids)}",
+        )
+    seen = last.cum_max().shift()
+    torn = rows.filter((first <= seen) & (last > seen))
+    if torn.height:
+        raise QualityError(
+            f"records of {name} repeat a part of an earlier record's trades: {_named(torn)} "
+            "(neither keeping nor dropping them would be right)",
+        )
+    kept = rows.filter((last > seen).fill_null(value=True))
+    return kept, rows.height - kept.height
+
+
+def _refuse_time_going_back(rows: pl.DataFrame, name: str) -> None:
+    back = rows.filter(pl.col("timestamp").diff() < pl.duration())
+    if back.height:
+        raise QualityError(
+            f"time goes back in {name} although ids rise: {_named(back)} "
+            "(the day is refused: re-timing or dropping them would invent trades)",
+        )
+
+
+def _named(rows: pl.DataFrame, key: str = "agg_trade_id") -> str:
+    """Name up to three rows by their place in the file, their id and their time."""
+    shown = [
+        f"row {row + 1} ({key} {id_}, {'no time' if time is None else f'{time:%F %T.%f}'})"
+        for row, id_, time in rows.select("row", key, "timestamp").head(3).iter_rows()
+    ]
+    rest = rows.height - len(shown)
+    return ", ".join(shown) + (f" and {rest} more" if rest else "")
+
+
+def _counts(rows: pl.DataFrame, day: dt.date) -> dict[str, Any]:
+    midnight = dt.datetime.combine(day, dt.time(), dt.UTC)
+    within = pl.col("timestamp").is_between(
+        midnight, midnight + dt.timedelta(days=1), closed="left"
+    )
+    counts = rows.select(
+        zero_quantities=(pl.col("quantity") == 0).sum(),
+        outside_day=(~within).sum(),
+    ).row(0, named=True)
+    price = pl.col("price")
+    from_before, from_after = price / price.shift() - 1, price / price.shift(-1) - 1
+    spike = (
+        pl.int_range(pl.len()).is_between(pl.lit(1), pl.len() - 2)
+        & (pl.min_horizontal(from_before.abs(), from_after.abs()) > SPIKE)
+        & (from_before.sign() == from_after.sign())
+    )
+    off_market = sum(part.select(spike.sum()).item() for part in _slices(rows, after=1))
+    return {"off_market": off_market, **counts}
+
+
+def _ends(rows: pl.DataFrame) -> dict[str, Any]:
+    first, last = rows.row(0, named=True), rows.row(-1, named=True)
+    return {
+        "first_agg_trade_id": first["agg_trade_id"],
+        "last_agg_trade_id": last["agg_trade_id"],
+        "first_time": first["timestamp"],
+        "last_time": last["timestamp"],
+    }
+
+
+def _gaps(rows: pl.DataFrame) -> Iterator[Gap]:
+    id_, time = pl.col("agg_trade_id"), pl.col("timestamp")
+    neighbours = (id_.shift().alias("i"), time.shift().alias("t"), id_, time)
+    for part in _slices(rows):
+        jumps = part.select(neighbours).filter(id_ - pl.col("i") > 1)
+        yield from (Gap(*row) for row in jumps.iter_rows())

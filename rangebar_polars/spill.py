@@ -1,0 +1,67 @@
+"""Rows put aside on disk by their day, for input that comes in any order and exceeds memory."""
+
+import datetime as dt
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import polars as pl
+
+from rangebar_polars.schema import TRADE_SCHEMA
+
+
+@dataclass
+class Spill:
+    """A folder of rows, kept in the order in which they were added; a context manager.
+
+    The folder belongs to its caller, who holds a lock on its name, and is empty at first
+    whatever an earlier process left there.
+    """
+
+    folder: Path
+    _parts: dict[dt.date, list[Path]] = field(default_factory=dict)
+
+    def __enter__(self) -> Self:
+        """Begin with an empty folder."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Remove the folder."""
+        shutil.rmtree(self.folder)
+
+    def days(self) -> list[dt.date]:
+        """Return the days that have rows, ascending."""
+        return sorted(self._parts)
+
+    def add(self, day: dt.date, rows: pl.DataFrame) -> None:
+        """Put rows behind those of the same day."""
+        parts = self._parts.setdefault(day, [])
+        path = self.folder / f"{day}-{len(parts):06}.arrow"
+        rows.write_ipc(path, compression="lz4")
+        parts.append(path)
+
+    def rows(self, day: dt.date) -> pl.DataFrame:
+        """Return a day's rows; none where nothing was added."""
+        empty = pl.DataFrame(schema=TRADE_SCHEMA)
+        return pl.concat([empty, *(pl.read_ipc(path) for path in self._parts.get(day, []))])
+
+    def put(self, day: dt.date, rows: pl.DataFrame) -> None:
+        """Replace a day's rows."""
+        for path in self._parts.pop(day):
+            path.unlink()
+        self.add(day, rows)
+
+
+def split_by_day(rows: pl.DataFrame) -> list[tuple[dt.date, pl.DataFrame]]:
+    """Cut trades at UTC midnights."""
+    groups = rows.group_by(pl.col("timestamp").dt.date(), maintain_order=True)
+    return [(key[0], part) for key, part in groups]
