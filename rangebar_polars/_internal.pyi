@@ -38,8 +38,8 @@ class BarBuilder:
     def __new__(cls, options: dict[str, Any], checkpoint: bytes | None = None) -> BarBuilder: ...
     def bind(self, schema: object) -> None:
         """Judge the schema of a table of trades, without reading it."""
-    def push(self, trades: object) -> pl.DataFrame:
-        """Return the bars that ended in the next table of trades."""
+    def push(self, trades: object) -> pl.DataFrame | None:
+        """Return the bars that ended in the next table of trades; None for no bar."""
     def push_records(self, trades: list[dict[str, Any]]) -> pl.DataFrame | None:
         """Return the bars that ended in a list of dicts of trades; None for no bar."""
     def trace(self) -> pl.DataFrame:
@@ -47,6 +47,8 @@ class BarBuilder:
 
         With the option ``trace`` only; trades are counted from the first ever.
         """
+    def empty(self) -> pl.DataFrame:
+        """Return a frame of bars without a row."""
     def finish(self) -> pl.DataFrame:
         """Return the bars that are still open, if they were asked for."""
     def open_bar(self) -> pl.DataFrame:

@@ -29,9 +29,16 @@ def trades_struct(
     """
     names = {role: name for role, name in columns.names().items() if roles is None or role in roles}
     others = [name for role, name in names.items() if price is None or role != "price"]
+    if price is not None and columns.price in others:
+        raise ValueError(
+            f"columns names {columns.price!r} for another column than the price expression "
+            '(give the expression a name of its own: TradeColumns(price="..."))'
+        )
     fields = [] if price is None else [price.alias(columns.price)]
     # A struct of no field is an error of Polars that says nothing of trades; the last keeps ours.
-    return pl.struct(*fields, cs.by_name(*others, require_all=False), pl.lit(None).alias(""))
+    return pl.struct(
+        *fields, cs.by_name(*others, require_all=False), pl.lit(None).alias("rangebar trades")
+    )
 
 
 def bars(trades: pl.Expr, options: Options) -> pl.Expr:
@@ -84,14 +91,13 @@ def scan(trades: pl.LazyFrame, options: Options) -> pl.LazyFrame:
         read = columns_read(given, options, wanted)
         schema = pl.Schema({name: given[name] for name in read})
         for ended in fold(batches(trades.select(read)), schema, options, wanted):
-            bars = ended if predicate is None else ended.filter(predicate)
-            bars = bars if with_columns is None else bars.select(with_columns)
-            bars = bars if n_rows is None else bars.head(n_rows)
-            yield bars
-            if n_rows is not None:
-                n_rows -= bars.height
-                if n_rows == 0:
-                    return
+            # Where Polars pushes both down, the rows were counted before they were filtered.
+            bars = ended if n_rows is None else ended.head(n_rows)
+            n_rows = None if n_rows is None else n_rows - bars.height
+            bars = bars if predicate is None else bars.filter(predicate)
+            yield bars if with_columns is None else bars.select(with_columns)
+            if n_rows == 0:
+                return
 
     return register_io_source(frames, schema=bars_schema)
 

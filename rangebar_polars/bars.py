@@ -1,7 +1,7 @@
 """Range bars of a frame, of a plan, or inside an expression; and which bar a trade belongs to."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Protocol, SupportsIndex, overload, runtime_checkable
+from typing import SupportsIndex, overload
 
 import polars as pl
 
@@ -9,20 +9,13 @@ from rangebar_polars import _internal, _plugin
 from rangebar_polars.fold import fold
 from rangebar_polars.schema import (
     ALWAYS_READ,
+    ArrowStream,
     Options,
     Reset,
     Threshold,
     TradeColumns,
     check_threshold,
 )
-
-
-@runtime_checkable
-class ArrowStream(Protocol):
-    """A table of any library that speaks the Arrow PyCapsule interface."""
-
-    def __arrow_c_stream__(self, requested_schema: object | None = None) -> Any:  # noqa: ANN401
-        """Return a capsule with an Arrow C stream."""
 
 
 @overload
@@ -84,20 +77,34 @@ def bars(
         `TradeColumns`.
     threshold_decimal_bps
         How far the price must move from a bar's open: 1 to 100,000 decimal basis points of
-        0.001 %, so that 250 is 0.25 %.
+        0.001 %, so that 250 is 0.25 %. Several give a leading column ``threshold_decimal_bps``, in
+        one pass over the trades.
+    by
+        The column of the keys, or several: a chain of bars for each key, whose columns lead the
+        output. Any dtype but floats; null is a key.
+    reset
+        "day", "week" (from Monday), "month" or "year": the first trade at or after a UTC border of
+        that period opens a new bar. The bar cut off there is incomplete.
+    aggs
+        Aggregations of your own over the trades of each bar, as in ``group_by(...).agg(...)``;
+        their columns follow. The trades of bars that are open are held in memory until they end.
     include_microstructure
         Add sums, counts, ids and the ten features.
     include_incomplete
-        Add the bar that is still open as the last row, and the column ``is_complete``.
+        Add bars that a reset cut off and, last, those still open, and the column ``is_complete``.
     prevent_same_timestamp_close
         Let no trade of a bar's opening time close it.
     columns
         What the columns of the trades are called.
+    state
+        A checkpoint (`bars_with_state`, `RangeBarProcessor.create_checkpoint`) to begin from. Of
+        the same threshold, gate and reset; without ``by`` and ``aggs``.
 
     Returns
     -------
     DataFrame or LazyFrame
-        One row a bar: ``open_time``, ``close_time`` (in the dtype of the input), ``open``,
+        One row a bar, in the order in which bars end (where several end with one trade, by
+        threshold): ``open_time``, ``close_time`` (in the dtype of the input), ``open``,
         ``high``, ``low``, ``close``, ``volume`` (Float64, never null); with
         ``include_microstructure`` the columns of the README's table. Lazy for a LazyFrame: trades
         are streamed in constant memory, only what the plan asks for is summed, and a filter or head
@@ -178,7 +185,9 @@ def bars_expr(
 
     Parameters
     ----------
-    threshold_decimal_bps, include_microstructure, include_incomplete, prevent_same_timestamp_close
+    threshold_decimal_bps, reset, include_microstructure, include_incomplete
+        As in `bars`; one threshold.
+    prevent_same_timestamp_close
         As in `bars`.
     columns
         What the columns of the trades are called.
@@ -241,8 +250,8 @@ def bar_id(
 
     Parameters
     ----------
-    threshold_decimal_bps, prevent_same_timestamp_close
-        As in `bars`.
+    threshold_decimal_bps, reset, prevent_same_timestamp_close
+        As in `bars`; one threshold.
     columns
         What the columns of the trades are called.
 

@@ -62,7 +62,7 @@ def fold(
     builder.bind(schema.to_frame())
     for batch in batches:
         ended = builder.push(batch)
-        if ended.height > 0:
+        if ended is not None:
             yield ended
     yield builder.finish()
 
@@ -102,7 +102,7 @@ class _Aggregated:
             bars = self._builder.trace()
             for threshold, held in self._held.items():
                 held.add(batch, bars[str(threshold)])
-            if ended.height > 0:
+            if ended is not None:
                 yield self._aggregate(ended)
         left = self._builder.finish()
         yield self._aggregate(left if self._options.include_incomplete else left.clear())

@@ -13,9 +13,16 @@ from typing import Any, Final, Self, SupportsIndex
 import polars as pl
 
 from rangebar_polars import _internal, _plugin
-from rangebar_polars.bars import ArrowStream, bars
+from rangebar_polars.bars import bars
 from rangebar_polars.errors import CheckpointError, RangeBarError, RangeBarWarning
-from rangebar_polars.schema import Options, Reset, TradeColumns, check_symbol, check_threshold
+from rangebar_polars.schema import (
+    ArrowStream,
+    Options,
+    Reset,
+    TradeColumns,
+    check_symbol,
+    check_threshold,
+)
 
 Batch = pl.DataFrame | pl.LazyFrame | ArrowStream | list[dict[str, Any]]
 """What a processor takes: a frame, a plan, a table of another library, or a list of dicts."""
@@ -143,7 +150,7 @@ class RangeBarProcessor:
         if ended is not None:
             return ended
         if self._no_bar is None:
-            self._no_bar = builder.finish().clear()
+            self._no_bar = builder.empty()
         return self._no_bar.clone()
 
     def _push(self, builder: _internal.BarBuilder, trades: Batch) -> pl.DataFrame | None:
@@ -153,7 +160,8 @@ class RangeBarProcessor:
             given = trades.collect_schema()
             builder.bind(given.to_frame())
             read = [name for name in given if name in self._options.columns.names().values()]
-            ended = [builder.push(batch) for batch in _plugin.batches(trades.select(read))]
+            batches = _plugin.batches(trades.select(read))
+            ended = [bars for batch in batches if (bars := builder.push(batch)) is not None]
             return pl.concat(ended) if ended else None
         if isinstance(trades, ArrowStream):
             return builder.push(trades)
@@ -454,7 +462,8 @@ def _chunked(
     batches: Iterable[pl.DataFrame | ArrowStream], builder: _internal.BarBuilder
 ) -> Iterator[pl.DataFrame]:
     for batch in batches:
-        yield builder.push(batch)
+        ended = builder.push(batch)
+        yield builder.empty() if ended is None else ended
     left = builder.finish()
     if left.height > 0:
         yield left

@@ -7,7 +7,16 @@ import operator
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from itertools import pairwise
-from typing import Any, Final, Literal, NamedTuple, SupportsIndex, get_args
+from typing import (
+    Any,
+    Final,
+    Literal,
+    NamedTuple,
+    Protocol,
+    SupportsIndex,
+    get_args,
+    runtime_checkable,
+)
 
 import polars as pl
 
@@ -21,6 +30,14 @@ MAX_SYMBOL: Final = 128
 
 IS_COMPLETE: Final = "is_complete"
 """The last column with ``include_incomplete=True``: false for the bar that is still open."""
+
+
+@runtime_checkable
+class ArrowStream(Protocol):
+    """A table of any library that speaks the Arrow PyCapsule interface."""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> Any:  # noqa: ANN401
+        """Return a capsule with an Arrow C stream."""
 
 
 TRADE_SCHEMA: Final = pl.Schema(

@@ -151,7 +151,9 @@ def _trades(frame: pl.LazyFrame, columns: TradeColumns, time_unit: TimeUnit | No
     selected = []
     for field, dtype in TRADE_SCHEMA.items():
         name = getattr(columns, field)
-        if name in schema:
+        if name is None:
+            column = pl.lit(None, dtype)
+        elif name in schema:
             column = _column(name, schema[name], dtype, time_unit)
         elif field in REQUIRED or name != getattr(standard, field):
             raise ValueError(

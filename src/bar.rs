@@ -87,6 +87,10 @@ impl Bar {
     /// [`Overflow`] where a sum is beyond its integer.
     pub fn of(trades: &Trades<'_>, needs: Needs) -> Result<Option<Self>, Overflow> {
         let Some(last) = trades.len.checked_sub(1) else { return Ok(None) };
+        let time = Span::of(trades);
+        if time.micros().is_none() {
+            return Err(DURATION_LIMIT);
+        }
         let sides = trades.is_buyer_maker;
         let sold = sides.map(|sides| {
             move |row| sides.sold.word(row) & sides.known.map_or(!0, |known| known.word(row))
@@ -95,14 +99,14 @@ impl Bar {
         let sums = Split::of(trades, needs, sold)?;
         let id_at = |row: usize| trades.agg_trade_id.and_then(|ids| ids.get(row));
         Ok(Some(Self {
-            time: Span::of(trades),
+            time,
             price: Prices::of(trades.prices()),
             volume: sums.all.volume,
             turnover: sums.all.turnover,
             sides: sides.map(|sides| BySide::of(trades, needs, sides, &sums)).transpose()?,
             rows: trades.len.try_into().map_err(|_| TRADES_LIMIT)?,
             trades: sums.all.trades.try_into().map_err(|_| TRADES_LIMIT)?,
-            rows_with_trade_ids: sums.all.rows_with_ids,
+            rows_with_trade_ids: sums.all.rows_with_ids.try_into().map_err(|_| TRADES_LIMIT)?,
             first_agg_trade_id: id_at(0),
             last_agg_trade_id: id_at(last),
         }))

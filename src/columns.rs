@@ -6,7 +6,7 @@
 
 use crate::bar::Bar;
 use crate::features;
-use crate::fixed::{SCALE, to_f64};
+use crate::fixed::{to_f64, turnover_to_f64};
 use crate::needs::Needs;
 
 /// Where an output stands among the columns.
@@ -74,11 +74,11 @@ pub const OUTPUTS: &[Output] = outputs! {
     Bar close Float(|bar| Some(bar.price.close)) [PRICE] "last price";
     Bar volume Float(|bar| Some(to_f64(bar.volume))) [VOLUME] "sum of the quantities";
     Sum vwap Float(features::vwap) [TURNOVER VOLUME] "turnover / volume" null "volume is 0";
-    Sum turnover Float(|bar| Some(to_f64(bar.turnover) / SCALE)) [TURNOVER] "sum of price times quantity";
+    Sum turnover Float(|bar| Some(turnover_to_f64(bar.turnover))) [TURNOVER] "sum of price times quantity";
     Sum buy_volume Float(|bar| Some(to_f64(bar.sides?.buy.volume))) [VOLUME SIDES] "volume whose aggressor bought" null "no is_buyer_maker column";
     Sum sell_volume Float(|bar| Some(to_f64(bar.sides?.sell.volume))) [VOLUME SIDES] "volume whose aggressor sold" null "no is_buyer_maker column";
-    Sum buy_turnover Float(|bar| Some(to_f64(bar.sides?.buy.turnover) / SCALE)) [TURNOVER SIDES] "turnover whose aggressor bought" null "no is_buyer_maker column";
-    Sum sell_turnover Float(|bar| Some(to_f64(bar.sides?.sell.turnover) / SCALE)) [TURNOVER SIDES] "turnover whose aggressor sold" null "no is_buyer_maker column";
+    Sum buy_turnover Float(|bar| Some(turnover_to_f64(bar.sides?.buy.turnover))) [TURNOVER SIDES] "turnover whose aggressor bought" null "no is_buyer_maker column";
+    Sum sell_turnover Float(|bar| Some(turnover_to_f64(bar.sides?.sell.turnover))) [TURNOVER SIDES] "turnover whose aggressor sold" null "no is_buyer_maker column";
     Sum individual_trade_count Int(|bar| Some(bar.trades)) [TRADES] "sum of last_trade_id - first_trade_id + 1, or 1 without both";
     Sum agg_record_count Int(|bar| Some(bar.rows)) [] "number of rows";
     Sum buy_trade_count Int(|bar| Some(bar.sides?.buy.trades)) [TRADES SIDES] "individual trades whose aggressor bought" null "no is_buyer_maker column";

@@ -4,6 +4,9 @@
 //! parse, call, wrap. `kwargs` must be called so, and the types come from functions, because the
 //! attribute's plain `output_type` would let a panic through to C.
 
+// The macro hands arguments over by value.
+#![allow(clippy::needless_pass_by_value)]
+
 use crate::columns::output;
 use crate::frame::{self, Bars};
 use crate::inputs::{Names, refusal};
@@ -21,7 +24,7 @@ pub struct FeatureKwargs {
     columns: Names,
 }
 
-/// A struct of trades has a nameless last field, which is always there: without it Polars would
+/// A struct of trades has a last field that is none of them and always there: without it Polars would
 /// refuse a struct of none before we can say which columns are missing.
 fn fields(inputs: &[Field]) -> PolarsResult<&[Field]> {
     match inputs {

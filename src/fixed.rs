@@ -44,6 +44,7 @@ pub(crate) fn fix_group(values: &[f64], fixed: &mut [u64; 64]) -> bool {
     for (fixed, x) in fixed.iter_mut().zip(values) {
         let scaled = x * SCALE;
         let shifted = scaled + ROUNDS;
+        #[allow(clippy::float_cmp)] // the rest is exact
         let went_down = scaled - (shifted - ROUNDS) == 0.5;
         *fixed = shifted.to_bits().wrapping_sub(ROUNDS.to_bits()) + u64::from(went_down);
         large |= u64::from(scaled >= SMALL);
@@ -56,6 +57,13 @@ pub(crate) fn fix_group(values: &[f64], fixed: &mut [u64; 64]) -> bool {
 #[allow(clippy::cast_precision_loss)]
 pub fn to_f64(sum: i128) -> f64 {
     sum as f64 / SCALE
+}
+
+/// A sum of price times quantity, at scale 1e16, as f64.
+#[inline]
+#[allow(clippy::cast_precision_loss)]
+pub fn turnover_to_f64(sum: i128) -> f64 {
+    sum as f64 / (SCALE * SCALE)
 }
 
 /// The smallest f64 that [`to_fixed`] takes to `value` or above.

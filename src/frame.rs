@@ -234,11 +234,7 @@ impl Bars {
         if let Err(error) = result {
             return Ok(Err(error));
         }
-        if self.rows.complete.is_empty() {
-            Ok(Ok(None))
-        } else {
-            self.take().map(|frame| Ok(Some(frame)))
-        }
+        if self.is_empty() { Ok(Ok(None)) } else { self.take().map(|frame| Ok(Some(frame))) }
     }
 
     /// What the records so far look like, and how many there were.
@@ -278,7 +274,9 @@ impl Bars {
         if self.keys.is_some() {
             for offset in (0..len).step_by(SLICE) {
                 let rows = SLICE.min(len - offset);
-                let slice = |index| Ok(column(index)?.slice(offset as i64, rows));
+                // A length in memory is below 2^63.
+                let start = i64::try_from(offset).unwrap_or(i64::MAX);
+                let slice = |index| Ok(column(index)?.slice(start, rows));
                 self.push_keyed(&inputs, schema, offset..offset + rows, slice)?;
             }
         } else {
@@ -333,7 +331,9 @@ impl Bars {
             return Err(refusal(&format!("{}: {error}", keys.describe(number))));
         }
         all.sort_by_key(|(row, _)| *row);
-        all.iter().for_each(|(_, ended)| self.rows.push(ended, &self.options));
+        for (_, ended) in &all {
+            self.rows.push(ended, &self.options);
+        }
         Ok(())
     }
 
@@ -350,6 +350,11 @@ impl Bars {
         DataFrame::new_infer_height(columns.map(column).collect())
     }
 
+    /// Whether no bar that is asked for has ended since the last call of [`Self::take`].
+    pub const fn is_empty(&self) -> bool {
+        self.rows.complete.is_empty()
+    }
+
     /// The bars that ended since the last call.
     ///
     /// # Errors
@@ -359,7 +364,15 @@ impl Bars {
         rows.frame(&self.options, &self.time_dtype()?, self.keys.as_ref())
     }
 
-    /// The same, and the bars that are still open, if they are asked for.
+    /// A frame of bars without a row: the schema.
+    ///
+    /// # Errors
+    /// As [`Self::take`].
+    pub fn empty(&self) -> PolarsResult<DataFrame> {
+        Rows::new(&self.options).frame(&self.options, &self.time_dtype()?, self.keys.as_ref())
+    }
+
+    /// What [`Self::take`] gives, and the bars that are still open, if they are asked for.
     ///
     /// # Errors
     /// As [`Self::take`].
@@ -443,8 +456,8 @@ impl Rows {
         }
         self.table.push(&ended.bar);
         self.chains.push(ended.chain);
-        // As many keys as rows at the most, and rows are counted by the same type.
-        self.keys.push(ended.key as IdxSize);
+        // There are no more keys than rows, which Polars counts by the same type.
+        self.keys.push(IdxSize::try_from(ended.key).unwrap_or(IdxSize::MAX));
         self.complete.push(ended.complete);
         self.opened.push(ended.opened);
     }

@@ -161,6 +161,9 @@ fn wrong_dtype(role: Role, name: &str, dtype: &DataType, schema: &[Field]) -> St
 }
 
 /// The dtype of times.
+///
+/// # Errors
+/// A zone that Polars does not know.
 pub fn time_dtype(given: &Given) -> PolarsResult<DataType> {
     let unit = match given.unit {
         TimeUnit::Milliseconds => pl::TimeUnit::Milliseconds,
@@ -218,6 +221,9 @@ impl Batch {
     }
 
     /// Time and `agg_trade_id` of the first trade.
+    ///
+    /// # Errors
+    /// A column that is not stored as its dtype says.
     pub fn first(&self) -> PolarsResult<Option<(i64, Option<i64>)>> {
         let of = |wanted: Role| -> PolarsResult<Option<i64>> {
             let column = self.columns.iter().find(|(role, _)| *role == wanted);

@@ -79,11 +79,11 @@ impl Keys {
         let encoded = encode_rows_unordered(keys.columns())?;
         let mut new = Vec::new();
         let mut numbers = Vec::with_capacity(keys.height());
-        for (row, key) in encoded.iter().enumerate() {
+        for (row, key) in (0..).zip(encoded.iter()) {
             let next = self.numbers.len();
             let number = *self.numbers.entry(key.unwrap_or_default().to_vec()).or_insert(next);
             if number == next {
-                new.push(row as IdxSize);
+                new.push(row);
             }
             numbers.push(number);
         }

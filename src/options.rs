@@ -19,6 +19,7 @@ pub const THRESHOLD: &str = "threshold_decimal_bps";
 pub const OPENED: &str = "rangebar opening row";
 
 /// The arguments of `bars()`, checked by Python for what a user can get wrong.
+#[allow(clippy::struct_excessive_bools)] // each is an argument of its own, by name
 #[derive(Clone, Debug, Deserialize, FromPyObject)]
 #[pyo3(from_item_all)]
 pub struct Options {

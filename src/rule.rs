@@ -98,6 +98,7 @@ impl Limits {
     /// First price at or beyond a limit, by blocks that a compiler can vectorise.
     fn first_breach(&self, prices: &[f64]) -> Option<usize> {
         const BLOCK: usize = 32;
+        #[allow(clippy::needless_bitwise_bool)] // no branch, so that the loop can be vectorised
         let outside = |price: &f64| (*price >= self.upper) | (*price <= self.lower);
         let blocks = prices.chunks(BLOCK);
         blocks.enumerate().find_map(|(block, prices)| {

@@ -35,7 +35,7 @@ pub struct Sums {
     /// Individual trades: last id - first id + 1, or 1 for a record without both.
     pub trades: i128,
     /// Records with both trade ids.
-    pub rows_with_ids: i64,
+    pub rows_with_ids: usize,
 }
 
 /// What all trades of a slice add up to, and what those of a mask do.
@@ -157,7 +157,7 @@ impl Split {
         if first.valid.is_none() && last.valid.is_none() && bits < 1 << 57 {
             counts[..len].iter_mut().for_each(|count| *count += 1);
             self.all.trades += i128::from(counts.iter().sum::<u64>());
-            self.all.rows_with_ids += len as i64;
+            self.all.rows_with_ids += len;
             if let Some(masks) = masks {
                 let kept = counts.iter().zip(masks).map(|(count, mask)| count & mask);
                 self.masked.trades += i128::from(kept.sum::<u64>());
@@ -168,7 +168,7 @@ impl Split {
             let both = first.get(start + row).is_some() && last.get(start + row).is_some();
             let count = if both { i128::from(*count) + 1 } else { 1 };
             self.all.trades += count;
-            self.all.rows_with_ids += i64::from(both);
+            self.all.rows_with_ids += usize::from(both);
             self.masked.trades += count * i128::from(masks.is_some_and(|masks| masks[row] != 0));
         }
     }

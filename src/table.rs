@@ -4,6 +4,9 @@
 //! table of another library. It is read chunk by chunk without the interpreter's lock; nothing of a
 //! chunk is kept but the open bar.
 
+// Python hands arguments over by value.
+#![allow(clippy::needless_pass_by_value)]
+
 use crate::checkpoint::Checkpoint;
 use crate::columns::{Compute, Group, OUTPUTS, Output};
 use crate::error::Error;
@@ -14,13 +17,15 @@ use crate::period::Period;
 use crate::records::Records;
 use crate::trades::Role;
 use polars::prelude::{
-    ArrowDataType, ArrowField, DataFrame, Field, PolarsError, PolarsResult, Series,
+    ArrowDataType, ArrowField, DataFrame, DataType, Field, PolarsError, PolarsResult, Series,
+    UnknownKind,
 };
 use polars_arrow::array::StructArray;
 use polars_arrow::ffi::{ArrowArrayStream, ArrowArrayStreamReader};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCapsule, PyList};
 use pyo3_polars::PyDataFrame;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The bars of a table of trades.
@@ -68,13 +73,13 @@ impl BarBuilder {
             .map_err(|error| compute_error(schema.py(), &error))
     }
 
-    /// The bars that ended in the next table of trades.
-    fn push(&self, trades: &Bound<'_, PyAny>) -> PyResult<PyDataFrame> {
+    /// The bars that ended in the next table of trades; None for no bar.
+    fn push(&self, trades: &Bound<'_, PyAny>) -> PyResult<Option<PyDataFrame>> {
         let py = trades.py();
         let mut source = Source::open(trades)?;
         self.lock().bind(&source.schema).map_err(|error| compute_error(py, &error))?;
         source.drain(py, |source| source.push(&mut self.lock()))?;
-        self.lock().take().map(PyDataFrame).map_err(|error| compute_error(py, &error))
+        if self.lock().is_empty() { Ok(None) } else { self.frame(py, Bars::take).map(Some) }
     }
 
     /// The bars that ended in a list of dicts of trades; None for no bar.
@@ -93,6 +98,11 @@ impl BarBuilder {
     /// By threshold, the trade that opened the bar of each trade of the last table.
     fn trace(&self, py: Python<'_>) -> PyResult<PyDataFrame> {
         self.frame(py, Bars::take_trace)
+    }
+
+    /// A frame of bars without a row.
+    fn empty(&self, py: Python<'_>) -> PyResult<PyDataFrame> {
+        self.frame(py, |bars| bars.empty())
     }
 
     /// The bars that are still open, if they were asked for.
@@ -157,12 +167,11 @@ impl BarBuilder {
     }
 }
 
+type Settings = (Option<String>, i64, bool, Option<&'static str>, bool, bool);
+
 /// What a checkpoint says of itself: symbol, threshold, gate, reset, and the two `include_` flags.
 #[pyfunction]
-fn read_checkpoint(
-    py: Python<'_>,
-    checkpoint: &[u8],
-) -> PyResult<(Option<String>, i64, bool, Option<&'static str>, bool, bool)> {
+fn read_checkpoint(py: Python<'_>, checkpoint: &[u8]) -> PyResult<Settings> {
     let Checkpoint {
         symbol,
         threshold,
@@ -195,20 +204,21 @@ impl Source {
         // What is left in the capsule is a released stream.
         let stream = unsafe { std::mem::replace(&mut *pointer, ArrowArrayStream::empty()) };
         // SAFETY: by the Arrow PyCapsule interface.
-        let reader = unsafe { ArrowArrayStreamReader::try_new(Box::new(stream)) };
+        let reader = caught(|| unsafe { ArrowArrayStreamReader::try_new(Box::new(stream)) });
         let reader = reader.map_err(|error| compute_error(table.py(), &error))?;
         let ArrowDataType::Struct(fields) = reader.field().dtype().clone() else {
             let got = reader.field().dtype();
             let error = refusal(&format!("expected a table of trades, got an array of {got:?}"));
             return Err(compute_error(table.py(), &error));
         };
-        Ok(Self { schema: fields.iter().map(Field::from).collect(), fields, reader })
+        Ok(Self { schema: fields.iter().map(field).collect(), fields, reader })
     }
 
     /// Fold the next chunk; whether there was one.
     fn push(&mut self, bars: &mut Bars) -> PolarsResult<bool> {
         // SAFETY: by the Arrow PyCapsule interface.
-        let Some(array) = (unsafe { self.reader.next() }).transpose()? else { return Ok(false) };
+        let array = caught(|| unsafe { self.reader.next() }.transpose());
+        let Some(array) = array? else { return Ok(false) };
         let table = array.as_any().downcast_ref::<StructArray>();
         let table = table.ok_or_else(|| refusal("expected chunks of a table of trades"))?;
         let column = |index: usize| {
@@ -229,6 +239,23 @@ impl Source {
         }
         Ok(())
     }
+}
+
+/// Columns that Polars has no dtype for, and arrays that it cannot import, end in a panic there;
+/// here they end in an error.
+fn caught<T>(read: impl FnOnce() -> PolarsResult<T>) -> PolarsResult<T> {
+    std::panic::catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|panic| {
+        let why = panic.downcast_ref::<String>().map_or("unknown reason", String::as_str);
+        Err(refusal(&format!(
+            "the table cannot be read: {why} (select the columns of trades first)"
+        )))
+    })
+}
+
+/// A column that has no dtype in Polars is as good as one that is not asked for.
+fn field(field: &ArrowField) -> Field {
+    let unknown = |_| Field::new(field.name.clone(), DataType::Unknown(UnknownKind::Any));
+    caught(|| Ok(Field::from(field))).unwrap_or_else(unknown)
 }
 
 /// The exception that Polars itself raises for bad data, with the same text.

@@ -1,0 +1,45 @@
+"""Trades that are no Polars frame: a pyarrow table, a DuckDB query, and the way back to SQL.
+
+Anything with ``__arrow_c_stream__`` is read as it is. Needs ``pip install pyarrow duckdb``.
+"""
+
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
+
+import rangebar_polars as rb
+
+SAMPLE = Path(__file__).with_name("btcusdt-trades.parquet")
+THRESHOLD = 25
+
+
+def main() -> None:
+    """Cut the bars of one file by three roads and ask DuckDB about them."""
+    bars = rb.bars(pl.read_parquet(SAMPLE), THRESHOLD)
+    of_arrow = rb.bars(pq.read_table(SAMPLE), THRESHOLD)
+
+    with duckdb.connect() as connection:
+        # A query's times come in the zone of the connection.
+        connection.execute("SET TimeZone = 'UTC'")
+        query = connection.sql(
+            f"SELECT timestamp, price, quantity FROM '{SAMPLE}' ORDER BY timestamp, first_trade_id"  # noqa: S608 - our own file
+        )
+        of_query = rb.bars(query, THRESHOLD)
+        connection.register("bars", bars)
+        by_minute = connection.sql(
+            "SELECT date_trunc('minute', close_time) AS minute, count(*) AS bars, "
+            "max(high) - min(low) AS range FROM bars GROUP BY minute ORDER BY minute LIMIT 3"
+        ).pl()
+
+    print(f"{bars.height} bars from a Polars frame")
+    print(f"the same from a pyarrow table: {of_arrow.equals(bars)}")
+    print(f"the same from a DuckDB query: {of_query.equals(bars)}")
+    print("and asked about in SQL:")
+    print(by_minute)
+
+
+if __name__ == "__main__":
+    with pl.Config(float_precision=2, tbl_width_chars=100, tbl_hide_dataframe_shape=True):
+        main()

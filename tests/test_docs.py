@@ -1,0 +1,120 @@
+"""The documentation says what the code does: tables, docstrings, signatures."""
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import rangebar_polars as rb
+from rangebar_polars.schema import COLUMNS, IS_COMPLETE
+
+README = Path(__file__).parents[1] / "README.md"
+FEATURES = {f"features.{name}": getattr(rb.features, name) for name in rb.features.__all__}
+NAMES = {name: getattr(rb, name) for name in rb.__all__} | FEATURES
+METHODS = {
+    f"{space.__name__}.{name}": method
+    for space in (rb.FrameNamespace, rb.LazyFrameNamespace, rb.ExprNamespace)
+    for name, method in inspect.getmembers(space, inspect.isfunction)
+    if not name.startswith("_")
+}
+FUNCTIONS = {name: found for name, found in NAMES.items() if inspect.isfunction(found)}
+
+
+def rows_of(text: str) -> list[tuple[str, ...]]:
+    """Return the cells of the rows of all Markdown tables."""
+    lines = [line.strip() for line in text.splitlines() if line.strip().startswith("|")]
+    return [tuple(cell.strip() for cell in line.strip("|").split("|")) for line in lines]
+
+
+@pytest.mark.parametrize("output", COLUMNS, ids=lambda output: output.name)
+def test_the_readme_has_a_row_of_its_own_for_the_column(output: rb.schema.Output) -> None:
+    row = (f"`{output.name}`", output.dtype, output.formula, output.null_when or "never")
+
+    assert row in rows_of(README.read_text(encoding="utf-8"))
+
+
+def test_the_readme_lists_the_columns_in_order() -> None:
+    names = [row[0].strip("`") for row in rows_of(README.read_text(encoding="utf-8"))]
+
+    columns = [output.name for output in COLUMNS]
+    assert columns == [name for name in names if name in columns]
+
+
+def test_the_readme_names_the_mark_of_complete_bars() -> None:
+    assert f"`{IS_COMPLETE}`" in README.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", [*NAMES, *METHODS])
+def test_a_public_name_has_a_docstring_of_its_own(name: str) -> None:
+    documented = (NAMES | METHODS)[name]
+
+    summary = (documented.__doc__ or "").partition("\n")[0]
+
+    assert summary.endswith(".")
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_docstring_of_a_public_function_has_its_parts_in_order(name: str) -> None:
+    doc = inspect.getdoc(FUNCTIONS[name]) or ""
+
+    parts = [
+        part for part in ("Parameters", "Returns", "Raises", "Examples") if f"\n{part}\n-" in doc
+    ]
+
+    assert {"Parameters", "Returns", "Examples"} <= set(parts)
+    assert parts == sorted(parts, key=lambda part: doc.index(f"\n{part}\n-"))
+
+
+@pytest.mark.parametrize("name", [*FUNCTIONS, *METHODS])
+def test_every_parameter_is_annotated(name: str) -> None:
+    signature = inspect.signature((FUNCTIONS | METHODS)[name])
+
+    bare = [
+        parameter.name
+        for parameter in signature.parameters.values()
+        if parameter.annotation is parameter.empty and parameter.name != "self"
+    ]
+    assert bare == []
+    assert signature.return_annotation is not signature.empty
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_every_parameter_is_told_in_the_docstring(name: str) -> None:
+    function = FUNCTIONS[name]
+    part = (inspect.getdoc(function) or "").partition("\nParameters\n")[2].partition("\n\n")[0]
+    told = ", ".join(line for line in part.splitlines() if not line.startswith(" ")).split(", ")
+
+    assert [name for name in inspect.signature(function).parameters if name not in told] == []
+
+
+PAIRS: dict[str, tuple[Callable[..., object], Callable[..., object]]] = {
+    "df.rangebar.bars": (rb.FrameNamespace.bars, rb.bars),
+    "lf.rangebar.bars": (rb.LazyFrameNamespace.bars, rb.bars),
+    "expr.rangebar.bars": (rb.ExprNamespace.bars, rb.bars_expr),
+    "expr.rangebar.bar_id": (rb.ExprNamespace.bar_id, rb.bar_id),
+}
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_the_namespace_has_the_signature_of_the_function_it_calls(name: str) -> None:
+    def parameters(function: Callable[..., object]) -> list[inspect.Parameter]:
+        every = inspect.signature(function).parameters.values()
+        return [parameter for parameter in every if parameter.name not in {"self", "trades"}]
+
+    method, function = PAIRS[name]
+
+    assert parameters(function) == parameters(method)
+
+
+@pytest.mark.parametrize("name", [*FUNCTIONS, *METHODS])
+def test_a_function_takes_at_most_four_arguments_by_position(name: str) -> None:
+    kinds = [p.kind for p in inspect.signature((FUNCTIONS | METHODS)[name]).parameters.values()]
+
+    assert kinds.count(inspect.Parameter.POSITIONAL_OR_KEYWORD) <= 4
+
+
+def test_the_features_of_the_package_are_those_of_the_table() -> None:
+    assert sorted(output.name for output in COLUMNS if output.group == "feature") == sorted(
+        rb.features.__all__
+    )
