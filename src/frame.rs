@@ -9,7 +9,7 @@ use crate::checkpoint::{Checkpoint, Given};
 use crate::columns::{Compute, Output, Table, Values};
 use crate::error::Error;
 use crate::inputs::{Batch, Inputs, Names, refusal, time_dtype};
-use crate::keys::{Keys, RowsOfKey};
+use crate::keys::{ByKey, Keys};
 use crate::needs::Needs;
 use crate::options::{IS_COMPLETE, OPENED, Options, THRESHOLD, is_always_read};
 use crate::records::Records;
@@ -17,8 +17,9 @@ use crate::rule::{RangeRule, Rule, Threshold};
 use crate::trace::{Place, Trace};
 use crate::trades::{TimeUnit, Trades};
 use polars::prelude::{
-    BooleanChunked, ChunkedArray, Column, DataFrame, DataType, Field, Float64Chunked, IdxSize,
-    Int64Chunked, IntoColumn, IntoSeries, NamedFrom, NewChunkedArray, PolarsResult, Series,
+    BooleanChunked, ChunkedArray, Column, DataFrame, DataType, Field, Float64Chunked, IdxCa,
+    IdxSize, Int64Chunked, IntoColumn, IntoSeries, NamedFrom, NewChunkedArray, PolarsResult,
+    Series,
 };
 use std::ops::Range;
 use std::sync::Arc;
@@ -293,7 +294,14 @@ impl Bars {
             }
             let (rows, options) = (&mut self.rows, &self.options);
             let mut emit = |ended: Ended| rows.push(&ended, options);
-            fold(&mut self.builders[0], &batch, place, self.trace.as_mut(), &mut emit)??;
+            fold(
+                &mut self.builders[0],
+                &batch,
+                0..batch.len(),
+                place,
+                self.trace.as_mut(),
+                &mut emit,
+            )??;
         }
         self.trades += len as u64;
         Ok(())
@@ -309,21 +317,24 @@ impl Bars {
     ) -> PolarsResult<()> {
         let Some(keys) = &mut self.keys else { return Ok(()) };
         let (mut all, mut faults) = (Vec::new(), Vec::new());
-        for RowsOfKey { number, rows } in keys.split(schema, slice.len(), &column)? {
+        let ByKey { rows, keys: ranges } = keys.split(schema, slice.len(), &column)?;
+        let order = IdxCa::from_vec("".into(), rows);
+        let batch = inputs.batch(|index| column(index)?.take(&order))?;
+        for (number, range) in ranges {
             if number == self.builders.len() {
                 self.builders.push(builder(&self.options)?);
             }
-            let batch = inputs.batch(|index| column(index)?.take(&rows))?;
             let builder = &mut self.builders[number];
             let place = Place {
                 key: number,
                 before: builder.rows(),
                 first_row: self.trades,
                 offset: slice.start,
-                rows: Some(rows.cont_slice()?),
+                rows: Some(&order.cont_slice()?[range.clone()]),
             };
             let mut emit = |ended: Ended| all.push((place.row(ended.row), ended));
-            if let Err(error) = fold(builder, &batch, place, self.trace.as_mut(), &mut emit)? {
+            if let Err(error) = fold(builder, &batch, range, place, self.trace.as_mut(), &mut emit)?
+            {
                 faults.push((place.row(error.row()), number, error));
             }
         }
@@ -409,11 +420,12 @@ struct Ended {
 fn fold(
     builder: &mut Builder<RangeRule>,
     batch: &Batch,
+    rows: Range<usize>,
     place: Place<'_>,
     mut trace: Option<&mut Trace>,
     emit: &mut impl FnMut(Ended),
 ) -> PolarsResult<Result<(), Error>> {
-    let result = batch.fold(builder, &mut |Closed { bar, chain, row, complete }| {
+    let result = batch.fold(rows, builder, &mut |Closed { bar, chain, row, complete }| {
         let end = row + u64::from(complete);
         let opened = trace.as_mut().map_or(0, |trace| trace.note(place, chain, end, bar.rows));
         emit(Ended { bar, chain, key: place.key, row, complete, opened });
@@ -523,7 +535,7 @@ pub fn bar_id(
         ids.extend((0..bar.rows).map(|_| id));
         id += 1;
     };
-    batch.fold(&mut builder, &mut |closed| number(&closed.bar))??;
+    batch.fold(0..batch.len(), &mut builder, &mut |closed| number(&closed.bar))??;
     builder.open_bars().for_each(|(_, bar)| number(bar));
     Ok(ChunkedArray::from_vec("bar_id".into(), ids))
 }
@@ -559,8 +571,8 @@ pub fn feature(
     names: &Names,
 ) -> PolarsResult<Series> {
     let mut builder = Builder::new([Whole], output.needs);
-    batch(schema, series, names, |role| output.needs.reads(role))?
-        .fold(&mut builder, &mut |_| ())??;
+    let batch = batch(schema, series, names, |role| output.needs.reads(role))?;
+    batch.fold(0..batch.len(), &mut builder, &mut |_| ())??;
     let mut table = Table::new([output]);
     builder.open_bars().for_each(|(_, bar)| table.push(bar));
     let name = output.name.into();

@@ -15,6 +15,7 @@ use polars_arrow::array::{Array, BooleanArray, PrimitiveArray};
 use polars_arrow::bitmap::Bitmap;
 use polars_arrow::types::NativeType;
 use std::collections::HashMap;
+use std::ops::Range;
 
 /// What the user calls the columns, by the default name of each role. An optional role that is
 /// missing here is not read.
@@ -98,7 +99,7 @@ impl Inputs {
     /// # Errors
     /// Those of `column`, or a failing cast.
     pub fn batch(&self, column: impl Fn(usize) -> PolarsResult<Series>) -> PolarsResult<Batch> {
-        let mut batch = Batch { columns: Vec::new(), unit: self.unit, bad_id: None };
+        let mut batch = Batch { columns: Vec::new(), unit: self.unit, bad_ids: Vec::new() };
         for input in &self.columns {
             let series = column(input.index)?;
             let series = match input.role {
@@ -178,10 +179,10 @@ pub fn time_dtype(given: &Given) -> PolarsResult<DataType> {
 pub struct Batch {
     columns: Vec<(Role, Series)>,
     unit: TimeUnit,
-    bad_id: Option<BadId>,
+    bad_ids: Vec<BadId>,
 }
 
-/// The first id that Int64 does not hold.
+/// An id that Int64 does not hold.
 #[derive(Clone, Debug)]
 struct BadId {
     row: usize,
@@ -190,32 +191,49 @@ struct BadId {
 }
 
 impl Batch {
-    /// Fold the batch into a builder; the inner result is what the kernel says of the rows.
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        self.columns.first().map_or(0, |(_, series)| series.len())
+    }
+
+    /// Whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Fold some rows of the batch into a builder; the inner result is what the kernel says of
+    /// them.
     ///
     /// # Errors
     /// A column that is not stored as its dtype says.
     pub fn fold<R: Rule>(
         &self,
+        rows: Range<usize>,
         builder: &mut Builder<R>,
         emit: &mut impl FnMut(Closed),
     ) -> PolarsResult<Result<(), Error>> {
         let first_row = builder.rows();
         // The row of a bad id is shown as well, without that id: what else is wrong with it, or
         // with a row before, comes first.
-        let mut left = self.bad_id.as_ref().map_or(usize::MAX, |bad| bad.row + 1);
+        let bad_id =
+            self.bad_ids.iter().filter(|bad| rows.contains(&bad.row)).min_by_key(|bad| bad.row);
+        let end = bad_id.map_or(rows.end, |bad| bad.row + 1);
+        let mut offset = 0;
         for chunk in 0..self.columns.first().map_or(0, |(_, series)| series.n_chunks()) {
             let trades = self.chunk(chunk)?;
-            let rows = trades.len.min(left);
-            if let Err(error) = builder.push(&trades.slice(0..rows), emit) {
+            let (from, to) = (rows.start.max(offset), end.min(offset + trades.len));
+            if from < to
+                && let Err(error) = builder.push(&trades.slice(from - offset..to - offset), emit)
+            {
                 return Ok(Err(error));
             }
-            left -= rows;
+            offset += trades.len;
         }
-        Ok(match &self.bad_id {
+        Ok(match bad_id {
             None => Ok(()),
             Some(BadId { row, column, value }) => {
                 let (column, value) = (column.clone(), value.clone());
-                Err(Error::Id { column, row: first_row + *row as u64, value })
+                Err(Error::Id { column, row: first_row + (row - rows.start) as u64, value })
             }
         })
     }
@@ -232,15 +250,14 @@ impl Batch {
         Ok(of(Role::Timestamp)?.map(|time| (time, of(Role::AggTradeId).ok().flatten())))
     }
 
-    /// Cast ids, keeping in mind the first that does not fit.
+    /// Cast ids, keeping in mind those that do not fit.
     fn ids(&mut self, series: &Series) -> PolarsResult<Series> {
         let cast = series.cast(&DataType::Int64)?;
         if cast.null_count() > series.null_count() {
             let lost = &cast.is_null() & &series.is_not_null();
-            let row = lost.iter().position(|lost| lost == Some(true)).unwrap_or(0);
-            if self.bad_id.as_ref().is_none_or(|bad| row < bad.row) {
+            for (row, _) in lost.iter().enumerate().filter(|(_, lost)| *lost == Some(true)) {
                 let (column, value) = (series.name().to_string(), series.get(row)?.to_string());
-                self.bad_id = Some(BadId { row, column, value });
+                self.bad_ids.push(BadId { row, column, value });
             }
         }
         Ok(cast)

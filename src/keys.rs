@@ -6,6 +6,7 @@ use polars::prelude::{
     Series, row_encode::encode_rows_unordered,
 };
 use std::collections::HashMap;
+use std::ops::Range;
 
 /// The keys seen so far, numbered in the order of their first trades.
 #[derive(Clone, Debug)]
@@ -16,13 +17,13 @@ pub struct Keys {
     seen: DataFrame,
 }
 
-/// The rows of one key in a batch.
-#[derive(Debug)]
-pub struct RowsOfKey {
-    /// The number of the key.
-    pub number: usize,
-    /// Its rows, ascending.
-    pub rows: IdxCa,
+/// The rows of a batch, key after key.
+#[derive(Debug, Default)]
+pub struct ByKey {
+    /// The rows of the first key, ascending, then those of the next.
+    pub rows: Vec<IdxSize>,
+    /// The number of each key, and where its rows stand.
+    pub keys: Vec<(usize, Range<usize>)>,
 }
 
 impl Keys {
@@ -55,23 +56,31 @@ impl Keys {
         schema: &[Field],
         len: usize,
         column: impl Fn(usize) -> PolarsResult<Series>,
-    ) -> PolarsResult<Vec<RowsOfKey>> {
+    ) -> PolarsResult<ByKey> {
         let of = |name: &String| column(position(schema, name)?).map(IntoColumn::into_column);
         let keys = self.names.iter().map(of).collect::<PolarsResult<Vec<_>>>()?;
         let keys = DataFrame::new(len, keys)?;
         let grouped = keys.group_by_stable(self.names.iter())?;
-        let rows: Vec<IdxCa> = match &**grouped.get_groups() {
+        let (mut rows, mut ends) = (Vec::with_capacity(len), Vec::new());
+        match &**grouped.get_groups() {
             GroupsType::Idx(groups) => {
-                groups.iter().map(|(_, rows)| IdxCa::from_vec("".into(), rows.to_vec())).collect()
+                for (_, group) in groups.iter() {
+                    rows.extend_from_slice(group);
+                    ends.push(rows.len());
+                }
             }
-            GroupsType::Slice { groups, .. } => groups
-                .iter()
-                .map(|[first, len]| IdxCa::from_vec("".into(), (*first..first + len).collect()))
-                .collect(),
-        };
-        let firsts: Vec<IdxSize> = rows.iter().filter_map(|rows| rows.get(0)).collect();
+            GroupsType::Slice { groups, .. } => {
+                for [first, len] in groups {
+                    rows.extend(*first..first + len);
+                    ends.push(rows.len());
+                }
+            }
+        }
+        let starts = std::iter::once(0).chain(ends.iter().copied());
+        let ranges: Vec<_> = starts.zip(&ends).map(|(start, end)| start..*end).collect();
+        let firsts = ranges.iter().map(|range| rows[range.start]).collect();
         let numbers = self.number(&keys.take(&IdxCa::from_vec("".into(), firsts))?)?;
-        Ok(numbers.into_iter().zip(rows).map(|(number, rows)| RowsOfKey { number, rows }).collect())
+        Ok(ByKey { rows, keys: numbers.into_iter().zip(ranges).collect() })
     }
 
     /// The number of each of these keys, which are new or known.

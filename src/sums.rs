@@ -19,7 +19,7 @@ pub struct Overflow {
 }
 
 pub(crate) const TURNOVER_LIMIT: Overflow =
-    Overflow { sum: "turnover", limit: "170141183460469231731687.3 (128 bits at 16 decimals)" };
+    Overflow { sum: "turnover", limit: "17014118346046923173168.73 (128 bits at 16 decimals)" };
 pub(crate) const TRADES_LIMIT: Overflow =
     Overflow { sum: "individual_trade_count", limit: "9223372036854775807 (64 bits)" };
 pub(crate) const DURATION_LIMIT: Overflow =
@@ -174,11 +174,30 @@ impl Split {
     }
 }
 
+/// The masks of four rows, by their bits: a look-up where shifting bit by bit would cost more than
+/// the sums.
+const MASKS: [[u64; 4]; 16] = {
+    let mut masks = [[0; 4]; 16];
+    let mut bits = 0;
+    while bits < 16 {
+        let mut row = 0;
+        while row < 4 {
+            masks[bits][row] = (bits as u64 >> row & 1).wrapping_neg();
+            row += 1;
+        }
+        bits += 1;
+    }
+    masks
+};
+
 /// One mask of all bits or none for each of the first `rows` bits.
 fn spread(bits: u64, rows: usize) -> Group {
+    let known = if rows < GROUP { (1 << rows) - 1 } else { !0 };
+    let mut left = bits & known;
     let mut masks = [0; GROUP];
-    for (row, mask) in masks.iter_mut().enumerate().take(rows) {
-        *mask = (bits >> row & 1).wrapping_neg();
+    for four in masks.chunks_exact_mut(4) {
+        four.copy_from_slice(&MASKS[(left & 15) as usize]);
+        left >>= 4;
     }
     masks
 }

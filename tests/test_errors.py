@@ -147,7 +147,7 @@ BAD_ROWS: dict[str, tuple[pl.DataFrame, str]] = {
     "a turnover beyond 128 bits": (
         good(price=[9.2e10] * 5, quantity=[9.2e10] * 5),
         (
-            "turnover of the bar overflows at row 2: the limit is 170141183460469231731687.3 (128 "
+            "turnover of the bar overflows at row 2: the limit is 17014118346046923173168.73 (128 "
             "bits at 16 decimals) (rescale the columns)"
         ),
     ),

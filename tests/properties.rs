@@ -1,0 +1,280 @@
+//! What must hold of the kernel for any trades, seen from outside.
+
+use proptest::prelude::*;
+use rangebar_polars::bar::Bar;
+use rangebar_polars::builder::{Builder, Closed};
+use rangebar_polars::checkpoint::{Checkpoint, Given};
+use rangebar_polars::columns::OUTPUTS;
+use rangebar_polars::error::Error;
+use rangebar_polars::fixed::to_fixed;
+use rangebar_polars::needs::Needs;
+use rangebar_polars::period::Period;
+use rangebar_polars::rule::{RangeRule, Rule, Threshold};
+use rangebar_polars::trades::{Bits, Column, Role, Sides, TimeUnit, Trades};
+
+/// Columns that own their values.
+#[derive(Clone, Debug, Default)]
+struct Owned {
+    times: Vec<i64>,
+    prices: Vec<f64>,
+    quantities: Vec<f64>,
+    sold: Vec<u8>,
+    known: Vec<u8>,
+    ids: Vec<i64>,
+    lasts: Vec<i64>,
+    all: Vec<u8>,
+}
+
+impl Owned {
+    fn new(rows: &[(i64, i64, u32, bool, bool, i64)]) -> Self {
+        let mut owned = Self::default();
+        let (mut time, mut ticks) = (0, 100_000);
+        for (row, &(wait, move_, quantity, sold, known, trades)) in rows.iter().enumerate() {
+            time += wait;
+            ticks = (ticks + move_).max(1);
+            owned.times.push(time);
+            owned.prices.push(ticks as f64 / 1e3);
+            owned.quantities.push(f64::from(quantity) / 1e5);
+            owned.ids.push(row as i64 * 10);
+            owned.lasts.push(row as i64 * 10 + trades);
+            for (bytes, set) in
+                [(&mut owned.sold, sold), (&mut owned.known, known), (&mut owned.all, true)]
+            {
+                bytes.resize(row / 8 + 1, 0);
+                bytes[row / 8] |= u8::from(set) << (row % 8);
+            }
+        }
+        owned
+    }
+
+    fn trades(&self) -> Trades<'_> {
+        let len = self.times.len();
+        let bits = |bytes| Bits::new(bytes, 0, len);
+        Trades {
+            timestamp: Some(Column::new("timestamp", &self.times)),
+            price: Some(Column::new("price", &self.prices)),
+            quantity: Some(Column::new("quantity", &self.quantities)),
+            is_buyer_maker: Some(Sides { sold: bits(&self.sold), known: Some(bits(&self.known)) }),
+            agg_trade_id: Some(Column::new("agg_trade_id", &self.ids)),
+            first_trade_id: Some(Column::new("first_trade_id", &self.ids)),
+            last_trade_id: Some(Column::new("last_trade_id", &self.lasts)),
+            ..Trades::new(len, TimeUnit::Milliseconds)
+        }
+    }
+}
+
+fn owned() -> impl Strategy<Value = Owned> {
+    let row = (0..3_i64, -400..400_i64, 0..2_000_u32, any::<bool>(), any::<bool>(), 0..5_i64);
+    prop::collection::vec(row, 0..300).prop_map(|rows| Owned::new(&rows))
+}
+
+fn every_sum() -> Needs {
+    OUTPUTS.iter().fold(Needs::NOTHING, |needs, output| needs.and(output.needs))
+}
+
+fn range_rule(decimal_bps: i64, gate: bool) -> RangeRule {
+    RangeRule::new(Threshold::new(decimal_bps).unwrap(), gate)
+}
+
+/// What a builder emits, and the bars it leaves open.
+fn fold<R: Rule>(mut builder: Builder<R>, batches: &[Trades<'_>]) -> (Vec<Closed>, Vec<Bar>) {
+    let mut closed = Vec::new();
+    for batch in batches {
+        builder.push(batch, &mut |bar| closed.push(bar)).unwrap();
+    }
+    let open = builder.open_bars().map(|(_, bar)| bar.clone()).collect();
+    (closed, open)
+}
+
+fn pieces<'a>(trades: &Trades<'a>, cuts: &[prop::sample::Index]) -> Vec<Trades<'a>> {
+    let mut cuts: Vec<_> = cuts.iter().map(|cut| cut.index(trades.len + 1)).collect();
+    cuts.extend([0, trades.len]);
+    cuts.sort_unstable();
+    cuts.windows(2).map(|cut| trades.slice(cut[0]..cut[1])).collect()
+}
+
+/// A bar of every so many trades: another rule is this much code.
+struct Every {
+    trades: usize,
+    left: usize,
+}
+
+impl Rule for Every {
+    fn next_close(&mut self, trades: &Trades<'_>, from: usize) -> Option<usize> {
+        if self.left > trades.len - from {
+            self.left -= trades.len - from;
+            return None;
+        }
+        let close = from + self.left - 1;
+        self.cut_off();
+        Some(close)
+    }
+
+    fn cut_off(&mut self) {
+        self.left = self.trades;
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_cutting_gives_the_same_bars(
+        owned in owned(),
+        cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..8),
+        gate: bool,
+        day: bool,
+    ) {
+        let trades = owned.trades();
+        let builder = || {
+            let rules = [10, 100, 1_000].map(|decimal_bps| range_rule(decimal_bps, gate));
+            Builder::new(rules, every_sum()).reset_every(day.then_some(Period::Day))
+        };
+
+        let whole = fold(builder(), &[trades]);
+
+        prop_assert_eq!(fold(builder(), &pieces(&trades, &cuts)), whole);
+    }
+
+    #[test]
+    fn several_rules_in_one_pass_are_each_alone(owned in owned(), gate: bool) {
+        let trades = owned.trades();
+        let rules = [10, 100, 1_000].map(|decimal_bps| range_rule(decimal_bps, gate));
+
+        let (together, _) = fold(Builder::new(rules.clone(), every_sum()), &[trades]);
+
+        for (chain, rule) in rules.into_iter().enumerate() {
+            let (alone, _) = fold(Builder::new([rule], every_sum()), &[trades]);
+            let of_chain = together.iter().filter(|closed| closed.chain == chain);
+            let bars: Vec<_> = of_chain.map(|closed| (&closed.bar, closed.row)).collect();
+            prop_assert_eq!(bars, alone.iter().map(|closed| (&closed.bar, closed.row)).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn bars_hold_every_trade_once(owned in owned(), gate: bool) {
+        let trades = owned.trades();
+
+        let (closed, open) = fold(Builder::new([range_rule(100, gate)], every_sum()), &[trades]);
+
+        let bars: Vec<_> = closed.iter().map(|closed| &closed.bar).chain(&open).collect();
+        let volume: i128 = owned.quantities.iter().map(|x| i128::from(to_fixed(*x))).sum();
+        prop_assert_eq!(bars.iter().map(|bar| bar.volume).sum::<i128>(), volume);
+        prop_assert_eq!(bars.iter().map(|bar| bar.rows).sum::<i64>(), trades.len as i64);
+        let counts: i64 = owned.ids.iter().zip(&owned.lasts).map(|(a, b)| b - a + 1).sum();
+        prop_assert_eq!(bars.iter().map(|bar| bar.trades).sum::<i64>(), counts);
+        for bar in bars {
+            let sides = bar.sides.unwrap();
+            prop_assert!(sides.buy.volume + sides.sell.volume <= bar.volume);
+            prop_assert!(sides.buy.turnover + sides.sell.turnover <= bar.turnover);
+            prop_assert!(bar.price.low <= bar.price.open && bar.price.close <= bar.price.high);
+        }
+    }
+
+    #[test]
+    fn a_rule_of_ten_lines_makes_bars_of_so_many_trades(
+        owned in owned(),
+        cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..8),
+        trades in 1..20_usize,
+    ) {
+        let builder = Builder::new([Every { trades, left: trades }], every_sum());
+
+        let (closed, open) = fold(builder, &pieces(&owned.trades(), &cuts));
+
+        prop_assert!(closed.iter().all(|closed| closed.bar.rows == trades as i64));
+        prop_assert_eq!(closed.len(), owned.times.len() / trades);
+        let left = open.first().map_or(0, |bar| bar.rows);
+        prop_assert_eq!(left as usize, owned.times.len() % trades);
+    }
+
+    #[test]
+    fn a_checkpoint_at_any_trade_changes_nothing(owned in owned(), at: prop::sample::Index, day: bool) {
+        let trades = owned.trades();
+        let (at, reset) = (at.index(trades.len + 1), day.then_some(Period::Day));
+        let new = || Builder::new([range_rule(100, true)], every_sum()).reset_every(reset);
+        let (whole, open) = fold(new(), &[trades]);
+        let mut before = new();
+        let mut closed = Vec::new();
+        before.push(&trades.slice(0..at), &mut |bar| closed.push(bar)).unwrap();
+        let checkpoint = Checkpoint {
+            symbol: Some("BTCUSDT".to_owned()),
+            threshold: Threshold::new(100).unwrap(),
+            prevent_same_timestamp_close: true,
+            reset,
+            include_microstructure: true,
+            include_incomplete: false,
+            given: Some(Given {
+                unit: TimeUnit::Milliseconds,
+                zone: Some("UTC".to_owned()),
+                columns: Role::ALL.to_vec(),
+            }),
+            check: before.check().clone(),
+            open: before.open_bars().next().map(|(_, bar)| bar.clone()),
+        };
+
+        let bytes = checkpoint.to_bytes().unwrap();
+        let restored = Checkpoint::from_bytes(&bytes).unwrap();
+
+        prop_assert!(bytes.len() < 1_000);
+        prop_assert_eq!(&restored, &checkpoint);
+        let rule = range_rule(100, true);
+        let rule = match &restored.open {
+            Some(bar) => rule.with_open(bar.price.open, bar.time.open),
+            None => rule,
+        };
+        let after = Builder::resume(rule, restored.open, restored.check, every_sum());
+        let (rest, still_open) = fold(after.reset_every(reset), &[trades.slice(at..trades.len)]);
+        closed.extend(rest);
+        prop_assert_eq!(closed, whole);
+        prop_assert_eq!(still_open, open);
+    }
+
+    #[test]
+    fn the_quick_check_and_the_rows_agree(
+        owned in owned(),
+        row: prop::sample::Index,
+        bad in prop::sample::select(vec![0, 1, 2, 3, 4]),
+    ) {
+        prop_assume!(!owned.times.is_empty());
+        let mut owned = owned;
+        let row = row.index(owned.times.len());
+        match bad {
+            0 => owned.prices[row] = f64::NAN,
+            1 => owned.quantities[row] = -1.0,
+            2 => owned.times[row] -= 5,
+            3 => owned.ids[row] -= 11,
+            _ => owned.lasts[row] = -1,
+        }
+        let quick = owned.trades();
+        // Nulls among the ids, even if there are none, mean that the rows are read one by one.
+        let valid = Some(Bits::new(&owned.all, 0, quick.len));
+        let slow = Trades {
+            agg_trade_id: quick.agg_trade_id.map(|ids| Column { valid, ..ids }),
+            ..quick
+        };
+        let judge = |trades: &Trades<'_>| -> Result<(), Error> {
+            Builder::new([range_rule(100, true)], every_sum()).push(trades, &mut |_| ())
+        };
+
+        prop_assert_eq!(judge(&quick).map_err(|e| e.to_string()), judge(&slow).map_err(|e| e.to_string()));
+    }
+}
+
+#[test]
+fn a_turnover_beyond_128_bits_is_refused_at_its_row_however_it_is_cut() {
+    let mut owned = Owned::new(&[(1, 0, 0, true, true, 0); 200]);
+    owned.prices.fill(9e10);
+    owned.quantities.fill(9e9);
+    // 8.1e36 a trade at scale 1e16: the 22nd is over 2^127.
+    for size in [1, 7, 64, 200] {
+        let trades = owned.trades();
+        let mut builder = Builder::new([range_rule(100, true)], every_sum());
+        let mut pieces = (0..200).step_by(size).map(|at| trades.slice(at..200.min(at + size)));
+
+        let error = pieces.find_map(|piece| builder.push(&piece, &mut |_| ()).err());
+
+        assert_eq!(
+            error.unwrap().to_string(),
+            "turnover of the bar overflows at row 21: the limit is 17014118346046923173168.73 (128 \
+             bits at 16 decimals) (rescale the columns)"
+        );
+    }
+}
