@@ -68,6 +68,11 @@ def scan_ticks(
     progress
         A callable that is given each `FetchProgress`, or ``"tqdm"`` for a bar.
 
+    Returns
+    -------
+    LazyFrame
+        A row a record, streamed from one file a day.
+
     Raises
     ------
     ValueError, TypeError
@@ -193,6 +198,11 @@ def archive_quality(
         As of `scan_ticks`.
     strictness
         With ``"raise"``, a day with an error or any defect raises instead.
+
+    Returns
+    -------
+    DataFrame
+        A row a day, with the columns above.
 
     Raises
     ------

@@ -87,13 +87,20 @@ class _Aggregated:
     """Bars with aggregations over their trades."""
 
     def __init__(self, schema: pl.Schema, options: Options, wanted: list[str] | None) -> None:
+        self._aggs = _wanted_aggs(options, wanted)
+        for agg in self._aggs:
+            for name in agg.meta.root_names():
+                if name not in schema:
+                    raise pl.exceptions.ColumnNotFoundError(
+                        f"no column {name!r} for aggs among the trades: they have "
+                        f"[{', '.join(schema)}]"
+                    )
         # Trades of a bar that was cut off must be let go, so every bar that ends is asked for.
         every = replace(options, include_incomplete=True, threshold_column=True)
         only = None if wanted is None else [*wanted, THRESHOLD, IS_COMPLETE]
         self._builder = BarBuilder(every.kwargs(only, trace=True))
         self._builder.bind(schema.to_frame())
         self._options = options
-        self._aggs = _wanted_aggs(options, wanted)
         self._held = {threshold: _Held(schema) for threshold in options.thresholds}
 
     def fold(self, batches: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:

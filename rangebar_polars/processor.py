@@ -98,6 +98,12 @@ class RangeBarProcessor:
         self._builder = _internal.BarBuilder(self._options.kwargs(every_sum=True))
         self._no_bar: pl.DataFrame | None = None
 
+    def __repr__(self) -> str:
+        return f"RangeBarProcessor({self.threshold_decimal_bps}, {self._symbol!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (self.create_checkpoint(), self._options.columns)
+
     @property
     def threshold_decimal_bps(self) -> int:
         """The threshold."""
@@ -144,9 +150,10 @@ class RangeBarProcessor:
             ended = self._push(builder, trades)
         except pl.exceptions.ComputeError as error:
             raise RangeBarError(str(error)) from error
-        known, self._builder = self._builder.gap_count(), builder
+        known = self._builder.gap_count()
         if builder.gap_count() > known:
             _warn_of(builder.gaps()[known:])
+        self._builder = builder
         if ended is not None:
             return ended
         if self._no_bar is None:
@@ -330,6 +337,11 @@ class RangeBarProcessor:
         return processor
 
 
+def _restored(data: bytes, columns: TradeColumns) -> RangeBarProcessor:
+    """Return a processor that was pickled or copied."""
+    return RangeBarProcessor.from_checkpoint(data, columns=columns)
+
+
 def _warn_of(gaps: pl.DataFrame) -> None:
     for gap in gaps.iter_rows(named=True):
         warnings.warn(
@@ -455,13 +467,23 @@ def process_trades_chunked(
         include_incomplete=include_incomplete,
         prevent_same_timestamp_close=prevent_same_timestamp_close,
     )
+    if isinstance(batches, pl.DataFrame | pl.LazyFrame):
+        raise TypeError(
+            f"batches is a {type(batches).__name__}: expected an iterable of batches (for one "
+            "frame: process_trades_polars)"
+        )
     return _chunked(batches, _internal.BarBuilder(options.kwargs()))
 
 
 def _chunked(
     batches: Iterable[pl.DataFrame | ArrowStream], builder: _internal.BarBuilder
 ) -> Iterator[pl.DataFrame]:
-    for batch in batches:
+    for number, batch in enumerate(batches):
+        if not isinstance(batch, ArrowStream):
+            raise TypeError(
+                f"batch {number} is a {type(batch).__name__}: expected a DataFrame or an object "
+                "with __arrow_c_stream__"
+            )
         ended = builder.push(batch)
         yield builder.empty() if ended is None else ended
     left = builder.finish()

@@ -197,10 +197,8 @@ def check_columns(columns: TradeColumns | None) -> TradeColumns:
     return columns
 
 
-def check_thresholds(
-    threshold_decimal_bps: Threshold,
-) -> tuple[int, ...]:
-    """Return one threshold or several, ascending.
+def check_thresholds(threshold_decimal_bps: Threshold) -> tuple[tuple[int, ...], bool]:
+    """Return the thresholds, ascending, and whether a sequence of them was asked for.
 
     Raises
     ------
@@ -209,17 +207,17 @@ def check_thresholds(
     ValueError
         Outside 1 to 100,000, for none, or for one that repeats.
     """
-    if isinstance(threshold_decimal_bps, str | bytes | SupportsIndex) or not isinstance(
+    if isinstance(threshold_decimal_bps, str | bytes) or not isinstance(
         threshold_decimal_bps, Iterable
     ):
-        return (check_threshold(threshold_decimal_bps),)
+        return (check_threshold(threshold_decimal_bps),), False
     thresholds = sorted(check_threshold(threshold) for threshold in threshold_decimal_bps)
     if not thresholds:
         raise ValueError("threshold_decimal_bps is empty: expected one threshold or several")
     for lower, upper in pairwise(thresholds):
         if lower == upper:
             raise ValueError(f"threshold_decimal_bps holds {lower} twice: expected each once")
-    return tuple(thresholds)
+    return tuple(thresholds), True
 
 
 def check_by(by: str | Sequence[str] | None) -> tuple[str, ...]:
@@ -366,14 +364,17 @@ class Options:
         ------
         TypeError, ValueError
             Naming the argument, what it is and what was expected.
+        CheckpointError
+            For a state that is damaged or of another rule.
         """
         for name, flag in flags.items():
             if not isinstance(flag, bool):
                 raise TypeError(f"{name} is {flag!r}: expected True or False")
         keys = check_by(by)
+        thresholds, several = check_thresholds(threshold_decimal_bps)
         options = cls(
-            thresholds=check_thresholds(threshold_decimal_bps),
-            threshold_column=not isinstance(threshold_decimal_bps, SupportsIndex),
+            thresholds=thresholds,
+            threshold_column=several,
             by=keys,
             aggs=check_aggs(aggs, keys),
             state=check_state(state),
@@ -381,10 +382,13 @@ class Options:
             columns=check_columns(columns),
             **flags,
         )
-        if state is not None and (keys or options.threshold_column or options.aggs):
-            raise ValueError(
-                "state is of one chain of bars: expected one threshold, no by and no aggs"
-            )
+        if state is not None:
+            if keys or several or options.aggs:
+                raise ValueError(
+                    "state is of one chain of bars: expected one threshold, no by and no aggs"
+                )
+            # Reads the checkpoint and compares it with what is asked for.
+            _internal.BarBuilder(options.kwargs(), state)
         return options
 
     def kwargs(

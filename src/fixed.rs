@@ -124,7 +124,9 @@ mod tests {
         for values in [&values[..64], &values[5..]] {
             let mut fixed = [0; 64];
             assert!(fix_group(values, &mut fixed));
-            assert!(values.iter().zip(fixed).all(|(x, fixed)| to_fixed(*x) as u64 == fixed));
+            assert!(
+                values.iter().zip(fixed).all(|(x, fixed)| to_fixed(*x).cast_unsigned() == fixed)
+            );
         }
         assert!(!fix_group(&[1.0, 22_517_998.136_852_48], &mut [0; 64]));
     }

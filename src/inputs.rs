@@ -139,24 +139,38 @@ fn missing(role: Role, name: &str, schema: &[Field]) -> String {
 }
 
 fn wrong_dtype(role: Role, name: &str, dtype: &DataType, schema: &[Field]) -> String {
-    let (expected, remedy) = match (role, dtype) {
-        (Role::Timestamp, dtype) if dtype.is_integer() => {
-            ("Datetime", format!("from its unit: pl.from_epoch({name:?}, time_unit=\"ms\")"))
+    let column = format!("pl.col({name:?})");
+    let expected = match role {
+        Role::Timestamp => "Datetime",
+        Role::Price | Role::Quantity => "a number",
+        Role::IsBuyerMaker => "Boolean",
+        Role::AggTradeId | Role::FirstTradeId | Role::LastTradeId => "an integer",
+    };
+    let remedy = match (role, dtype) {
+        (Role::Timestamp, dtype) if dtype.is_numeric() => {
+            format!("cast from its unit: pl.from_epoch({name:?}, time_unit=\"ms\")")
         }
-        (Role::Timestamp, DataType::String) => {
-            ("Datetime", format!("it: pl.col({name:?}).str.to_datetime()"))
+        (Role::Timestamp, DataType::String) => format!("cast it: {column}.str.to_datetime()"),
+        (Role::Timestamp, DataType::Date) => format!("cast it: {column}.cast(pl.Datetime(\"us\"))"),
+        (Role::IsBuyerMaker, DataType::String) => format!("compare it: {column} == \"true\""),
+        (Role::IsBuyerMaker, dtype) if dtype.is_numeric() => {
+            format!("cast it: {column}.cast(pl.Boolean)")
         }
-        (Role::Timestamp, _) => ("Datetime", format!("it: pl.col({name:?}).cast(pl.Datetime)")),
-        (Role::Price | Role::Quantity, _) => {
-            ("a number", format!("it: pl.col({name:?}).cast(pl.Float64)"))
+        (Role::Price | Role::Quantity, DataType::String | DataType::Boolean) => {
+            format!("cast it: {column}.cast(pl.Float64)")
         }
-        (Role::IsBuyerMaker, _) => ("Boolean", format!("it: pl.col({name:?}).cast(pl.Boolean)")),
-        (Role::AggTradeId | Role::FirstTradeId | Role::LastTradeId, _) => {
-            ("an integer", format!("it: pl.col({name:?}).cast(pl.Int64)"))
+        (Role::AggTradeId | Role::FirstTradeId | Role::LastTradeId, dtype)
+            if dtype.is_numeric() || *dtype == DataType::String =>
+        {
+            format!("cast it: {column}.cast(pl.Int64)")
         }
+        (Role::Price | Role::Quantity, DataType::Categorical(..) | DataType::Enum(..)) => {
+            format!("cast it: {column}.cast(pl.String).cast(pl.Float64)")
+        }
+        _ => format!("name another column: columns=TradeColumns({}=\"...\")", role.name()),
     };
     format!(
-        "column {name:?} is {dtype}: expected {expected} among the trades [{}] (cast {remedy})",
+        "column {name:?} is {dtype}: expected {expected} among the trades [{}] ({remedy})",
         listed(schema)
     )
 }
@@ -243,6 +257,9 @@ impl Batch {
     /// # Errors
     /// A column that is not stored as its dtype says.
     pub fn first(&self) -> PolarsResult<Option<(i64, Option<i64>)>> {
+        if self.is_empty() {
+            return Ok(None);
+        }
         let of = |wanted: Role| -> PolarsResult<Option<i64>> {
             let column = self.columns.iter().find(|(role, _)| *role == wanted);
             column.map_or(Ok(None), |(_, series)| Ok(series.i64()?.first()))

@@ -64,7 +64,7 @@ impl Keys {
         let (mut rows, mut ends) = (Vec::with_capacity(len), Vec::new());
         match &**grouped.get_groups() {
             GroupsType::Idx(groups) => {
-                for (_, group) in groups.iter() {
+                for (_, group) in groups {
                     rows.extend_from_slice(group);
                     ends.push(rows.len());
                 }

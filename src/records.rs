@@ -68,21 +68,24 @@ impl Records {
                 return Ok(Err(error));
             }
         }
-        let empty = Given { unit: TimeUnit::Milliseconds, zone: None, columns: Vec::new() };
-        Ok(Ok(records.unwrap_or_else(|| Self::of(given.cloned().unwrap_or(empty), 0))))
+        Ok(Ok(records.unwrap_or_else(|| Self::of(Self::in_milliseconds(Vec::new()), 0))))
     }
 
     fn given(dict: &Bound<'_, PyDict>, given: Option<&Given>) -> PyResult<Given> {
-        if let Some(given) = given {
-            return Ok(given.clone());
+        let mut columns = given.map(|given| given.columns.clone()).unwrap_or_default();
+        if given.is_some() {
+            return Ok(Self::in_milliseconds(columns));
         }
-        let mut columns = Vec::new();
         for role in Role::ALL {
             if !role.is_optional() || dict.contains(role.name())? {
                 columns.push(role);
             }
         }
-        Ok(Given { unit: TimeUnit::Milliseconds, zone: Some("UTC".to_owned()), columns })
+        Ok(Self::in_milliseconds(columns))
+    }
+
+    fn in_milliseconds(columns: Vec<Role>) -> Given {
+        Given { unit: TimeUnit::Milliseconds, zone: Some("UTC".to_owned()), columns }
     }
 
     fn of(given: Given, capacity: usize) -> Self {

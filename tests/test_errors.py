@@ -210,55 +210,74 @@ def cast(column: str, dtype: pl.DataType, shown: str, *wanted: str) -> tuple[pl.
         f"{column}: {shown}" if pair.startswith(f"{column}:") else pair for pair in HAVE.split(", ")
     )
     return frame, (
-        f'column "{column}" is {shown}: expected {wanted[0]} among the trades [{have}] (cast '
-        f"{wanted[1]})"
+        f'column "{column}" is {shown}: expected {wanted[0]} among the trades [{have}] '
+        f"({wanted[1]})"
     )
 
 
-FROM_EPOCH = 'from its unit: pl.from_epoch("timestamp", time_unit="ms")'
-TO_BOOLEAN = 'it: pl.col("is_buyer_maker").cast(pl.Boolean)'
+FROM_EPOCH = 'cast from its unit: pl.from_epoch("timestamp", time_unit="ms")'
+TO_BOOLEAN = 'cast it: pl.col("is_buyer_maker").cast(pl.Boolean)'
 BAD_SCHEMAS: dict[str, tuple[pl.DataFrame, str]] = {
     "no time": missing("timestamp"),
     "no price": missing("price"),
     "no quantity": missing("quantity"),
     "integer time": cast("timestamp", pl.Int64(), "i64", "Datetime", FROM_EPOCH),
     "date": cast(
-        "timestamp", pl.Date(), "date", "Datetime", 'it: pl.col("timestamp").cast(pl.Datetime)'
+        "timestamp",
+        pl.Date(),
+        "date",
+        "Datetime",
+        'cast it: pl.col("timestamp").cast(pl.Datetime("us"))',
     ),
     "text for time": cast(
-        "timestamp", pl.String(), "str", "Datetime", 'it: pl.col("timestamp").str.to_datetime()'
+        "timestamp",
+        pl.String(),
+        "str",
+        "Datetime",
+        'cast it: pl.col("timestamp").str.to_datetime()',
     ),
     "text for price": cast(
-        "price", pl.String(), "str", "a number", 'it: pl.col("price").cast(pl.Float64)'
+        "price", pl.String(), "str", "a number", 'cast it: pl.col("price").cast(pl.Float64)'
     ),
     "truth for quantity": cast(
-        "quantity", pl.Boolean(), "bool", "a number", 'it: pl.col("quantity").cast(pl.Float64)'
+        "quantity", pl.Boolean(), "bool", "a number", 'cast it: pl.col("quantity").cast(pl.Float64)'
     ),
     "null for price": cast(
-        "price", pl.Null(), "null", "a number", 'it: pl.col("price").cast(pl.Float64)'
+        "price",
+        pl.Null(),
+        "null",
+        "a number",
+        'name another column: columns=TradeColumns(price="...")',
     ),
     "number for side": cast("is_buyer_maker", pl.Int8(), "i8", "Boolean", TO_BOOLEAN),
-    "text for side": cast("is_buyer_maker", pl.String(), "str", "Boolean", TO_BOOLEAN),
+    "float for time": cast("timestamp", pl.Float64(), "f64", "Datetime", FROM_EPOCH),
+    "text for side": cast(
+        "is_buyer_maker",
+        pl.String(),
+        "str",
+        "Boolean",
+        'compare it: pl.col("is_buyer_maker") == "true"',
+    ),
     "float id": cast(
         "agg_trade_id",
         pl.Float64(),
         "f64",
         "an integer",
-        'it: pl.col("agg_trade_id").cast(pl.Int64)',
+        'cast it: pl.col("agg_trade_id").cast(pl.Int64)',
     ),
     "text trade id": cast(
         "first_trade_id",
         pl.String(),
         "str",
         "an integer",
-        'it: pl.col("first_trade_id").cast(pl.Int64)',
+        'cast it: pl.col("first_trade_id").cast(pl.Int64)',
     ),
     "float trade id": cast(
         "last_trade_id",
         pl.Float32(),
         "f32",
         "an integer",
-        'it: pl.col("last_trade_id").cast(pl.Int64)',
+        'cast it: pl.col("last_trade_id").cast(pl.Int64)',
     ),
 }
 some_schemas = pytest.mark.parametrize("name", BAD_SCHEMAS)
@@ -525,6 +544,13 @@ def outcomes_of_price_dtypes() -> dict[str, dict[str, str]]:
 
 
 NUMBERS = ("Int8", "UInt64", "Int128", "Float32", "Decimal")
+OTHER_COLUMN = 'name another column: columns=TradeColumns(price="...")'
+REMEDIES = {
+    "Categorical": 'cast it: pl.col("price").cast(pl.String).cast(pl.Float64)',
+    "Enum": 'cast it: pl.col("price").cast(pl.String).cast(pl.Float64)',
+    "String": 'cast it: pl.col("price").cast(pl.Float64)',
+    "Boolean": 'cast it: pl.col("price").cast(pl.Float64)',
+}
 SHOWN = {
     "Categorical": "cat",
     "Enum": "enum",
@@ -566,7 +592,7 @@ def test_prices_of_another_dtype_are_our_error_and_end_no_process(
     assert outcomes.keys() == {"eager", "plan", "expression", "groups", "bar_id", "feature"}
     for door, outcome in outcomes.items():
         assert f'column "price" is {shown}: expected a number among the trades [' in outcome, door
-        assert outcome.endswith('] (cast it: pl.col("price").cast(pl.Float64))'), door
+        assert outcome.endswith(f"] ({REMEDIES.get(dtype, OTHER_COLUMN)})"), door
 
 
 FORMERLY = (
