@@ -1,5 +1,14 @@
 //! What must hold of the kernel for any trades, seen from outside.
 
+// Numbers are small, and a panic is how a test fails.
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    clippy::unwrap_used
+)]
+
 use proptest::prelude::*;
 use rangebar_polars::bar::Bar;
 use rangebar_polars::builder::{Builder, Closed};
