@@ -19,12 +19,12 @@ from rangebar_polars.errors import (
     RangeBarWarning,
 )
 from rangebar_polars.namespace import ExprNamespace, FrameNamespace, LazyFrameNamespace
-from rangebar_polars.processor import (
-    RangeBarProcessor,
+from rangebar_polars.process_trades import (
     bars_with_state,
     process_trades_chunked,
     process_trades_polars,
 )
+from rangebar_polars.processor import RangeBarProcessor
 from rangebar_polars.schema import TradeColumns
 from rangebar_polars.trade_import import import_trades
 

@@ -19,7 +19,7 @@ OPENED: Final[str]
 def bars(trades: object, options: dict[str, Any]) -> pl.DataFrame:
     """Return the bars of a table of trades, anything with ``__arrow_c_stream__``.
 
-    ``options`` is made by `rangebar_polars.schema.Options`.
+    ``options`` is made by `rangebar_polars.options.Options`.
     """
 
 def read_checkpoint(
@@ -31,7 +31,7 @@ def read_checkpoint(
 class BarBuilder:
     """Bars of tables of trades that come one after another.
 
-    ``options`` is made by `rangebar_polars.schema.Options`; ``checkpoint`` is what
+    ``options`` is made by `rangebar_polars.options.Options`; ``checkpoint`` is what
     `BarBuilder.checkpoint` returned.
     """
 

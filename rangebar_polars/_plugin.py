@@ -14,7 +14,8 @@ from polars.plugins import register_plugin_function
 
 from rangebar_polars import _internal
 from rangebar_polars.fold import columns_read, fold
-from rangebar_polars.schema import COLUMNS, Options, TradeColumns
+from rangebar_polars.options import Options
+from rangebar_polars.schema import COLUMNS, TradeColumns
 
 # The very file: given a folder, Polars takes the first library in it, which may be a stale one.
 _LIBRARY: Final = Path(_internal.__file__)

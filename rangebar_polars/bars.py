@@ -7,15 +7,8 @@ import polars as pl
 
 from rangebar_polars import _internal, _plugin
 from rangebar_polars.fold import fold
-from rangebar_polars.schema import (
-    ALWAYS_READ,
-    ArrowStream,
-    Options,
-    Reset,
-    Threshold,
-    TradeColumns,
-    check_threshold,
-)
+from rangebar_polars.options import Options, Reset, Threshold, check_threshold
+from rangebar_polars.schema import ALWAYS_READ, ArrowStream, TradeColumns
 
 
 @overload

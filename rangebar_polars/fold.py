@@ -11,7 +11,8 @@ from dataclasses import replace
 import polars as pl
 
 from rangebar_polars._internal import OPENED, BarBuilder
-from rangebar_polars.schema import IS_COMPLETE, THRESHOLD, Options, check_names
+from rangebar_polars.options import Options, check_names
+from rangebar_polars.schema import IS_COMPLETE, THRESHOLD
 
 _KEY = [THRESHOLD, OPENED]
 

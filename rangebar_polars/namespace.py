@@ -10,13 +10,8 @@ import polars as pl
 
 from rangebar_polars import _plugin
 from rangebar_polars.bars import bars
-from rangebar_polars.schema import (
-    Options,
-    Reset,
-    Threshold,
-    TradeColumns,
-    check_threshold,
-)
+from rangebar_polars.options import Options, Reset, Threshold, check_threshold
+from rangebar_polars.schema import TradeColumns
 
 
 @pl.api.register_dataframe_namespace("rangebar")

@@ -7,8 +7,9 @@
 // The macro hands arguments over by value.
 #![allow(clippy::needless_pass_by_value)]
 
+use crate::aggregate;
 use crate::columns::output;
-use crate::frame::{self, Bars};
+use crate::frame::Bars;
 use crate::inputs::{Names, refusal};
 use crate::options::Options;
 use polars::prelude::{
@@ -71,7 +72,7 @@ fn bar_id_type(inputs: &[Field], kwargs: Options) -> PolarsResult<Field> {
 #[polars_expr(output_type_func_with_kwargs=bar_id_type)]
 fn bar_id(inputs: &[Series], kwargs: Options) -> PolarsResult<Series> {
     let (schema, columns) = trades(inputs)?;
-    frame::bar_id(&schema, &columns, &kwargs).map(IntoSeries::into_series)
+    aggregate::bar_id(&schema, &columns, &kwargs).map(IntoSeries::into_series)
 }
 
 fn feature_type(inputs: &[Field], kwargs: FeatureKwargs) -> PolarsResult<Field> {
@@ -90,5 +91,5 @@ fn feature(inputs: &[Series], kwargs: FeatureKwargs) -> PolarsResult<Series> {
 
 fn aggregate(schema: &[Field], columns: &[Series], kwargs: &FeatureKwargs) -> PolarsResult<Series> {
     let unknown = || refusal(&format!("no feature is called {:?}", kwargs.name));
-    frame::feature(schema, columns, output(&kwargs.name).ok_or_else(unknown)?, &kwargs.columns)
+    aggregate::feature(schema, columns, output(&kwargs.name).ok_or_else(unknown)?, &kwargs.columns)
 }

@@ -3,23 +3,20 @@
 //! [`Bars`] is made from a schema and the options, fed batches of that schema, and gives the bars
 //! that ended in each. The frame of an empty batch is the schema.
 
-use crate::bar::Bar;
 use crate::builder::{Builder, Closed};
 use crate::checkpoint::{Checkpoint, Given};
-use crate::columns::{Compute, Output, Table, Values};
 use crate::error::Error;
-use crate::inputs::{Batch, Inputs, Names, refusal, time_dtype};
+use crate::inputs::{Batch, Inputs, refusal, time_dtype};
 use crate::keys::{ByKey, Keys};
-use crate::needs::Needs;
-use crate::options::{IS_COMPLETE, OPENED, Options, THRESHOLD, is_always_read};
+use crate::options::{IS_COMPLETE, Options, is_always_read};
 use crate::records::Records;
-use crate::rule::{RangeRule, Rule, Threshold};
+use crate::rows::{Ended, Rows};
+use crate::rule::{RangeRule, Threshold};
 use crate::trace::{Place, Trace};
-use crate::trades::{TimeUnit, Trades};
+use crate::trades::TimeUnit;
 use polars::prelude::{
-    BooleanChunked, ChunkedArray, Column, DataFrame, DataType, Field, Float64Chunked, IdxCa,
-    IdxSize, Int64Chunked, IntoColumn, IntoSeries, NamedFrom, NewChunkedArray, PolarsResult,
-    Series,
+    DataFrame, DataType, Field, IdxCa, Int64Chunked, IntoColumn, IntoSeries, NewChunkedArray,
+    PolarsResult, Series,
 };
 use std::ops::Range;
 use std::sync::Arc;
@@ -363,7 +360,7 @@ impl Bars {
 
     /// Whether no bar that is asked for has ended since the last call of [`Self::take`].
     pub const fn is_empty(&self) -> bool {
-        self.rows.complete.is_empty()
+        self.rows.is_empty()
     }
 
     /// The bars that ended since the last call.
@@ -406,16 +403,6 @@ fn builder(options: &Options) -> PolarsResult<Builder<RangeRule>> {
     Ok(Builder::new(options.rules()?, options.needs()).reset_every(options.period()?))
 }
 
-/// A bar that has ended, or is open at the end.
-struct Ended {
-    bar: Bar,
-    chain: usize,
-    key: usize,
-    row: u64,
-    complete: bool,
-    opened: i64,
-}
-
 /// Fold the trades of one key, tracing them if that is asked for.
 fn fold(
     builder: &mut Builder<RangeRule>,
@@ -436,149 +423,4 @@ fn fold(
         }
     }
     Ok(result)
-}
-
-/// Bars on their way into a frame.
-#[derive(Clone, Debug)]
-struct Rows {
-    table: Table,
-    /// Number of the threshold of each bar.
-    chains: Vec<usize>,
-    /// Number of the key of each bar.
-    keys: Vec<IdxSize>,
-    complete: Vec<bool>,
-    /// The trade that opened each bar, if trades are traced.
-    opened: Vec<i64>,
-}
-
-impl Rows {
-    fn new(options: &Options) -> Self {
-        Self {
-            table: Table::new(options.outputs()),
-            chains: Vec::new(),
-            keys: Vec::new(),
-            complete: Vec::new(),
-            opened: Vec::new(),
-        }
-    }
-
-    fn push(&mut self, ended: &Ended, options: &Options) {
-        if !ended.complete && !options.include_incomplete {
-            return;
-        }
-        self.table.push(&ended.bar);
-        self.chains.push(ended.chain);
-        // There are no more keys than rows, which Polars counts by the same type.
-        self.keys.push(IdxSize::try_from(ended.key).unwrap_or(IdxSize::MAX));
-        self.complete.push(ended.complete);
-        self.opened.push(ended.opened);
-    }
-
-    fn frame(
-        mut self,
-        options: &Options,
-        time: &DataType,
-        keys: Option<&Keys>,
-    ) -> PolarsResult<DataFrame> {
-        let height = self.complete.len();
-        let mut columns = keys.map_or(Ok(Vec::new()), |keys| keys.columns(self.keys))?;
-        if options.threshold_column {
-            let of = self.chains.iter().map(|chain| options.thresholds[*chain]);
-            columns.push(Int64Chunked::from_iter_values(THRESHOLD.into(), of).into_column());
-        }
-        for (output, values) in self.table.take() {
-            columns.push(column(output, values, time)?);
-        }
-        if options.include_incomplete {
-            let name = IS_COMPLETE.into();
-            columns.push(BooleanChunked::from_slice(name, &self.complete).into_column());
-        }
-        columns.retain(|column| options.wants(column.name()));
-        if options.trace {
-            columns.push(Int64Chunked::from_vec(OPENED.into(), self.opened).into_column());
-        }
-        DataFrame::new(height, columns)
-    }
-}
-
-fn column(output: &Output, values: Values, time: &DataType) -> PolarsResult<Column> {
-    let name = output.name.into();
-    let series = match values {
-        Values::Float(values) => {
-            Float64Chunked::from_iter_options(name, values.into_iter()).into_series()
-        }
-        Values::Int(values) => {
-            Int64Chunked::from_iter_options(name, values.into_iter()).into_series()
-        }
-    };
-    match output.compute {
-        Compute::Time(_) => series.cast(time).map(Column::from),
-        Compute::Int(_) | Compute::Float(_) => Ok(series.into()),
-    }
-}
-
-/// The ordinal of the bar that each trade belongs to: Int64, never null, from 0 on.
-///
-/// # Errors
-/// A schema that will not do, or the first bad row.
-pub fn bar_id(
-    schema: &[Field],
-    series: &[Series],
-    options: &Options,
-) -> PolarsResult<Int64Chunked> {
-    let batch = batch(schema, series, &options.columns, is_always_read)?;
-    let builder = Builder::new(options.rules()?, Needs::NOTHING);
-    let mut builder = builder.reset_every(options.period()?);
-    let mut ids = Vec::with_capacity(series.first().map_or(0, |series| series.len()));
-    let mut id = 0;
-    let mut number = |bar: &Bar| {
-        ids.extend((0..bar.rows).map(|_| id));
-        id += 1;
-    };
-    batch.fold(0..batch.len(), &mut builder, &mut |closed| number(&closed.bar))??;
-    builder.open_bars().for_each(|(_, bar)| number(bar));
-    Ok(ChunkedArray::from_vec("bar_id".into(), ids))
-}
-
-fn batch(
-    schema: &[Field],
-    series: &[Series],
-    names: &Names,
-    reads: impl Fn(crate::trades::Role) -> bool,
-) -> PolarsResult<Batch> {
-    Inputs::resolve(schema, names, reads)?.batch(|index| Ok(series[index].clone()))
-}
-
-/// The rule of an aggregation: all trades are one bar, which never closes.
-struct Whole;
-
-impl Rule for Whole {
-    fn next_close(&mut self, _: &Trades<'_>, _: usize) -> Option<usize> {
-        None
-    }
-
-    fn cut_off(&mut self) {}
-}
-
-/// One output of the bar of all these trades; null for no trade.
-///
-/// # Errors
-/// A schema that will not do, or the first bad row.
-pub fn feature(
-    schema: &[Field],
-    series: &[Series],
-    output: &'static Output,
-    names: &Names,
-) -> PolarsResult<Series> {
-    let mut builder = Builder::new([Whole], output.needs);
-    let batch = batch(schema, series, names, |role| output.needs.reads(role))?;
-    batch.fold(0..batch.len(), &mut builder, &mut |_| ())??;
-    let mut table = Table::new([output]);
-    builder.open_bars().for_each(|(_, bar)| table.push(bar));
-    let name = output.name.into();
-    Ok(match table.take().pop() {
-        Some((_, Values::Int(values))) => Series::new(name, [values.first().copied().flatten()]),
-        Some((_, Values::Float(values))) => Series::new(name, [values.first().copied().flatten()]),
-        None => Series::new_null(name, 1),
-    })
 }

@@ -33,7 +33,11 @@ pub mod records;
 #[cfg(feature = "plugin")]
 pub mod trace;
 #[cfg(feature = "plugin")]
+pub mod rows;
+#[cfg(feature = "plugin")]
 pub mod frame;
+#[cfg(feature = "plugin")]
+pub mod aggregate;
 #[cfg(feature = "plugin")]
 mod expressions;
 #[cfg(feature = "plugin")]

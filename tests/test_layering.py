@@ -16,10 +16,12 @@ MODULES = sorted(path.stem for path in PACKAGE.glob("*.py"))
 FLOORS = (
     ("_internal",),
     ("schema", "errors"),
+    ("options",),
     ("fold",),
     ("_plugin",),
     ("bars", "features"),
     ("processor", "namespace"),
+    ("process_trades",),
     ("__init__",),
 )
 CORE = {module for floor in FLOORS for module in floor}

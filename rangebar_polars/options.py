@@ -1,0 +1,310 @@
+"""The arguments that every door shares, checked when the call is made."""
+
+import operator
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Final, Literal, SupportsIndex, get_args
+
+import polars as pl
+
+from rangebar_polars import _internal
+from rangebar_polars.schema import ALWAYS_READ, COLUMNS, RESERVED, TradeColumns
+
+MAX_THRESHOLD: Final = 100_000
+"""The largest threshold in decimal basis points: 100 %."""
+
+MAX_SYMBOL: Final = 128
+"""The longest symbol that a checkpoint holds, in bytes."""
+
+Threshold = SupportsIndex | Sequence[SupportsIndex]
+"""One threshold, or several for one pass over the trades."""
+
+Reset = Literal["day", "week", "month", "year"]
+"""A period at whose UTC borders every chain of bars starts anew; weeks begin on Monday."""
+
+
+def check_threshold(threshold_decimal_bps: object) -> int:
+    """Return the threshold as an int.
+
+    Raises
+    ------
+    TypeError
+        For what is not an integer.
+    ValueError
+        Outside 1 to 100,000.
+
+    Examples
+    --------
+    >>> check_threshold(0)
+    Traceback (most recent call last):
+    ValueError: threshold_decimal_bps is 0: expected 1 to 100000 (1 is 0.001 %, 250 is 0.25 %)
+    """
+    if isinstance(threshold_decimal_bps, bool) or not isinstance(
+        threshold_decimal_bps, SupportsIndex
+    ):
+        raise TypeError(
+            f"threshold_decimal_bps is {threshold_decimal_bps!r}: expected an integer of decimal "
+            "basis points (250 is 0.25 %)"
+        )
+    threshold = operator.index(threshold_decimal_bps)
+    if not 1 <= threshold <= MAX_THRESHOLD:
+        raise ValueError(
+            f"threshold_decimal_bps is {threshold}: expected 1 to {MAX_THRESHOLD} "
+            "(1 is 0.001 %, 250 is 0.25 %)"
+        )
+    return threshold
+
+
+def check_columns(columns: TradeColumns | None) -> TradeColumns:
+    """Return the columns, or the default ones for None.
+
+    Raises
+    ------
+    TypeError
+        For anything else.
+    """
+    if columns is None:
+        return TradeColumns()
+    if not isinstance(columns, TradeColumns):
+        raise TypeError(
+            f'columns is {columns!r}: expected a TradeColumns (TradeColumns(price="px"))'
+        )
+    return columns
+
+
+def check_thresholds(threshold_decimal_bps: Threshold) -> tuple[tuple[int, ...], bool]:
+    """Return the thresholds, ascending, and whether a sequence of them was asked for.
+
+    Raises
+    ------
+    TypeError
+        For what is no integer and no sequence of integers.
+    ValueError
+        Outside 1 to 100,000, for none, or for one that repeats.
+    """
+    if isinstance(threshold_decimal_bps, str | bytes) or not isinstance(
+        threshold_decimal_bps, Iterable
+    ):
+        return (check_threshold(threshold_decimal_bps),), False
+    thresholds = sorted(check_threshold(threshold) for threshold in threshold_decimal_bps)
+    if not thresholds:
+        raise ValueError("threshold_decimal_bps is empty: expected one threshold or several")
+    for lower, upper in pairwise(thresholds):
+        if lower == upper:
+            raise ValueError(f"threshold_decimal_bps holds {lower} twice: expected each once")
+    return tuple(thresholds), True
+
+
+def check_by(by: str | Sequence[str] | None) -> tuple[str, ...]:
+    """Return the names of the key columns.
+
+    Raises
+    ------
+    TypeError
+        For what is not a name or a sequence of names.
+    ValueError
+        For no name, or one that repeats or is that of a column of bars.
+    """
+    if by is None:
+        return ()
+    names = (by,) if isinstance(by, str) else tuple(by)
+    if not all(isinstance(name, str) for name in names):
+        raise TypeError(f"by is {by!r}: expected the name of a column, or several")
+    if not names:
+        raise ValueError("by is empty: expected the name of a column, several, or None")
+    check_names([*sorted(RESERVED), *names])
+    return names
+
+
+def check_names(names: Iterable[str]) -> None:
+    """Refuse names that would appear twice among the columns of bars.
+
+    Raises
+    ------
+    ValueError
+        Naming the first.
+    """
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise ValueError(
+                f"column {name!r} would appear twice among the columns of bars (rename it: "
+                '.alias("..."))'
+            )
+        seen.add(name)
+
+
+def check_aggs(aggs: pl.Expr | Iterable[pl.Expr] | None, by: Sequence[str]) -> tuple[pl.Expr, ...]:
+    """Return the aggregations.
+
+    Raises
+    ------
+    TypeError
+        For what is not an expression or several.
+    ValueError
+        For a name that would appear twice, as far as names are known without the trades.
+    """
+    if aggs is None:
+        return ()
+    several = (aggs,) if isinstance(aggs, pl.Expr) else tuple(aggs)
+    if not all(isinstance(agg, pl.Expr) for agg in several):
+        raise TypeError(f"aggs is {aggs!r}: expected an expression, or several")
+    names = [
+        name
+        for agg in several
+        if not agg.meta.has_multiple_outputs()
+        and (name := agg.meta.output_name(raise_if_undetermined=False)) is not None
+    ]
+    check_names([*by, *sorted(RESERVED), *names])
+    return several
+
+
+def check_symbol(symbol: str | None) -> str | None:
+    """Return the symbol.
+
+    Raises
+    ------
+    TypeError
+        For what is no str.
+    ValueError
+        For more than 128 bytes.
+    """
+    if symbol is None:
+        return None
+    if not isinstance(symbol, str):
+        raise TypeError(f"symbol is {symbol!r}: expected a str or None")
+    if len(symbol.encode()) > MAX_SYMBOL:
+        raise ValueError(
+            f"the symbol has {len(symbol.encode())} bytes: expected at most {MAX_SYMBOL}"
+        )
+    return symbol
+
+
+def check_state(state: bytes | None) -> bytes | None:
+    """Return the checkpoint's bytes.
+
+    Raises
+    ------
+    TypeError
+        For what is no bytes.
+    """
+    if state is not None and not isinstance(state, bytes):
+        raise TypeError(f"state is a {type(state).__name__}: expected the bytes of a checkpoint")
+    return state
+
+
+def check_reset(reset: Reset | None) -> Reset | None:
+    """Return the period.
+
+    Raises
+    ------
+    ValueError
+        For what is none.
+    """
+    if reset is not None and reset not in get_args(Reset):
+        raise ValueError(f"reset is {reset!r}: expected 'day', 'week', 'month', 'year' or None")
+    return reset
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Options:
+    """The arguments of ``bars()``, checked."""
+
+    thresholds: tuple[int, ...]
+    threshold_column: bool
+    by: tuple[str, ...] = ()
+    reset: Reset | None = None
+    include_microstructure: bool = False
+    include_incomplete: bool = False
+    prevent_same_timestamp_close: bool = True
+    columns: TradeColumns
+    aggs: tuple[pl.Expr, ...] = ()
+    state: bytes | None = None
+
+    @classmethod
+    def check(
+        cls,
+        threshold_decimal_bps: Threshold,
+        *,
+        columns: TradeColumns | None,
+        by: str | Sequence[str] | None = None,
+        reset: Reset | None = None,
+        aggs: pl.Expr | Iterable[pl.Expr] | None = None,
+        state: bytes | None = None,
+        **flags: bool,
+    ) -> "Options":
+        """Return the options.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Naming the argument, what it is and what was expected.
+        CheckpointError
+            For a state that is damaged or of another rule.
+        """
+        for name, flag in flags.items():
+            if not isinstance(flag, bool):
+                raise TypeError(f"{name} is {flag!r}: expected True or False")
+        keys = check_by(by)
+        thresholds, several = check_thresholds(threshold_decimal_bps)
+        options = cls(
+            thresholds=thresholds,
+            threshold_column=several,
+            by=keys,
+            aggs=check_aggs(aggs, keys),
+            state=check_state(state),
+            reset=check_reset(reset),
+            columns=check_columns(columns),
+            **flags,
+        )
+        if state is not None:
+            if keys or several or options.aggs:
+                raise ValueError(
+                    "state is of one chain of bars: expected one threshold, no by and no aggs"
+                )
+            # Reads the checkpoint and compares it with what is asked for.
+            _internal.BarBuilder(options.kwargs(), state)
+        return options
+
+    def kwargs(
+        self, only: list[str] | None = None, *, trace: bool = False, every_sum: bool = False
+    ) -> dict[str, Any]:
+        """Return what the compiled half takes.
+
+        Parameters
+        ----------
+        only
+            The columns of bars that are wanted, or None for all.
+        trace
+            Whether it is kept which bar each trade belongs to.
+        every_sum
+            Whether every sum is kept, for a chain that will be gone on with.
+        """
+        return {
+            "thresholds": list(self.thresholds),
+            "threshold_column": self.threshold_column,
+            "by": list(self.by),
+            "reset": self.reset,
+            "include_microstructure": self.include_microstructure,
+            "include_incomplete": self.include_incomplete,
+            "prevent_same_timestamp_close": self.prevent_same_timestamp_close,
+            "columns": self.columns.names(),
+            "only": only,
+            "trace": trace,
+            "every_sum": every_sum or self.state is not None,
+        }
+
+    def reads(self, only: list[str] | None = None) -> list[str]:
+        """Return the columns of trades that are read for these columns of bars."""
+        if self.state is not None:
+            return list(dict.fromkeys(self.columns.names().values()))
+        wanted = [
+            output
+            for output in COLUMNS
+            if (self.include_microstructure or output.group == "bar")
+            and (only is None or output.name in only)
+        ]
+        roles = {*ALWAYS_READ, *(role for output in wanted for role in output.reads)}
+        names = self.columns.names()
+        return list(dict.fromkeys([*self.by, *(names[role] for role in names if role in roles)]))

@@ -1,0 +1,117 @@
+//! Bars on their way into a frame, and the order of its columns.
+
+use crate::bar::Bar;
+use crate::columns::{Compute, Output, Table, Values};
+use crate::keys::Keys;
+use crate::options::{IS_COMPLETE, OPENED, Options, THRESHOLD};
+use polars::prelude::{
+    BooleanChunked, Column, DataFrame, DataType, Float64Chunked, IdxSize, Int64Chunked, IntoColumn,
+    IntoSeries, NewChunkedArray, PolarsResult,
+};
+
+/// A bar that has ended, or is open at the end.
+#[derive(Debug)]
+pub struct Ended {
+    /// What it holds.
+    pub bar: Bar,
+    /// Number of its threshold.
+    pub chain: usize,
+    /// Number of its key.
+    pub key: usize,
+    /// The trade of its key it ended at.
+    pub row: u64,
+    /// Whether its rule closed it.
+    pub complete: bool,
+    /// The trade of all that opened it, if trades are traced.
+    pub opened: i64,
+}
+
+/// Bars on their way into a frame.
+#[derive(Clone, Debug)]
+pub struct Rows {
+    table: Table,
+    /// Number of the threshold of each bar.
+    chains: Vec<usize>,
+    /// Number of the key of each bar.
+    keys: Vec<IdxSize>,
+    complete: Vec<bool>,
+    /// The trade that opened each bar, if trades are traced.
+    opened: Vec<i64>,
+}
+
+impl Rows {
+    /// No bar yet.
+    pub fn new(options: &Options) -> Self {
+        Self {
+            table: Table::new(options.outputs()),
+            chains: Vec::new(),
+            keys: Vec::new(),
+            complete: Vec::new(),
+            opened: Vec::new(),
+        }
+    }
+
+    /// Add a bar, unless it is incomplete and such are not asked for.
+    pub fn push(&mut self, ended: &Ended, options: &Options) {
+        if !ended.complete && !options.include_incomplete {
+            return;
+        }
+        self.table.push(&ended.bar);
+        self.chains.push(ended.chain);
+        // There are no more keys than rows, which Polars counts by the same type.
+        self.keys.push(IdxSize::try_from(ended.key).unwrap_or(IdxSize::MAX));
+        self.complete.push(ended.complete);
+        self.opened.push(ended.opened);
+    }
+
+    /// Whether there is no bar.
+    pub const fn is_empty(&self) -> bool {
+        self.complete.is_empty()
+    }
+
+    /// The bars as a frame, with times of that dtype.
+    ///
+    /// # Errors
+    /// A number of a key that was not given out.
+    pub fn frame(
+        mut self,
+        options: &Options,
+        time: &DataType,
+        keys: Option<&Keys>,
+    ) -> PolarsResult<DataFrame> {
+        let height = self.complete.len();
+        let mut columns = keys.map_or(Ok(Vec::new()), |keys| keys.columns(self.keys))?;
+        if options.threshold_column {
+            let of = self.chains.iter().map(|chain| options.thresholds[*chain]);
+            columns.push(Int64Chunked::from_iter_values(THRESHOLD.into(), of).into_column());
+        }
+        for (output, values) in self.table.take() {
+            columns.push(column(output, values, time)?);
+        }
+        if options.include_incomplete {
+            let name = IS_COMPLETE.into();
+            columns.push(BooleanChunked::from_slice(name, &self.complete).into_column());
+        }
+        columns.retain(|column| options.wants(column.name()));
+        if options.trace {
+            columns.push(Int64Chunked::from_vec(OPENED.into(), self.opened).into_column());
+        }
+        DataFrame::new(height, columns)
+    }
+}
+
+fn column(output: &Output, values: Values, time: &DataType) -> PolarsResult<Column> {
+    let name = output.name.into();
+    let series = match values {
+        Values::Float(values) => {
+            Float64Chunked::from_iter_options(name, values.into_iter()).into_series()
+        }
+        Values::Int(values) => {
+            Int64Chunked::from_iter_options(name, values.into_iter()).into_series()
+        }
+    };
+    match output.compute {
+        Compute::Time(_) => series.cast(time).map(Column::from),
+        Compute::Int(_) | Compute::Float(_) => Ok(series.into()),
+    }
+}
