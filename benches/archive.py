@@ -10,17 +10,15 @@ frame first. Exits with 1 where the ratio or the peak memory is above what is pr
 
 import datetime as dt
 import hashlib
-import json
 import os
 import random
-import subprocess
 import sys
 import tempfile
-import time
 import zipfile
 from pathlib import Path
 
 import polars as pl
+from fresh import run, tell
 
 from rangebar_polars.binance import ArchiveFile, BinanceArchive
 from rangebar_polars.exclusive import exclusive
@@ -92,14 +90,6 @@ def package(source: Path, folder: Path) -> None:
         intake.convert(claim, Job(FILE, (FILE.day,)), origin)
 
 
-def measured(what: str, source: Path, folder: Path) -> tuple[float, float]:
-    """Run one side in a process of its own; return its seconds and its peak in MB."""
-    command = [sys.executable, __file__, what, str(source), str(folder)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
-    seconds, peak = json.loads(done.stdout)
-    return seconds, peak
-
-
 def check(folder: Path, rows: int) -> None:
     """Compare the cached day with the bare frame, value by value."""
     got = TickCache(folder, "binance", FILE.market, FILE.symbol).scan([FILE.day]).collect()
@@ -120,11 +110,11 @@ def main(rows: int) -> int:
         folder = Path(name)
         source = folder / FILE.name
         make_zip(source, rows)
-        runs = {what: [measured(what, source, folder)] for what in ("bare", "package")}
+        runs = {what: [run(__file__, what, source, folder)] for what in ("bare", "package")}
         check(folder, rows)
         for _ in range(ROUNDS - 1):
             for what, results in runs.items():
-                results.append(measured(what, source, folder))
+                results.append(run(__file__, what, source, folder))
     best = {what: min(seconds for seconds, _ in results) for what, results in runs.items()}
     peak = {what: max(peak for _, peak in results) for what, results in runs.items()}
     spread = {what: max(seconds for seconds, _ in results) for what, results in runs.items()}
@@ -135,22 +125,9 @@ def main(rows: int) -> int:
     return int(ratio > RATIO or peak["package"] > PEAK_MB)
 
 
-def one(what: str, source: Path, folder: Path) -> None:
-    """Run one side and tell its figures."""
-    started = time.perf_counter()
-    {"bare": bare, "package": package}[what](source, folder)
-    seconds = time.perf_counter() - started
-    print(json.dumps([seconds, peak_mb()]))
-
-
-def peak_mb() -> float:
-    """Return this process's own peak; getrusage also counts its parent's from before exec."""
-    status = Path("/proc/self/status").read_text()
-    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
-
-
 if __name__ == "__main__":
     if len(sys.argv) == 4:  # noqa: PLR2004 - this script's own call of itself
-        one(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))
+        side = {"bare": bare, "package": package}[sys.argv[1]]
+        tell(lambda: side(Path(sys.argv[2]), Path(sys.argv[3])))
     else:
         sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else ROWS))

@@ -1,6 +1,7 @@
-//! The kernel alone, one core, on trades in memory. Every run checks its number of bars first.
+//! The kernel alone, one core, on trades in memory. Every run checks its number of bars.
 //!
 //! `cargo bench --no-default-features`
+#![allow(clippy::expect_used, reason = "a benchmark that cannot go on should stop")]
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use rangebar_polars::builder::Builder;
@@ -12,9 +13,9 @@ use std::hint::black_box;
 
 const ROWS: usize = 5_000_000;
 /// Thresholds, and the bars they cut from the generated trades.
-const CASES: [(i64, usize); 2] = [(250, 0), (25, 0)];
+const CASES: [(i64, usize); 2] = [(250, 326), (25, 29_699)];
 
-/// A price that moves by one tick of 0.01 or stands still, with tied times and both sides.
+/// A price that wanders by cents around 50,000, with tied times and both sides.
 struct Generated {
     times: Vec<i64>,
     prices: Vec<f64>,
@@ -25,28 +26,28 @@ struct Generated {
 
 impl Generated {
     fn new() -> Self {
-        let mut state: u64 = 7;
-        let mut random = || {
+        let mut state: u64 = 5;
+        let mut below = |bound: u64| {
             state ^= state << 13;
             state ^= state >> 7;
             state ^= state << 17;
-            state
+            i32::try_from(((state >> 32) * bound) >> 32).expect("less than a small bound")
         };
-        let (mut time, mut ticks) = (1_700_000_000_000_000, 5_000_000);
+        let (mut time, mut cents) = (1_700_000_000_000_000, 5_000_000);
+        let mut sold = || u8::try_from(below(256)).expect("a byte");
         let mut trades = Self {
             times: Vec::with_capacity(ROWS),
             prices: Vec::with_capacity(ROWS),
             quantities: Vec::with_capacity(ROWS),
-            sold: (0..ROWS.div_ceil(8)).map(|_| random().to_le_bytes()[0]).collect(),
-            ids: (0..ROWS).map(|id| id as i64).collect(),
+            sold: (0..ROWS.div_ceil(8)).map(|_| sold()).collect(),
+            ids: (0..).take(ROWS).collect(),
         };
         for _ in 0..ROWS {
-            let dice = random();
-            time += (dice % 4 * 1_000) as i64;
-            ticks += [-40, 0, 0, 40][(dice >> 8) as usize % 4] + (dice >> 16) as i64 % 21 - 10;
+            time += i64::from(below(4)) * 1_000;
+            cents += below(347) - 173;
             trades.times.push(time);
-            trades.prices.push(ticks as f64 / 100.0);
-            trades.quantities.push((dice >> 32) as f64 % 100_000.0 / 1e5);
+            trades.prices.push(f64::from(cents) / 100.0);
+            trades.quantities.push(f64::from(1 + below(100_000)) / 1e5);
         }
         trades
     }
@@ -92,9 +93,9 @@ fn kernel(criterion: &mut Criterion) {
     let basic = Needs::TIME.and(Needs::PRICE).and(Needs::VOLUME);
     let mut group = criterion.benchmark_group("kernel");
     group.throughput(Throughput::Elements(ROWS as u64)).sample_size(20);
-    for (decimal_bps, _) in CASES {
-        let bars = count_cuts(&bare, decimal_bps);
-        println!("{bars}");
+    for (decimal_bps, bars) in CASES {
+        assert_eq!(count_cuts(&bare, decimal_bps), bars, "bars at {decimal_bps}");
+        assert_eq!(count_bars(&all, decimal_bps, every_sum), bars, "bars at {decimal_bps}");
         group.bench_function(BenchmarkId::new("cuts", decimal_bps), |bencher| {
             bencher.iter(|| assert_eq!(count_cuts(black_box(&bare), decimal_bps), bars));
         });

@@ -60,7 +60,8 @@ fn bars_type(inputs: &[Field], kwargs: Options) -> PolarsResult<Field> {
 fn bars(inputs: &[Series], kwargs: Options) -> PolarsResult<Series> {
     let (schema, columns) = trades(inputs)?;
     let mut bars = Bars::new(&kwargs)?;
-    bars.push(&schema, inputs[0].len(), |index| Ok(columns[index].clone()))?;
+    let bound = bars.bind(&schema)?;
+    bars.push(&bound, &schema, inputs[0].len(), |index| Ok(columns[index].clone()))?;
     struct_of(&bars.finish()?)
 }
 

@@ -255,17 +255,18 @@ impl Bars {
         open.finish()?.drop(IS_COMPLETE)
     }
 
-    /// Fold a batch of `len` rows, of which `column` gives the columns by their place in `schema`.
+    /// Fold a batch of `len` rows, of which `column` gives the columns by their place in `schema`,
+    /// to which `inputs` was bound.
     ///
     /// # Errors
-    /// A schema other than the first, or the first bad row; the fold has then ended.
+    /// The first bad row; the fold has then ended.
     pub fn push(
         &mut self,
+        inputs: &Inputs,
         schema: &[Field],
         len: usize,
         column: impl Fn(usize) -> PolarsResult<Series>,
     ) -> PolarsResult<()> {
-        let inputs = self.bind(schema)?;
         if let Some(trace) = &mut self.trace {
             trace.begin(len);
         }
@@ -275,7 +276,7 @@ impl Bars {
                 // A length in memory is below 2^63.
                 let start = i64::try_from(offset).unwrap_or(i64::MAX);
                 let slice = |index| Ok(column(index)?.slice(start, rows));
-                self.push_keyed(&inputs, schema, offset..offset + rows, slice)?;
+                self.push_keyed(inputs, schema, offset..offset + rows, slice)?;
             }
         } else {
             let place = Place {

@@ -11,16 +11,16 @@ use crate::checkpoint::Checkpoint;
 use crate::columns::{Compute, Group, OUTPUTS, Output};
 use crate::error::Error;
 use crate::frame::Bars;
-use crate::inputs::refusal;
+use crate::inputs::{Inputs, refusal};
 use crate::options::{OPENED, Options, is_always_read};
 use crate::period::Period;
 use crate::records::Records;
 use crate::trades::Role;
 use polars::prelude::{
-    ArrowDataType, ArrowField, DataFrame, DataType, Field, PolarsError, PolarsResult, Series,
-    UnknownKind,
+    ArrowDataType, ArrowField, BooleanChunked, DataFrame, DataType, Field, Float64Chunked,
+    Int64Chunked, IntoSeries, PolarsError, PolarsResult, Series, UnknownKind,
 };
-use polars_arrow::array::StructArray;
+use polars_arrow::array::{ArrayRef, BooleanArray, PrimitiveArray, StructArray};
 use polars_arrow::ffi::{ArrowArrayStream, ArrowArrayStreamReader};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCapsule, PyList};
@@ -34,8 +34,8 @@ fn bars(trades: &Bound<'_, PyAny>, options: Options) -> PyResult<PyDataFrame> {
     let py = trades.py();
     let mut source = Source::open(trades)?;
     let mut bars = Bars::new(&options).map_err(|error| compute_error(py, &error))?;
-    bars.bind(&source.schema).map_err(|error| compute_error(py, &error))?;
-    source.drain(py, |source| source.push(&mut bars))?;
+    let inputs = bars.bind(&source.schema).map_err(|error| compute_error(py, &error))?;
+    source.drain(py, |source| source.push(&mut bars, &inputs))?;
     bars.finish().map(PyDataFrame).map_err(|error| compute_error(py, &error))
 }
 
@@ -77,8 +77,8 @@ impl BarBuilder {
     fn push(&self, trades: &Bound<'_, PyAny>) -> PyResult<Option<PyDataFrame>> {
         let py = trades.py();
         let mut source = Source::open(trades)?;
-        self.lock().bind(&source.schema).map_err(|error| compute_error(py, &error))?;
-        source.drain(py, |source| source.push(&mut self.lock()))?;
+        let inputs = self.lock().bind(&source.schema).map_err(|error| compute_error(py, &error))?;
+        source.drain(py, |source| source.push(&mut self.lock(), &inputs))?;
         if self.lock().is_empty() { Ok(None) } else { self.frame(py, Bars::take).map(Some) }
     }
 
@@ -215,16 +215,14 @@ impl Source {
     }
 
     /// Fold the next chunk; whether there was one.
-    fn push(&mut self, bars: &mut Bars) -> PolarsResult<bool> {
+    fn push(&mut self, bars: &mut Bars, inputs: &Inputs) -> PolarsResult<bool> {
         // SAFETY: by the Arrow PyCapsule interface.
         let array = caught(|| unsafe { self.reader.next() }.transpose());
         let Some(array) = array? else { return Ok(false) };
         let table = array.as_any().downcast_ref::<StructArray>();
         let table = table.ok_or_else(|| refusal("expected chunks of a table of trades"))?;
-        let column = |index: usize| {
-            Series::try_from((&self.fields[index], vec![table.values()[index].clone()]))
-        };
-        bars.push(&self.schema, table.len(), column)?;
+        let column = |index: usize| series(&self.fields[index], &table.values()[index]);
+        bars.push(inputs, &self.schema, table.len(), column)?;
         Ok(true)
     }
 
@@ -249,6 +247,24 @@ fn caught<T>(read: impl FnOnce() -> PolarsResult<T>) -> PolarsResult<T> {
         Err(refusal(&format!(
             "the table cannot be read: {why} (select the columns of trades first)"
         )))
+    })
+}
+
+/// A column as a series. What is stored as Polars stores it needs no look at its dtype, which would
+/// cost more than a small batch itself.
+fn series(field: &ArrowField, array: &ArrayRef) -> PolarsResult<Series> {
+    let (name, any) = (field.name.clone(), array.as_any());
+    Ok(match array.dtype() {
+        ArrowDataType::Float64 if let Some(array) = any.downcast_ref::<PrimitiveArray<f64>>() => {
+            Float64Chunked::with_chunk(name, array.clone()).into_series()
+        }
+        ArrowDataType::Int64 if let Some(array) = any.downcast_ref::<PrimitiveArray<i64>>() => {
+            Int64Chunked::with_chunk(name, array.clone()).into_series()
+        }
+        ArrowDataType::Boolean if let Some(array) = any.downcast_ref::<BooleanArray>() => {
+            BooleanChunked::with_chunk(name, array.clone()).into_series()
+        }
+        _ => Series::try_from((field, vec![array.clone()]))?,
     })
 }
 
