@@ -55,8 +55,8 @@ class BarBuilder:
         """Return the bar that is still open, with its features so far; no row for none."""
     def mark_seam(self) -> None:
         """Say that ids missing before the next table are a gap."""
-    def gap_count(self) -> int:
-        """Return the number of gaps found at seams."""
+    def gap_texts(self, known: int) -> list[str]:
+        """Return the gaps found at seams, in words, from the ``known``-th on."""
     def gaps(self) -> pl.DataFrame:
         """Return the gaps found at seams."""
     def position(self) -> pl.DataFrame:

@@ -14,7 +14,7 @@ from polars.plugins import register_plugin_function
 
 from rangebar_polars import _internal
 from rangebar_polars.fold import columns_read, fold
-from rangebar_polars.options import Options
+from rangebar_polars.options import Options, check_keys
 from rangebar_polars.schema import COLUMNS, TradeColumns
 
 # The very file: given a folder, Polars takes the first library in it, which may be a stale one.
@@ -76,7 +76,9 @@ def scan(trades: pl.LazyFrame, options: Options) -> pl.LazyFrame:
     """Return the bars of a plan, as the source of another."""
 
     def bars_schema() -> pl.Schema:
-        (empty,) = fold([], trades.collect_schema(), options)
+        given = trades.collect_schema()
+        check_keys(given, options.by)
+        (empty,) = fold([], given, options)
         return empty.schema
 
     def frames(

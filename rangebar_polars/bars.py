@@ -7,7 +7,7 @@ import polars as pl
 
 from rangebar_polars import _internal, _plugin
 from rangebar_polars.fold import fold
-from rangebar_polars.options import Options, Reset, Threshold, check_threshold
+from rangebar_polars.options import Options, Reset, Threshold, check_keys, check_threshold
 from rangebar_polars.schema import ALWAYS_READ, ArrowStream, TradeColumns
 
 
@@ -150,6 +150,8 @@ def bars(
     )
     if isinstance(trades, pl.LazyFrame):
         return _plugin.scan(trades, options)
+    if isinstance(trades, pl.DataFrame):
+        check_keys(trades.schema, options.by)
     if options.aggs or options.state is not None:
         frame = trades if isinstance(trades, pl.DataFrame) else pl.DataFrame(trades)
         return pl.concat(fold([frame], frame.schema, options))

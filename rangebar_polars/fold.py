@@ -121,8 +121,10 @@ class _Aggregated:
         for threshold, held in self._held.items():
             bars = ended.filter(pl.col(THRESHOLD) == threshold)
             if bars.height > 0 or ended.height == 0:
-                part = held.take(bars.select(OPENED)).group_by(OPENED).agg(self._aggs)
-                parts.append(part.with_columns(pl.lit(threshold, pl.Int64).alias(THRESHOLD)))
+                # With one key alone Polars sums in another way where it happens to be sorted.
+                key = pl.lit(threshold, pl.Int64).alias(THRESHOLD)
+                trades = held.take(bars.select(OPENED))
+                parts.append(trades.group_by(key, OPENED).agg(self._aggs))
         aggregated = pl.concat(parts)
         check_names([*ended.columns, *aggregated.drop(_KEY).columns])
         bars = ended.join(aggregated, on=_KEY, how="left", maintain_order="left")

@@ -108,13 +108,29 @@ def check_by(by: str | Sequence[str] | None) -> tuple[str, ...]:
     """
     if by is None:
         return ()
-    names = (by,) if isinstance(by, str) else tuple(by)
+    names = (by,) if isinstance(by, str) or not isinstance(by, Iterable) else tuple(by)
     if not all(isinstance(name, str) for name in names):
         raise TypeError(f"by is {by!r}: expected the name of a column, or several")
     if not names:
         raise ValueError("by is empty: expected the name of a column, several, or None")
     check_names([*sorted(RESERVED), *names])
     return names
+
+
+def check_keys(schema: pl.Schema, by: Sequence[str]) -> None:
+    """Refuse keys that are Python objects, which the compiled half would see as addresses.
+
+    Raises
+    ------
+    polars.exceptions.ComputeError
+        Naming the column.
+    """
+    for name in by:
+        if name in schema and schema[name] == pl.Object:
+            raise pl.exceptions.ComputeError(
+                f'column "{name}" is object: expected keys that are no Python objects (cast it: '
+                f'pl.col("{name}").map_elements(str, return_dtype=pl.String))'
+            )
 
 
 def check_names(names: Iterable[str]) -> None:
@@ -147,7 +163,9 @@ def check_aggs(aggs: pl.Expr | Iterable[pl.Expr] | None, by: Sequence[str]) -> t
     """
     if aggs is None:
         return ()
-    several = (aggs,) if isinstance(aggs, pl.Expr) else tuple(aggs)
+    several = (
+        (aggs,) if isinstance(aggs, pl.Expr) or not isinstance(aggs, Iterable) else tuple(aggs)
+    )
     if not all(isinstance(agg, pl.Expr) for agg in several):
         raise TypeError(f"aggs is {aggs!r}: expected an expression, or several")
     names = [

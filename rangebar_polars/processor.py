@@ -89,6 +89,7 @@ class RangeBarProcessor:
         self._symbol = check_symbol(symbol)
         self._builder = _internal.BarBuilder(self._options.kwargs(every_sum=True))
         self._no_bar: pl.DataFrame | None = None
+        self._gaps = 0
 
     def __repr__(self) -> str:
         return f"RangeBarProcessor({self.threshold_decimal_bps}, {self._symbol!r})"
@@ -142,9 +143,10 @@ class RangeBarProcessor:
             ended = self._push(builder, trades)
         except pl.exceptions.ComputeError as error:
             raise RangeBarError(str(error)) from error
-        known = self._builder.gap_count()
-        if builder.gap_count() > known:
-            _warn_of(builder.gaps()[known:])
+        told = builder.gap_texts(self._gaps)
+        for text in told:
+            warnings.warn(text, RangeBarWarning, stacklevel=2)
+        self._gaps += len(told)
         self._builder = builder
         if ended is not None:
             return ended
@@ -280,6 +282,7 @@ class RangeBarProcessor:
         if self._symbol is not None and self._symbol != of:
             raise CheckpointError(f"the checkpoint is of symbol {of!r}: expected {self._symbol!r}")
         self._symbol = of
+        self._gaps = 0
         self._builder = _internal.BarBuilder(self._options.kwargs(every_sum=True), data)
 
     def to_json(self) -> str:
@@ -339,14 +342,3 @@ class RangeBarProcessor:
 def _restored(data: bytes, columns: TradeColumns) -> RangeBarProcessor:
     """Return a processor that was pickled or copied."""
     return RangeBarProcessor.from_checkpoint(data, columns=columns)
-
-
-def _warn_of(gaps: pl.DataFrame) -> None:
-    for gap in gaps.iter_rows(named=True):
-        warnings.warn(
-            f"{gap['missing']} records are missing between agg_trade_id "
-            f"{gap['last_agg_trade_id']} at {gap['last_time']} and {gap['next_agg_trade_id']} at "
-            f"{gap['next_time']} (the bars run over the gap)",
-            RangeBarWarning,
-            stacklevel=3,
-        )

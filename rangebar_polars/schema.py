@@ -120,5 +120,7 @@ ALWAYS_READ: Final = tuple(_internal.ALWAYS_READ)
 THRESHOLD: Final = "threshold_decimal_bps"
 """The column that tells the bars of several thresholds apart."""
 
-RESERVED: Final = frozenset([THRESHOLD, IS_COMPLETE, *(output.name for output in COLUMNS)])
+RESERVED: Final = frozenset(
+    [THRESHOLD, IS_COMPLETE, _internal.OPENED, *(output.name for output in COLUMNS)]
+)
 """Names that no column of a user's own may have among the columns of bars."""

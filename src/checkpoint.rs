@@ -212,7 +212,7 @@ impl Wire {
         let last = self.last.map(|(time, id)| Last { time, id });
         let checkpoint = Checkpoint {
             symbol: self.symbol,
-            threshold: Threshold::new(self.threshold)?,
+            threshold: Threshold::new(self.threshold).map_err(|_| unknown())?,
             prevent_same_timestamp_close: self.prevent_same_timestamp_close,
             reset: self.reset.map(period).transpose()?,
             include_microstructure: self.include_microstructure,
@@ -228,6 +228,9 @@ impl Wire {
 impl Checkpoint {
     /// Whether trades can lead to this state.
     fn can_be(&self) -> bool {
+        if self.symbol.as_ref().is_some_and(|symbol| symbol.len() > MAX_SYMBOL) {
+            return false;
+        }
         let Some(bar) = &self.open else { return true };
         let prices = [bar.price.open, bar.price.high, bar.price.low, bar.price.close];
         let parts = bar.sides.unwrap_or_default();
@@ -247,7 +250,6 @@ impl Checkpoint {
             && bar.rows.unsigned_abs() <= self.check.rows()
             && bar.rows <= bar.trades
             && (0..=bar.rows).contains(&bar.rows_with_trade_ids)
-            && self.symbol.as_ref().is_none_or(|symbol| symbol.len() <= MAX_SYMBOL)
     }
 }
 

@@ -5,7 +5,7 @@
 
 use crate::builder::{Builder, Closed};
 use crate::checkpoint::{Checkpoint, Given};
-use crate::error::Error;
+use crate::error::{Error, Gap};
 use crate::inputs::{Batch, Inputs, refusal, time_dtype};
 use crate::keys::{ByKey, Keys};
 use crate::options::{IS_COMPLETE, Options, is_always_read};
@@ -45,13 +45,6 @@ pub struct Bars {
 /// Time and id of the trade before a seam.
 type Seam = (i64, i64);
 
-/// Ids that are missing between two batches.
-#[derive(Clone, Copy, Debug)]
-struct Gap {
-    last: Seam,
-    next: Seam,
-}
-
 impl Bars {
     /// Bars of no trade yet.
     ///
@@ -83,6 +76,9 @@ impl Bars {
         };
         if let Err(error) = checkpoint.agrees(&rule, period) {
             return Ok(Err(error));
+        }
+        if checkpoint.given.as_ref().is_some_and(|given| time_dtype(given).is_err()) {
+            return Ok(Err(Error::CheckpointDamaged { why: "its time zone is unknown" }));
         }
         let rule = match &checkpoint.open {
             Some(bar) => rule.with_open(bar.price.open, bar.time.open),
@@ -157,13 +153,14 @@ impl Bars {
         if let (Some(last), Some(id)) = (self.seam.take(), id)
             && last.1.checked_add(1).is_some_and(|next| next < id)
         {
-            self.gaps.push(Gap { last, next: (time, id) });
+            let unit = self.given.as_ref().map_or(TimeUnit::Microseconds, |given| given.unit);
+            self.gaps.push(Gap { last, next: (time, id), unit });
         }
     }
 
-    /// How many seams miss ids.
-    pub const fn gap_count(&self) -> usize {
-        self.gaps.len()
+    /// The gaps found at seams, in words, from the `known`-th on.
+    pub fn gap_texts(&self, known: usize) -> Vec<String> {
+        self.gaps.iter().skip(known).map(ToString::to_string).collect()
     }
 
     /// Ids missing at seams: last and next id, how many are missing, last and next time.
@@ -180,7 +177,7 @@ impl Bars {
             vec![
                 ids("last_agg_trade_id", |gap| gap.last.1).into(),
                 ids("next_agg_trade_id", |gap| gap.next.1).into(),
-                ids("missing", |gap| gap.next.1.saturating_sub(gap.last.1) - 1).into(),
+                ids("missing", Gap::missing).into(),
                 ids("last_time", |gap| gap.last.0).cast(&time)?.into(),
                 ids("next_time", |gap| gap.next.0).cast(&time)?.into(),
             ],

@@ -10,7 +10,9 @@ use crate::trades::{Bits, Column, Role, Sides, TimeUnit, Trades};
 use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyString};
+use pyo3::types::{PyBool, PyDict, PyList, PyString};
+
+const TRUE_OR_FALSE: &str = "True or False";
 
 /// Columns made of dicts.
 #[derive(Debug)]
@@ -105,7 +107,7 @@ impl Records {
 
     fn push(&mut self, dict: &Bound<'_, PyDict>, row: u64) -> PyResult<Result<(), Error>> {
         macro_rules! take {
-            ($name:literal, $expected:literal) => {
+            ($name:literal, $expected:expr) => {
                 match Self::value(dict, intern!(dict.py(), $name), row, $expected)? {
                     Ok(value) => value,
                     Err(error) => return Ok(Err(error)),
@@ -117,7 +119,7 @@ impl Records {
         let quantity = take!("quantity", "a number");
         let quantity = if quantity.is_none() { take!("volume", "a number") } else { quantity };
         self.quantity.push(quantity);
-        let side: Option<bool> = take!("is_buyer_maker", "True or False");
+        let side: Option<bool> = take!("is_buyer_maker", TRUE_OR_FALSE);
         self.sold.push(side.unwrap_or(false));
         self.side_known.push(side.is_some());
         let ids: [Option<i64>; 3] = [
@@ -149,9 +151,11 @@ impl Records {
         let Some(value) = dict.get_item(key)?.filter(|value| !value.is_none()) else {
             return Ok(Ok(None));
         };
+        // Python counts True as 1, but nobody means that by it.
+        let is_flag = value.is_instance_of::<PyBool>() && expected != TRUE_OR_FALSE;
         Ok(match value.extract() {
-            Ok(value) => Ok(Some(value)),
-            Err(_) => Err(Error::Record {
+            Ok(value) if !is_flag => Ok(Some(value)),
+            _ => Err(Error::Record {
                 column: key.to_string(),
                 row,
                 value: value.repr()?.to_string(),

@@ -120,9 +120,9 @@ impl BarBuilder {
         self.lock().mark_seam();
     }
 
-    /// The number of gaps found at seams.
-    fn gap_count(&self) -> usize {
-        self.lock().gap_count()
+    /// The gaps found at seams, in words, from the `known`-th on.
+    fn gap_texts(&self, known: usize) -> Vec<String> {
+        self.lock().gap_texts(known)
     }
 
     /// The gaps found at seams.

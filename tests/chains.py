@@ -43,6 +43,22 @@ DOORS: Mapping[str, Callable[..., pl.DataFrame]] = {
 }
 """Doors that take several thresholds, keys, resets and aggregations."""
 
+ASKS: Mapping[str, Callable[[pl.LazyFrame], pl.LazyFrame]] = {
+    "one column": lambda bars: bars.select("close"),
+    "two columns in another order": lambda bars: bars.select("is_complete", "ofi"),
+    "a column renamed": lambda bars: bars.select(pl.col("close_time").alias("open")),
+    "no column": lambda bars: bars.select(pl.len()),
+    "a filter on a column that is dropped": lambda bars: bars.filter(pl.col("ofi") > 0).select(
+        "vwap", "open_time"
+    ),
+    "the head of a filter": lambda bars: bars.filter(pl.col("ofi") > 0).head(3),
+    "a filter of the head": lambda bars: bars.head(5).filter(pl.col("close") > pl.col("open")),
+    "a slice from the middle": lambda bars: bars.slice(2, 4).select("open"),
+    "the tail": lambda bars: bars.tail(3),
+    "bars that are open": lambda bars: bars.filter(~pl.col("is_complete")),
+}
+"""What a plan may ask of bars with microstructure and incomplete ones."""
+
 
 class Piece(NamedTuple):
     """A bar of the oracle, by the rows of the frame."""
@@ -51,7 +67,7 @@ class Piece(NamedTuple):
     first_of_key: int
     threshold: int
     trades: list[Trade]
-    complete: bool
+    complete: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,10 +129,10 @@ class Question:
             starts = [0, *(end + 1 for end in ends)]
             for start, end in zip(starts, ends, strict=False):
                 place = (here[end], threshold, 0)
-                pieces.append(Piece(place, of_key[0], threshold, trades[start : end + 1], True))
+                pieces.append(Piece(place, of_key[0], threshold, trades[start : end + 1]))
             if left := trades[starts[-1] :]:
                 place = (following[0], threshold, 0) if following else at_the_end
-                pieces.append(Piece(place, of_key[0], threshold, left, False))
+                pieces.append(Piece(place, of_key[0], threshold, left, complete=False))
         return pieces
 
     def expected(self, frame: pl.DataFrame) -> pl.DataFrame:

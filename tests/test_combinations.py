@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from chains import DOORS, Question, few, keyed, questions, some
+from chains import DOORS, few, keyed, questions, some
 from doors import assert_expected, assert_same
 from hypothesis import given
 from hypothesis import strategies as st

@@ -10,7 +10,7 @@ from doors import assert_same
 from trades import trades, walk
 
 import rangebar_polars as rb
-from rangebar_polars.bars import ArrowStream
+from rangebar_polars.schema import ArrowStream
 
 WALK = walk(500)
 BARS = rb.bars(WALK, 50, include_microstructure=True)
