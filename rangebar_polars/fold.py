@@ -63,6 +63,7 @@ def fold(
     builder.bind(schema.to_frame())
     for batch in batches:
         ended = builder.push(batch)
+        del batch  # or it would live on while the next one is made
         if ended is not None:
             yield ended
     yield builder.finish()

@@ -96,14 +96,13 @@ impl Bars {
     /// # Errors
     /// Options with several chains.
     pub fn checkpoint(&self, symbol: Option<String>) -> PolarsResult<Checkpoint> {
-        let ([builder], [_]) = (&*self.builders, &*self.options.thresholds) else {
+        let ([builder], [threshold]) = (&*self.builders, &*self.options.thresholds) else {
             return Err(refusal("a checkpoint is of one threshold and no key"));
         };
-        let (threshold, gate) = (self.options.thresholds[0], &self.options);
         Ok(Checkpoint {
             symbol,
-            threshold: Threshold::new(threshold)?,
-            prevent_same_timestamp_close: gate.prevent_same_timestamp_close,
+            threshold: Threshold::new(*threshold)?,
+            prevent_same_timestamp_close: self.options.prevent_same_timestamp_close,
             reset: self.options.period()?,
             include_microstructure: self.options.include_microstructure,
             include_incomplete: self.options.include_incomplete,
