@@ -139,8 +139,8 @@ def test_an_interrupt_stops(name: str, tmp_path: Path) -> None:
 
     # Polars and Python may both raise it, one while the other is being shown.
     assert "KeyboardInterrupt" in errors
-    # An error of an Arrow stream is only a text: where the interrupt hits Python code that makes the
-    # stream, it ends as a ComputeError that names it. Polars before 2.0 may do the same with a plan.
+    # An error of an Arrow stream is only a text: where the interrupt hits the Python code that
+    # makes the stream, it ends as a ComputeError that names it. So may a plan before Polars 2.0.
     may_be_told = name == "an endless reader" or pl.__version__ < "2"
     assert child.returncode == -signal.SIGINT or (may_be_told and child.returncode == 1)
 
