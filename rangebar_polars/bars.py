@@ -8,7 +8,7 @@ import polars as pl
 from rangebar_polars import _internal, _plugin
 from rangebar_polars.fold import fold
 from rangebar_polars.options import Options, Reset, Threshold, check_keys, check_threshold
-from rangebar_polars.schema import ALWAYS_READ, ArrowStream, TradeColumns
+from rangebar_polars.schema import ALWAYS_READ, ArrowStream, TradeColumns, is_arrow_stream
 
 
 @overload
@@ -155,7 +155,7 @@ def bars(
     if options.aggs or options.state is not None:
         frame = trades if isinstance(trades, pl.DataFrame) else pl.DataFrame(trades)
         return pl.concat(fold([frame], frame.schema, options))
-    if not isinstance(trades, ArrowStream):
+    if not is_arrow_stream(trades):
         raise TypeError(
             f"trades is a {type(trades).__name__}: expected a DataFrame, a LazyFrame or an object "
             "with __arrow_c_stream__"

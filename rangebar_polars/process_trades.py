@@ -9,7 +9,7 @@ from rangebar_polars import _internal
 from rangebar_polars.bars import bars
 from rangebar_polars.options import Options, Reset, check_threshold
 from rangebar_polars.processor import RangeBarProcessor
-from rangebar_polars.schema import ArrowStream, TradeColumns
+from rangebar_polars.schema import ArrowStream, TradeColumns, is_arrow_stream
 
 
 def process_trades_polars(
@@ -138,7 +138,7 @@ def _chunked(
     batches: Iterable[pl.DataFrame | ArrowStream], builder: _internal.BarBuilder
 ) -> Iterator[pl.DataFrame]:
     for number, batch in enumerate(batches):
-        if not isinstance(batch, ArrowStream):
+        if not is_arrow_stream(batch):
             raise TypeError(
                 f"batch {number} is a {type(batch).__name__}: expected a DataFrame or an object "
                 "with __arrow_c_stream__"

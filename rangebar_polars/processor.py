@@ -14,7 +14,7 @@ import polars as pl
 from rangebar_polars import _internal, _plugin
 from rangebar_polars.errors import CheckpointError, RangeBarError, RangeBarWarning
 from rangebar_polars.options import Options, Reset, check_symbol, check_threshold
-from rangebar_polars.schema import ArrowStream, TradeColumns
+from rangebar_polars.schema import ArrowStream, TradeColumns, is_arrow_stream
 
 Batch = pl.DataFrame | pl.LazyFrame | ArrowStream | list[dict[str, Any]]
 """What a processor takes: a frame, a plan, a table of another library, or a list of dicts."""
@@ -164,7 +164,7 @@ class RangeBarProcessor:
             batches = _plugin.batches(trades.select(read))
             ended = [bars for batch in batches if (bars := builder.push(batch)) is not None]
             return pl.concat(ended) if ended else None
-        if isinstance(trades, ArrowStream):
+        if is_arrow_stream(trades):
             return builder.push(trades)
         raise TypeError(
             f"trades is a {type(trades).__name__}: expected a DataFrame, a LazyFrame, an object "

@@ -4,7 +4,7 @@ The table of columns comes from the compiled half, where each is computed; nothi
 """
 
 from dataclasses import dataclass, fields
-from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Final, NamedTuple, Protocol, TypeGuard
 
 import polars as pl
 
@@ -14,12 +14,19 @@ IS_COMPLETE: Final = "is_complete"
 """The last column with ``include_incomplete=True``: false for the bar that is still open."""
 
 
-@runtime_checkable
 class ArrowStream(Protocol):
     """A table of any library that speaks the Arrow PyCapsule interface."""
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> Any:  # noqa: ANN401
         """Return a capsule with an Arrow C stream."""
+
+
+def is_arrow_stream(table: object) -> TypeGuard[ArrowStream]:
+    """Return whether a table gives an Arrow stream.
+
+    Asks for the method alone: an isinstance of a protocol costs as much as a small batch.
+    """
+    return hasattr(table, "__arrow_c_stream__")
 
 
 TRADE_SCHEMA: Final = pl.Schema(
