@@ -107,11 +107,6 @@ impl<R: Rule> Builder<R> {
         &self.check
     }
 
-    /// What the outputs need summed.
-    pub const fn needs(&self) -> Needs {
-        self.needs
-    }
-
     /// Trades seen so far.
     pub const fn rows(&self) -> u64 {
         self.check.rows()

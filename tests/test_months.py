@@ -1,7 +1,6 @@
 """A closed month comes as one file, and is the same as its days."""
 
 import datetime as dt
-from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
@@ -9,26 +8,13 @@ import pytest
 from archive_server import ArchiveServer, day_csv
 
 import rangebar_polars as rb
-from rangebar_polars import aggtrades, download, tick_range
+from rangebar_polars import aggtrades, tick_range
 from rangebar_polars.binance import ArchiveFile
 from rangebar_polars.days import month_days
 from rangebar_polars.errors import RangeBarWarning
 from rangebar_polars.ticks import TickCache
 
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Retry at once, with a cache of the test's own and no proxy."""
-    monkeypatch.setattr(download, "FIRST_WAIT", 0.0)
-    monkeypatch.setenv("RANGEBAR_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setenv("no_proxy", "*")
-
-
-@pytest.fixture
-def server() -> Iterator[ArchiveServer]:
-    """Serve nothing yet."""
-    with ArchiveServer() as running:
-        yield running
+pytestmark = pytest.mark.usefixtures("quick")
 
 
 @pytest.fixture

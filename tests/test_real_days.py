@@ -2,8 +2,6 @@
 
 import warnings
 import zipfile
-from collections.abc import Iterator
-from pathlib import Path
 
 import polars as pl
 import pytest
@@ -11,26 +9,13 @@ from archive_server import ArchiveServer
 from shared_data import SHARED, needs_shared_data
 
 import rangebar_polars as rb
-from rangebar_polars import download
 from rangebar_polars.errors import RangeBarWarning
 
 DAY = "2024-08-08"
 NAME = f"BTCUSDT-aggTrades-{DAY}.zip"
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Retry at once, with a cache of the test's own and no proxy."""
-    monkeypatch.setattr(download, "FIRST_WAIT", 0.0)
-    monkeypatch.setenv("RANGEBAR_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setenv("no_proxy", "*")
-
-
-@pytest.fixture
-def server() -> Iterator[ArchiveServer]:
-    """Serve nothing yet."""
-    with ArchiveServer() as running:
-        yield running
+pytestmark = pytest.mark.usefixtures("quick")
 
 
 @needs_shared_data

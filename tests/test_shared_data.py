@@ -6,19 +6,18 @@ import polars as pl
 import pytest
 from doors import BASE, DOORS, Asked, assert_expected, assert_same
 from reference import cuts
+from shared_data import SHARED, needs_shared_data
 from trades import rows
 
 import rangebar_polars as rb
 
-FOLDER = Path(__file__).parents[2] / "shared" / "data" / "trades"
+FOLDER = SHARED / "trades"
 # With a stand-in where there are none, so that what is skipped is named.
 SETS = sorted(FOLDER.glob("*.parquet")) or [FOLDER / "no set"]
 SMALL = [path for path in SETS if path.stem.startswith(("hftb", "no"))]
 LARGE = [path for path in SETS if path not in SMALL] or SMALL
 
-pytestmark = pytest.mark.skipif(
-    not FOLDER.is_dir(), reason=f"the real trades are not here: {FOLDER} is no folder"
-)
+pytestmark = needs_shared_data
 of_small = pytest.mark.parametrize("path", SMALL, ids=lambda path: path.stem)
 of_large = pytest.mark.parametrize("path", LARGE, ids=lambda path: path.stem)
 of_all = pytest.mark.parametrize("path", SETS, ids=lambda path: path.stem)
