@@ -21,15 +21,19 @@ def utc_day(value: str | dt.date, name: str) -> dt.date:
         raise ValueError(f"{name} is {value!r} (write a UTC day as YYYY-MM-DD)") from None
 
 
-def day_range(start: str | dt.date, end: str | dt.date) -> list[dt.date]:
+def day_range(start: str | dt.date, end: str | dt.date, *, suffix: str = "") -> list[dt.date]:
     """Return every UTC day from `start` to `end`, both included.
+
+    `suffix` is what the caller's arguments are called behind ``start`` and ``end``.
 
     >>> len(day_range("2024-02-01", "2024-03-01"))
     30
     """
-    first, last = utc_day(start, "start"), utc_day(end, "end")
+    first, last = utc_day(start, f"start{suffix}"), utc_day(end, f"end{suffix}")
     if last < first:
-        raise ValueError(f"end {last} lies before start {first} (both days are included)")
+        raise ValueError(
+            f"end{suffix} {last} lies before start{suffix} {first} (both days are included)"
+        )
     return [first + dt.timedelta(days=n) for n in range((last - first).days + 1)]
 
 

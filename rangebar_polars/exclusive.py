@@ -64,7 +64,11 @@ def exclusive(path: Path, stop: threading.Event | None = None) -> Iterator[Claim
 def _locked(path: Path, stop: threading.Event) -> BufferedRandom:
     while not stop.is_set():
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b")
+        try:
+            handle = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b")
+        except FileNotFoundError:
+            # Its folder was empty, and somebody has removed it.
+            continue
         if _lock_is_ours(handle, path):
             return handle
         handle.close()

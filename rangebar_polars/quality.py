@@ -15,6 +15,7 @@ from typing import Any
 import polars as pl
 
 from rangebar_polars.errors import QualityError
+from rangebar_polars.fingerprint import fingerprint
 from rangebar_polars.report import DayReport, Gap, Origin
 
 SLICE_ROWS = 1 << 18
@@ -51,11 +52,19 @@ def clean(
         goes back although ids rise, or no trade lies in the day.
 
     """
-    report = DayReport(day=day, origin=origin, rows_before=rows.height)
+    rows_before = rows.height
+    counts: dict[str, Any] = {}
     if not _is_orderly(rows):
         rows, counts = _repaired(rows, name)
-        report = replace(report, **counts)
-    report = replace(report, rows_after=rows.height, **_counts(rows, day))
+    report = DayReport(
+        day=day,
+        fingerprint=fingerprint(rows),
+        origin=origin,
+        rows_before=rows_before,
+        rows_after=rows.height,
+        **counts,
+        **_counts(rows, day),
+    )
     if rows.height:
         report = replace(report, **_ends(rows))
         if report.outside_day == rows.height:

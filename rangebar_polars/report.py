@@ -16,7 +16,6 @@ import polars as pl
 
 from rangebar_polars.errors import RangeBarError
 
-CLEANING_VERSION = 1
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 Status = Literal["ok", "hole", "not published", "not cached", "refused", "unreadable", "damaged"]
@@ -56,6 +55,8 @@ class DayReport:
 
     Attributes
     ----------
+    fingerprint
+        What `fingerprint` makes of the rows after cleaning.
     origin
         The file the rows came from.
     rows_before, rows_after
@@ -84,6 +85,7 @@ class DayReport:
     """
 
     day: dt.date
+    fingerprint: str
     origin: Origin = Origin()
     rows_before: int = 0
     rows_after: int = 0
@@ -118,13 +120,12 @@ class DayReport:
 
     @property
     def digest(self) -> str:
-        """What the day's rows depend on, in 64 hex digits.
+        """The day's trades in 64 hex digits: equal digests, equal trades.
 
-        It changes when the archive's file is replaced or the rules of cleaning change, and
-        with nothing else: not with when, in which order or by how many processes a day was
-        fetched, and not when a checksum is published afterwards.
+        It depends on nothing else: not on which file a day is from or how it was written there,
+        and not on when, in which order or by how many processes days were fetched.
         """
-        made_of = [CLEANING_VERSION, self.day.isoformat(), self.origin.sha256]
+        made_of = [self.day.isoformat(), self.fingerprint]
         return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()
 
     def to_json(self) -> str:

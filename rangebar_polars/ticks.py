@@ -8,40 +8,28 @@ equal archives give equal bytes. A file that cannot be read, or is not what its 
 is an error with its name; nothing here deletes or replaces it on its own.
 """
 
+import contextlib
 import datetime as dt
-import hashlib
-import json
-import os
-import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import quote, unquote
 
 import polars as pl
 
 from rangebar_polars.errors import CacheError
 from rangebar_polars.exclusive import exclusive, sweep
+from rangebar_polars.fingerprint import fingerprint
 from rangebar_polars.report import DayReport
 from rangebar_polars.schema import TRADE_SCHEMA
 
-LAYOUT_VERSION = "1"
+LAYOUT_VERSION = "2"
 # Fixed, so that a file's bytes do not depend on the pieces its rows were read in.
 ROW_GROUP_ROWS = 1 << 18
-SLICE_ROWS = 1 << 18
 
 REMEDY = "delete the file, or call scan_ticks with refresh=True, to have it made again"
-
-
-def cache_root(cache_dir: str | os.PathLike[str] | None = None) -> Path:
-    """Return the cache folder: the argument, ``RANGEBAR_CACHE_DIR``, or the platform's own."""
-    chosen = cache_dir or os.environ.get("RANGEBAR_CACHE_DIR")
-    if chosen:
-        return Path(chosen).expanduser()
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "rangebar-polars"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rangebar-polars"
 
 
 @dataclass(frozen=True)
@@ -96,8 +84,38 @@ class TickCache:
             The file cannot be read, or is of another series, day or version.
 
         """
-        metadata = self._metadata(day)
-        return None if metadata is None else DayReport.from_json(metadata["rangebar.report"])
+        with self._opened(day) as handle:
+            return None if handle is None else self._report(day, handle)
+
+    def open(self, day: dt.date) -> tuple[DayReport, pl.LazyFrame] | None:
+        """Return a day's report and its trades, or None where it is not cached.
+
+        Both are of one file, which the plan holds open: the trades stay those of the report
+        when the day is replaced, and many days at a time are many open files.
+
+        Raises
+        ------
+        CacheError
+            The file cannot be read, or is of another series, day or version.
+
+        """
+        with self._opened(day) as handle:
+            if handle is None:
+                return None
+            report = self._report(day, handle)
+            handle.seek(0)
+            return report, pl.scan_parquet(handle)
+
+    @contextlib.contextmanager
+    def _opened(self, day: dt.date) -> Iterator[BinaryIO | None]:
+        path = self.path(day)
+        try:
+            with path.open("rb") as handle:
+                yield handle
+        except FileNotFoundError:
+            yield None
+        except (pl.exceptions.PolarsError, OSError) as error:
+            raise CacheError(f"{path} cannot be read: {error} ({REMEDY})") from error
 
     def write(
         self,
@@ -110,7 +128,6 @@ class TickCache:
         metadata = {
             "rangebar.version": LAYOUT_VERSION,
             "rangebar.series": self.label,
-            "rangebar.fingerprint": fingerprint(rows),
             "rangebar.report": report.to_json(),
         }
         with exclusive(target.with_name(f".{target.name}.part"), stop) as claim:
@@ -128,15 +145,16 @@ class TickCache:
 
         Parquet pages carry no checksum here, so flipped bits would be read as trades.
         """
-        metadata = self._metadata(day)
-        if metadata is None:
+        opened = self.open(day)
+        if opened is None:
             return None
+        report, trades = opened
         path = self.path(day)
         try:
-            rows = pl.read_parquet(path, hive_partitioning=False)
+            found = fingerprint(trades.collect())
         except (pl.exceptions.PolarsError, OSError) as error:
             return f"{path} cannot be read: {error} ({REMEDY})"
-        if fingerprint(rows) == metadata["rangebar.fingerprint"]:
+        if found == report.fingerprint:
             return None
         return f"{path} holds other trades than were written to it ({REMEDY})"
 
@@ -147,33 +165,52 @@ class TickCache:
             return pl.LazyFrame(schema=TRADE_SCHEMA)
         return pl.scan_parquet(paths, glob=False, hive_partitioning=False)
 
+    def size(self) -> int:
+        """Return how many bytes the days take."""
+        return sum(path.stat().st_size for path in self.folder.glob("*.parquet"))
+
+    def clear(self) -> None:
+        """Remove every day, and what killed processes left unfinished.
+
+        Raises
+        ------
+        CacheError
+            A file cannot be removed.
+
+        """
+        try:
+            for path in self.folder.glob("*.parquet"):
+                path.unlink(missing_ok=True)
+            self.sweep()
+            with contextlib.suppress(FileNotFoundError):
+                self.folder.rmdir()
+        except OSError as error:
+            raise CacheError(
+                f"{self.folder} cannot be cleared: {error.strerror} (its permissions forbid it, "
+                "or another process is writing there: try again)"
+            ) from error
+
     def sweep(self) -> None:
         """Remove what killed processes left unfinished."""
         sweep(self.folder, ".*.parquet.part")
         every = self.unfinished("")
         sweep(every.parent, f"{every.stem}*.part")
 
-    def _metadata(self, day: dt.date) -> dict[str, str] | None:
-        path = self.path(day)
-        try:
-            with path.open("rb") as handle:
-                metadata = pl.read_parquet_metadata(handle)
-        except FileNotFoundError:
-            return None
-        except (pl.exceptions.PolarsError, OSError) as error:
-            raise CacheError(f"{path} cannot be read: {error} ({REMEDY})") from error
+    def _report(self, day: dt.date, handle: BinaryIO) -> DayReport:
+        path, metadata = self.path(day), pl.read_parquet_metadata(handle)
         got = metadata.get("rangebar.version")
         if got != LAYOUT_VERSION:
             raise CacheError(
                 f"{path} has layout version {got}, expected {LAYOUT_VERSION} ({REMEDY})",
             )
-        series, of_day = metadata["rangebar.series"], json.loads(metadata["rangebar.report"])["day"]
-        if (series, of_day) != (self.label, f"{day}"):
+        series = metadata["rangebar.series"]
+        report = DayReport.from_json(metadata["rangebar.report"])
+        if (series, report.day) != (self.label, day):
             raise CacheError(
-                f"{path} holds {series} of {of_day}, expected {self.label} of {day} "
+                f"{path} holds {series} of {report.day}, expected {self.label} of {day} "
                 "(the file was moved: move it back, or delete it)",
             )
-        return metadata
+        return report
 
 
 def check_names(source: str, market: str, symbol: str) -> None:
@@ -190,27 +227,3 @@ def series(root: Path) -> list[TickCache]:
     folders = sorted((root / "ticks").glob("source=*/market=*/symbol=*"))
     parts = [[unquote(part.partition("=")[2]) for part in path.parts[-3:]] for path in folders]
     return [TickCache(root, *part) for part in parts]
-
-
-def fingerprint(rows: pl.DataFrame) -> str:
-    """Return a digest of the values of a frame of trades, whatever its chunks.
-
-    Sums of the columns' bits, modulo 2^64: cheap enough to be taken of every day, and a
-    flipped bit changes its column's sum.
-    """
-    sums = [0] * rows.width
-    for part in rows.iter_slices(SLICE_ROWS):
-        found = part.select(bits()).sum().row(0)
-        sums = [(total + (more or 0)) % 2**64 for total, more in zip(sums, found, strict=True)]
-    nulls = rows.null_count().row(0)
-    return hashlib.sha256(json.dumps([rows.height, sums, nulls]).encode()).hexdigest()
-
-
-def bits() -> list[pl.Expr]:
-    """Return the columns of a trade as whole numbers that keep every bit."""
-    return [
-        pl.col("timestamp").to_physical(),
-        pl.col("price", "quantity").reinterpret(dtype=pl.Int64),
-        pl.col("is_buyer_maker").cast(pl.Int64),
-        pl.col("agg_trade_id", "first_trade_id", "last_trade_id"),
-    ]

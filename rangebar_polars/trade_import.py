@@ -6,26 +6,25 @@ checked to its end before its first day is written: one that is refused changes 
 """
 
 import datetime as dt
-import hashlib
 import os
 from collections.abc import Iterator
-from dataclasses import replace as changed
 from pathlib import Path
 from typing import Literal
 
 import polars as pl
 
+from rangebar_polars.cache_root import cache_root
 from rangebar_polars.errors import CacheError, QualityError
 from rangebar_polars.exclusive import exclusive, spill_folder
+from rangebar_polars.fingerprint import fingerprint
 from rangebar_polars.quality import clean
 from rangebar_polars.report import DayReport, DayStatus, Origin, quality_frame, told
 from rangebar_polars.schema import TRADE_SCHEMA, TradeColumns
 from rangebar_polars.spill import Spill, split_by_day
-from rangebar_polars.ticks import TickCache, bits, cache_root, check_names
+from rangebar_polars.ticks import TickCache, check_names
 
 # Weekends and holidays inside an import are days without trades; a longer pause is a hole.
 LONGEST_PAUSE_DAYS = 7
-DIGEST_ROWS = 1 << 18
 REQUIRED = ("timestamp", "price", "quantity")
 
 TimeUnit = Literal["s", "ms", "us", "ns"]
@@ -208,7 +207,8 @@ def _cleaned(spill: Spill, cache: TickCache, *, replace: bool) -> Iterator[DayRe
     for day in spill.days():
         pause = [] if previous is None else _between(previous, day)
         for empty in pause if len(pause) <= LONGEST_PAUSE_DAYS else []:
-            report = DayReport(day=empty, origin=_origin(pl.DataFrame(schema=TRADE_SCHEMA)))
+            nothing = pl.DataFrame(schema=TRADE_SCHEMA)
+            report = DayReport(day=empty, fingerprint=fingerprint(nothing))
             yield _accepted(report, cache, replace=replace)
         rows, report = clean(
             spill.rows(day),
@@ -218,23 +218,12 @@ def _cleaned(spill: Spill, cache: TickCache, *, replace: bool) -> Iterator[DayRe
             contiguous_ids=False,
         )
         spill.put(day, rows)
-        yield _accepted(changed(report, origin=_origin(rows)), cache, replace=replace)
+        yield _accepted(report, cache, replace=replace)
         previous = day
 
 
 def _between(first: dt.date, last: dt.date) -> list[dt.date]:
     return [first + dt.timedelta(days=n) for n in range(1, (last - first).days)]
-
-
-def _origin(rows: pl.DataFrame) -> Origin:
-    """Describe rows by their values alone: equal trades are equal from whichever file.
-
-    The text of their bits is the same for every chunking, and for every version of Polars.
-    """
-    digest = hashlib.sha256()
-    for part in rows.iter_slices(DIGEST_ROWS):
-        digest.update(part.select(bits()).write_csv(include_header=False).encode())
-    return Origin(sha256=digest.hexdigest())
 
 
 def _accepted(report: DayReport, cache: TickCache, *, replace: bool) -> DayReport:

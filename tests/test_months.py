@@ -1,6 +1,7 @@
 """A closed month comes as one file, and is the same as its days."""
 
 import datetime as dt
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -61,6 +62,23 @@ def test_a_month_comes_as_one_file_and_is_the_same_as_its_days(
         for day in days
     ]
     assert got.equals(pl.concat(parts).collect())
+
+
+def test_a_day_has_one_digest_from_a_months_file_and_from_its_own(
+    server: ArchiveServer, cache: TickCache, tmp_path: Path
+) -> None:
+    days = month_server(server)
+    rb.scan_ticks("BTCUSDT", days[0], days[-1], archive=server.url)
+    rb.scan_ticks("BTCUSDT", days[4], days[4], archive=server.url, cache_dir=tmp_path / "other")
+
+    of_month = cache.report(days[4])
+    of_day = replace(cache, root=tmp_path / "other").report(days[4])
+
+    assert of_month is not None
+    assert of_day is not None
+    assert of_month.origin.archive == "BTCUSDT-aggTrades-2024-06.zip"
+    assert of_day.origin.archive == "BTCUSDT-aggTrades-2024-06-05.zip"
+    assert of_month.digest == of_day.digest
 
 
 def test_less_than_half_a_month_or_an_open_one_comes_by_day(

@@ -15,6 +15,7 @@ from expectations import says, tree
 import rangebar_polars as rb
 from rangebar_polars import download, tick_range
 from rangebar_polars.binance import ArchiveFile
+from rangebar_polars.cache_root import cache_root
 from rangebar_polars.days import day_range
 from rangebar_polars.errors import (
     ArchiveError,
@@ -28,7 +29,7 @@ from rangebar_polars.progress import FetchProgress
 from rangebar_polars.report import DayReport
 from rangebar_polars.schema import TRADE_SCHEMA
 from rangebar_polars.tick_range import TickRequest, last_published_day
-from rangebar_polars.ticks import TickCache, cache_root, series
+from rangebar_polars.ticks import TickCache, series
 
 DAYS = day_range("2024-08-05", "2024-08-09")
 TODAY = dt.date(2024, 10, 1)
@@ -133,7 +134,7 @@ def test_the_pieces_of_a_day_do_not_show_in_its_bytes(cache: TickCache) -> None:
 
     written = []
     for form in (whole.rechunk(), pieces):
-        cache.write(form, DayReport(day=DAYS[0]))
+        cache.write(form, DayReport(day=DAYS[0], fingerprint=""))
         written.append(cache.path(DAYS[0]).read_bytes())
 
     assert written[0] == written[1]
@@ -161,6 +162,32 @@ def test_a_range_knows_its_digests_and_coverage(server: ArchiveServer, cache: Ti
     reports = [cache.report(day) for day in ticks.covered()]
     assert list(ticks.digests().values()) == [report and report.digest for report in reports]
     assert len(set(ticks.digests().values())) == 3
+
+
+def test_a_days_report_and_trades_are_of_one_file_even_if_it_is_replaced(
+    server: ArchiveServer, cache: TickCache
+) -> None:
+    before = rb.scan_ticks("BTCUSDT", DAYS[0], DAYS[0], archive=server.url).collect()
+    opened = cache.open(DAYS[0])
+    server.publish(daily(DAYS[0]), day_csv(DAYS[0], ROWS - 1))
+
+    after = rb.scan_ticks("BTCUSDT", DAYS[0], DAYS[0], archive=server.url, refresh=True).collect()
+
+    for held, expected in ((opened, before), (cache.open(DAYS[0]), after)):
+        assert held is not None
+        report, trades = held
+        assert trades.collect_schema() == TRADE_SCHEMA
+        assert trades.collect().equals(expected)
+        assert trades.select("price").tail(3).collect()["price"].equals(expected["price"][-3:])
+        assert report.rows_after == expected.height
+    assert after.height == before.height - 1
+    assert cache.report(DAYS[0]) == report
+
+
+def test_a_day_that_is_not_cached_has_neither_report_nor_trades(cache: TickCache) -> None:
+    assert cache.open(DAYS[0]) is None
+    assert cache.report(DAYS[0]) is None
+    assert cache.damage(DAYS[0]) is None
 
 
 @pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
@@ -208,8 +235,7 @@ def test_a_hole_is_warned_of_and_reported(server: ArchiveServer) -> None:
     (told,) = caught
     assert str(told.message) == (
         "trades of binance spot BTCUSDT are missing: days the archive has no file for: "
-        "2024-08-07; 100 agg_trade_ids are missing in 1 gap, the first after 1199 at 2024-08-06 "
-        "00:16:30 (see archive_quality)"
+        "2024-08-07; 100 agg_trade_ids are missing: 2024-08-08 (see archive_quality)"
     )
     assert told.filename == __file__
     report = rb.archive_quality("BTCUSDT", DAYS[1], DAYS[3], archive=server.url)
@@ -404,6 +430,8 @@ def test_a_file_that_cannot_be_read_is_named_and_left(
         "refresh=True, to have it made again)",
     ):
         rb.scan_ticks("BTCUSDT", DAYS[0], DAYS[1], archive=server.url)
+    with pytest.raises(CacheError, match=f"^{re.escape(str(path))} cannot be read: "):
+        cache.open(DAYS[0])
     assert rb.archive_quality("BTCUSDT", DAYS[0], DAYS[1])["status"].to_list() == ["damaged", "ok"]
 
     rb.scan_ticks("BTCUSDT", DAYS[0], DAYS[1], archive=server.url, refresh=True)
@@ -424,10 +452,10 @@ def test_a_file_of_another_layout_or_place_is_named(
     ):
         rb.scan_ticks("BTCUSDT", DAYS[0], DAYS[1], archive=server.url)
 
-    monkeypatch.setattr("rangebar_polars.ticks.LAYOUT_VERSION", "2")
+    monkeypatch.setattr("rangebar_polars.ticks.LAYOUT_VERSION", "3")
     with says(
         CacheError,
-        f"{cache.path(DAYS[0])} has layout version 1, expected 2 (delete the file, or call "
+        f"{cache.path(DAYS[0])} has layout version 2, expected 3 (delete the file, or call "
         "scan_ticks with refresh=True, to have it made again)",
     ):
         rb.scan_ticks("BTCUSDT", DAYS[0], DAYS[0])

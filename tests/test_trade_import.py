@@ -59,6 +59,7 @@ def test_own_trades_are_read_like_any_others(bring: Importer) -> None:
     assert got["agg_trade_id"].null_count() == 30
     assert report["rows_after"].to_list() == [24, 6]
     assert report["missing_ids"].to_list() == [0, 0]
+    assert report["sha256"].to_list() == [None, None]
     quality = rb.archive_quality("BTC/USD", DAY, NEXT, source="mine")
     assert quality.equals(report)
 
@@ -131,6 +132,8 @@ def test_a_day_is_imported_once_or_replaced_on_demand(bring: Importer, tmp_path:
         "replace=True replaces the day)",
     ):
         bring(pl.concat([own(day=NEXT), own(rows=12)]))
+    with pytest.raises(CacheError, match="holds other trades of 2024-08-05 than those given"):
+        bring(own().with_columns(pl.col("px").reverse()))
     assert tree(tmp_path / "cache") == before
 
     bring(own(rows=12), replace=True)
