@@ -4,7 +4,15 @@ from typing import Any, Final, Literal, final
 
 import polars as pl
 
-__all__ = ["ALWAYS_READ", "OPENED", "OUTPUTS", "BarBuilder", "bars", "read_checkpoint"]
+__all__ = [
+    "ALWAYS_READ",
+    "OPENED",
+    "OUTPUTS",
+    "RULE_VERSION",
+    "BarBuilder",
+    "bars",
+    "read_checkpoint",
+]
 
 OUTPUTS: Final[list[tuple[str, str, str, list[str], str, str]]]
 """The columns of bars: name, group ("bar", "sum", "feature"), dtype, the columns of trades they
@@ -15,6 +23,9 @@ ALWAYS_READ: Final[list[str]]
 
 OPENED: Final[str]
 """The column that tells which trade opened a bar, where trades are traced."""
+
+RULE_VERSION: Final[int]
+"""The version of what bars are: the same trades give the same bars under the same version."""
 
 def bars(trades: object, options: dict[str, Any]) -> pl.DataFrame:
     """Return the bars of a table of trades, anything with ``__arrow_c_stream__``.

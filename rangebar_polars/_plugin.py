@@ -1,4 +1,4 @@
-"""Where the package meets Polars: the only calls that register an expression or a source.
+"""Where the package meets Polars: the only calls that register an expression.
 
 Polars trusts the flags given here without a check; a wrong one gives wrong rows, not an error.
 """
@@ -9,13 +9,13 @@ from typing import Final
 
 import polars as pl
 import polars.selectors as cs
-from polars.io.plugins import register_io_source
 from polars.plugins import register_plugin_function
 
 from rangebar_polars import _internal
 from rangebar_polars.fold import columns_read, fold
 from rangebar_polars.options import Options, check_keys
 from rangebar_polars.schema import COLUMNS, TradeColumns
+from rangebar_polars.source import lazy_source
 
 # The very file: given a folder, Polars takes the first library in it, which may be a stale one.
 _LIBRARY: Final = Path(_internal.__file__)
@@ -81,28 +81,13 @@ def scan(trades: pl.LazyFrame, options: Options) -> pl.LazyFrame:
         (empty,) = fold([], given, options)
         return empty.schema
 
-    def frames(
-        with_columns: list[str] | None,
-        predicate: pl.Expr | None,
-        n_rows: int | None,
-        batch_size: int | None,  # noqa: ARG001 - bars come as they close
-    ) -> Iterator[pl.DataFrame]:
-        wanted = with_columns
-        if with_columns is not None and predicate is not None:
-            wanted = [*with_columns, *predicate.meta.root_names()]
+    def frames(wanted: list[str] | None, _: pl.Expr | None) -> Iterator[pl.DataFrame]:
         given = trades.collect_schema()
         read = columns_read(given, options, wanted)
         schema = pl.Schema({name: given[name] for name in read})
-        for ended in fold(batches(trades.select(read)), schema, options, wanted):
-            # Where Polars pushes both down, the rows were counted before they were filtered.
-            bars = ended if n_rows is None else ended.head(n_rows)
-            n_rows = None if n_rows is None else n_rows - bars.height
-            bars = bars if predicate is None else bars.filter(predicate)
-            yield bars if with_columns is None else bars.select(with_columns)
-            if n_rows == 0:
-                return
+        return fold(batches(trades.select(read)), schema, options, wanted)
 
-    return register_io_source(frames, schema=bars_schema)
+    return lazy_source(frames, bars_schema)
 
 
 def batches(trades: pl.LazyFrame) -> Iterator[pl.DataFrame]:

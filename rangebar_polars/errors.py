@@ -36,3 +36,7 @@ class QualityError(RangeBarError):
 
 class CacheError(RangeBarError):
     """A file of the tick cache that cannot be read, or that may not be replaced."""
+
+
+class StoreError(RangeBarError):
+    """A bar store that cannot be reached, read or written, or is of another version."""

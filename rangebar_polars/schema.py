@@ -121,8 +121,21 @@ class Output(NamedTuple):
 COLUMNS: Final = tuple(Output(*row) for row in _internal.OUTPUTS)
 """The columns of bars, in order."""
 
+_DTYPES: Final[dict[str, pl.DataType]] = {
+    "as the input": TRADE_SCHEMA["timestamp"],
+    "Float64": pl.Float64(),
+    "Int64": pl.Int64(),
+}
+BAR_SCHEMA: Final = pl.Schema(
+    {output.name: _DTYPES[output.dtype] for output in COLUMNS} | {IS_COMPLETE: pl.Boolean()}
+)
+"""Bars of trades of the tick cache, with microstructure and incomplete ones."""
+
 ALWAYS_READ: Final = tuple(_internal.ALWAYS_READ)
 """The columns of trades that every bar reads, if they are there."""
+
+RULE_VERSION: Final = _internal.RULE_VERSION
+"""The version of what bars are: the same trades give the same bars under the same version."""
 
 THRESHOLD: Final = "threshold_decimal_bps"
 """The column that tells the bars of several thresholds apart."""

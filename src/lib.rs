@@ -8,6 +8,10 @@
 //! The modules stand in the order of the flow, and each uses only those above it. The kernel, up to
 //! [`builder`], knows no Polars; what follows it is behind the feature `plugin`.
 
+/// The version of what bars are. It is raised with any change after which the same trades give other
+/// cuts, other values or other columns, so that stored bars are never joined to those of today.
+pub const RULE_VERSION: u32 = 1;
+
 pub mod fixed;
 pub mod trades;
 pub mod error;

@@ -324,6 +324,7 @@ fn _internal(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("OUTPUTS", OUTPUTS.iter().map(row).collect::<Vec<_>>())?;
     module.add("ALWAYS_READ", always.collect::<Vec<_>>())?;
     module.add("OPENED", OPENED)?;
+    module.add("RULE_VERSION", crate::RULE_VERSION)?;
     module.add_function(wrap_pyfunction!(bars, module)?)?;
     module.add_function(wrap_pyfunction!(read_checkpoint, module)?)?;
     module.add_class::<BarBuilder>()

@@ -1,0 +1,117 @@
+"""What a filter says of whole files before any of them is read.
+
+Only conjuncts whose form is recognised are used; of any other every file is kept, so that pruning
+leaves out work and never a row.
+"""
+
+import datetime as dt
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import compress
+from operator import eq, ge, gt, le, lt
+from typing import Any, Final, Literal, TypeVar
+
+import polars as pl
+
+Item = TypeVar("Item")
+Compare = Callable[[Any, Any], Any]
+Span = tuple[dt.datetime | None, dt.datetime | None]
+"""The earliest and the latest time that a column may have in a file; None where none is known."""
+
+_TIME: Final = pl.Datetime("us", "UTC")
+_MIRRORED: Final[dict[Compare, Compare]] = {lt: gt, le: ge, gt: lt, ge: le, eq: eq}
+_CLOSED: Final[tuple[Literal["both", "left", "right", "none"], ...]] = (
+    "both",
+    "left",
+    "right",
+    "none",
+)
+
+
+def conjuncts(predicate: pl.Expr | None) -> Iterator[pl.Expr]:
+    """Yield the expressions that all must hold for a predicate to hold.
+
+    >>> [str(each) for each in conjuncts((pl.col("a") == 1) & pl.col("b") & ~pl.col("c"))]
+    ['[(col("a")) == (dyn int: 1)]', 'col("b")', 'col("c").not()']
+    """
+    if predicate is None:
+        return
+    match predicate.meta.pop():
+        case [right, left] if (left & right).meta.eq(predicate):
+            yield from conjuncts(left)
+            yield from conjuncts(right)
+        case _:
+            yield predicate
+
+
+def kept(items: Sequence[Item], keys: pl.DataFrame, predicate: pl.Expr | None) -> list[Item]:
+    """Return the items of which a row may pass a filter.
+
+    Parameters
+    ----------
+    items
+        Files, or groups of files.
+    keys
+        A row for each item: the columns that are the same in all of its rows.
+    predicate
+        What rows are filtered by.
+    """
+    of_keys = [
+        each
+        for each in conjuncts(predicate)
+        if (roots := each.meta.root_names()) and set(roots) <= set(keys.columns)
+    ]
+    if not of_keys:
+        return list(items)
+    passed = keys.select(pl.all_horizontal(of_keys).fill_null(value=False)).to_series()
+    return list(compress(items, passed))
+
+
+def may_hold(spans: Mapping[str, Span], predicate: pl.Expr | None) -> bool:
+    """Return whether rows whose times lie in these spans, by column, may pass a filter.
+
+    >>> span = dt.datetime(2024, 8, 8, tzinfo=dt.UTC), dt.datetime(2024, 8, 9, tzinfo=dt.UTC)
+    >>> may_hold({"timestamp": span}, pl.col("timestamp") > span[0])
+    True
+    >>> may_hold({"timestamp": span}, pl.col("timestamp") > span[1])
+    False
+    """
+    return all(
+        _reaches(span, column, compare, constant)
+        for each in conjuncts(predicate)
+        for column, compare, constant in _comparisons(each)
+        for name, span in spans.items()
+        if _is_of(column, name) and not constant.meta.root_names()
+    )
+
+
+def _comparisons(conjunct: pl.Expr) -> Iterator[tuple[pl.Expr, Compare, pl.Expr]]:
+    """Yield the comparisons that hold where a conjunct holds, from either of their sides."""
+    match conjunct.meta.pop():
+        case [right, left]:
+            for compare, mirrored in _MIRRORED.items():
+                if compare(left, right).meta.eq(conjunct):
+                    yield left, compare, right
+                    yield right, mirrored, left
+        case [upper, lower, column]:
+            ranges = (column.is_between(lower, upper, closed) for closed in _CLOSED)
+            if any(each.meta.eq(conjunct) for each in ranges):
+                yield column, ge, lower
+                yield column, le, upper
+
+
+def _is_of(expression: pl.Expr, name: str) -> bool:
+    """Return whether an expression is a column of times, as itself or as DuckDB asks for it."""
+    column = pl.col(name)
+    return any(form.meta.eq(expression) for form in (column, column.dt.cast_time_unit("us")))
+
+
+def _reaches(span: Span, column: pl.Expr, compare: Compare, constant: pl.Expr) -> bool:
+    """Return whether a comparison may hold: where it holds at all, it does at an end."""
+    if compare is eq:
+        return _reaches(span, column, ge, constant) and _reaches(span, column, le, constant)
+    earliest, latest = span
+    end = latest if compare in {gt, ge} else earliest
+    if end is None:
+        return True
+    times = pl.Series(column.meta.output_name(), [end], _TIME).to_frame()
+    return bool(times.select(compare(column, constant).any()).item())

@@ -1,0 +1,81 @@
+"""Where bars are kept: Parquet files by default, a ClickHouse server where a team shares one."""
+
+import os
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from rangebar_polars.cache_root import cache_root
+from rangebar_polars.store.bar_store import BarStore
+from rangebar_polars.store.chain import BarKey, Link, StoredMonth
+from rangebar_polars.store.clickhouse import ClickHouseStore
+from rangebar_polars.store.parquet import ParquetStore
+
+__all__ = [
+    "BarKey",
+    "BarStore",
+    "ClickHouseStore",
+    "Link",
+    "ParquetStore",
+    "StoredMonth",
+    "open_store",
+]
+
+
+def open_store(
+    url: str | os.PathLike[str] | None = None,
+    *,
+    cache_dir: str | os.PathLike[str] | None = None,
+) -> BarStore:
+    """Return a bar store.
+
+    Parameters
+    ----------
+    url
+        A folder, or ``"parquet:///folder"``; ``"clickhouse://user:password@host:port/database"``,
+        or ``"clickhouse://"`` for that of ``CLICKHOUSE_URL``. By default ``RANGEBAR_STORE``, or
+        else Parquet in the cache folder. Characters such as ``@`` in a password are
+        percent-encoded; ``clickhouses://`` is encrypted.
+    cache_dir
+        The cache folder; by default ``RANGEBAR_CACHE_DIR``, or the platform's.
+
+    Returns
+    -------
+    BarStore
+        Closed with `close`, or as a context manager.
+
+    Raises
+    ------
+    TypeError, ValueError
+        The URL is not one of these.
+    StoreError
+        The server cannot be reached, refuses the user, or is of another version.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder, open_store(folder) as store:
+    ...     store.keys()
+    []
+    >>> open_store("postgres://db")
+    Traceback (most recent call last):
+    ValueError: no bar store has a URL that begins with 'postgres:' (give a folder,
+    'parquet:///folder' or 'clickhouse://user:password@host:port/database')
+    """
+    chosen = url if url is not None else os.environ.get("RANGEBAR_STORE") or None
+    if chosen is None:
+        return ParquetStore(cache_root(cache_dir))
+    if isinstance(chosen, os.PathLike):
+        return ParquetStore(Path(chosen).expanduser())
+    if not isinstance(chosen, str):
+        raise TypeError(f"the store is {chosen!r} (give a URL, a folder or a BarStore)")
+    if "://" not in chosen:
+        return ParquetStore(Path(chosen).expanduser())
+    scheme = chosen.partition("://")[0]
+    if scheme == "parquet":
+        return ParquetStore(Path(unquote(urlsplit(chosen).path)))
+    if scheme in {"clickhouse", "clickhouses"}:
+        return ClickHouseStore(chosen)
+    raise ValueError(
+        f"no bar store has a URL that begins with '{scheme}:' (give a folder, "
+        "'parquet:///folder' or 'clickhouse://user:password@host:port/database')"
+    )

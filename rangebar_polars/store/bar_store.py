@@ -1,0 +1,232 @@
+"""What every bar store can do: find the months of a chain, read, write and remove them."""
+
+import datetime as dt
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+import polars as pl
+
+from rangebar_polars.pruning import Span, kept, may_hold
+from rangebar_polars.schema import BAR_SCHEMA, RULE_VERSION
+from rangebar_polars.source import lazy_source
+from rangebar_polars.store.chain import KEY_SCHEMA, STORED_SCHEMA, BarKey, Link, StoredMonth, proven
+
+
+class BarStore(ABC):
+    """A place where bars are kept, by chain and month.
+
+    A month is replaced whole or not at all, whoever writes at the same time; whoever found a month
+    reads the bars of just that version, or learns that it is gone. What proves that stored bars are
+    those of today's trades lies in the links of a month and is judged by `chain.proven`, the same
+    for every store.
+    """
+
+    @property
+    @abstractmethod
+    def url(self) -> str:
+        """Where it is, as `open_store` takes it, without a password."""
+
+    @property
+    def address(self) -> str:
+        """What `open_store` takes to open it again, with a password if it has one."""
+        return self.url
+
+    @abstractmethod
+    def keys(self) -> list[BarKey]:
+        """Return the chains of which something is stored, of any version of the rule."""
+
+    @abstractmethod
+    def find(
+        self, key: BarKey, months: Iterable[dt.date] | None = None
+    ) -> dict[dt.date, StoredMonth]:
+        """Return what is stored of a chain, by first day of the month, ascending.
+
+        Parameters
+        ----------
+        key
+            The chain.
+        months
+            First days of the months that are wanted; None: all.
+
+        Raises
+        ------
+        StoreError
+            The store cannot be reached, or what it has cannot be read.
+        """
+
+    @abstractmethod
+    def read(self, key: BarKey, month: StoredMonth, columns: Sequence[str]) -> pl.DataFrame | None:
+        """Return columns of the bars of a month, in order.
+
+        Parameters
+        ----------
+        key
+            The chain.
+        month
+            What `find` returned.
+        columns
+            Names of `BAR_SCHEMA`.
+
+        Returns
+        -------
+        DataFrame or None
+            A row a bar; None where the month has been replaced or removed since it was found.
+
+        Raises
+        ------
+        StoreError
+            The store cannot be reached, or the bars are damaged.
+        """
+
+    @abstractmethod
+    def write(self, key: BarKey, month: StoredMonth, bars: pl.DataFrame) -> None:
+        """Put a month in its place, whole or not at all.
+
+        A stored version that has all its days and more stays.
+
+        Parameters
+        ----------
+        key
+            The chain.
+        month
+            Its days; their numbers of bars add up to the rows of `bars`.
+        bars
+            Of `BAR_SCHEMA`, in order.
+
+        Raises
+        ------
+        StoreError
+            The store cannot be reached or written.
+        """
+
+    @abstractmethod
+    def remove(self, key: BarKey) -> None:
+        """Remove a chain, whatever state it is in; one that is not there is removed already.
+
+        Raises
+        ------
+        StoreError
+            The store cannot be reached or written.
+        """
+
+    def close(self) -> None:  # noqa: B027 - files need no closing
+        """Let connections go."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def scan_bars(
+        self,
+        *,
+        source: str | None = None,
+        market: str | None = None,
+        symbol: str | None = None,
+        threshold_decimal_bps: int | None = None,
+        start: dt.date | None = None,
+        end: dt.date | None = None,
+    ) -> pl.LazyFrame:
+        """Return the stored bars of all chains as a lazy frame.
+
+        Chains follow one another; the rows of each are in the order in which bars end. Bars of
+        other versions of the rule, and those behind a day that no longer fits, are left out.
+        Filters on the columns of the key, and comparisons of ``close_time`` and ``open_time`` with
+        a constant, decide which months are read at all; of those only the columns that are used.
+
+        Parameters
+        ----------
+        source, market, symbol, threshold_decimal_bps
+            Only chains of these.
+        start, end
+            Only bars that ended in UTC days from `start` to `end`, both included.
+
+        Returns
+        -------
+        LazyFrame
+            The columns of `KEY_SCHEMA` and of `BAR_SCHEMA`. ``origin`` is null with ``reset``.
+        """
+        wanted = {
+            "source": source,
+            "market": market,
+            "symbol": symbol,
+            "threshold_decimal_bps": threshold_decimal_bps,
+            "version": RULE_VERSION,
+        }
+        wanted = {name: value for name, value in wanted.items() if value is not None}
+        days = _Days(start or dt.date.min, end or dt.date.max)
+
+        def frames(columns: list[str] | None, predicate: pl.Expr | None) -> Iterator[pl.DataFrame]:
+            asked = list(STORED_SCHEMA) if columns is None else columns
+            chains = [
+                key
+                for key in self.keys()
+                if all(getattr(key, name) == value for name, value in wanted.items())
+            ]
+            values = pl.DataFrame([key.values for key in chains], schema=KEY_SCHEMA)
+            for key in kept(chains, values, predicate):
+                yield from self._bars_of(key, asked, predicate, days)
+
+        return lazy_source(frames, STORED_SCHEMA)
+
+    def _bars_of(
+        self, key: BarKey, columns: list[str], predicate: pl.Expr | None, days: "_Days"
+    ) -> Iterator[pl.DataFrame]:
+        of_key = [pl.lit(key.values[name], dtype).alias(name) for name, dtype in KEY_SCHEMA.items()]
+        # Of no column there would be no rows.
+        of_bars = [name for name in columns if name in BAR_SCHEMA] or ["close_time"]
+        before: Link | None = None
+        for first in self.find(key):
+            # A month that is replaced between the two is looked at again.
+            bars: pl.DataFrame | None = None
+            while bars is None and (month := self.find(key, [first]).get(first)) is not None:
+                good = _proven(key, month, before)
+                shown = [day for day in good if days.first <= day <= days.last]
+                if shown and may_hold(_times(shown[0], shown[-1]), predicate):
+                    bars = self.read(key, month, of_bars)
+                else:
+                    bars = pl.DataFrame(schema=BAR_SCHEMA).select(of_bars)
+                    shown = []
+            if month is None or bars is None:
+                before = None
+                continue
+            before = good.get(month.links[-1].day)
+            if shown:
+                yield month.of_days(bars, shown).with_columns(of_key).select(columns)
+
+
+def _times(first: dt.date, last: dt.date) -> dict[str, Span]:
+    """Return the times of bars that ended in these days of trades.
+
+    A day's file may hold trades of a moment outside the day; a day on both sides is room enough.
+    """
+    earliest, latest = (
+        dt.datetime.combine(day, dt.time(), dt.UTC) for day in (first - _DAY, last + 2 * _DAY)
+    )
+    # A bar may have opened at any time before.
+    return {"close_time": (earliest, latest), "open_time": (None, latest)}
+
+
+def _proven(key: BarKey, month: StoredMonth, before: Link | None) -> dict[dt.date, Link]:
+    links = {link.day: link for link in month.links}
+    if before is not None and before.day + _DAY != month.links[0].day:
+        before = None
+    return proven(key, links, links, {}, before=before)
+
+
+@dataclass(frozen=True)
+class _Days:
+    first: dt.date
+    last: dt.date
+
+
+_DAY = dt.timedelta(days=1)

@@ -1,0 +1,329 @@
+"""Chains of bars as stores know them: whose they are, and what each day of them was made from.
+
+A chain is cut into UTC days of trades. Each day is a link: the digest of its trades, the bars that
+ended in it, and the state of the builder behind it. A link's own digest covers the link before
+it, so that days are proven to belong together back to the origin, and a chain can be gone on with,
+or made again, from any day on.
+"""
+
+import base64
+import datetime as dt
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import accumulate
+from typing import Final, Self
+from urllib.parse import quote, unquote
+
+import polars as pl
+
+from rangebar_polars.schema import BAR_SCHEMA, RULE_VERSION, THRESHOLD
+
+MONTH_VERSION: Final = 1
+"""The version of what a store writes about a month."""
+
+FROM_PERIODS: Final = "reset"
+"""The origin of chains that begin anew with every period."""
+
+_RULE: Final = re.compile(
+    r"range-(?P<threshold>\d+)-(?P<gate>gate|nogate)"
+    r"-(?P<reset>noreset|day|week|month|year)-v(?P<version>\d+)"
+)
+
+KEY_SCHEMA: Final = pl.Schema(
+    {
+        "source": pl.String(),
+        "market": pl.String(),
+        "symbol": pl.String(),
+        THRESHOLD: pl.Int64(),
+        "prevent_same_timestamp_close": pl.Boolean(),
+        "reset": pl.String(),
+        "origin": pl.Date(),
+    }
+)
+"""What tells chains apart, as columns of a frame."""
+
+STORED_SCHEMA: Final = pl.Schema({**KEY_SCHEMA, **BAR_SCHEMA})
+"""Bars of several chains in one frame."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BarKey:
+    """Everything that a chain of bars depends on but the trades.
+
+    Attributes
+    ----------
+    source, market, symbol
+        Whose trades.
+    threshold_decimal_bps, prevent_same_timestamp_close, reset
+        The rule.
+    origin
+        The day of the first trade; None with `reset`, where every period is a chain of its own.
+    version
+        The version of the rule, of this package.
+
+    Examples
+    --------
+    >>> BarKey(
+    ...     source="binance",
+    ...     market="um",
+    ...     symbol="BTCUSDT",
+    ...     threshold_decimal_bps=250,
+    ...     origin=dt.date(2024, 1, 1),
+    ... ).path
+    'source=binance/market=um/symbol=BTCUSDT/rule=range-250-gate-noreset-v1/origin=2024-01-01'
+    """
+
+    source: str
+    market: str
+    symbol: str
+    threshold_decimal_bps: int
+    prevent_same_timestamp_close: bool = True
+    reset: str | None = None
+    origin: dt.date | None
+    version: int = RULE_VERSION
+
+    @property
+    def rule(self) -> str:
+        """The rule, spelled out."""
+        gate = "gate" if self.prevent_same_timestamp_close else "nogate"
+        reset = self.reset or "noreset"
+        return f"range-{self.threshold_decimal_bps}-{gate}-{reset}-v{self.version}"
+
+    @property
+    def path(self) -> str:
+        """The key as hive folders, values percent-encoded."""
+        parts = {
+            "source": self.source,
+            "market": self.market,
+            "symbol": self.symbol,
+            "rule": self.rule,
+            "origin": str(self.origin or FROM_PERIODS),
+        }
+        return "/".join(f"{name}={quote(value, safe='')}" for name, value in parts.items())
+
+    @classmethod
+    def from_path(cls, path: str) -> Self | None:
+        """Read `path`; None for what no key of today's form has."""
+        parts = dict(part.partition("=")[::2] for part in path.split("/"))
+        rule = _RULE.fullmatch(parts.get("rule", ""))
+        try:
+            origin = parts["origin"]
+            from_periods = origin == FROM_PERIODS
+            key = cls(
+                source=unquote(parts["source"]),
+                market=unquote(parts["market"]),
+                symbol=unquote(parts["symbol"]),
+                threshold_decimal_bps=int(rule["threshold"] if rule else ""),
+                prevent_same_timestamp_close=bool(rule and rule["gate"] == "gate"),
+                reset=rule["reset"] if rule and rule["reset"] != "noreset" else None,
+                origin=None if from_periods else dt.date.fromisoformat(origin),
+                version=int(rule["version"] if rule else ""),
+            )
+        except (KeyError, ValueError):
+            return None
+        return key if key.path == path and (key.origin is None) == bool(key.reset) else None
+
+    @property
+    def label(self) -> str:
+        """What messages call the chain."""
+        return f"{self.source} {self.market} {self.symbol} {self.rule}"
+
+    @property
+    def values(self) -> dict[str, object]:
+        """The columns of `KEY_SCHEMA`."""
+        return {name: getattr(self, name) for name in KEY_SCHEMA}
+
+    def begins(self, day: dt.date) -> bool:
+        """Return whether a chain begins on a day."""
+        return day == self.origin if self.reset is None else period_start(day, self.reset) == day
+
+    def ends(self, day: dt.date) -> bool:
+        """Return whether a chain ends with a day, because another begins."""
+        return self.reset is not None and self.begins(day + dt.timedelta(days=1))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Link:
+    """A day of a chain.
+
+    Attributes
+    ----------
+    day
+        The UTC day of the trades.
+    ticks
+        The digest of the trades; None where the source has no file of the day.
+    trades
+        How many records it has.
+    defects
+        What is wrong with the day, by name, with the count of each.
+    bars
+        How many bars ended in it, those cut off at its end among them.
+    state
+        The builder behind it, as a checkpoint; empty where nothing is open.
+    chain
+        The digest of this and of every day before it.
+    """
+
+    day: dt.date
+    ticks: str | None
+    trades: int
+    defects: Mapping[str, int] = field(hash=False)
+    bars: int
+    state: bytes
+    chain: str = ""
+
+    def sealed(self, key: BarKey, before: "Link | None") -> "Link":
+        """Return the link with its digest, behind another; None: as the first of its chain."""
+        made_of = [
+            key.path if before is None else before.chain,
+            str(self.day),
+            self.ticks,
+            self.bars,
+            hashlib.sha256(self.state).hexdigest(),
+        ]
+        return replace(self, chain=hashlib.sha256(json.dumps(made_of).encode()).hexdigest())
+
+    def to_plain(self) -> list[object]:
+        """Return what `from_plain` takes, in types that JSON has."""
+        state = base64.b64encode(self.state).decode()
+        day, defects = str(self.day), dict(self.defects)
+        return [day, self.ticks, self.trades, defects, self.bars, state, self.chain]
+
+    @classmethod
+    def from_plain(cls, plain: Iterable[object]) -> Self:
+        """Return the link that `to_plain` was of."""
+        values = dict(zip(("day", "ticks", "trades", "defects", "bars", "state", "chain"), plain))  # noqa: B905
+        values["day"] = dt.date.fromisoformat(str(values["day"]))
+        values["state"] = base64.b64decode(str(values["state"]), validate=True)
+        return cls(**values)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredMonth:
+    """The days of a chain that lie in one month, as a store has them or is to have them.
+
+    Attributes
+    ----------
+    month
+        Its first day.
+    links
+        Its days, ascending, not always without holes.
+    token
+        Which of the versions of the month a store has; for the store alone.
+    size
+        Bytes on disk, where that is known.
+    """
+
+    month: dt.date
+    links: tuple[Link, ...]
+    token: str = ""
+    size: int | None = None
+
+    @property
+    def bars(self) -> int:
+        """How many bars it has."""
+        return sum(link.bars for link in self.links)
+
+    def holds(self, other: "StoredMonth") -> bool:
+        """Return whether every day of another version is in this one."""
+        chains = {link.chain for link in self.links}
+        return all(link.chain in chains for link in other.links)
+
+    def of_days(self, bars: pl.DataFrame, days: Iterable[dt.date]) -> pl.DataFrame:
+        """Return the rows of `bars`, which are all of the month's, that are of these days."""
+        wanted = set(days)
+        runs = list[tuple[int, int]]()
+        ends = accumulate(link.bars for link in self.links)
+        for link, end in zip(self.links, ends, strict=True):
+            if link.day in wanted:
+                start = end - link.bars
+                if runs and runs[-1][1] == start:
+                    start = runs.pop()[0]
+                runs.append((start, end))
+        return pl.concat([bars[start:end] for start, end in runs or [(0, 0)]])
+
+    def to_json(self) -> str:
+        """Write month and links: equal ones give equal bytes."""
+        plain = [MONTH_VERSION, str(self.month), [link.to_plain() for link in self.links]]
+        return json.dumps(plain, separators=(",", ":"), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str, *, token: str = "", size: int | None = None) -> Self:
+        """Read what `to_json` wrote.
+
+        Raises
+        ------
+        ValueError
+            It is something else.
+        """
+        version, month, links = json.loads(text)
+        if version != MONTH_VERSION:
+            raise ValueError(f"version {version}, expected {MONTH_VERSION}")
+        return cls(
+            month=dt.date.fromisoformat(month),
+            links=tuple(Link.from_plain(link) for link in links),
+            token=token,
+            size=size,
+        )
+
+
+def proven(
+    key: BarKey,
+    days: Iterable[dt.date],
+    links: Mapping[dt.date, Link],
+    ticks: Mapping[dt.date, str],
+    *,
+    before: Link | None = None,
+) -> dict[dt.date, Link]:
+    """Return the links that are what they should be, each following the one before it.
+
+    Parameters
+    ----------
+    key
+        The chain.
+    days
+        The days that are judged, ascending and without holes.
+    links
+        What a store has.
+    ticks
+        The digests of trades that are at hand. A day whose trades are not is taken on trust.
+    before
+        The link before the first of the days, None where there is none.
+    """
+    found = dict[dt.date, Link]()
+    broken = before is None
+    for day in days:
+        if key.begins(day):
+            before, broken = None, False
+        link = links.get(day)
+        broken = broken or link is None or not _is_proven(link, key, before, ticks)
+        if link is not None and not broken:
+            before = found[day] = link
+    return found
+
+
+def _is_proven(
+    link: Link, key: BarKey, before: Link | None, ticks: Mapping[dt.date, str]
+) -> bool:
+    fits = ticks.get(link.day, link.ticks) == link.ticks
+    return fits and link.sealed(key, before).chain == link.chain
+
+
+def period_start(day: dt.date, reset: str) -> dt.date:
+    """Return the first day of the period that a day lies in.
+
+    >>> str(period_start(dt.date(2024, 3, 3), "week"))
+    '2024-02-26'
+    """
+    match reset:
+        case "week":
+            return day - dt.timedelta(days=day.weekday())
+        case "month":
+            return day.replace(day=1)
+        case "year":
+            return day.replace(month=1, day=1)
+        case _:
+            return day

@@ -1,0 +1,197 @@
+"""The default bar store: hive folders of Parquet files, one a month, which say what they hold.
+
+    <root>/bars/source=binance/market=um/symbol=BTCUSDT/rule=range-250-gate-noreset-v1/origin=2024-01-01/2024-01.parquet
+
+A file appears whole, under a lock, and has its links in its own metadata, with no clock time in
+it: equal bars give equal bytes. It is read through one open handle, so that it may be replaced at
+any time. Parquet pages carry no checksum here, so every column that is read is summed and
+compared with what was written.
+"""
+
+import datetime as dt
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import polars as pl
+
+from rangebar_polars.errors import StoreError
+from rangebar_polars.exclusive import exclusive, sweep
+from rangebar_polars.fingerprint import checksums
+from rangebar_polars.store.bar_store import BarStore
+from rangebar_polars.store.chain import BarKey, StoredMonth
+
+LAYOUT_VERSION: Final = "1"
+# Fixed, so that a file's bytes do not depend on the pieces its bars were made in.
+ROW_GROUP_ROWS: Final = 1 << 18
+_REMEDY: Final = "delete it, and its bars are computed again"
+
+
+@dataclass(frozen=True)
+class ParquetStore(BarStore):
+    """Bars in Parquet files under a folder.
+
+    Examples
+    --------
+    >>> ParquetStore(Path("cache")).url
+    'cache'
+    """
+
+    root: Path
+
+    @property
+    def url(self) -> str:
+        """The cache folder."""
+        return str(self.root)
+
+    def path(self, key: BarKey, month: dt.date) -> Path:
+        """Return where a month is, or would be."""
+        return self._folder(key) / f"{month:%Y-%m}.parquet"
+
+    def _folder(self, key: BarKey) -> Path:
+        return self.root / "bars" / key.path
+
+    def keys(self) -> list[BarKey]:
+        """Return the chains that have a folder."""
+        top = self.root / "bars"
+        folders = sorted(top.glob("source=*/market=*/symbol=*/rule=*/origin=*"))
+        keys = (BarKey.from_path(folder.relative_to(top).as_posix()) for folder in folders)
+        return [key for key in keys if key is not None]
+
+    def find(
+        self, key: BarKey, months: Iterable[dt.date] | None = None
+    ) -> dict[dt.date, StoredMonth]:
+        """Return what is stored of a chain; see `BarStore.find`."""
+        if months is None:
+            names = (path.stem for path in self._folder(key).glob("????-??.parquet"))
+            months = [dt.date.fromisoformat(f"{name}-01") for name in names]
+        found = dict[dt.date, StoredMonth]()
+        for month in sorted(months):
+            path = self.path(key, month)
+            with _opened(path) as handle:
+                if handle is not None and (stored := _month(handle, path, key)[0]).month == month:
+                    found[month] = stored
+        return found
+
+    def read(self, key: BarKey, month: StoredMonth, columns: Sequence[str]) -> pl.DataFrame | None:
+        """Return columns of the bars of a month; see `BarStore.read`."""
+        path = self.path(key, month.month)
+        with _opened(path) as handle:
+            if handle is None:
+                return None
+            stored, sums = _month(handle, path, key)
+            if stored.token != month.token:
+                return None
+            handle.seek(0)
+            with _named(path):
+                bars = pl.read_parquet(handle, columns=list(columns), hive_partitioning=False)
+        # By name: polars may give the columns in the order of the file.
+        bars = bars.select(columns)
+        wrong = [name for name, got in checksums(bars).items() if got != sums.get(name)]
+        if wrong or bars.height != month.bars:
+            raise StoreError(
+                f"{path} holds other bars than were written to it (column "
+                f"{', '.join(wrong) or 'count'}; {_REMEDY})"
+            )
+        return bars
+
+    def write(self, key: BarKey, month: StoredMonth, bars: pl.DataFrame) -> None:
+        """Put a month in its place; see `BarStore.write`."""
+        target = self.path(key, month.month)
+        links = month.to_json()
+        metadata = {
+            "rangebar.version": LAYOUT_VERSION,
+            "rangebar.key": key.path,
+            "rangebar.checksums": json.dumps(checksums(bars)),
+            "rangebar.month": links,
+        }
+        with _named(target), exclusive(target.with_name(f".{target.name}.part")) as claim:
+            stored = self._stored(key, month.month)
+            if stored is not None and stored.holds(month):
+                return
+            claim.handle.truncate(0)
+            bars.write_parquet(
+                claim.handle,
+                compression="zstd",
+                row_group_size=ROW_GROUP_ROWS,
+                metadata=metadata,
+            )
+            claim.publish(target)
+        sweep(target.parent, ".*.parquet.part")
+
+    def _stored(self, key: BarKey, month: dt.date) -> StoredMonth | None:
+        """Return a month that is about to be replaced; None where it cannot be read."""
+        try:
+            return self.find(key, [month]).get(month)
+        except StoreError:
+            return None
+
+    def remove(self, key: BarKey) -> None:
+        """Remove a chain, and the folders that are empty then; see `BarStore.remove`."""
+        folder = self._folder(key)
+        for path in folder.glob("*.parquet"):
+            with _named(path):
+                path.unlink(missing_ok=True)
+        sweep(folder, ".*.parquet.part")
+        while folder != self.root:
+            try:
+                folder.rmdir()
+            except FileNotFoundError:
+                pass
+            except OSError:
+                # Something else is in it.
+                return
+            folder = folder.parent
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO | None]:
+    try:
+        handle = path.open("rb")
+    except (FileNotFoundError, NotADirectoryError):
+        yield None
+        return
+    except OSError as error:
+        raise StoreError(f"{path} cannot be read: {error.strerror} ({_REMEDY})") from error
+    with handle:
+        yield handle
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Say which file an error is about."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"{path} cannot be read or written: {error.strerror or error} (free the disk, or the "
+            "folder's permissions, or choose another with cache_dir or RANGEBAR_CACHE_DIR)"
+        ) from error
+    except pl.exceptions.PolarsError as error:
+        raise StoreError(f"{path} cannot be read: {error} ({_REMEDY})") from error
+
+
+def _month(handle: BinaryIO, path: Path, key: BarKey) -> tuple[StoredMonth, dict[str, object]]:
+    """Read what a file says of itself."""
+    with _named(path):
+        metadata = pl.read_parquet_metadata(handle)
+    got = metadata.get("rangebar.version")
+    if got != LAYOUT_VERSION:
+        raise StoreError(f"{path} has layout version {got}, expected {LAYOUT_VERSION} ({_REMEDY})")
+    if metadata["rangebar.key"] != key.path:
+        raise StoreError(
+            f"{path} holds bars of {metadata['rangebar.key']} (it was moved: move it back, or "
+            f"{_REMEDY})"
+        )
+    text, sums = metadata["rangebar.month"], metadata["rangebar.checksums"]
+    size = os.fstat(handle.fileno()).st_size
+    try:
+        # What the bars are made from, and the bars: together they are the version.
+        month = StoredMonth.from_json(text, token=f"{text}{sums}", size=size)
+        return month, json.loads(sums)
+    except (KeyError, TypeError, ValueError) as error:
+        raise StoreError(f"{path} cannot be read: {error} ({_REMEDY})") from error
