@@ -7,15 +7,13 @@ fetched, and whatever the result does not show by itself raised or warned of.
 import datetime as dt
 import os
 import warnings
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import Literal
 
 import polars as pl
 
 from rangebar_polars.binance import BinanceArchive
-from rangebar_polars.days import spans
-from rangebar_polars.errors import ArchiveError, CacheError, QualityError, RangeBarWarning
+from rangebar_polars.errors import CacheError, QualityError, RangeBarWarning
 from rangebar_polars.progress import Progress
 from rangebar_polars.report import DayStatus, told
 from rangebar_polars.tick_range import BINANCE, TickRange, TickRequest
@@ -126,8 +124,8 @@ def scan_ticks(
         archive=archive,
         progress=progress,
     ).fulfil()
-    _refuse_errors(ticks.days)
-    _refuse_nothing(ticks)
+    ticks.refuse_errors()
+    ticks.refuse_nothing()
     if strictness == "raise":
         _refuse_defects(ticks)
     incomplete = ticks.incomplete()
@@ -250,7 +248,7 @@ def archive_quality(
     ).fulfil()
     ticks = replace(ticks, days=tuple(_examined(ticks.cache, entry) for entry in ticks.days))
     if strictness == "raise":
-        _refuse_errors(ticks.days)
+        ticks.refuse_errors()
         _refuse_defects(ticks)
     return ticks.quality()
 
@@ -258,34 +256,6 @@ def archive_quality(
 def _examined(cache: TickCache, entry: DayStatus) -> DayStatus:
     damage = None if entry.report is None else cache.damage(entry.day)
     return entry if damage is None else replace(entry, status="damaged", error=CacheError(damage))
-
-
-def _refuse_errors(entries: Iterable[DayStatus]) -> None:
-    for entry in entries:
-        if entry.error is not None:
-            raise entry.error
-
-
-def _refuse_nothing(ticks: TickRange) -> None:
-    if ticks.covered():
-        return
-    asked = spans([entry.day for entry in ticks.days])
-    if any(entry.status == "not cached" for entry in ticks.days):
-        own = ticks.cache.source != BINANCE
-        remedy = "import_trades puts them there" if own else "fetch_if_missing=True fetches them"
-        raise CacheError(
-            f"no trades of {ticks.cache.label} are cached for {asked} in {ticks.cache.root} "
-            f"({remedy})",
-        )
-    if all(entry.status == "not published" for entry in ticks.days):
-        raise ArchiveError(
-            f"no file of {ticks.cache.label} is published yet for {asked} "
-            "(a day's file appears on the next day, some days later at times)",
-        )
-    raise ArchiveError(
-        f"the archive has no file of {ticks.cache.label} for {asked} "
-        "(check the symbol, the market and when it was traded)",
-    )
 
 
 def _refuse_defects(ticks: TickRange) -> None:

@@ -225,6 +225,36 @@ def check_reset(reset: Reset | None) -> Reset | None:
     return reset
 
 
+def check_count(count: SupportsIndex, name: str) -> int:
+    """Return a number of things as an int.
+
+    Raises
+    ------
+    TypeError
+        For what is not an integer.
+    ValueError
+        For less than 1.
+    """
+    if isinstance(count, bool) or not isinstance(count, SupportsIndex):
+        raise TypeError(f"{name} is {count!r}: expected an integer")
+    if operator.index(count) < 1:
+        raise ValueError(f"{name} is {operator.index(count)}: expected 1 or more")
+    return operator.index(count)
+
+
+def check_flags(**flags: bool) -> None:
+    """Refuse what is neither True nor False, by name.
+
+    Raises
+    ------
+    TypeError
+        For anything else.
+    """
+    for name, flag in flags.items():
+        if not isinstance(flag, bool):
+            raise TypeError(f"{name} is {flag!r}: expected True or False")
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Options:
     """The arguments of ``bars()``, checked."""
@@ -261,9 +291,7 @@ class Options:
         CheckpointError
             For a state that is damaged or of another rule.
         """
-        for name, flag in flags.items():
-            if not isinstance(flag, bool):
-                raise TypeError(f"{name} is {flag!r}: expected True or False")
+        check_flags(**flags)
         keys = check_by(by)
         thresholds, several = check_thresholds(threshold_decimal_bps)
         options = cls(

@@ -7,8 +7,9 @@ report, so that whoever builds on the trades can tell what they depend on.
 
 import datetime as dt
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 import polars as pl
 
@@ -21,21 +22,26 @@ from rangebar_polars.binance import (
     near_names,
     symbols,
 )
+from rangebar_polars.cache_root import cache_root
 from rangebar_polars.days import day_range, spans
 from rangebar_polars.download import Client
 from rangebar_polars.errors import ArchiveError, CacheError, DownloadError, QualityError
 from rangebar_polars.intake import Intake, Taken, plan, plan_refresh
 from rangebar_polars.progress import Progress, reporter
-from rangebar_polars.report import DayStatus, Status, joined, quality_frame
-from rangebar_polars.ticks import TickCache, cache_root, check_names
+from rangebar_polars.report import DayStatus, joined, quality_frame
+from rangebar_polars.ticks import TickCache, check_names
 
 BINANCE = "binance"
 SEARCHED_DAYS = 14
-ABSENT: dict[Status, str] = {
+MISSING: Final = {
     "hole": "days the archive has no file for",
     "not published": "days not published yet",
     "not cached": "days not cached",
+    "empty": "days whose file has no trades",
+    "missing_ids": "",
+    "overlaps_previous": "days that begin before the day before them ends",
 }
+"""What is told of the defects that mean missing trades."""
 
 
 @dataclass(frozen=True)
@@ -77,27 +83,53 @@ class TickRange:
 
     def incomplete(self) -> str | None:
         """Say what is missing from the range, or return None where nothing is."""
-        parts = []
-        for status, what in ABSENT.items():
-            days = [entry.day for entry in self.days if entry.status == status]
-            if days:
-                parts.append(f"{what}: {spans(days)}")
-        empty = [entry.day for entry in self.days if entry.report and entry.report.is_empty]
-        if empty:
-            parts.append(f"days whose file has no trades: {spans(empty)}")
-        found = joined(self.days, contiguous_ids=self.contiguous_ids)
-        gaps = [gap for entry, _ in found if entry.report for gap in entry.report.gaps]
-        if gaps:
-            missing = sum(gap.missing for gap in gaps)
-            count = "1 gap" if len(gaps) == 1 else f"{len(gaps)} gaps"
-            parts.append(
-                f"{missing} agg_trade_ids are missing in {count}, the first after "
-                f"{gaps[0].after_id} at {gaps[0].after_time:%F %T}",
+        return incomplete(self.defects())
+
+    def refuse_errors(self) -> None:
+        """Raise what is wrong with the first day that could not be had whole.
+
+        Raises
+        ------
+        ArchiveError, QualityError, CacheError
+            The error of the day.
+
+        """
+        for entry in self.days:
+            if entry.error is not None:
+                raise entry.error
+
+    def refuse_nothing(self) -> None:
+        """Raise if no day of the range is covered.
+
+        Raises
+        ------
+        CacheError
+            Nothing is cached, and nothing was asked for.
+        ArchiveError
+            The archive has nothing.
+
+        """
+        if self.covered():
+            return
+        asked = spans([entry.day for entry in self.days]) or "any day"
+        if not self.days or any(entry.status == "not cached" for entry in self.days):
+            own = self.cache.source != BINANCE
+            remedy = (
+                "import_trades puts them there" if own else "fetch_if_missing=True fetches them"
             )
-        overlaps = [entry.day for entry, overlaps in found if overlaps]
-        if overlaps:
-            parts.append(f"days that begin before the day before them ends: {spans(overlaps)}")
-        return "; ".join(parts) or None
+            raise CacheError(
+                f"no trades of {self.cache.label} are cached for {asked} in {self.cache.root} "
+                f"({remedy})",
+            )
+        if all(entry.status == "not published" for entry in self.days):
+            raise ArchiveError(
+                f"no file of {self.cache.label} is published yet for {asked} "
+                "(a day's file appears on the next day, some days later at times)",
+            )
+        raise ArchiveError(
+            f"the archive has no file of {self.cache.label} for {asked} "
+            "(check the symbol, the market and when it was traded)",
+        )
 
     def defects(self) -> dict[dt.date, dict[str, int]]:
         """Return what is wrong with each day, by name, without the days that are right."""
@@ -111,6 +143,19 @@ class TickRange:
             if found:
                 wrong[entry.day] = found
         return wrong
+
+
+def incomplete(defects: Mapping[dt.date, Mapping[str, int]]) -> str | None:
+    """Say which trades the defects of days mean to be missing, or return None for none."""
+    parts = []
+    for name, what in MISSING.items():
+        days = [day for day, found in defects.items() if found.get(name)]
+        if name == "missing_ids" and days:
+            missing = sum(found.get(name, 0) for found in defects.values())
+            parts.append(f"{missing} agg_trade_ids are missing: {spans(days)}")
+        elif days:
+            parts.append(f"{what}: {spans(days)}")
+    return "; ".join(parts) or None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,7 +178,7 @@ class TickRequest:
 
         What is wrong with a day is in its entry; nothing is raised for it.
         """
-        days, cache, archive = self._checked()
+        days, cache, archive = self.check()
         taken, today = Taken(), _today()
         if self.source == BINANCE and (self.fetch_if_missing or self.refresh):
             taken = self._fetch(cache, archive, days, today)
@@ -142,7 +187,8 @@ class TickRequest:
             _refuse_unknown_symbol(cache, archive)
         return TickRange(cache, entries)
 
-    def _checked(self) -> tuple[list[dt.date], TickCache, BinanceArchive]:
+    def check(self) -> tuple[list[dt.date], TickCache, BinanceArchive]:
+        """Return what the arguments mean, or raise ValueError or TypeError."""
         days = day_range(self.start, self.end)
         if self.source == BINANCE:
             check_market(self.market)

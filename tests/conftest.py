@@ -1,12 +1,18 @@
-"""Fixtures of the tests that fetch from a server of their own."""
+"""Fixtures of several test files: an archive, a cache with trades, and every kind of bar store."""
 
-from collections.abc import Iterator
+import datetime as dt
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from archive_server import ArchiveServer
+from ranges import DAYS, give, trades_of
 
+import rangebar_polars as rb
 from rangebar_polars import download
+from rangebar_polars.bar_range import BarRange
+from rangebar_polars.store import BarStore, ParquetStore
+from rangebar_polars.walk import TickDay
 
 
 @pytest.fixture
@@ -22,3 +28,40 @@ def server() -> Iterator[ArchiveServer]:
     """Serve nothing yet."""
     with ArchiveServer() as running:
         yield running
+
+
+@pytest.fixture(params=["parquet", "clickhouse"])
+def open_one(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], BarStore]:
+    """Return what opens one and the same store, of each kind in turn; empty at first."""
+    if request.param == "parquet":
+        return lambda: ParquetStore(tmp_path / "store")
+    url: str = request.getfixturevalue("clickhouse_url")
+    return lambda: rb.open_store(url)
+
+
+@pytest.fixture
+def store(open_one: Callable[[], BarStore]) -> Iterator[BarStore]:
+    """Return an empty store, of each kind in turn."""
+    with open_one() as opened:
+        yield opened
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    """Return a cache with two weeks of trades."""
+    give(tmp_path / "cache", trades_of(DAYS))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> list[dt.date]:
+    """Tell of which days trades are read to make bars."""
+    days = list[dt.date]()
+    original = BarRange.open_day
+
+    def spied(bars: BarRange, day: dt.date) -> TickDay:
+        days.append(day)
+        return original(bars, day)
+
+    monkeypatch.setattr(BarRange, "open_day", spied)
+    return days

@@ -11,11 +11,14 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "rangebar_polars"
-MODULES = sorted(path.stem for path in PACKAGE.glob("*.py"))
+MODULES = sorted(
+    ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
+    for path in PACKAGE.rglob("*.py")
+)
 
 FLOORS = (
     ("_internal",),
-    ("schema", "errors"),
+    ("schema", "errors", "source"),
     ("options",),
     ("fold",),
     ("_plugin",),
@@ -25,26 +28,41 @@ FLOORS = (
     ("__init__",),
 )
 CORE = {module for floor in FLOORS for module in floor}
-COMPOSERS = {"intake", "tick_range", "dataset", "cli"}
+COMPOSERS = {
+    "intake",
+    "tick_range",
+    "walk",
+    "bar_range",
+    "dataset",
+    "range_bars",
+    "populate",
+    "cache",
+    "duckdb",
+}
 """The modules that may know several stages."""
 STAGES = [module for module in MODULES if module not in CORE | COMPOSERS]
-OF_A_STAGE = {"schema", "errors"}
+OF_A_STAGE = {"schema", "errors", "source"}
+
+
+def tree_of(module: str) -> ast.Module:
+    """Return the code of a module."""
+    path = PACKAGE.joinpath(*module.split("."))
+    file = path / "__init__.py" if path.is_dir() else path.with_name(f"{path.name}.py")
+    return ast.parse(file.read_text(encoding="utf-8"))
 
 
 def imports(module: str) -> set[str]:
     """Return the modules of the package that a module imports, wherever in it."""
     found = set[str]()
-    for node in ast.walk(ast.parse((PACKAGE / f"{module}.py").read_text(encoding="utf-8"))):
+    for node in ast.walk(tree_of(module)):
         if isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{module} imports relatively"
-            parts = (node.module or "").split(".")
-            if parts == ["rangebar_polars"]:
-                found |= {alias.name for alias in node.names}
-            elif parts[0] == "rangebar_polars":
-                found.add(parts[1])
+            package, _, name = (node.module or "").partition(".")
+            if package == "rangebar_polars":
+                found |= {name} if name else {alias.name for alias in node.names}
         elif isinstance(node, ast.Import):
-            names = [alias.name.split(".") for alias in node.names]
-            found |= {name[1] for name in names if name[0] == "rangebar_polars" and name[1:]}
+            names = [alias.name.partition(".") for alias in node.names]
+            found |= {name for package, _, name in names if package == "rangebar_polars" and name}
     return found
 
 
@@ -66,29 +84,39 @@ def test_a_stage_knows_of_the_core_only_the_schema_and_the_errors() -> None:
     assert {module: core for module, core in known.items() if core} == {}
 
 
+def test_a_store_knows_nothing_of_the_archive_and_the_trades() -> None:
+    of_the_store = {module for module in MODULES if module.partition(".")[0] == "store"}
+    known = {other for module in of_the_store for other in imports(module)} - of_the_store
+
+    assert known == {*OF_A_STAGE, "cache_root", "exclusive", "fingerprint", "pruning"}
+
+
 def test_no_module_imports_itself_by_a_detour() -> None:
     graph = {module: imports(module) for module in MODULES}
 
     assert list(TopologicalSorter(graph).static_order())
 
 
-@pytest.mark.parametrize("call", ["register_plugin_function", "register_io_source"])
-def test_polars_is_extended_in_one_module(call: str) -> None:
+@pytest.mark.parametrize(
+    ("call", "module_of_it"),
+    [("register_plugin_function", "_plugin"), ("register_io_source", "source")],
+)
+def test_polars_is_extended_in_one_module(call: str, module_of_it: str) -> None:
     callers = [
         module
         for module in MODULES
         if any(
             isinstance(node, ast.Call) and getattr(node.func, "id", None) == call
-            for node in ast.walk(ast.parse((PACKAGE / f"{module}.py").read_text(encoding="utf-8")))
+            for node in ast.walk(tree_of(module))
         )
     ]
 
-    assert callers == ["_plugin"]
+    assert callers == [module_of_it]
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_no_module_of_the_package_is_imported_inside_a_function(module: str) -> None:
-    tree = ast.parse((PACKAGE / f"{module}.py").read_text(encoding="utf-8"))
+    tree = tree_of(module)
 
     late = [
         node.lineno
@@ -102,6 +130,6 @@ def test_no_module_of_the_package_is_imported_inside_a_function(module: str) -> 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_a_module_says_what_it_is_for(module: str) -> None:
-    tree = ast.parse((PACKAGE / f"{module}.py").read_text(encoding="utf-8"))
+    tree = tree_of(module)
 
     assert (ast.get_docstring(tree) or "").partition("\n")[0].endswith(".")
