@@ -4,7 +4,7 @@ Importing the package registers the namespace ``rangebar`` on frames, plans and 
 does nothing else.
 """
 
-from rangebar_polars import features
+from rangebar_polars import duckdb, features
 from rangebar_polars.bars import bar_id, bars, bars_expr
 from rangebar_polars.binance import BinanceArchive
 from rangebar_polars.cache import cache_clear, cache_status
@@ -57,6 +57,7 @@ __all__ = [
     "bars_with_state",
     "cache_clear",
     "cache_status",
+    "duckdb",
     "features",
     "get_n_range_bars",
     "get_range_bars",

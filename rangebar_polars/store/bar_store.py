@@ -185,32 +185,28 @@ class BarStore(ABC):
         # Of no column there would be no rows.
         of_bars = [name for name in columns if name in BAR_SCHEMA] or ["close_time"]
         before: Link | None = None
-        for first in self.find(key):
-            # A month that is replaced between the two is looked at again.
-            bars: pl.DataFrame | None = None
-            while bars is None and (month := self.find(key, [first]).get(first)) is not None:
+        for found in self.find(key).values():
+            month: StoredMonth | None = found
+            while month is not None:
                 good = _proven(key, month, before)
                 shown = [day for day in good if days.first <= day <= days.last]
-                if shown and may_hold(_times(shown[0], shown[-1]), predicate):
-                    bars = self.read(key, month, of_bars)
-                else:
-                    bars = pl.DataFrame(schema=BAR_SCHEMA).select(of_bars)
-                    shown = []
-            if month is None or bars is None:
-                before = None
-                continue
-            before = good.get(month.links[-1].day)
-            if shown:
-                yield month.of_days(bars, shown).with_columns(of_key).select(columns)
+                if not (shown and may_hold(_times(month, shown), predicate)):
+                    break
+                bars = self.read(key, month, of_bars)
+                if bars is not None:
+                    yield month.of_days(bars, shown).with_columns(of_key).select(columns)
+                    break
+                # It was replaced since it was found.
+                month = self.find(key, [month.month]).get(month.month)
+            before = None if month is None else good.get(month.links[-1].day)
 
 
-def _times(first: dt.date, last: dt.date) -> dict[str, Span]:
-    """Return the times of bars that ended in these days of trades.
-
-    A day's file may hold trades of a moment outside the day; a day on both sides is room enough.
-    """
+def _times(month: StoredMonth, days: list[dt.date]) -> dict[str, Span]:
+    """Return the times of bars that ended in these days of trades."""
+    if any(link.defects.get("outside_day") for link in month.links):
+        return {}
     earliest, latest = (
-        dt.datetime.combine(day, dt.time(), dt.UTC) for day in (first - _DAY, last + 2 * _DAY)
+        dt.datetime.combine(day, dt.time(), dt.UTC) for day in (days[0], days[-1] + _DAY)
     )
     # A bar may have opened at any time before.
     return {"close_time": (earliest, latest), "open_time": (None, latest)}
