@@ -8,6 +8,9 @@ export CARGO_TARGET_DIR ?= $(CURDIR)/target
 # Clippy must not depend on which Python stands first on the path.
 CLIPPY := PYO3_NO_PYTHON=1 PYO3_BUILD_EXTENSION_MODULE=1 cargo clippy --all-targets -- -D warnings
 BIN := $(VENV)/bin
+# A whole ClickHouse server. It declares libraries that its client in Python needs, and the server
+# does not.
+SERVER := pip install --quiet --constraint constraints.txt --no-deps chdb-core
 RUST := Cargo.toml Cargo.lock $(shell find src -name '*.rs')
 # Seconds a recipe took, said by the recipe itself.
 TOOK = echo "$(1): $$(( $$(date +%s) - start )) s"
@@ -25,7 +28,7 @@ test: $(VENV)/built lint test-rust test-python ## set up and run every check and
 test-rust: ## the kernel's unit, property and doc tests, without Polars
 	cargo test --no-default-features
 
-test-python: $(VENV)/built ## Python tests, doctests, README and examples
+test-python: $(VENV)/built $(VENV)/server ## Python tests, doctests, README and examples
 	$(BIN)/pytest
 
 test-floor: $(VENV)/built ## the Python tests on the oldest Polars that is supported, with the wheel
@@ -36,6 +39,7 @@ test-floor: $(VENV)/built ## the Python tests on the oldest Polars that is suppo
 	grep -v '^polars' constraints.txt > $(FLOOR)/constraints.txt
 	$(FLOOR)/bin/pip install --quiet --constraint $(FLOOR)/constraints.txt --group test \
 		polars==1.41.1 dist/*.whl
+	$(FLOOR)/bin/$(SERVER)
 	$(FLOOR)/bin/pytest tests
 
 lint: $(VENV)/built ## formatters, linters and type checkers
@@ -74,6 +78,10 @@ $(VENV)/tools: constraints.txt pyproject.toml | need
 	$(BIN)/pip install --quiet --constraint constraints.txt --upgrade pip && \
 	$(BIN)/pip install --quiet --constraint constraints.txt maturin polars --group test && \
 	touch $@ && $(call TOOK,environment)
+
+$(VENV)/server: constraints.txt $(VENV)/tools
+	@start=$$(date +%s); echo "get a ClickHouse server for the tests"; \
+	$(BIN)/$(SERVER) && touch $@ && $(call TOOK,server)
 
 $(VENV)/built: $(VENV)/tools $(RUST)
 	@start=$$(date +%s); echo "build (the first time about ten minutes on two cores)"; \

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from archive_server import ArchiveServer
+from clickhouse_server import clickhouse_server, clickhouse_url, own_server  # noqa: F401
 from ranges import DAYS, give, trades_of
 
 import rangebar_polars as rb
