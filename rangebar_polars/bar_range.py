@@ -271,16 +271,20 @@ class BarRange:
         bars = pl.concat(last).tail(count)
         return bars.height, bars
 
-    def frames(self, columns: Sequence[str] | None = None) -> Iterator[pl.DataFrame]:
+    def frames(
+        self, columns: Sequence[str] | None = None, *, later: bool = False
+    ) -> Iterator[pl.DataFrame]:
         """Yield the bars, month by month.
 
         Parameters
         ----------
         columns
             Those of `schema` that are wanted; None: all.
+        later
+            Whether store and cache may have changed since they were judged, so that they are
+            looked at again.
         """
-        # What was found when the trades were fetched is good for once: then it is looked up again.
-        looked, self._looked = self._looked or self._look_up(), None
+        looked = self._look_up() if later or self._looked is None else self._looked
         walk = Walk(
             label=self.cache.label,
             keys=self.keys,

@@ -265,7 +265,7 @@ def scan_range_bars(
     )
     bars = request.fulfil()
     _warn(bars)
-    return lazy_source(lambda columns, _: bars.frames(columns), bars.schema)
+    return lazy_source(lambda columns, _: bars.frames(columns, later=True), bars.schema)
 
 
 def get_n_range_bars(
@@ -374,6 +374,8 @@ def get_n_range_bars(
         progress=progress,
     )
     end = _last_day(wanted) if end_date is None else utc_day(end_date, "end_date")
+    if most > (end - dt.date.min).days:
+        raise ValueError(f"max_lookback_days is {most}: expected a day that the calendar has")
     with _stored_once(replace(wanted, start_date=end, end_date=end)) as request:
         days = 1
         while True:

@@ -26,6 +26,7 @@ ESSENTIAL = {
     "own_features.py": ["100 bars; aggs and bar_id give the same: True"],
     "resume.py": ["the same as a plan: True", "together the bars of one run: True"],
     "sql.py": ["100 bars made in SQL, the same as the plan's: True"],
+    "stored_bars.py": ["100 of both", "the same from the store: True"],
     "threshold_grid.py": ["25 decimal basis points, the three longest of 100 bars:"],
 }
 """What the output of each script must say."""

@@ -385,6 +385,15 @@ def test_trades_that_change_between_two_runs_of_a_plan_are_seen() -> None:
 # The last bars
 
 
+def test_trades_that_change_before_a_plan_runs_are_seen() -> None:
+    give(_cache(), trades_of(DAYS))
+    rb.get_range_bars(SYMBOL, DAYS[0], DAYS[-1], 30, source=SOURCE)
+    plan = rb.scan_range_bars(SYMBOL, DAYS[0], DAYS[-1], 30, source=SOURCE)
+    give(_cache(), trades_of([DAYS[7]], seed=1))
+
+    assert_same(one_pass(_cache(), DAYS[0], DAYS[-1], threshold_decimal_bps=30), plan.collect())
+
+
 def test_the_last_n_bars_are_of_the_shortest_chain_that_has_them() -> None:
     give(_cache(), trades_of(DAYS))
     end = DAYS[-1]
@@ -473,6 +482,11 @@ def test_fewer_bars_than_asked_for_are_an_error_that_says_how_many() -> None:
             {"n_bars": 1, "max_lookback_days": 0},
             ValueError,
             "max_lookback_days is 0: expected 1 or more",
+        ),
+        (
+            {"n_bars": 1, "max_lookback_days": 10**7, "end_date": "2024-01-01"},
+            ValueError,
+            "max_lookback_days is 10000000: expected a day that the calendar has",
         ),
         (
             {"n_bars": 1, "allow_fewer": None},

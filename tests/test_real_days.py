@@ -2,10 +2,12 @@
 
 import warnings
 import zipfile
+from typing import Any, Literal
 
 import polars as pl
 import pytest
 from archive_server import ArchiveServer
+from doors import assert_same
 from shared_data import SHARED, needs_shared_data
 
 import rangebar_polars as rb
@@ -56,6 +58,37 @@ def test_real_days_are_the_source_trades(
     assert sums["of"].equals(got["first_trade_id"].alias("of"))
     assert sums["quantity"].equals(got["quantity"].round(8))
     assert sums["timestamp"].equals(got["timestamp"])
+
+
+@needs_shared_data
+@pytest.mark.parametrize(
+    ("market", "symbol", "last"),
+    [
+        ("spot", "BTCUSDT", "2024-08-09"),
+        ("um", "BTCUSDT", DAY),
+        # Its file ends with moments of the next day.
+        ("cm", "BTCUSD_PERP", DAY),
+    ],
+)
+@pytest.mark.parametrize("reset", [None, "day"])
+def test_bars_of_real_days_are_those_of_one_pass_whatever_was_stored_before(
+    server: ArchiveServer, market: str, symbol: str, last: str, reset: Literal["day"] | None
+) -> None:
+    server.add_folder(SHARED / "vision/good")
+    own: dict[str, Any] = {"market": market, "archive": server.url}
+    question: dict[str, Any] = {
+        "threshold_decimal_bps": [10, 25],
+        "reset": reset,
+        "include_microstructure": True,
+        "include_incomplete": True,
+    }
+    ticks = rb.scan_ticks(symbol, DAY, last, **own).collect()
+
+    got = [rb.get_range_bars(symbol, DAY, end, **own, **question) for end in (DAY, last, last)]
+
+    assert_same(rb.bars(ticks, **question), got[1])
+    assert_same(got[1], got[2])
+    assert got[1].height > 100
 
 
 @needs_shared_data
