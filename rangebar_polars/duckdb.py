@@ -218,7 +218,8 @@ def _quality(root: Path) -> pl.LazyFrame:
         for cache in _series_kept(root, predicate):
             statuses = (_status(cache, day) for day in cache.days())
             days = tuple(status for status in statuses if status is not None)
-            yield TickRange(cache, days).quality().with_columns(_literals(_names(cache)))
+            found = TickRange(cache, days).quality().with_columns(_literals(_names(cache)))
+            yield found.select(*_QUALITY)
 
     return lazy_source(frames, _QUALITY)
 

@@ -15,6 +15,7 @@ import logging
 import os
 import re
 import secrets
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -43,6 +44,8 @@ INSERT_ROWS: Final = 500_000
 CONNECT_SECONDS: Final = 10
 ANSWER_SECONDS: Final = 300
 CONNECTIONS: Final = 16
+# Seconds: whoever removes a chain takes bars that are being named, and then their names.
+LOOKS: Final = (0.0, 0.1, 0.4, 1.0)
 
 _BAR_TYPES: Final = {
     column.name: f"Nullable({kind})" if column.null_when else kind
@@ -108,15 +111,14 @@ _FIND: Final = """
 SELECT month, batch, links FROM coverage FINAL WHERE key = {key:String}
 AND (empty({months:Array(Date32)}) OR has({months:Array(Date32)}, month)) ORDER BY month
 """
-_VERSIONS: Final = """
-SELECT batch, max(version) FROM coverage WHERE key = {key:String} AND month = {month:Date32}
-GROUP BY batch
-"""
 _READ: Final = """
 FROM bars WHERE key = {key:String} AND batch = {batch:UInt64} ORDER BY ordinal
 """
-_COUNT: Final = """
-SELECT count() FROM bars WHERE key = {key:String} AND batch = {batch:UInt64}
+# A server counts the rows first: a batch that is current after they are found gone is damaged.
+_STATE: Final = """
+WITH (SELECT count() FROM bars WHERE key = {key:String} AND batch = {batch:UInt64}) AS there
+SELECT there, groupArray(version), groupArray(batch) FROM coverage
+WHERE key = {key:String} AND month = {month:Date32}
 """
 _DELETE: Final = """
 DELETE FROM {table:Identifier} WHERE key = {key:String} AND batch IN {batches:Array(UInt64)}
@@ -315,11 +317,13 @@ class ClickHouseStore(BarStore):
         ).cast({name: BAR_SCHEMA[name] for name in columns})
         if bars.height == month.bars:
             return bars
-        current = self.find(key, [month.month]).get(month.month)
-        if current is not None and current.token == month.token:
-            reason = f"it has {bars.height} bars, expected {month.bars}"
-            raise self._error(doing, reason, _AGAIN)
-        return None
+        for wait in LOOKS:
+            time.sleep(wait)
+            current = self.find(key, [month.month]).get(month.month)
+            if current is None or current.token != month.token:
+                return None
+        reason = f"it has {bars.height} bars, expected {month.bars}"
+        raise self._error(doing, reason, _AGAIN)
 
     def write(self, key: BarKey, month: StoredMonth, bars: pl.DataFrame) -> None:
         """Put a month in its place; see `BarStore.write`."""
@@ -333,18 +337,17 @@ class ClickHouseStore(BarStore):
             with suppress(StoreError):
                 self._delete(doing, "bars", key, [batch])
             raise
-        known = self._versions(doing, key, month)
         # Others may have been quicker.
         if self._holds(key, month):
             self._delete(doing, "bars", key, [batch])
             return
+        _, known = self._state(doing, key, month, batch)
         self._name(doing, key, month, batch=batch, previous=max(known.values(), default=0))
-        (rows,) = self._fetch(doing, _COUNT, key=key.path, batch=batch).row(0)
-        now = self._versions(doing, key, month)
+        there, now = self._state(doing, key, month, batch)
         latest = max(now.values(), default=0)
-        if rows != bars.height and now.get(batch) == latest:
+        if there != bars.height and now.get(batch) == latest:
             self._delete(doing, "coverage", key, [batch])
-            reason = f"{rows} of {bars.height} bars are there"
+            reason = f"{there} of {bars.height} bars are there"
             raise self._error(doing, reason, "the chain was removed meanwhile: write it again")
         # Of two of one version either may be current: neither is superseded.
         known = {**known, batch: 0, **now}
@@ -469,10 +472,15 @@ class ClickHouseStore(BarStore):
                 fmt="ArrowStream",
             )
 
-    def _versions(self, doing: str, key: BarKey, month: StoredMonth) -> dict[int, int]:
-        """Return the version of every batch that coverage knows of a month, superseded or not."""
-        rows = self._fetch(doing, _VERSIONS, key=key.path, month=month.month)
-        return dict(rows.iter_rows())
+    def _state(
+        self, doing: str, key: BarKey, month: StoredMonth, batch: int
+    ) -> tuple[int, dict[int, int]]:
+        """Return the rows of a batch, and all that coverage knows of a month: versions by batch."""
+        state = self._fetch(doing, _STATE, key=key.path, month=month.month, batch=batch)
+        there, versions, batches = state.row(0)
+        return there, {
+            each: version for version, each in sorted(zip(versions, batches, strict=True))
+        }
 
     def _delete(self, doing: str, table: str, key: BarKey, batches: list[int]) -> None:
         if batches:
