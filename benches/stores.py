@@ -111,9 +111,7 @@ def raw(url: str, columns: list[str]) -> Callable[[], pl.DataFrame]:
         password=unquote(parts.password or ""),
         database=parts.path.strip("/"),
     )
-    batch = client.query("SELECT batch FROM coverage ORDER BY rows DESC LIMIT 1").first_item[
-        "batch"
-    ]
+    batch = client.command("SELECT batch FROM coverage ORDER BY rows DESC LIMIT 1")
     query = f"SELECT {', '.join(columns)} FROM bars WHERE batch = {batch} ORDER BY ordinal"  # noqa: S608
     return lambda: pl.read_ipc_stream(client.raw_query(query, fmt="ArrowStream"))
 

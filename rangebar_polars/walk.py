@@ -99,7 +99,7 @@ class Walk:
         found
             What the store has of each chain.
         columns
-            Those of `BAR_SCHEMA` that are wanted, and the threshold for bars of several chains.
+            Those of `BAR_SCHEMA` and the threshold that are wanted.
         include_incomplete
             Add bars that a reset cut off and, last, those still open.
 
@@ -110,8 +110,8 @@ class Walk:
         StoreError
             Bars cannot be read or stored.
         """
-        several = THRESHOLD in columns
-        read = {*columns, IS_COMPLETE, *(_PLACED_BY if several else ())} - {THRESHOLD}
+        several = len(self.keys) > 1
+        read = {*columns, IS_COMPLETE, *(_PLACED_BY if several else ())}
         in_order = [name for name in BAR_SCHEMA if name in read]
         chains = [_Chain(key, found.get(key, {}), self) for key in self.keys]
         for _, month in groupby(self.days, _month_of):
@@ -192,7 +192,6 @@ class _Chain:
     def _look_up(self, columns: list[str]) -> pl.DataFrame | None:
         """Return the stored bars of the month; None if they are replaced in this moment."""
         key, store, first = self._key, self._walk.store, _month_of(self._days[0])
-        self._good = dict[dt.date, Link]()
         self._stored = self._found.pop(first, StoredMonth(month=first, links=()))
         judged = [day for day in month_days(first) if key.origin is None or day >= key.origin]
         follows = self._last is not None and self._last.day + _DAY == judged[0]
@@ -212,7 +211,7 @@ class _Chain:
         """Pass a day whose bars are stored, if they are."""
         if day not in self._good:
             return False
-        self._last, self._builder = self._good[day], None
+        self._last, self._builder, self._lasting = self._good[day], None, True
         return True
 
     def begin_day(self, day: dt.date) -> "_Day":
@@ -253,13 +252,12 @@ class _Chain:
         if self._made:
             month, bars = self._joined()
             self._store(month, bars)
-        bars = month.of_days(bars, self._days).select(columns)
+        bars = self._named(month.of_days(bars, self._days).select(columns))
         if placed:
             # Where a bar ends among the trades; one that is cut off, at the trade that cuts it.
             ends = pl.col("agg_record_count").cum_sum() + ~pl.col(IS_COMPLETE)
-            threshold = pl.lit(self._key.threshold_decimal_bps, pl.Int64).alias(THRESHOLD)
             rows = int(bars["agg_record_count"].sum())
-            bars = bars.with_columns((ends + self._place).alias(_PLACE), threshold)
+            bars = bars.with_columns((ends + self._place).alias(_PLACE))
             self._place += rows
         links = {link.day: link for link in month.links}
         early = sum(links[day].bars for day in self._days if day < self._walk.shown_from)
@@ -288,9 +286,12 @@ class _Chain:
     def open_bar(self) -> pl.DataFrame:
         """Return the bar that is open behind the last day, with its threshold; no row for none."""
         state = b"" if self._last is None else self._last.state
-        bars = builder_of(self._key, state).finish()
-        threshold = pl.lit(self._key.threshold_decimal_bps, pl.Int64).alias(THRESHOLD)
-        return bars.with_columns(threshold)
+        return self._named(builder_of(self._key, state).finish())
+
+    def _named(self, bars: pl.DataFrame) -> pl.DataFrame:
+        """Tell the bars of this chain from those of other thresholds."""
+        threshold = pl.lit(self._key.threshold_decimal_bps, pl.Int64)
+        return bars.with_columns(threshold.alias(THRESHOLD))
 
 
 def builder_of(key: BarKey, state: bytes = b"") -> BarBuilder:

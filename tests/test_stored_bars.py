@@ -72,6 +72,10 @@ def test_first_second_and_lazy_calls_give_the_bars_of_one_pass(
     )  # fmt: skip
     assert lazy.collect_schema() == want.schema
     assert_same(want, lazy.collect())
+    assert_same(want.select("close"), lazy.select("close").collect())
+    dear = pl.col("volume") > 2
+    assert_same(want.filter(dear).select("low"), lazy.filter(dear).select("low").collect())
+    assert lazy.select(pl.len()).collect().item() == want.height
     assert read == []
 
 
