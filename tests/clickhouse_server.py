@@ -2,8 +2,7 @@
 
 The wheel is all of ClickHouse, and one statement makes it listen. It takes its configuration from
 the working directory, and its own queries run as `default`, who is let into nothing else. It runs
-in a process that ends with this one. Its inserts are gathered and lost at a kill, unless a client
-says otherwise, because a team's server may be set up so.
+in a process that ends with this one.
 """
 
 import os
@@ -48,10 +47,7 @@ _LIMITED = "".join(
     for name, rights in RIGHTS.items()
 )
 USERS = f"""<clickhouse>
-<profiles>
-<default><async_insert>1</async_insert><wait_for_async_insert>0</wait_for_async_insert></default>
-<guest><readonly>1</readonly></guest>
-</profiles>
+<profiles><default/><guest><readonly>1</readonly></guest></profiles>
 <users>
 <default>
 <password/><networks><ip>127.0.0.1</ip></networks>
