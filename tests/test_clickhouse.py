@@ -29,9 +29,16 @@ from expectations import says
 
 from rangebar_polars.errors import StoreError
 from rangebar_polars.schema import BAR_SCHEMA, COLUMNS
-from rangebar_polars.store import BarKey, ClickHouseStore, Link, StoredMonth, clickhouse
+from rangebar_polars.store import (
+    BarKey,
+    ClickHouseStore,
+    Link,
+    StoredMonth,
+    clickhouse,
+    clickhouse_address,
+)
 from rangebar_polars.store.chain import KEY_SCHEMA
-from rangebar_polars.store.clickhouse import Address
+from rangebar_polars.store.clickhouse_address import Address
 
 JANUARY, FEBRUARY = dt.date(2024, 1, 1), dt.date(2024, 2, 1)
 KEY = BarKey(
@@ -252,7 +259,7 @@ def test_a_server_that_cannot_be_reached_is_named(
 def test_a_server_that_does_not_answer_is_not_waited_for_for_ever(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(clickhouse, "ANSWER_SECONDS", 1)
+    monkeypatch.setattr(clickhouse_address, "ANSWER_SECONDS", 1)
     remedy = "(see the server's log, and try again)"
 
     with (

@@ -305,9 +305,7 @@ def proven(
     return found
 
 
-def _is_proven(
-    link: Link, key: BarKey, before: Link | None, ticks: Mapping[dt.date, str]
-) -> bool:
+def _is_proven(link: Link, key: BarKey, before: Link | None, ticks: Mapping[dt.date, str]) -> bool:
     fits = ticks.get(link.day, link.ticks) == link.ticks
     return fits and link.sealed(key, before).chain == link.chain
 

@@ -6,207 +6,53 @@ appears whole or not at all. A read asks for one batch and counts its rows. Supe
 deleted by who knows them as superseded: to delete what coverage does not name would race with a
 writer who is about to name it.
 
-The view `current_bars` shows the same to SQL: the bars of the batches that coverage names. Who
-changes the tables changes `SCHEMA_VERSION`.
+The view `current_bars` shows the same to SQL: the bars of the batches that coverage names.
 """
 
 import datetime as dt
-import logging
-import os
 import re
 import secrets
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from importlib import import_module
-from typing import TYPE_CHECKING, Final, Self
-from urllib.parse import quote, unquote
+from typing import Final
 
 import polars as pl
-from urllib3 import PoolManager
 from urllib3 import exceptions as http
 
 from rangebar_polars.errors import StoreError
-from rangebar_polars.schema import BAR_SCHEMA, COLUMNS, IS_COMPLETE
+from rangebar_polars.schema import BAR_SCHEMA
 from rangebar_polars.store.bar_store import BarStore
 from rangebar_polars.store.chain import BarKey, StoredMonth
-
-if TYPE_CHECKING:
-    from clickhouse_connect.driver.client import Client
-
-SCHEMA_VERSION: Final = 1
-"""The version of the tables, which the database tells."""
+from rangebar_polars.store.clickhouse_address import (
+    AGAIN,
+    NO_DATABASE,
+    NO_TABLE,
+    Address,
+    connect,
+    explained,
+)
+from rangebar_polars.store.clickhouse_tables import (
+    COLUMNS_OF_TABLES,
+    DELETE,
+    ENGINES,
+    EXTRAS,
+    FIND,
+    READ,
+    REMOVE,
+    SCHEMA_VERSION,
+    STATE,
+    TABLES,
+    VIEW,
+)
 
 OLDEST_SERVER: Final = (24, 3)
 # A server cuts what has about twice as many into several parts, of which some may survive it.
 INSERT_ROWS: Final = 500_000
-CONNECT_SECONDS: Final = 10
-ANSWER_SECONDS: Final = 300
 CONNECTIONS: Final = 16
 # Seconds: whoever removes a chain takes bars that are being named, and then their names.
 LOOKS: Final = (0.0, 0.1, 0.4, 1.0)
-
-_BAR_TYPES: Final = {
-    column.name: f"Nullable({kind})" if column.null_when else kind
-    for column in COLUMNS
-    for kind in [column.dtype.replace("as the input", "DateTime64(6, 'UTC')")]
-} | {IS_COMPLETE: "Bool"}
-_KEY_TYPES: Final = {
-    "source": "LowCardinality(String)",
-    "market": "LowCardinality(String)",
-    "symbol": "LowCardinality(String)",
-    "threshold_decimal_bps": "Int64",
-    "prevent_same_timestamp_close": "Bool",
-    "reset": "LowCardinality(Nullable(String))",
-    "origin": "Nullable(Date32)",
-    "rule_version": "UInt32",
-}
-_TABLES: Final = {
-    "bars": {
-        "key": "LowCardinality(String)",
-        "batch": "UInt64",
-        "ordinal": "UInt32",
-        **_BAR_TYPES,
-    },
-    "coverage": {
-        "key": "LowCardinality(String)",
-        "month": "Date32",
-        **_KEY_TYPES,
-        "first_day": "Date32",
-        "last_day": "Date32",
-        "batch": "UInt64",
-        "rows": "UInt64",
-        "links": "String",
-        "previous": "UInt64",
-        "version": "UInt64",
-    },
-    "store_version": {"schema": "UInt32"},
-}
-_EXTRAS: Final = {
-    "previous": " EPHEMERAL",
-    # By the clock of the server, and never before what it follows, should that be set back.
-    "version": " DEFAULT greatest(toUInt64(toUnixTimestamp64Nano(now64(9))), previous + 1)",
-}
-# What is acknowledged outlives a power cut, and an insert that is sent again counts once.
-_KEPT: Final = (
-    "SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, "
-    "non_replicated_deduplication_window = 10000"
-)
-_ENGINES: Final = {
-    "bars": f"MergeTree ORDER BY (key, batch, ordinal) {_KEPT}",
-    "coverage": f"ReplacingMergeTree(version) ORDER BY (key, month) {_KEPT}",
-    "store_version": "ReplacingMergeTree ORDER BY schema",
-}
-_SHOWN: Final = [f"named.{name} AS {name}" for name in _KEY_TYPES] + [
-    f"bars.{name} AS {name}" for name in [*_BAR_TYPES, "ordinal"]
-]
-_VIEW: Final = f"""
-CREATE VIEW IF NOT EXISTS current_bars AS SELECT {", ".join(_SHOWN)}
-FROM bars INNER JOIN (SELECT * FROM coverage FINAL) AS named
-ON bars.key = named.key AND bars.batch = named.batch
-"""  # noqa: S608 - names of this module
-
-_FIND: Final = """
-SELECT month, batch, links FROM coverage FINAL WHERE key = {key:String}
-AND (empty({months:Array(Date32)}) OR has({months:Array(Date32)}, month)) ORDER BY month
-"""
-_READ: Final = """
-FROM bars WHERE key = {key:String} AND batch = {batch:UInt64} ORDER BY ordinal
-"""
-# A server counts the rows first: a batch that is current after they are found gone is damaged.
-_STATE: Final = """
-WITH (SELECT count() FROM bars WHERE key = {key:String} AND batch = {batch:UInt64}) AS there
-SELECT there, groupArray(version), groupArray(batch) FROM coverage
-WHERE key = {key:String} AND month = {month:Date32}
-"""
-_DELETE: Final = """
-DELETE FROM {table:Identifier} WHERE key = {key:String} AND batch IN {batches:Array(UInt64)}
-"""
-_REMOVE: Final = "DELETE FROM {table:Identifier} WHERE key = {key:String}"
-_COLUMNS: Final = """
-SELECT table, name, type FROM system.columns
-WHERE database = {database:String} AND has({tables:Array(String)}, table)
-"""
-
-_FORM: Final = "clickhouse://user:password@host:port/database"
-_URL: Final = re.compile(
-    r"(?P<scheme>clickhouses?)://"
-    r"(?:(?P<user>[^:/?#]*)(?::(?P<password>[^/?#]*))?@)?"
-    r"(?P<host>[\w.-]+|\[[\da-fA-F:.]+\])(?::(?P<port>\d{1,5}))?(?:/(?P<database>[\w.-]*))?"
-)
-_PORTS: Final = {"clickhouse": 8123, "clickhouses": 8443}
-
-_SAID: Final = re.compile(
-    r"(?:DB::\w+|server response): (?!Code:)(.+?)(?:\.? \([A-Z_]+\))?$", re.MULTILINE
-)
-_SOME_COLUMNS: Final = re.compile(r"\(\w+(?:, \w+)+\)")
-_NO_TABLE, _NO_DATABASE = 60, 81
-_WHO: Final = frozenset({192, 193, 194, 516})
-_RIGHTS: Final = frozenset({164, 497})
-_AGAIN: Final = "remove the chain, and its bars are computed again"
-_LOOK: Final = "see the server's log, and try again"
-_BROKEN: Final[tuple[tuple[type[http.HTTPError], str, str], ...]] = (
-    (http.NameResolutionError, "no such host", "correct the host"),
-    (http.NewConnectionError, "no connection", "start the server, or correct host and port"),
-    (http.ConnectTimeoutError, "no connection", "start the server, or correct host and port"),
-    (http.ReadTimeoutError, "no answer", _LOOK),
-    (http.SSLError, "no TLS", "correct port or certificate; clickhouse:// is without TLS"),
-    (http.HTTPError, "the connection broke", "see whether the server is up, and try again"),
-)
-_SILENCE: Final = logging.NullHandler()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Address:
-    """A database on a server, and who asks.
-
-    Examples
-    --------
-    >>> Address.parse("clickhouse://jo:p%40ss@db").url()
-    'clickhouse://jo@db:8123/rangebar'
-    """
-
-    scheme: str
-    host: str
-    port: int
-    user: str
-    password: str = field(repr=False)
-    database: str
-
-    @classmethod
-    def parse(cls, url: str) -> Self:
-        """Read a URL. What is wrong with one is not quoted: there is a password in it."""
-        name = "the URL of the store"
-        if url in {"clickhouse://", "clickhouses://"}:
-            name, url = "CLICKHOUSE_URL", os.environ.get("CLICKHOUSE_URL", "")
-            if not url:
-                raise ValueError(f"CLICKHOUSE_URL is not set (set it to {_FORM})")
-        parts = _URL.fullmatch(url)
-        port = int(parts["port"] or _PORTS[parts["scheme"]]) if parts else 0
-        if parts is None or not 0 < port < 1 << 16:
-            raise ValueError(
-                f"{name} is not of the form {_FORM} (percent-encode / ? # and % in user and "
-                "password)"
-            )
-        return cls(
-            scheme=parts["scheme"],
-            host=parts["host"].strip("[]"),
-            port=port,
-            user=unquote(parts["user"] or "default"),
-            password=unquote(parts["password"] or ""),
-            database=parts["database"] or "rangebar",
-        )
-
-    @property
-    def place(self) -> str:
-        """Host and port."""
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-    def url(self, password: str = "") -> str:
-        """Return what `parse` reads, by default without the password."""
-        who = quote(self.user, safe="") + (password and f":{quote(password, safe='')}")
-        return f"{self.scheme}://{who}@{self.place}/{self.database}"
 
 
 class ClickHouseStore(BarStore):
@@ -259,7 +105,7 @@ class ClickHouseStore(BarStore):
         self._pool = httputil.get_pool_manager(maxsize=CONNECTIONS)
         try:
             with self._doing("connecting"):
-                self._client = _connect(self._at, self._pool)
+                self._client = connect(self._at, self._pool)
             self._open()
         except BaseException:
             self.close()
@@ -292,13 +138,13 @@ class ClickHouseStore(BarStore):
         if months is not None and not wanted:
             return {}
         found = dict[dt.date, StoredMonth]()
-        rows = self._fetch(f"looking for {key.label}", _FIND, key=key.path, months=wanted)
+        rows = self._fetch(f"looking for {key.label}", FIND, key=key.path, months=wanted)
         for month, batch, links in rows.iter_rows():
             try:
                 found[month] = StoredMonth.from_json(links, token=str(batch))
             except (KeyError, TypeError, ValueError) as error:
                 doing = f"reading {month:%Y-%m} of {key.label}"
-                raise self._error(doing, str(error), _AGAIN) from error
+                raise self._error(doing, str(error), AGAIN) from error
         return found
 
     def read(self, key: BarKey, month: StoredMonth, columns: Sequence[str]) -> pl.DataFrame | None:
@@ -308,7 +154,7 @@ class ClickHouseStore(BarStore):
         wanted = ", ".join(f"{{{name}:Identifier}}" for name in names)
         bars = self._fetch(
             doing,
-            f"SELECT {wanted} {_READ}",
+            f"SELECT {wanted} {READ}",
             # An answer that breaks off is told by its rows: it need not wait for its end.
             {"wait_end_of_query": 0},
             key=key.path,
@@ -323,7 +169,7 @@ class ClickHouseStore(BarStore):
             if current is None or current.token != month.token:
                 return None
         reason = f"it has {bars.height} bars, expected {month.bars}"
-        raise self._error(doing, reason, _AGAIN)
+        raise self._error(doing, reason, AGAIN)
 
     def write(self, key: BarKey, month: StoredMonth, bars: pl.DataFrame) -> None:
         """Put a month in its place; see `BarStore.write`."""
@@ -358,7 +204,7 @@ class ClickHouseStore(BarStore):
         """Remove a chain, and what killed writers left of it; see `BarStore.remove`."""
         # Whoever names bars that go with the second step is undone by the third, or counts them.
         for table in ("coverage", "bars", "coverage"):
-            self._run(f"removing {key.label}", _REMOVE, table=table, key=key.path)
+            self._run(f"removing {key.label}", REMOVE, table=table, key=key.path)
 
     def close(self) -> None:
         """Let connections go."""
@@ -385,9 +231,9 @@ class ClickHouseStore(BarStore):
             with self._doing(creating):
                 create, name = "CREATE DATABASE IF NOT EXISTS {name:Identifier}", {"name": database}
                 self._client.command(create, name, use_database=False)
-        rows = self._fetch(doing, _COLUMNS, database=database, tables=list(_TABLES)).rows()
+        rows = self._fetch(doing, COLUMNS_OF_TABLES, database=database, tables=list(TABLES)).rows()
         for table in {table for table, _, _ in rows}:
-            expected = _TABLES[table]
+            expected = TABLES[table]
             got = {name: kind for of, name, kind in rows if of == table}
             for name in {**expected, **got}:
                 if got.get(name) != expected.get(name):
@@ -396,7 +242,7 @@ class ClickHouseStore(BarStore):
                         f"expected {expected.get(name, 'absent')}"
                     )
                     raise self._error(doing, reason, "choose another database")
-        if not schema or {table for table, _, _ in rows} != _TABLES.keys():
+        if not schema or {table for table, _, _ in rows} != TABLES.keys():
             self._create_tables(creating)
 
     def _schema_version(self, doing: str) -> int | None:
@@ -405,20 +251,20 @@ class ClickHouseStore(BarStore):
             schema: int = self._fetch(doing, "SELECT max(schema) FROM store_version").item()
         except StoreError as error:
             code = getattr(error.__cause__, "code", None)
-            if code not in {_NO_TABLE, _NO_DATABASE}:
+            if code not in {NO_TABLE, NO_DATABASE}:
                 raise
-            return 0 if code == _NO_TABLE else None
+            return 0 if code == NO_TABLE else None
         return schema
 
     def _create_tables(self, doing: str) -> None:
-        for table, types in _TABLES.items():
+        for table, types in TABLES.items():
             columns = ", ".join(
-                f"{name} {kind}{_EXTRAS.get(name, '')}" for name, kind in types.items()
+                f"{name} {kind}{EXTRAS.get(name, '')}" for name, kind in types.items()
             )
             self._run(
-                doing, f"CREATE TABLE IF NOT EXISTS {table} ({columns}) ENGINE = {_ENGINES[table]}"
+                doing, f"CREATE TABLE IF NOT EXISTS {table} ({columns}) ENGINE = {ENGINES[table]}"
             )
-        self._run(doing, _VIEW)
+        self._run(doing, VIEW)
         # Last: who finds a version finds all the rest.
         self._run(doing, "INSERT INTO store_version SELECT {schema:UInt32}", schema=SCHEMA_VERSION)
 
@@ -476,7 +322,7 @@ class ClickHouseStore(BarStore):
         self, doing: str, key: BarKey, month: StoredMonth, batch: int
     ) -> tuple[int, dict[int, int]]:
         """Return the rows of a batch, and all that coverage knows of a month: versions by batch."""
-        state = self._fetch(doing, _STATE, key=key.path, month=month.month, batch=batch)
+        state = self._fetch(doing, STATE, key=key.path, month=month.month, batch=batch)
         there, versions, batches = state.row(0)
         return there, {
             each: version for version, each in sorted(zip(versions, batches, strict=True))
@@ -484,7 +330,7 @@ class ClickHouseStore(BarStore):
 
     def _delete(self, doing: str, table: str, key: BarKey, batches: list[int]) -> None:
         if batches:
-            self._run(doing, _DELETE, table=table, key=key.path, batches=batches)
+            self._run(doing, DELETE, table=table, key=key.path, batches=batches)
 
     def _fetch(
         self, doing: str, sql: str, settings: dict[str, int] | None = None, /, **parameters: object
@@ -503,53 +349,7 @@ class ClickHouseStore(BarStore):
         try:
             yield
         except self._failures as error:
-            raise self._error(doing, *_reason(error, self._at.user)) from error
+            raise self._error(doing, *explained(error, self._at.user)) from error
 
     def _error(self, doing: str, reason: str, remedy: str) -> StoreError:
         return StoreError(f"ClickHouse at {self._at.place}: {doing} failed: {reason} ({remedy})")
-
-
-def _connect(at: Address, pool: PoolManager) -> "Client":
-    """Return a client of a server that answers; the database need not be there yet."""
-    from clickhouse_connect.driver import create_client  # noqa: PLC0415 - an extra
-
-    logging.getLogger("clickhouse_connect").addHandler(_SILENCE)
-    client = create_client(
-        interface="http" if at.scheme == "clickhouse" else "https",
-        host=at.host,
-        port=at.port,
-        username=at.user,
-        password=at.password,
-        connect_timeout=CONNECT_SECONDS,
-        send_receive_timeout=ANSWER_SECONDS,
-        # Within a session a server refuses two queries at once.
-        autogenerate_session_id=False,
-        pool_mgr=pool,
-        show_clickhouse_errors="scrub",
-    )
-    client.database = at.database
-    return client
-
-
-def _reason(error: BaseException, user: str) -> tuple[str, str]:
-    """Return what an error says, in short, and what to do about it."""
-    said = _SAID.search(str(error))
-    text = said[1] if said else str(error).partition("\n")[0]
-    code = getattr(error, "code", None)
-    if code in _WHO:
-        return f"user {user!r} or the password is wrong", "correct them in the URL"
-    if code in _RIGHTS:
-        return _SOME_COLUMNS.sub("", text), f"grant it to {user!r}"
-    causes = list(_causes(error))
-    details = [cause.strerror for cause in causes if isinstance(cause, OSError) and cause.strerror]
-    for kind, what, remedy in _BROKEN:
-        if any(isinstance(cause, kind) for cause in causes):
-            return ": ".join([what, *details[:1]]), remedy
-    return text, _LOOK
-
-
-def _causes(error: object) -> Iterator[BaseException]:
-    """Yield an error, and what it came from by any of the ways in which errors tell that."""
-    while isinstance(error, BaseException):
-        yield error
-        error = getattr(error, "reason", None) or error.__cause__ or error.__context__

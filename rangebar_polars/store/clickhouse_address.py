@@ -1,0 +1,143 @@
+"""A ClickHouse server: where it is, a connection to it, and what its errors mean."""
+
+import logging
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Self
+from urllib.parse import quote, unquote
+
+from urllib3 import PoolManager
+from urllib3 import exceptions as http
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
+
+CONNECT_SECONDS: Final = 10
+ANSWER_SECONDS: Final = 300
+
+_FORM: Final = "clickhouse://user:password@host:port/database"
+_URL: Final = re.compile(
+    r"(?P<scheme>clickhouses?)://"
+    r"(?:(?P<user>[^:/?#]*)(?::(?P<password>[^/?#]*))?@)?"
+    r"(?P<host>[\w.-]+|\[[\da-fA-F:.]+\])(?::(?P<port>\d{1,5}))?(?:/(?P<database>[\w.-]*))?"
+)
+_PORTS: Final = {"clickhouse": 8123, "clickhouses": 8443}
+
+_SAID: Final = re.compile(
+    r"(?:DB::\w+|server response): (?!Code:)(.+?)(?:\.? \([A-Z_]+\))?$", re.MULTILINE
+)
+_SOME_COLUMNS: Final = re.compile(r"\(\w+(?:, \w+)+\)")
+NO_TABLE, NO_DATABASE = 60, 81
+_WHO: Final = frozenset({192, 193, 194, 516})
+_RIGHTS: Final = frozenset({164, 497})
+AGAIN: Final = "remove the chain, and its bars are computed again"
+_LOOK: Final = "see the server's log, and try again"
+_BROKEN: Final[tuple[tuple[type[http.HTTPError], str, str], ...]] = (
+    (http.NameResolutionError, "no such host", "correct the host"),
+    (http.NewConnectionError, "no connection", "start the server, or correct host and port"),
+    (http.ConnectTimeoutError, "no connection", "start the server, or correct host and port"),
+    (http.ReadTimeoutError, "no answer", _LOOK),
+    (http.SSLError, "no TLS", "correct port or certificate; clickhouse:// is without TLS"),
+    (http.HTTPError, "the connection broke", "see whether the server is up, and try again"),
+)
+_SILENCE: Final = logging.NullHandler()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Address:
+    """A database on a server, and who asks.
+
+    Examples
+    --------
+    >>> Address.parse("clickhouse://jo:p%40ss@db").url()
+    'clickhouse://jo@db:8123/rangebar'
+    """
+
+    scheme: str
+    host: str
+    port: int
+    user: str
+    password: str = field(repr=False)
+    database: str
+
+    @classmethod
+    def parse(cls, url: str) -> Self:
+        """Read a URL. What is wrong with one is not quoted: there is a password in it."""
+        name = "the URL of the store"
+        if url in {"clickhouse://", "clickhouses://"}:
+            name, url = "CLICKHOUSE_URL", os.environ.get("CLICKHOUSE_URL", "")
+            if not url:
+                raise ValueError(f"CLICKHOUSE_URL is not set (set it to {_FORM})")
+        parts = _URL.fullmatch(url)
+        port = int(parts["port"] or _PORTS[parts["scheme"]]) if parts else 0
+        if parts is None or not 0 < port < 1 << 16:
+            raise ValueError(
+                f"{name} is not of the form {_FORM} (percent-encode / ? # and % in user and "
+                "password)"
+            )
+        return cls(
+            scheme=parts["scheme"],
+            host=parts["host"].strip("[]"),
+            port=port,
+            user=unquote(parts["user"] or "default"),
+            password=unquote(parts["password"] or ""),
+            database=parts["database"] or "rangebar",
+        )
+
+    @property
+    def place(self) -> str:
+        """Host and port."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    def url(self, password: str = "") -> str:
+        """Return what `parse` reads, by default without the password."""
+        who = quote(self.user, safe="") + (password and f":{quote(password, safe='')}")
+        return f"{self.scheme}://{who}@{self.place}/{self.database}"
+
+
+def connect(at: Address, pool: PoolManager) -> "Client":
+    """Return a client of a server that answers; the database need not be there yet."""
+    from clickhouse_connect.driver import create_client  # noqa: PLC0415 - an extra
+
+    logging.getLogger("clickhouse_connect").addHandler(_SILENCE)
+    client = create_client(
+        interface="http" if at.scheme == "clickhouse" else "https",
+        host=at.host,
+        port=at.port,
+        username=at.user,
+        password=at.password,
+        connect_timeout=CONNECT_SECONDS,
+        send_receive_timeout=ANSWER_SECONDS,
+        # Within a session a server refuses two queries at once.
+        autogenerate_session_id=False,
+        pool_mgr=pool,
+        show_clickhouse_errors="scrub",
+    )
+    client.database = at.database
+    return client
+
+
+def explained(error: BaseException, user: str) -> tuple[str, str]:
+    """Return what an error says, in short, and what to do about it."""
+    said = _SAID.search(str(error))
+    text = said[1] if said else str(error).partition("\n")[0]
+    code = getattr(error, "code", None)
+    if code in _WHO:
+        return f"user {user!r} or the password is wrong", "correct them in the URL"
+    if code in _RIGHTS:
+        return _SOME_COLUMNS.sub("", text), f"grant it to {user!r}"
+    causes = list(_causes(error))
+    details = [cause.strerror for cause in causes if isinstance(cause, OSError) and cause.strerror]
+    for kind, what, remedy in _BROKEN:
+        if any(isinstance(cause, kind) for cause in causes):
+            return ": ".join([what, *details[:1]]), remedy
+    return text, _LOOK
+
+
+def _causes(error: object) -> Iterator[BaseException]:
+    """Yield an error, and what it came from by any of the ways in which errors tell that."""
+    while isinstance(error, BaseException):
+        yield error
+        error = getattr(error, "reason", None) or error.__cause__ or error.__context__

@@ -1,0 +1,93 @@
+"""The tables of bars in ClickHouse, and what is asked of them.
+
+Whoever changes the tables raises `SCHEMA_VERSION`.
+"""
+
+from typing import Final
+
+from rangebar_polars.schema import COLUMNS, IS_COMPLETE
+
+SCHEMA_VERSION: Final = 1
+"""The version of the tables, which the database tells."""
+
+_BAR_TYPES: Final = {
+    column.name: f"Nullable({kind})" if column.null_when else kind
+    for column in COLUMNS
+    for kind in [column.dtype.replace("as the input", "DateTime64(6, 'UTC')")]
+} | {IS_COMPLETE: "Bool"}
+_KEY_TYPES: Final = {
+    "source": "LowCardinality(String)",
+    "market": "LowCardinality(String)",
+    "symbol": "LowCardinality(String)",
+    "threshold_decimal_bps": "Int64",
+    "prevent_same_timestamp_close": "Bool",
+    "reset": "LowCardinality(Nullable(String))",
+    "origin": "Nullable(Date32)",
+    "rule_version": "UInt32",
+}
+TABLES: Final = {
+    "bars": {
+        "key": "LowCardinality(String)",
+        "batch": "UInt64",
+        "ordinal": "UInt32",
+        **_BAR_TYPES,
+    },
+    "coverage": {
+        "key": "LowCardinality(String)",
+        "month": "Date32",
+        **_KEY_TYPES,
+        "first_day": "Date32",
+        "last_day": "Date32",
+        "batch": "UInt64",
+        "rows": "UInt64",
+        "links": "String",
+        "previous": "UInt64",
+        "version": "UInt64",
+    },
+    "store_version": {"schema": "UInt32"},
+}
+EXTRAS: Final = {
+    "previous": " EPHEMERAL",
+    # By the clock of the server, and never before what it follows, should that be set back.
+    "version": " DEFAULT greatest(toUInt64(toUnixTimestamp64Nano(now64(9))), previous + 1)",
+}
+# What is acknowledged outlives a power cut, and an insert that is sent again counts once.
+_KEPT: Final = (
+    "SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, "
+    "non_replicated_deduplication_window = 10000"
+)
+ENGINES: Final = {
+    "bars": f"MergeTree ORDER BY (key, batch, ordinal) {_KEPT}",
+    "coverage": f"ReplacingMergeTree(version) ORDER BY (key, month) {_KEPT}",
+    "store_version": "ReplacingMergeTree ORDER BY schema",
+}
+_SHOWN: Final = [f"named.{name} AS {name}" for name in _KEY_TYPES] + [
+    f"bars.{name} AS {name}" for name in [*_BAR_TYPES, "ordinal"]
+]
+VIEW: Final = f"""
+CREATE VIEW IF NOT EXISTS current_bars AS SELECT {", ".join(_SHOWN)}
+FROM bars INNER JOIN (SELECT * FROM coverage FINAL) AS named
+ON bars.key = named.key AND bars.batch = named.batch
+"""  # noqa: S608 - names of this module
+
+FIND: Final = """
+SELECT month, batch, links FROM coverage FINAL WHERE key = {key:String}
+AND (empty({months:Array(Date32)}) OR has({months:Array(Date32)}, month)) ORDER BY month
+"""
+READ: Final = """
+FROM bars WHERE key = {key:String} AND batch = {batch:UInt64} ORDER BY ordinal
+"""
+# A server counts the rows first: a batch that is current after they are found gone is damaged.
+STATE: Final = """
+WITH (SELECT count() FROM bars WHERE key = {key:String} AND batch = {batch:UInt64}) AS there
+SELECT there, groupArray(version), groupArray(batch) FROM coverage
+WHERE key = {key:String} AND month = {month:Date32}
+"""
+DELETE: Final = """
+DELETE FROM {table:Identifier} WHERE key = {key:String} AND batch IN {batches:Array(UInt64)}
+"""
+REMOVE: Final = "DELETE FROM {table:Identifier} WHERE key = {key:String}"
+COLUMNS_OF_TABLES: Final = """
+SELECT table, name, type FROM system.columns
+WHERE database = {database:String} AND has({tables:Array(String)}, table)
+"""
