@@ -9,6 +9,7 @@ import polars as pl
 
 from rangebar_polars.cache_root import cache_root
 from rangebar_polars.errors import CacheError, StoreError
+from rangebar_polars.exclusive import sweep
 from rangebar_polars.options import check_threshold
 from rangebar_polars.store import BarKey, BarStore, open_store
 from rangebar_polars.store.chain import KEY_SCHEMA
@@ -134,7 +135,7 @@ def cache_clear(
     ...     rb.cache_clear("bars", symbol="BTCUSDT", cache_dir=folder).height
     0
     """
-    if kind not in {"ticks", "bars"}:
+    if kind not in ("ticks", "bars"):
         raise ValueError(f"kind is {kind!r}: expected 'ticks' or 'bars'")
     wanted = _wanted(source, market, symbol, threshold_decimal_bps)
     rows = list[dict[str, Any]]()
@@ -144,6 +145,9 @@ def cache_clear(
         for cache in _series(wanted, cache_dir):
             rows.append(_of_ticks(cache))
             cache.clear()
+        if not wanted:
+            # A fetch that was killed before its first day has left no folder to know it by.
+            sweep(cache_root(cache_dir) / "downloads", "*.part")
     else:
         with _opened(store, cache_dir) as opened:
             for key in _keys(opened, wanted):

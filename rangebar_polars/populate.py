@@ -346,8 +346,8 @@ def work(link: Connection) -> None:
         The pipe.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    threading.Thread(target=_end_with_caller, daemon=True).start()
     with contextlib.suppress(EOFError, OSError, KeyboardInterrupt):
+        threading.Thread(target=_end_with_caller, daemon=True).start()
         while True:
             link.send(_answer(link.recv_bytes(), link.send))
     # Without the rest of a shutdown, into which the end of the caller would fall once more.

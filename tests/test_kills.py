@@ -1,0 +1,334 @@
+"""Killed at any moment or crowded by others, caches and bars end as one quiet run leaves them."""
+
+import datetime as dt
+import multiprocessing
+import os
+import random
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+from typing import Any, Self
+
+import polars as pl
+import pytest
+from archive_server import ArchiveServer, day_csv
+from child import TIMEOUT
+from doors import assert_same
+from expectations import tree
+from ranges import DAYS, SOURCE, SYMBOL, give, one_pass, trades_of
+
+import rangebar_polars as rb
+from rangebar_polars.binance import ArchiveFile
+from rangebar_polars.days import day_range
+from rangebar_polars.store import ParquetStore
+
+START, END = dt.date(2024, 5, 30), dt.date(2024, 6, 2)
+SYMBOLS = ["BTCUSDT", "ETHUSDT"]
+THRESHOLDS = [20, 30]
+KILLS = 30
+KILLS_A_FOLDER = 3
+
+# A server that has imported the package forks a process for each: hundreds would be long imports.
+FORKS = multiprocessing.get_context("forkserver")
+BEGIN = """
+import os
+os.setpgid(0, 0)
+os.environ.update(POLARS_MAX_THREADS="1", no_proxy="*")
+os.dup2(link.fileno(), 1)
+os.dup2(link.fileno(), 2)
+link.send_bytes(b"go")
+link.close()
+import rangebar_polars as rb
+archive = url and rb.BinanceArchive(url, None, threads=2)
+"""
+GET = """
+rb.get_range_bars(
+    "BTCUSDT", "2024-05-30", "2024-06-02", [20, 30], cache_dir=folder, archive=archive
+)
+"""
+POPULATE = """
+rb.populate(
+    ["BTCUSDT", "ETHUSDT"], "2024-05-30", "2024-06-02", [20, 30],
+    cache_dir=folder, archive=archive, processes=2,
+)
+"""
+
+
+@dataclass
+class Child:
+    """A process at the head of a group; what it and those it starts print comes through a pipe."""
+
+    process: ForkServerProcess
+    link: Connection
+
+    @classmethod
+    def begun(cls, code: str, folder: Path, url: str = "", **names: object) -> Self:
+        """Start a process, and return when it begins with its work."""
+        FORKS.set_forkserver_preload(["__main__", "rangebar_polars"])
+        ours, theirs = FORKS.Pipe(duplex=False)
+        names |= {"link": theirs, "folder": str(folder), "url": url}
+        process = FORKS.Process(target=exec, args=(BEGIN + code, names))
+        process.start()
+        theirs.close()
+        assert ours.recv_bytes() == b"go"
+        return cls(process, ours)
+
+    def kill_after(self, seconds: float, *, group: bool = False) -> bool:
+        """Kill it without a warning, unless it ends before; return whether it was killed."""
+        self.process.join(seconds)
+        if self.process.is_alive() and group:
+            os.killpg(self.process.ident or 0, signal.SIGKILL)
+        elif self.process.is_alive():
+            self.process.kill()
+        return self.end() != 0
+
+    def end(self) -> int:
+        """Wait until it and all that it started have ended; return how it did."""
+        text = b""
+        while self.link.poll(TIMEOUT) and (piece := os.read(self.link.fileno(), 1 << 16)):
+            text += piece
+        self.process.join(TIMEOUT)
+        assert self.process.exitcode in {0, -signal.SIGKILL}, text.decode()
+        self.link.close()
+        return self.process.exitcode
+
+
+@dataclass(frozen=True)
+class Quiet:
+    """What a run that nobody disturbs gives and leaves."""
+
+    bars: pl.DataFrame
+    files: dict[str, bytes]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[ArchiveServer]:
+    """Serve the days of two symbols."""
+    with ArchiveServer() as running:
+        for first, symbol in enumerate(SYMBOLS):
+            for number, day in enumerate(day_range(START, END)):
+                text = day_csv(day, 500, first_id=500 * number + first)
+                running.publish(ArchiveFile("spot", symbol, day), text)
+        yield running
+
+
+@pytest.fixture(scope="module")
+def quiet(server: ArchiveServer, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Quiet]:
+    """Return what quiet runs give and leave, by symbol."""
+    ended = {}
+    for symbol in SYMBOLS:
+        folder = tmp_path_factory.mktemp(symbol)
+        ended[symbol] = Quiet(bars_of(server, folder, symbol), tree(folder))
+    return ended
+
+
+def bars_of(server: ArchiveServer, folder: Path, symbol: str) -> pl.DataFrame:
+    """Make the bars of all days in this process."""
+    archive = rb.BinanceArchive(server.url, None, threads=4)
+    return rb.get_range_bars(symbol, START, END, THRESHOLDS, cache_dir=folder, archive=archive)
+
+
+@pytest.mark.parametrize(
+    ("code", "symbols"), [(GET, SYMBOLS[:1]), (POPULATE, SYMBOLS)], ids=["get", "populate"]
+)
+def test_killed_at_any_moment_the_next_call_gives_and_leaves_what_a_quiet_one_does(
+    server: ArchiveServer, quiet: dict[str, Quiet], tmp_path: Path, code: str, symbols: list[str]
+) -> None:
+    moments = random.Random(6)  # noqa: S311 - not a secret
+    want = {name: text for symbol in symbols for name, text in quiet[symbol].files.items()}
+    alone = Child.begun(code, tmp_path / "alone", server.url)
+    started = time.perf_counter()
+    alone.end()
+    longest = time.perf_counter() - started
+    assert tree(tmp_path / "alone") == want
+
+    kills, folders, left = 0, 0, list[set[str]]()
+    while kills < KILLS:
+        folder, killed = tmp_path / str(folders), True
+        for _ in range(KILLS_A_FOLDER):
+            child = Child.begun(code, folder, server.url)
+            # Without its group, only the one that was asked: those it started end themselves.
+            killed = child.kill_after(moments.uniform(0, longest), group=kills % 2 == 0)
+            left.append({*tree(folder)})
+            if not killed:
+                break
+            kills += 1
+        folders += 1
+        for symbol in symbols:
+            assert_same(quiet[symbol].bars, bars_of(server, folder, symbol))
+        assert tree(folder) == want
+
+    middle = [names for names in left if names and names != want.keys()]
+    assert len(middle) > KILLS // 6, "too few kills met the work"
+    assert len(set(map(len, middle))) > KILLS // 10, "the kills met the work at few moments"
+
+
+# Ends the process before its n-th step that changes something in the folder.
+KILLED_AT = """
+import signal
+import sys
+
+left = step
+
+def hook(event, arguments):
+    global left
+    changes = event in ("os.mkdir", "os.rename", "os.remove")
+    changes = changes or (event == "open" and str(arguments[0]).endswith(".part"))
+    if changes and str(arguments[0]).startswith(folder):
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+sys.addaudithook(hook)
+"""
+GET_OWN = """
+rb.get_range_bars(
+    "BTC-USD", "2024-01-26", "2024-02-08", [20, 30], source="mine", cache_dir=folder
+)
+"""
+
+
+def killed_at_every_step(code: str, folder: Path, url: str = "") -> list[set[str]]:
+    """Have it killed later and later until it ends; return which files there were each time."""
+    left = list[set[str]]()
+    while Child.begun(KILLED_AT + code, folder, url, step=len(left) + 1).end() != 0:
+        left.append({*tree(folder)})
+    return left
+
+
+def test_killed_before_any_step_the_next_call_gives_and_leaves_what_a_quiet_one_does(
+    server: ArchiveServer, quiet: dict[str, Quiet], tmp_path: Path
+) -> None:
+    left = killed_at_every_step(GET, tmp_path, server.url)
+
+    assert len(left) > 5
+    assert any(name.endswith(".zip.part") for names in left for name in names)
+    assert any(name.endswith(".parquet.part") for names in left for name in names)
+    assert tree(tmp_path) == quiet["BTCUSDT"].files
+    assert_same(quiet["BTCUSDT"].bars, bars_of(server, tmp_path, "BTCUSDT"))
+
+
+def test_killed_before_any_step_of_replacing_months_the_next_call_does_it(tmp_path: Path) -> None:
+    for name in ("killed", "quiet"):
+        give(tmp_path / name, trades_of(DAYS))
+        Child.begun(GET_OWN, tmp_path / name).end()
+        give(tmp_path / name, trades_of([DAYS[2]], seed=1))
+    before = tree(tmp_path / "killed")
+    Child.begun(GET_OWN, tmp_path / "quiet").end()
+
+    left = killed_at_every_step(GET_OWN, tmp_path / "killed")
+
+    assert len(left) > 3
+    assert any(name.endswith(".parquet.part") for names in left for name in names)
+    after = tree(tmp_path / "killed")
+    assert after == tree(tmp_path / "quiet")
+    replaced = [name for name, text in before.items() if after[name] != text]
+    assert len(replaced) == 2 * len(THRESHOLDS)
+    assert_same(
+        one_pass(tmp_path / "quiet", DAYS[0], DAYS[-1], threshold_decimal_bps=[20, 30]),
+        rb.get_range_bars(
+            SYMBOL, DAYS[0], DAYS[-1], [20, 30], source=SOURCE, cache_dir=tmp_path / "killed"
+        ),
+    )
+
+
+GET_PART = """
+bars = rb.get_range_bars(
+    "BTCUSDT", start, end, [20, 30], reset=reset, cache_dir=folder, archive=archive
+)
+bars.write_ipc(result)
+"""
+
+
+def test_processes_that_want_overlapping_days_at_once_all_get_the_bars_of_one_pass(
+    server: ArchiveServer, quiet: dict[str, Quiet], tmp_path: Path
+) -> None:
+    folder, days = tmp_path / "cache", day_range(START, END)
+    asked = len(server.requests)
+    ranges = [(days[0], days[-1]), (days[0], days[2]), (days[1], days[-1]), (days[0], days[1])]
+    resets: list[Any] = [None, "day"]
+    wanted = [(str(first), str(last), reset) for first, last in ranges for reset in resets]
+    children = [
+        Child.begun(
+            GET_PART, folder, server.url,
+            start=start, end=end, reset=reset, result=str(tmp_path / f"{number}.arrow"),
+        )
+        for number, (start, end, reset) in enumerate(wanted)
+    ]  # fmt: skip
+    assert [child.end() for child in children] == [0] * 8
+
+    for number, (start, end, reset) in enumerate(wanted):
+        archive = rb.BinanceArchive(server.url, None)
+        trades = rb.scan_ticks("BTCUSDT", start, end, cache_dir=folder, archive=archive).collect()
+        bars = pl.read_ipc(tmp_path / f"{number}.arrow")
+        assert_same(rb.bars(trades, THRESHOLDS, reset=reset), bars)
+    paths = [request.path for request in server.requests[asked:]]
+    zips = [path for path in paths if path.endswith(".zip")]
+    assert len(zips) == len(set(zips)) == len(days)
+    assert quiet["BTCUSDT"].files.items() <= tree(folder).items()
+    assert not any(name.endswith(".part") for name in tree(folder))
+
+
+REWRITE = """
+from datetime import date
+from itertools import cycle
+
+import polars as pl
+
+trades = {
+    (day, seed): pl.read_ipc(f"{given}/{day}-{seed}.arrow") for day in changing for seed in (0, 1)
+}
+own = {"source": "mine", "cache_dir": folder}
+steps = [(day, seed) for seed in (1, 0) for day in changing]
+for (day, seed), _ in zip(cycle(steps), range(count)):
+    rb.import_trades(trades[day, seed], symbol="BTC-USD", replace=True, **own)
+    rb.get_range_bars("BTC-USD", "2024-01-26", "2024-02-08", 20, store=store, **own)
+"""
+
+
+def test_whoever_reads_while_months_are_rewritten_sees_the_bars_of_one_version_or_another(
+    tmp_path: Path,
+) -> None:
+    changing, folder = [DAYS[2], DAYS[9]], tmp_path / "cache"
+    store, versions = ParquetStore(tmp_path / "store"), {}
+    for day in changing:
+        for seed in (0, 1):
+            trades_of([day], seed).write_ipc(tmp_path / f"{day}-{seed}.arrow")
+    give(folder, trades_of(DAYS))
+    for first in (0, 1):
+        for second in (0, 1):
+            give(folder, trades_of([changing[0]], first))
+            give(folder, trades_of([changing[1]], second))
+            versions[first, second] = one_pass(folder, DAYS[0], DAYS[-1], threshold_decimal_bps=20)
+    february = dt.datetime(2024, 2, 1, tzinfo=dt.UTC)
+    # Where February does not follow from January, there is nothing proven in it.
+    januaries = [bars.filter(pl.col("close_time") < february) for bars in versions.values()]
+
+    def is_one_of(bars: pl.DataFrame, possible: list[pl.DataFrame]) -> bool:
+        return any(bars.equals(each) for each in possible)
+
+    def asked() -> pl.DataFrame:
+        return rb.get_range_bars(
+            SYMBOL, DAYS[0], DAYS[-1], 20, source=SOURCE, store=store, cache_dir=folder
+        )
+
+    seen = set[tuple[int, int]]()
+    asked()
+    writer = Child.begun(
+        REWRITE, folder,
+        store=store.address, given=str(tmp_path), changing=list(map(str, changing)), count=16,
+    )  # fmt: skip
+    while writer.process.is_alive():
+        bars = asked()
+        assert is_one_of(bars, [*versions.values()])
+        seen |= {version for version, each in versions.items() if bars.equals(each)}
+        shown = store.scan_bars().select(bars.columns).collect()
+        assert is_one_of(shown, [*versions.values(), *januaries])
+    assert writer.end() == 0
+
+    assert len(seen) > 1, "nothing was rewritten while this read"
+    assert_same(asked(), versions[0, 0])
