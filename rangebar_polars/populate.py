@@ -346,10 +346,19 @@ def work(link: Connection) -> None:
         The pipe.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+    def tell(seen: Seen) -> None:
+        # Where the caller has gone, the signal ends the work, and nothing else before it.
+        with contextlib.suppress(OSError):
+            link.send(seen)
+
     with contextlib.suppress(EOFError, OSError, KeyboardInterrupt):
         threading.Thread(target=_end_with_caller, daemon=True).start()
         while True:
-            link.send(_answer(link.recv_bytes(), link.send))
+            link.send(_answer(link.recv_bytes(), tell))
+    # A pool does not know, and does not wait for, a thread that was just being started.
+    while any(not thread.daemon for thread in threading.enumerate()[1:]):
+        time.sleep(POLL_SECONDS / 10)
     # Without the rest of a shutdown, into which the end of the caller would fall once more.
     os._exit(0)
 

@@ -25,7 +25,7 @@ from rangebar_polars.store.chain import proven
 
 _DAY: Final = dt.timedelta(days=1)
 _PLACE: Final = "rangebar place"
-_PLACED_BY: Final = ("agg_record_count", IS_COMPLETE)
+_PLACED_BY: Final = "agg_record_count"
 _ATTEMPTS: Final = 100
 
 Found = Mapping[dt.date, StoredMonth]
@@ -111,8 +111,12 @@ class Walk:
             Bars cannot be read or stored.
         """
         several = len(self.keys) > 1
-        read = {*columns, IS_COMPLETE, *(_PLACED_BY if several else ())}
-        in_order = [name for name in BAR_SCHEMA if name in read]
+        read = {*columns, *([_PLACED_BY] if several else [])}
+        # Without a reset every stored bar is complete.
+        is_cut = any(key.reset is not None for key in self.keys)
+        read |= {IS_COMPLETE} if is_cut else set()
+        # Of no column there would be no rows.
+        in_order = [name for name in BAR_SCHEMA if name in read] or ["close_time"]
         chains = [_Chain(key, found.get(key, {}), self) for key in self.keys]
         for _, month in groupby(self.days, _month_of):
             days = list(month)
@@ -122,7 +126,7 @@ class Walk:
                 self._pass(day, chains)
             parts = [chain.end_month(in_order, placed=several) for chain in chains]
             bars = pl.concat(parts).sort(_PLACE, THRESHOLD) if several else parts[0]
-            bars = bars if include_incomplete else bars.filter(IS_COMPLETE)
+            bars = bars.filter(IS_COMPLETE) if is_cut and not include_incomplete else bars
             yield bars.select(columns)
         if include_incomplete:
             for chain in chains:
@@ -255,8 +259,9 @@ class _Chain:
         bars = self._named(month.of_days(bars, self._days).select(columns))
         if placed:
             # Where a bar ends among the trades; one that is cut off, at the trade that cuts it.
-            ends = pl.col("agg_record_count").cum_sum() + ~pl.col(IS_COMPLETE)
-            rows = int(bars["agg_record_count"].sum())
+            ends = pl.col(_PLACED_BY).cum_sum()
+            ends = ends + ~pl.col(IS_COMPLETE) if IS_COMPLETE in columns else ends
+            rows = int(bars[_PLACED_BY].sum())
             bars = bars.with_columns((ends + self._place).alias(_PLACE))
             self._place += rows
         links = {link.day: link for link in month.links}

@@ -528,6 +528,7 @@ def test_an_interrupt_while_days_are_fetched_leaves_whole_days_and_no_process(
     assert errors.count("Traceback") == 1
     assert errors.endswith("KeyboardInterrupt\n")
     assert is_whole(tmp_path)
+    stalling.faults.clear()
     left, days = tree(tmp_path), (DAYS[4], DAYS[7])
     rb.populate(["BTCUSDT", "ETHUSDT"], *days, archive=stalling.url, cache_dir=tmp_path)
     assert left.items() <= tree(tmp_path).items()

@@ -29,6 +29,7 @@ QUESTIONS: dict[str, dict[str, Any]] = {
     "reset by month": {**FULL, "reset": "month"},
     "reset by year": {"include_incomplete": True, "reset": "year"},
     "several thresholds": {**FULL, "threshold_decimal_bps": [10, 30, 700]},
+    "one threshold in a list": {"threshold_decimal_bps": [30]},
     "several thresholds, reset": {"threshold_decimal_bps": [10, 30], "reset": "week"},
     "a bar as long as the range": {**FULL, "threshold_decimal_bps": 100_000},
 }
@@ -76,6 +77,7 @@ def test_first_second_and_lazy_calls_give_the_bars_of_one_pass(
     dear = pl.col("volume") > 2
     assert_same(want.filter(dear).select("low"), lazy.filter(dear).select("low").collect())
     assert lazy.select(pl.len()).collect().item() == want.height
+    assert_same(want.select(want.columns[0]), lazy.select(want.columns[0]).collect())
     assert read == []
 
 
