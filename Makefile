@@ -55,9 +55,10 @@ fmt: $(VENV)/tools ## format everything
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-bench: $(VENV)/built ## measure: the kernel by criterion, then whole calls
+bench: $(VENV)/built $(VENV)/server ## measure: the kernel by criterion, whole calls, stores
 	cargo bench --no-default-features
 	$(BIN)/python benches/calls.py
+	$(BIN)/python benches/stores.py
 
 wheel: $(VENV)/tools ## build the wheel into dist/
 	$(BIN)/maturin build --release --out dist

@@ -357,7 +357,7 @@ def work(link: Connection) -> None:
         while True:
             link.send(_answer(link.recv_bytes(), tell))
     # A pool does not know, and does not wait for, a thread that was just being started.
-    while any(not thread.daemon for thread in threading.enumerate()[1:]):
+    while sum(not thread.daemon for thread in threading.enumerate()) > 1:
         time.sleep(POLL_SECONDS / 10)
     # Without the rest of a shutdown, into which the end of the caller would fall once more.
     os._exit(0)
