@@ -474,7 +474,7 @@ rb.populate(
 """
 MAKE = f"""{INTERRUPTIBLE}
 rb.populate(
-    "BTC-USD", "2024-01-01", "2024-06-30", [1, 10, 20, 30, 40, 50],
+    "BTC-USD", "2024-01-01", "2024-03-31", [1, 10, 20, 30, 40, 50],
     source="mine", cache_dir=sys.argv[1], progress=told,
 )
 """
@@ -537,7 +537,7 @@ def test_an_interrupt_while_days_are_fetched_leaves_whole_days_and_no_process(
 def test_an_interrupt_while_bars_are_made_leaves_whole_months_and_no_process(
     tmp_path: Path,
 ) -> None:
-    days = day_range("2024-01-01", "2024-06-30")
+    days = day_range("2024-01-01", "2024-03-31")
     give(tmp_path, trades_of(days, per_day=10))
     caller = begun(MAKE, tmp_path)
 
