@@ -8,6 +8,8 @@ import signal
 import socketserver
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
@@ -30,8 +32,7 @@ from rangebar_polars.store import ParquetStore
 START, END = dt.date(2024, 5, 30), dt.date(2024, 6, 2)
 SYMBOLS = ["BTCUSDT", "ETHUSDT"]
 THRESHOLDS = [20, 30]
-KILLS = 30
-KILLS_A_FOLDER = 3
+FOLDERS, KILLS_A_FOLDER = 10, 3
 
 # A server that has imported the package forks a process for each: hundreds would be long imports.
 FORKS = multiprocessing.get_context("forkserver")
@@ -47,14 +48,19 @@ import rangebar_polars as rb
 archive = url and rb.BinanceArchive(url, None, threads=2)
 """
 GET = """
+os.write(1, b"at work")
 rb.get_range_bars(
     "BTCUSDT", "2024-05-30", "2024-06-02", [20, 30], cache_dir=folder, archive=archive
 )
 """
 POPULATE = """
+def told(progress):
+    if progress.bytes_done or progress.days_done:
+        os.write(1, b"at work")
+
 rb.populate(
     ["BTCUSDT", "ETHUSDT"], "2024-05-30", "2024-06-02", [20, 30],
-    cache_dir=folder, archive=archive, processes=2,
+    cache_dir=folder, archive=archive, processes=1, progress=told,
 )
 """
 
@@ -78,13 +84,17 @@ class Child:
         assert ours.recv_bytes() == b"go"
         return cls(process, ours)
 
-    def kill_after(self, seconds: float, *, group: bool = False) -> bool:
+    def wait(self) -> float:
+        """Wait until it is at work, or has ended; return when that was."""
+        assert self.link.poll(TIMEOUT)
+        return time.perf_counter()
+
+    def kill_after(self, seconds: float, *, group: bool) -> bool:
         """Kill it without a warning, unless it ends before; return whether it was killed."""
         self.process.join(seconds)
-        if self.process.is_alive() and group:
-            os.killpg(self.process.ident or 0, signal.SIGKILL)
-        elif self.process.is_alive():
-            self.process.kill()
+        if self.process.is_alive() and self.process.ident is not None:
+            with suppress(ProcessLookupError):
+                (os.killpg if group else os.kill)(self.process.ident, signal.SIGKILL)
         return self.end() != 0
 
     def end(self) -> int:
@@ -141,33 +151,41 @@ def bars_of(server: ArchiveServer, folder: Path, symbol: str) -> pl.DataFrame:
 def test_killed_at_any_moment_the_next_call_gives_and_leaves_what_a_quiet_one_does(
     server: ArchiveServer, quiet: dict[str, Quiet], tmp_path: Path, code: str, symbols: list[str]
 ) -> None:
-    moments = random.Random(6)  # noqa: S311 - not a secret
     want = {name: text for symbol in symbols for name, text in quiet[symbol].files.items()}
     alone = Child.begun(code, tmp_path / "alone", server.url)
-    started = time.perf_counter()
+    at_work = alone.wait()
     alone.end()
-    longest = time.perf_counter() - started
+    longest = time.perf_counter() - at_work
     assert tree(tmp_path / "alone") == want
 
-    kills, folders, left = 0, 0, list[set[str]]()
-    while kills < KILLS:
-        folder, killed = tmp_path / str(folders), True
-        for _ in range(KILLS_A_FOLDER):
+    def killed(number: int) -> list[set[str]]:
+        moments = random.Random(number)  # noqa: S311 - not a secret
+        left = list[set[str]]()
+        folder = tmp_path / f"{number}"
+        while len(left) < KILLS_A_FOLDER:
             child = Child.begun(code, folder, server.url)
+            if left:
+                child.wait()
             # Without its group, only the one that was asked: those it started end themselves.
-            killed = child.kill_after(moments.uniform(0, longest), group=kills % 2 == 0)
-            left.append({*tree(folder)})
-            if not killed:
-                break
-            kills += 1
-        folders += 1
+            group = (number + len(left)) % 2 == 0
+            if child.kill_after(moments.uniform(0, longest), group=group):
+                left.append({*tree(folder)})
+            else:
+                # It was quicker than this process: the next kills are of another folder.
+                assert tree(folder) == want
+                folder = folder.with_name(f"{folder.name} and more")
         for symbol in symbols:
             assert_same(quiet[symbol].bars, bars_of(server, folder, symbol))
         assert tree(folder) == want
+        return left
 
+    with ThreadPoolExecutor(2) as lanes:
+        left = [names for each in lanes.map(killed, range(FOLDERS)) for names in each]
+
+    assert len(left) == 30
     middle = [names for names in left if names and names != want.keys()]
-    assert len(middle) > KILLS // 6, "too few kills met the work"
-    assert len(set(map(len, middle))) > KILLS // 10, "the kills met the work at few moments"
+    assert len(middle) > 4, "too few kills met the work"
+    assert len(set(map(len, middle))) > 2, "the kills met the work at few moments"
 
 
 # Ends the process before its n-th step that changes something in the folder.
