@@ -1,6 +1,8 @@
 """UTC days: what the archive cuts its files by, and what users ask for."""
 
+import contextlib
 import datetime as dt
+from collections.abc import Iterable
 
 
 def utc_day(value: str | dt.date, name: str) -> dt.date:
@@ -35,6 +37,19 @@ def day_range(start: str | dt.date, end: str | dt.date, *, suffix: str = "") -> 
             f"end{suffix} {last} lies before start{suffix} {first} (both days are included)"
         )
     return [first + dt.timedelta(days=n) for n in range((last - first).days + 1)]
+
+
+def days_named(names: Iterable[str]) -> list[dt.date]:
+    """Return the days that are named, ascending; what is no day's name is left out.
+
+    >>> [str(day) for day in days_named(["2024-03-01", "2024-02-30", "2024-02-29", "a-copy"])]
+    ['2024-02-29', '2024-03-01']
+    """
+    days = []
+    for name in names:
+        with contextlib.suppress(ValueError):
+            days.append(utc_day(name, "name"))
+    return sorted(days)
 
 
 def month_days(day: dt.date) -> list[dt.date]:

@@ -19,6 +19,7 @@ from urllib.parse import quote, unquote
 
 import polars as pl
 
+from rangebar_polars.days import days_named
 from rangebar_polars.errors import CacheError
 from rangebar_polars.exclusive import exclusive, sweep
 from rangebar_polars.fingerprint import fingerprint
@@ -71,9 +72,7 @@ class TickCache:
 
     def days(self) -> list[dt.date]:
         """Return the days that are cached, ascending."""
-        return sorted(
-            dt.date.fromisoformat(path.stem) for path in self.folder.glob("????-??-??.parquet")
-        )
+        return days_named(path.stem for path in self.folder.glob("????-??-??.parquet"))
 
     def report(self, day: dt.date) -> DayReport | None:
         """Return what is known of a day, or None where it is not cached.
@@ -167,7 +166,11 @@ class TickCache:
 
     def size(self) -> int:
         """Return how many bytes the days take."""
-        return sum(path.stat().st_size for path in self.folder.glob("*.parquet"))
+        size = 0
+        for path in self.folder.glob("*.parquet"):
+            with contextlib.suppress(FileNotFoundError):
+                size += path.stat().st_size
+        return size
 
     def clear(self) -> None:
         """Remove every day, and what killed processes left unfinished.
@@ -203,8 +206,13 @@ class TickCache:
             raise CacheError(
                 f"{path} has layout version {got}, expected {LAYOUT_VERSION} ({REMEDY})",
             )
-        series = metadata["rangebar.series"]
-        report = DayReport.from_json(metadata["rangebar.report"])
+        try:
+            series = metadata["rangebar.series"]
+            report = DayReport.from_json(metadata["rangebar.report"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise CacheError(
+                f"{path} cannot be read: what it says of itself is damaged ({REMEDY})"
+            ) from error
         if (series, report.day) != (self.label, day):
             raise CacheError(
                 f"{path} holds {series} of {report.day}, expected {self.label} of {day} "

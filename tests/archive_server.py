@@ -157,6 +157,8 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # Headers and body are two writes: without this each answer waits for an acknowledgement.
+    disable_nagle_algorithm = True
     server: _Server
 
     def log_message(self, *_: object) -> None:

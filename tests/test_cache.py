@@ -377,3 +377,60 @@ def test_a_wrong_argument_is_named_and_nothing_is_cleared(
         rb.cache_clear(kind, cache_dir=cache, **options)
 
     assert tree(cache) == before
+
+
+@pytest.mark.parametrize(
+    "words", [(b'"day":', b'"dax":'), (b"rangebar.series", b"rangebar.serien")]
+)
+def test_trades_whose_file_says_nothing_of_them_are_told_and_can_be_cleared(
+    tmp_path: Path, words: tuple[bytes, bytes]
+) -> None:
+    give(tmp_path, trades_of(DAYS[:2]))
+    path = TickCache(tmp_path, SOURCE, "spot", SYMBOL).path(DAYS[0])
+    path.write_bytes(path.read_bytes().replace(*words))
+
+    (told,) = rb.cache_status(cache_dir=tmp_path)["message"]
+
+    assert told.startswith(f"{path} cannot be read: what it says of itself is damaged (")
+    with pytest.raises(CacheError, match="what it says of itself is damaged"):
+        rb.get_range_bars(SYMBOL, DAYS[0], DAYS[1], source=SOURCE, cache_dir=tmp_path)
+    rb.cache_clear("ticks", cache_dir=tmp_path)
+    assert rb.cache_status(cache_dir=tmp_path).height == 0
+
+
+@pytest.mark.parametrize("word", [b"rangebar.key", b"rangebar.month", b"rangebar.checksums"])
+def test_bars_whose_file_says_nothing_of_them_are_told_and_can_be_cleared(
+    tmp_path: Path, word: bytes
+) -> None:
+    give(tmp_path, trades_of(DAYS[:2]))
+    question: dict[str, Any] = {"source": SOURCE, "cache_dir": tmp_path}
+    bars = rb.get_range_bars(SYMBOL, DAYS[0], DAYS[1], 30, **question)
+    (path,) = (tmp_path / "bars").rglob("*.parquet")
+    path.write_bytes(path.read_bytes().replace(word, word[:-1] + b"_"))
+
+    told = rb.cache_status(threshold_decimal_bps=30, cache_dir=tmp_path)["message"].item()
+
+    text = f"{path} cannot be read: what it says of itself is damaged "
+    assert told == text + "(delete it, and its bars are computed again)"
+    with pytest.raises(StoreError, match="what it says of itself is damaged"):
+        rb.get_range_bars(SYMBOL, DAYS[0], DAYS[1], 30, **question)
+    rb.cache_clear("bars", cache_dir=tmp_path)
+    assert bars.equals(rb.get_range_bars(SYMBOL, DAYS[0], DAYS[1], 30, **question))
+
+
+def test_files_of_other_names_are_nobodys(tmp_path: Path) -> None:
+    give(tmp_path, trades_of(DAYS[:2]))
+    question: dict[str, Any] = {"source": SOURCE, "cache_dir": tmp_path}
+    bars = rb.get_range_bars(SYMBOL, DAYS[0], DAYS[1], 30, **question)
+    before = rb.cache_status(cache_dir=tmp_path).drop("bytes")
+    (path,) = (tmp_path / "bars").rglob("*.parquet")
+    for folder, name in [
+        (TickCache(tmp_path, SOURCE, "spot", SYMBOL).folder, "copy-of-ab.parquet"),
+        (path.parent, "2024-99.parquet"),
+    ]:
+        (folder / name).write_bytes(b"a stray file")
+
+    assert_same(before, rb.cache_status(cache_dir=tmp_path).drop("bytes"))
+    assert_same(bars, rb.get_range_bars(SYMBOL, DAYS[0], DAYS[1], 30, **question))
+    with rb.open_store(tmp_path) as store:
+        assert store.scan_bars().collect().height == bars.height

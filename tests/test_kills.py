@@ -5,7 +5,6 @@ import multiprocessing
 import os
 import random
 import signal
-import socketserver
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -119,9 +118,7 @@ class Quiet:
 @pytest.fixture(scope="module")
 def server() -> Iterator[ArchiveServer]:
     """Serve the days of two symbols."""
-    with pytest.MonkeyPatch.context() as patch, ArchiveServer() as running:
-        # Or every answer waits until its head is acknowledged, and kills fall into the waits.
-        patch.setattr(socketserver.StreamRequestHandler, "disable_nagle_algorithm", True)
+    with ArchiveServer() as running:
         for first, symbol in enumerate(SYMBOLS):
             for number, day in enumerate(day_range(START, END)):
                 text = day_csv(day, 500, first_id=500 * number + first)

@@ -88,7 +88,7 @@ def test_a_store_knows_nothing_of_the_archive_and_the_trades() -> None:
     of_the_store = {module for module in MODULES if module.partition(".")[0] == "store"}
     known = {other for module in of_the_store for other in imports(module)} - of_the_store
 
-    assert known == {*OF_A_STAGE, "cache_root", "exclusive", "fingerprint", "pruning"}
+    assert known == {*OF_A_STAGE, "cache_root", "days", "exclusive", "fingerprint", "pruning"}
 
 
 def test_no_module_imports_itself_by_a_detour() -> None:

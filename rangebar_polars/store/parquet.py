@@ -19,6 +19,7 @@ from typing import BinaryIO, Final
 
 import polars as pl
 
+from rangebar_polars.days import days_named
 from rangebar_polars.errors import StoreError
 from rangebar_polars.exclusive import exclusive, sweep
 from rangebar_polars.fingerprint import checksums
@@ -67,8 +68,8 @@ class ParquetStore(BarStore):
     ) -> dict[dt.date, StoredMonth]:
         """Return what is stored of a chain; see `BarStore.find`."""
         if months is None:
-            names = (path.stem for path in self._folder(key).glob("????-??.parquet"))
-            months = [dt.date.fromisoformat(f"{name}-01") for name in names]
+            paths = self._folder(key).glob("????-??.parquet")
+            months = days_named(f"{path.stem}-01" for path in paths)
         found = dict[dt.date, StoredMonth]()
         for month in sorted(months):
             path = self.path(key, month)
@@ -182,16 +183,16 @@ def _month(handle: BinaryIO, path: Path, key: BarKey) -> tuple[StoredMonth, dict
     got = metadata.get("rangebar.version")
     if got != LAYOUT_VERSION:
         raise StoreError(f"{path} has layout version {got}, expected {LAYOUT_VERSION} ({_REMEDY})")
-    if metadata["rangebar.key"] != key.path:
-        raise StoreError(
-            f"{path} holds bars of {metadata['rangebar.key']} (it was moved: move it back, or "
-            f"{_REMEDY})"
-        )
-    text, sums = metadata["rangebar.month"], metadata["rangebar.checksums"]
-    size = os.fstat(handle.fileno()).st_size
     try:
+        of, sums = metadata["rangebar.key"], metadata["rangebar.checksums"]
+        text, size = metadata["rangebar.month"], os.fstat(handle.fileno()).st_size
         # What the bars are made from, and the bars: together they are the version.
         month = StoredMonth.from_json(text, token=f"{text}{sums}", size=size)
-        return month, json.loads(sums)
+        checked: dict[str, object] = json.loads(sums)
     except (KeyError, TypeError, ValueError) as error:
-        raise StoreError(f"{path} cannot be read: {error} ({_REMEDY})") from error
+        raise StoreError(
+            f"{path} cannot be read: what it says of itself is damaged ({_REMEDY})"
+        ) from error
+    if of != key.path:
+        raise StoreError(f"{path} holds bars of {of} (it was moved: move it back, or {_REMEDY})")
+    return month, checked
