@@ -52,7 +52,9 @@ class Spill:
     def rows(self, day: dt.date) -> pl.DataFrame:
         """Return a day's rows; none where nothing was added."""
         empty = pl.DataFrame(schema=TRADE_SCHEMA)
-        return pl.concat([empty, *(pl.read_ipc(path) for path in self._parts.get(day, []))])
+        parts = self._parts.get(day, [])
+        # Not `read_ipc`: old versions of Polars say on stderr that they cannot map the file.
+        return pl.concat([empty, *(pl.scan_ipc(path).collect() for path in parts)])
 
     def put(self, day: dt.date, rows: pl.DataFrame) -> None:
         """Replace a day's rows."""
