@@ -14,7 +14,7 @@ from typing import Final, Literal
 import polars as pl
 
 from rangebar_polars.binance import BinanceArchive
-from rangebar_polars.days import day_range
+from rangebar_polars.days import day_range, runs
 from rangebar_polars.errors import CacheError
 from rangebar_polars.options import Options, Reset, Threshold, check_flags
 from rangebar_polars.progress import Progress
@@ -188,7 +188,7 @@ class BarRange:
         missing = [
             day for day in self.days if not all(day in self.stored[key] for key in self.keys)
         ]
-        for run in _runs(missing):
+        for run in runs(missing):
             self._fetch(run)
         ticks = TickRange(self.cache, tuple(self.fetched.values()))
         ticks.refuse_errors()
@@ -340,15 +340,3 @@ class _Looked:
 
     found: dict[BarKey, Found]
     digests: dict[dt.date, str]
-
-
-def _runs(days: Sequence[dt.date]) -> Iterator[list[dt.date]]:
-    """Yield ascending days as runs without holes."""
-    run: list[dt.date] = []
-    for day in days:
-        if run and day - run[-1] != _DAY:
-            yield run
-            run = []
-        run.append(day)
-    if run:
-        yield run

@@ -1,8 +1,6 @@
 """What is cached: trades and bars, to look at and to clear."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Final, Literal, SupportsIndex
 
 import polars as pl
@@ -11,7 +9,7 @@ from rangebar_polars.cache_root import cache_root
 from rangebar_polars.errors import CacheError, StoreError
 from rangebar_polars.exclusive import sweep
 from rangebar_polars.options import check_threshold
-from rangebar_polars.store import BarKey, BarStore, open_store
+from rangebar_polars.store import BarKey, BarStore, Store, opened
 from rangebar_polars.store.chain import KEY_SCHEMA
 from rangebar_polars.ticks import TickCache, series
 
@@ -30,7 +28,6 @@ STATUS_SCHEMA: Final = pl.Schema(
         "message": pl.String(),
     }
 )
-Store = BarStore | str | os.PathLike[str] | None
 
 
 def cache_status(
@@ -86,8 +83,8 @@ def cache_status(
     """
     wanted = _wanted(source, market, symbol, threshold_decimal_bps)
     rows = [_of_ticks(cache) for cache in _series(wanted, cache_dir)]
-    with _opened(store, cache_dir) as opened:
-        rows += [_of_bars(opened, key) for key in _keys(opened, wanted)]
+    with opened(store, cache_dir) as where:
+        rows += [_of_bars(where, key) for key in _keys(where, wanted)]
     return pl.DataFrame(rows, schema=STATUS_SCHEMA, orient="row")
 
 
@@ -149,10 +146,10 @@ def cache_clear(
             # A fetch that was killed before its first day has left no folder to know it by.
             sweep(cache_root(cache_dir) / "downloads", "*.part")
     else:
-        with _opened(store, cache_dir) as opened:
-            for key in _keys(opened, wanted):
-                rows.append(_of_bars(opened, key))
-                opened.remove(key)
+        with opened(store, cache_dir) as where:
+            for key in _keys(where, wanted):
+                rows.append(_of_bars(where, key))
+                where.remove(key)
     return pl.DataFrame(rows, schema=STATUS_SCHEMA, orient="row")
 
 
@@ -181,15 +178,6 @@ def _series(wanted: dict[str, object], cache_dir: str | os.PathLike[str] | None)
 def _keys(store: BarStore, wanted: dict[str, object]) -> list[BarKey]:
     every = store.keys()
     return [key for key in every if _is(key, wanted)]
-
-
-@contextmanager
-def _opened(store: Store, cache_dir: str | os.PathLike[str] | None) -> Iterator[BarStore]:
-    if isinstance(store, BarStore):
-        yield store
-        return
-    with open_store(store, cache_dir=cache_dir) as opened:
-        yield opened
 
 
 def _of_ticks(cache: TickCache) -> dict[str, Any]:

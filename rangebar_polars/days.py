@@ -2,7 +2,7 @@
 
 import contextlib
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 
 def utc_day(value: str | dt.date, name: str) -> dt.date:
@@ -69,10 +69,21 @@ def spans(days: list[dt.date]) -> str:
     >>> spans(day_range("2024-01-30", "2024-02-01") + [dt.date(2024, 2, 5)])
     '2024-01-30 to 2024-02-01, 2024-02-05'
     """
-    runs: list[tuple[dt.date, dt.date]] = []
+    ends = ((run[0], run[-1]) for run in runs(days))
+    return ", ".join(f"{a}" if a == b else f"{a} to {b}" for a, b in ends)
+
+
+def runs(days: Iterable[dt.date]) -> Iterator[list[dt.date]]:
+    """Yield ascending days as runs without holes.
+
+    >>> [len(run) for run in runs(day_range("2024-01-30", "2024-02-01") + [dt.date(2024, 2, 5)])]
+    [3, 1]
+    """
+    run: list[dt.date] = []
     for day in days:
-        if runs and day - runs[-1][1] == dt.timedelta(days=1):
-            runs[-1] = (runs[-1][0], day)
-        else:
-            runs.append((day, day))
-    return ", ".join(f"{a}" if a == b else f"{a} to {b}" for a, b in runs)
+        if run and day - run[-1] != dt.timedelta(days=1):
+            yield run
+            run = []
+        run.append(day)
+    if run:
+        yield run

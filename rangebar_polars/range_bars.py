@@ -22,13 +22,10 @@ from rangebar_polars.errors import RangeBarError, RangeBarWarning
 from rangebar_polars.options import Reset, Threshold, check_count, check_flags, check_threshold
 from rangebar_polars.progress import Progress
 from rangebar_polars.source import lazy_source
-from rangebar_polars.store import BarStore, open_store
+from rangebar_polars.store import Store, opened
 from rangebar_polars.tick_range import BINANCE, TickRange, last_published_day
 
 _DAY: Final = dt.timedelta(days=1)
-
-Store = BarStore | str | os.PathLike[str] | None
-"""A store, or what `open_store` takes."""
 
 
 def get_range_bars(
@@ -171,8 +168,8 @@ def get_range_bars(
         archive=archive,
         progress=progress,
     )
-    with _stored_once(request) as opened:
-        bars = opened.fulfil()
+    with _stored_once(request) as once:
+        bars = once.fulfil()
         _warn(bars)
         return pl.concat(bars.frames())
 
@@ -415,10 +412,10 @@ def _last_day(request: BarRequest) -> dt.date:
 def _stored_once(request: BarRequest) -> Iterator[BarRequest]:
     """Give a request whose store is opened once for several calls of `fulfil`."""
     request.check()
-    if isinstance(request.store, BarStore) or not request.use_cache:
+    if not request.use_cache:
         yield request
         return
-    with open_store(request.store, cache_dir=request.cache_dir) as store:
+    with opened(request.store, request.cache_dir) as store:
         yield replace(request, store=store)
 
 

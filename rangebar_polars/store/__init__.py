@@ -1,6 +1,8 @@
 """Where bars are kept: Parquet files by default, a ClickHouse server where a team shares one."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -16,9 +18,25 @@ __all__ = [
     "ClickHouseStore",
     "Link",
     "ParquetStore",
+    "Store",
     "StoredMonth",
     "open_store",
+    "opened",
 ]
+
+
+Store = BarStore | str | os.PathLike[str] | None
+"""A store, or what `open_store` takes."""
+
+
+@contextmanager
+def opened(store: Store, cache_dir: str | os.PathLike[str] | None = None) -> Iterator[BarStore]:
+    """Give a store that is open, and close it if it was opened for this."""
+    if isinstance(store, BarStore):
+        yield store
+        return
+    with open_store(store, cache_dir=cache_dir) as own:
+        yield own
 
 
 def open_store(
