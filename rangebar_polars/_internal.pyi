@@ -11,6 +11,7 @@ __all__ = [
     "RULE_VERSION",
     "BarBuilder",
     "bars",
+    "fitting_time_unit",
     "read_checkpoint",
 ]
 
@@ -37,6 +38,9 @@ def read_checkpoint(
     checkpoint: bytes,
 ) -> tuple[str | None, int, bool, Literal["day", "week", "month", "year"] | None, bool, bool]:
     """Return symbol, threshold, gate, reset and the two ``include_`` flags of a checkpoint."""
+
+def fitting_time_unit(value: int) -> Literal["s", "ms", "us", "ns"] | None:
+    """Return the one unit in which a number is a time from 1990 to 2100; None for no such unit."""
 
 @final
 class BarBuilder:

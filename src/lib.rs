@@ -14,6 +14,7 @@ pub const RULE_VERSION: u32 = 1;
 
 pub mod fixed;
 pub mod trades;
+pub mod epoch;
 pub mod error;
 pub mod check;
 pub mod rule;

@@ -9,6 +9,7 @@
 
 use crate::checkpoint::Checkpoint;
 use crate::columns::{Compute, Group, OUTPUTS, Output};
+use crate::epoch::EpochUnit;
 use crate::error::Error;
 use crate::frame::Bars;
 use crate::inputs::{Inputs, refusal};
@@ -186,6 +187,12 @@ fn read_checkpoint(py: Python<'_>, checkpoint: &[u8]) -> PyResult<Settings> {
     Ok((symbol, threshold, gate, reset, include_microstructure, include_incomplete))
 }
 
+/// The name of the one unit in which a number is a time from 1990 to 2100, if there is one.
+#[pyfunction]
+fn fitting_time_unit(value: i64) -> Option<&'static str> {
+    EpochUnit::fitting(value).map(EpochUnit::name)
+}
+
 /// An Arrow stream of tables.
 struct Source {
     reader: ArrowArrayStreamReader<Box<ArrowArrayStream>>,
@@ -327,5 +334,6 @@ fn _internal(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("RULE_VERSION", crate::RULE_VERSION)?;
     module.add_function(wrap_pyfunction!(bars, module)?)?;
     module.add_function(wrap_pyfunction!(read_checkpoint, module)?)?;
+    module.add_function(wrap_pyfunction!(fitting_time_unit, module)?)?;
     module.add_class::<BarBuilder>()
 }
