@@ -28,8 +28,8 @@ OPENED: Final[str]
 RULE_VERSION: Final[int]
 """The version of what bars are: the same trades give the same bars under the same version."""
 
-def bars(trades: object, options: dict[str, Any]) -> pl.DataFrame:
-    """Return the bars of a table of trades, anything with ``__arrow_c_stream__``.
+def bars(trades: object, options: dict[str, Any]) -> tuple[pl.DataFrame, list[str]]:
+    """Return the bars of a table of trades, anything with ``__arrow_c_stream__``, and warnings.
 
     ``options`` is made by `rangebar_polars.options.Options`.
     """
@@ -72,6 +72,8 @@ class BarBuilder:
         """Say that ids missing before the next table are a gap."""
     def gap_texts(self, known: int) -> list[str]:
         """Return the gaps found at seams, in words, from the ``known``-th on."""
+    def notice_texts(self, known: int) -> list[str]:
+        """Return what of the trades counts otherwise than they say, from the ``known``-th on."""
     def gaps(self) -> pl.DataFrame:
         """Return the gaps found at seams."""
     def position(self) -> pl.DataFrame:

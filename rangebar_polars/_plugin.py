@@ -12,6 +12,7 @@ import polars.selectors as cs
 from polars.plugins import register_plugin_function
 
 from rangebar_polars import _internal
+from rangebar_polars.batches import batches
 from rangebar_polars.fold import columns_read, fold
 from rangebar_polars.options import Options, check_keys
 from rangebar_polars.schema import COLUMNS, TradeColumns
@@ -85,11 +86,6 @@ def scan(trades: pl.LazyFrame, options: Options) -> pl.LazyFrame:
         given = trades.collect_schema()
         read = columns_read(given, options, wanted)
         schema = pl.Schema({name: given[name] for name in read})
-        return fold(batches(trades.select(read)), schema, options, wanted)
+        return fold(batches(trades.select(read), schema), schema, options, wanted)
 
     return lazy_source(frames, bars_schema)
-
-
-def batches(trades: pl.LazyFrame) -> Iterator[pl.DataFrame]:
-    """Yield the rows of a plan, in order, as the streaming engine makes them."""
-    return trades.collect_batches(maintain_order=True, lazy=True, engine="streaming")

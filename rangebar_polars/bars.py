@@ -6,6 +6,7 @@ from typing import SupportsIndex, overload
 import polars as pl
 
 from rangebar_polars import _internal, _plugin
+from rangebar_polars.caller import warn_caller
 from rangebar_polars.fold import fold
 from rangebar_polars.options import Options, Reset, Threshold, check_keys, check_threshold
 from rangebar_polars.schema import ALWAYS_READ, ArrowStream, TradeColumns, is_arrow_stream
@@ -160,7 +161,10 @@ def bars(
             f"trades is a {type(trades).__name__}: expected a DataFrame, a LazyFrame or an object "
             "with __arrow_c_stream__"
         )
-    return _internal.bars(trades, options.kwargs())
+    result, notices = _internal.bars(trades, options.kwargs())
+    for text in notices:
+        warn_caller(text)
+    return result
 
 
 def bars_expr(

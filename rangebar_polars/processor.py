@@ -11,8 +11,10 @@ from typing import Any, Final, Self, SupportsIndex
 
 import polars as pl
 
-from rangebar_polars import _internal, _plugin
+from rangebar_polars import _internal
+from rangebar_polars.batches import batches
 from rangebar_polars.errors import CheckpointError, RangeBarError, RangeBarWarning
+from rangebar_polars.fold import warn_of_notices
 from rangebar_polars.options import Options, Reset, check_symbol, check_threshold
 from rangebar_polars.schema import ArrowStream, TradeColumns, is_arrow_stream
 
@@ -90,6 +92,7 @@ class RangeBarProcessor:
         self._builder = _internal.BarBuilder(self._options.kwargs(every_sum=True))
         self._no_bar: pl.DataFrame | None = None
         self._gaps = 0
+        self._notices = 0
 
     def __repr__(self) -> str:
         return f"RangeBarProcessor({self.threshold_decimal_bps}, {self._symbol!r})"
@@ -147,6 +150,7 @@ class RangeBarProcessor:
         for text in told:
             warnings.warn(text, RangeBarWarning, stacklevel=2)
         self._gaps += len(told)
+        self._notices = warn_of_notices(builder, self._notices)
         self._builder = builder
         if ended is not None:
             return ended
@@ -161,8 +165,9 @@ class RangeBarProcessor:
             given = trades.collect_schema()
             builder.bind(given.to_frame())
             read = [name for name in given if name in self._options.columns.names().values()]
-            batches = _plugin.batches(trades.select(read))
-            ended = [bars for batch in batches if (bars := builder.push(batch)) is not None]
+            schema = pl.Schema({name: given[name] for name in read})
+            rows = batches(trades.select(read), schema)
+            ended = [bars for batch in rows if (bars := builder.push(batch)) is not None]
             return pl.concat(ended) if ended else None
         if is_arrow_stream(trades):
             return builder.push(trades)
@@ -282,7 +287,7 @@ class RangeBarProcessor:
         if self._symbol is not None and self._symbol != of:
             raise CheckpointError(f"the checkpoint is of symbol {of!r}: expected {self._symbol!r}")
         self._symbol = of
-        self._gaps = 0
+        self._gaps = self._notices = 0
         self._builder = _internal.BarBuilder(self._options.kwargs(every_sum=True), data)
 
     def to_json(self) -> str:

@@ -13,6 +13,7 @@ from typing import Literal
 
 import polars as pl
 
+from rangebar_polars.batches import batches
 from rangebar_polars.cache_root import cache_root
 from rangebar_polars.errors import CacheError, QualityError
 from rangebar_polars.exclusive import exclusive, spill_folder
@@ -198,7 +199,7 @@ def _time(name: str, got: pl.DataType, time_unit: TimeUnit | None) -> pl.Expr:
 
 
 def _batches(plan: pl.LazyFrame) -> Iterator[pl.DataFrame]:
-    return iter(plan.collect_batches(maintain_order=True, engine="streaming"))
+    return batches(plan, TRADE_SCHEMA)
 
 
 def _cleaned(spill: Spill, cache: TickCache, *, replace: bool) -> Iterator[DayReport]:

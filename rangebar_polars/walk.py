@@ -14,7 +14,7 @@ from typing import Final
 import polars as pl
 
 from rangebar_polars._internal import BarBuilder
-from rangebar_polars._plugin import batches
+from rangebar_polars.batches import batches
 from rangebar_polars.days import month_days
 from rangebar_polars.errors import QualityError, StoreError
 from rangebar_polars.options import Options
@@ -140,7 +140,7 @@ class Walk:
         opened = self.open_day(day)
         made = [chain.begin_day(day) for chain in due]
         try:
-            for batch in batches(opened.trades):
+            for batch in batches(opened.trades, TRADE_SCHEMA):
                 for of_chain in made:
                     of_chain.push(batch)
         except pl.exceptions.ComputeError as error:

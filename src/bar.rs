@@ -7,6 +7,7 @@
 //! Invariants: `low <= open, close <= high`; buy and sell sums never exceed the whole;
 //! `ids <= rows`; `time.open <= time.close`.
 
+use crate::fixed::is_finer;
 use crate::needs::Needs;
 use crate::sums::{DURATION_LIMIT, Mask, Overflow, Split, Sums, TRADES_LIMIT, TURNOVER_LIMIT};
 use crate::trades::{Sides, TimeUnit, Trades};
@@ -78,6 +79,13 @@ pub struct Side {
     pub turnover: i128,
     /// Number of individual trades.
     pub trades: i64,
+}
+
+impl Prices {
+    /// A price that says more than 8 decimals, if there is one.
+    pub fn finer(self) -> Option<f64> {
+        [self.open, self.high, self.low, self.close].into_iter().find(|price| is_finer(*price))
+    }
 }
 
 impl Bar {

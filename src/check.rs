@@ -14,11 +14,21 @@ use crate::fixed::{LIMIT, SCALE};
 use crate::trades::{Column, Trades};
 
 /// What the check remembers of the trades before.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Check {
     rows: u64,
     last: Option<Last>,
     last_id: Option<i64>,
+    lost: Option<Lost>,
+}
+
+/// A quantity above zero that counts as 0, because its 8 decimals are.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Lost {
+    /// The trade.
+    pub row: u64,
+    /// Its quantity.
+    pub quantity: f64,
 }
 
 /// Time of the last trade and the last id known of that time.
@@ -55,9 +65,14 @@ impl Check {
         self.last_id
     }
 
+    /// The first quantity that counts as 0 and is none.
+    pub const fn lost(&self) -> Option<Lost> {
+        self.lost
+    }
+
     /// The check after that many trades, the last of which are these.
     pub const fn at(rows: u64, last: Option<Last>, last_id: Option<i64>) -> Self {
-        Self { rows, last, last_id }
+        Self { rows, last, last_id, lost: None }
     }
 
     /// Admit a batch.
@@ -75,6 +90,9 @@ impl Check {
             }
             last
         };
+        if self.lost.is_none() {
+            self.lost = first_lost(trades.quantities(), self.rows);
+        }
         self.rows += trades.len as u64;
         if let Some(ids) = trades.agg_trade_id {
             let known = (0..trades.len).rev().find_map(|row| ids.get(row));
@@ -138,6 +156,16 @@ fn is_within(column: Option<Column<'_, f64>>, low: f64) -> bool {
         column.valid.is_none()
             && all(column.values.iter(), |x| (x * SCALE >= low) & (x * SCALE < LIMIT))
     })
+}
+
+/// The first of some good quantities, counted from `first_row`, that is above zero and counts as 0.
+fn first_lost(quantities: &[f64], first_row: u64) -> Option<Lost> {
+    let is_lost = |x: f64| (x > 0.0) & (x * SCALE < 0.5);
+    if all(quantities.iter(), |x| !is_lost(*x)) {
+        return None;
+    }
+    let row = quantities.iter().position(|x| is_lost(*x))?;
+    Some(Lost { row: first_row + row as u64, quantity: quantities[row] })
 }
 
 /// Judge one row after the trade `last`; returns the `last` of the next.

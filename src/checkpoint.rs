@@ -4,9 +4,8 @@
 //! "RBCP" | version: 1 byte | CRC-32 of the rest: 4 bytes, little-endian | the rest: postcard
 //! ```
 //!
-//! What keeps old checkpoints readable: the fields of [`Wire`] and [`WireBar`], their order and
-//! types never change within a version, and the golden files of the tests are never written again.
-//! A new version gets a new number and reads the old ones. Sums are kept in full width; limits of
+//! The fields of [`Wire`] and [`WireBar`], their order and types never change within a version, and
+//! neither does the rule by which an open bar will close: a change of either is a new version. Sums are kept in full width; limits of
 //! the rule and the end of the period follow from the open bar and the last time.
 
 use crate::bar::{Bar, BySide, Prices, Side, Span};
@@ -19,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// The version that is written.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 /// The longest symbol, in bytes.
 pub const MAX_SYMBOL: usize = 128;
 
@@ -135,7 +134,7 @@ impl Checkpoint {
         }
         let version = bytes[MAGIC.len()];
         if version != VERSION {
-            return Err(Error::CheckpointVersion { got: version });
+            return Err(Error::CheckpointVersion { got: version, reads: VERSION });
         }
         let (header, rest) = bytes.split_at(HEADER);
         if header[HEADER - 4..] != crc32fast::hash(rest).to_le_bytes() {

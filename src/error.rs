@@ -153,10 +153,16 @@ pub enum Error {
         why: &'static str,
     },
     /// A checkpoint of another version.
-    #[error("the checkpoint is of version {got}: this release reads 1 (use the release it is of)")]
+    #[error(
+        "the checkpoint is of version {got}: this release reads {} (read the trades again, or use the \
+         release that wrote it)",
+        crate::checkpoint::VERSION
+    )]
     CheckpointVersion {
         /// Its version.
         got: u8,
+        /// The version that can be read.
+        reads: u8,
     },
     /// A checkpoint of other trades or another rule than asked for.
     #[error("the checkpoint is of {what} {got}: expected {expected}")]

@@ -52,6 +52,24 @@ pub(crate) fn fix_group(values: &[f64], fixed: &mut [u64; 64]) -> bool {
     large == 0
 }
 
+/// Whether `x` says more than its 8 decimals: it lies off their grid by more than computing with f64
+/// can have moved it.
+///
+/// ```
+/// use rangebar_polars::fixed::is_finer;
+///
+/// assert!(is_finer(1.2045e-7));
+/// assert!(!is_finer(0.1 + 0.2));
+/// ```
+#[allow(clippy::cast_precision_loss)]
+pub fn is_finer(x: f64) -> bool {
+    const NOISE_ULPS: f64 = 8.0;
+    const NOISE_UNITS: f64 = 0.005;
+    let scaled = x * SCALE;
+    let off = (scaled - to_fixed(x) as f64).abs();
+    off > NOISE_UNITS && off > NOISE_ULPS * scaled * f64::EPSILON
+}
+
 /// A sum at scale 1e8 as f64, rounded once to the nearest and divided.
 #[inline]
 #[allow(clippy::cast_precision_loss)]
@@ -129,6 +147,16 @@ mod tests {
             );
         }
         assert!(!fix_group(&[1.0, 22_517_998.136_852_48], &mut [0; 64]));
+    }
+
+    #[test]
+    fn a_value_is_finer_than_eight_decimals_by_what_no_computing_explains() {
+        for x in [1.2045e-7, 0.000_009_725, 100.000_000_001, 1.000_000_000_1, 0.4e-8] {
+            assert!(is_finer(x), "{x}");
+        }
+        for x in [1e-8, 0.000_009_72, 0.1 + 0.2, 100.1 * 3.0, 33_554_431.999_999_99, 3e10] {
+            assert!(!is_finer(x), "{x}");
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::checkpoint::{Checkpoint, Given};
 use crate::error::{Error, Gap};
 use crate::inputs::{Batch, Inputs, refusal, time_dtype};
 use crate::keys::{ByKey, Keys};
+use crate::notice::Notice;
 use crate::options::{IS_COMPLETE, Options, is_always_read};
 use crate::records::Records;
 use crate::rows::{Ended, Rows};
@@ -18,6 +19,7 @@ use polars::prelude::{
     DataFrame, DataType, Field, IdxCa, Int64Chunked, IntoColumn, IntoSeries, NewChunkedArray,
     PolarsResult, Series,
 };
+use std::mem::discriminant;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -40,6 +42,8 @@ pub struct Bars {
     /// The last trade before the seam to the next batch, until that is seen.
     seam: Option<Seam>,
     gaps: Vec<Gap>,
+    /// At most one of each kind.
+    notices: Vec<Notice>,
 }
 
 /// Time and id of the trade before a seam.
@@ -61,6 +65,7 @@ impl Bars {
             trades: 0,
             seam: None,
             gaps: Vec::new(),
+            notices: Vec::new(),
             options: Arc::new(options.clone()),
         })
     }
@@ -162,6 +167,24 @@ impl Bars {
         self.gaps.iter().skip(known).map(ToString::to_string).collect()
     }
 
+    /// What of the trades counts otherwise than they say, from the `known`-th on.
+    pub fn notice_texts(&self, known: usize) -> Vec<String> {
+        self.notices.iter().skip(known).map(ToString::to_string).collect()
+    }
+
+    /// Note what a key's trades count otherwise than they say, once of each kind.
+    fn note(&mut self, key: usize) {
+        let Some(builder) = self.builders.get(key) else { return };
+        let open = || builder.open_bars().find_map(|(_, bar)| bar.price.finer());
+        let price = self.rows.finer().or_else(open).map(|price| Notice::FinePrice { price });
+        let quantity = builder.check().lost().map(Notice::LostQuantity);
+        for notice in [price, quantity].into_iter().flatten() {
+            if self.notices.iter().all(|known| discriminant(known) != discriminant(&notice)) {
+                self.notices.push(notice);
+            }
+        }
+    }
+
     /// Ids missing at seams: last and next id, how many are missing, last and next time.
     ///
     /// # Errors
@@ -228,6 +251,7 @@ impl Bars {
         if let Err(error) = result {
             return Ok(Err(error));
         }
+        self.note(0);
         if self.is_empty() { Ok(Ok(None)) } else { self.take().map(|frame| Ok(Some(frame))) }
     }
 
@@ -296,6 +320,7 @@ impl Bars {
                 self.trace.as_mut(),
                 &mut emit,
             )??;
+            self.note(0);
         }
         self.trades += len as u64;
         Ok(())
@@ -310,7 +335,7 @@ impl Bars {
         column: impl Fn(usize) -> PolarsResult<Series>,
     ) -> PolarsResult<()> {
         let Some(keys) = &mut self.keys else { return Ok(()) };
-        let (mut all, mut faults) = (Vec::new(), Vec::new());
+        let (mut all, mut faults, mut seen) = (Vec::new(), Vec::new(), Vec::new());
         let ByKey { rows, keys: ranges } = keys.split(schema, slice.len(), &column)?;
         let order = IdxCa::from_vec("".into(), rows);
         let batch = inputs.batch(|index| column(index)?.take(&order))?;
@@ -318,6 +343,7 @@ impl Bars {
             if number == self.builders.len() {
                 self.builders.push(builder(&self.options)?);
             }
+            seen.push(number);
             let builder = &mut self.builders[number];
             let place = Place {
                 key: number,
@@ -338,6 +364,9 @@ impl Bars {
         all.sort_by_key(|(row, _)| *row);
         for (_, ended) in &all {
             self.rows.push(ended, &self.options);
+        }
+        for number in seen {
+            self.note(number);
         }
         Ok(())
     }

@@ -10,13 +10,14 @@
 
 /// The version of what bars are. It is raised with any change after which the same trades give other
 /// cuts, other values or other columns, so that stored bars are never joined to those of today.
-pub const RULE_VERSION: u32 = 1;
+pub const RULE_VERSION: u32 = 2;
 
 pub mod fixed;
 pub mod trades;
 pub mod epoch;
 pub mod error;
 pub mod check;
+pub mod notice;
 pub mod rule;
 pub mod period;
 pub mod needs;

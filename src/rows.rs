@@ -37,6 +37,8 @@ pub struct Rows {
     complete: Vec<bool>,
     /// The trade that opened each bar, if trades are traced.
     opened: Vec<i64>,
+    /// A price of a bar that says more than 8 decimals.
+    finer: Option<f64>,
 }
 
 impl Rows {
@@ -48,11 +50,13 @@ impl Rows {
             keys: Vec::new(),
             complete: Vec::new(),
             opened: Vec::new(),
+            finer: None,
         }
     }
 
     /// Add a bar, unless it is incomplete and such are not asked for.
     pub fn push(&mut self, ended: &Ended, options: &Options) {
+        self.finer = self.finer.or_else(|| ended.bar.price.finer());
         if !ended.complete && !options.include_incomplete {
             return;
         }
@@ -62,6 +66,11 @@ impl Rows {
         self.keys.push(IdxSize::try_from(ended.key).unwrap_or(IdxSize::MAX));
         self.complete.push(ended.complete);
         self.opened.push(ended.opened);
+    }
+
+    /// A price of the bars that says more than 8 decimals, if there is one.
+    pub const fn finer(&self) -> Option<f64> {
+        self.finer
     }
 
     /// Whether there is no bar.

@@ -55,9 +55,11 @@ impl Threshold {
         self.0
     }
 
-    /// How far the price must move from `open`, at scale 1e8: truncated, at least one unit.
+    /// How far the price must move from `open`, at scale 1e8: at least the threshold, so a part of a
+    /// unit is a whole one.
     fn delta(self, open: i64) -> i64 {
-        let delta = i128::from(open) * i128::from(self.0) / i128::from(Self::WHOLE);
+        let whole = i128::from(Self::WHOLE);
+        let delta = (i128::from(open) * i128::from(self.0) + whole - 1) / whole;
         // Not above `open`, since a threshold is at most the whole.
         i64::try_from(delta.max(1)).unwrap_or(i64::MAX)
     }

@@ -29,15 +29,16 @@ use pyo3_polars::PyDataFrame;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// The bars of a table of trades.
+/// The bars of a table of trades, and what to warn of.
 #[pyfunction]
-fn bars(trades: &Bound<'_, PyAny>, options: Options) -> PyResult<PyDataFrame> {
+fn bars(trades: &Bound<'_, PyAny>, options: Options) -> PyResult<(PyDataFrame, Vec<String>)> {
     let py = trades.py();
     let mut source = Source::open(trades)?;
     let mut bars = Bars::new(&options).map_err(|error| compute_error(py, &error))?;
     let inputs = bars.bind(&source.schema).map_err(|error| compute_error(py, &error))?;
     source.drain(py, |source| source.push(&mut bars, &inputs))?;
-    bars.finish().map(PyDataFrame).map_err(|error| compute_error(py, &error))
+    let frame = bars.finish().map_err(|error| compute_error(py, &error))?;
+    Ok((PyDataFrame(frame), bars.notice_texts(0)))
 }
 
 /// Bars of tables of trades that come one after another.
@@ -124,6 +125,11 @@ impl BarBuilder {
     /// The gaps found at seams, in words, from the `known`-th on.
     fn gap_texts(&self, known: usize) -> Vec<String> {
         self.lock().gap_texts(known)
+    }
+
+    /// What of the trades counts otherwise than they say, in words, from the `known`-th on.
+    fn notice_texts(&self, known: usize) -> Vec<String> {
+        self.lock().notice_texts(known)
     }
 
     /// The gaps found at seams.

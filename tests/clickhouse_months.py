@@ -20,7 +20,7 @@ JANUARY, FEBRUARY = dt.date(2024, 1, 1), dt.date(2024, 2, 1)
 KEY = BarKey(
     source="mine", market="spot", symbol="BTC-USD", threshold_decimal_bps=250, origin=JANUARY
 )
-LABEL = "mine spot BTC-USD range-250-gate-noreset-v1"
+LABEL = "mine spot BTC-USD range-250-gate-noreset-v2"
 ALL = list(BAR_SCHEMA)
 NULLABLE = [column.name for column in COLUMNS if column.null_when]
 FORM = "clickhouse://user:password@host:port/database"

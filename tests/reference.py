@@ -27,7 +27,7 @@ def cuts(trades: Sequence[Trade], threshold: int, *, gate: bool = True) -> list[
     """Return each bar's end: the bar that opens at i closes at the first j > i far enough away."""
     price, ends, i = [fx(trade.price) for trade in trades], list[int](), 0
     while i < len(price):
-        far = max(1, price[i] * threshold // 100_000)
+        far = max(1, -(-price[i] * threshold // 100_000))
         outside = (j for j in range(i + 1, len(price)) if abs(price[j] - price[i]) >= far)
         end = next((j for j in outside if not gate or trades[j].time != trades[i].time), len(price))
         ends, i = ends + [end] * (end < len(price)), end + 1

@@ -38,7 +38,7 @@ def price_walks(draw: st.DrawFn, threshold: int, size: int, largest: int) -> lis
     prices = [draw(st.integers(1, largest))]
     for _ in range(size - 1):
         start = prices[draw(st.integers(max(0, len(prices) - 6), len(prices) - 1))]
-        delta = max(1, start * threshold // 100_000)
+        delta = max(1, -(-start * threshold // 100_000))
         steps = [0, 1, -1, delta, -delta, delta - 1, 1 - delta, delta + 1, 3 * delta, -delta - 1]
         prices.append(min(largest, max(1, start + draw(st.sampled_from(steps)))))
     return prices[:size]

@@ -18,7 +18,8 @@ MODULES = sorted(
 
 FLOORS = (
     ("_internal",),
-    ("schema", "errors", "source"),
+    ("schema", "errors", "source", "batches"),
+    ("caller",),
     ("options",),
     ("fold",),
     ("_plugin",),
@@ -41,7 +42,7 @@ COMPOSERS = {
 }
 """The modules that may know several stages."""
 STAGES = [module for module in MODULES if module not in CORE | COMPOSERS]
-OF_A_STAGE = {"schema", "errors", "source"}
+OF_A_STAGE = {"schema", "errors", "source", "batches"}
 
 
 def tree_of(module: str) -> ast.Module:

@@ -73,7 +73,7 @@ class BarKey:
     ...     threshold_decimal_bps=250,
     ...     origin=dt.date(2024, 1, 1),
     ... ).path
-    'source=binance/market=um/symbol=BTCUSDT/rule=range-250-gate-noreset-v1/origin=2024-01-01'
+    'source=binance/market=um/symbol=BTCUSDT/rule=range-250-gate-noreset-v2/origin=2024-01-01'
     """
 
     source: str
