@@ -10,6 +10,7 @@ __all__ = [
     "OUTPUTS",
     "RULE_VERSION",
     "BarBuilder",
+    "TableHash",
     "bars",
     "fitting_time_unit",
     "read_checkpoint",
@@ -80,3 +81,20 @@ class BarBuilder:
         """Return the state."""
     def copy(self) -> BarBuilder:
         """Return another builder in the same state."""
+
+@final
+class TableHash:
+    """A hash of the rows of tables that come one after another.
+
+    It depends on names, dtypes, values, nulls and the order of columns and rows, and not on how the
+    rows are cut into tables. Floats count by their bits. ``schema`` is a table with the columns,
+    each of them Boolean, Int64, Float64 or Datetime; its rows are not read.
+    """
+
+    def __new__(cls, schema: object) -> TableHash: ...
+    def push(self, table: object) -> None:
+        """Take in the rows of the next table, anything with ``__arrow_c_stream__``."""
+    def hexdigest(self) -> str:
+        """Return the hash of all rows so far, as 32 hex digits."""
+    def hexdigests(self) -> list[tuple[str, str]]:
+        """Return the name of each column and its hash, as 32 hex digits."""

@@ -6,7 +6,8 @@ loses at most.
 """
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Final
@@ -42,6 +43,9 @@ class TickDay:
         What is known of the trades; None where there are none to be had.
     trades
         The trades.
+    proven
+        Gives the batches of the trades one by one, and raises where they are not those of the
+        report.
     defects
         What is wrong with the day, by name.
     lasting
@@ -51,6 +55,7 @@ class TickDay:
 
     report: DayReport | None
     trades: pl.LazyFrame
+    proven: Callable[[Iterable[pl.DataFrame]], Iterator[pl.DataFrame]]
     defects: Mapping[str, int]
     lasting: bool
 
@@ -107,6 +112,8 @@ class Walk:
         ------
         QualityError
             Trades of a day are not what trades must be.
+        CacheError
+            Trades of a day are not those that were written to its file. Nothing is stored of them.
         StoreError
             Bars cannot be read or stored.
         """
@@ -139,11 +146,14 @@ class Walk:
             return
         opened = self.open_day(day)
         made = [chain.begin_day(day) for chain in due]
+        trades = opened.proven(batches(opened.trades))
         try:
-            for batch in batches(opened.trades):
+            for batch in trades:
                 for of_chain in made:
                     of_chain.push(batch)
         except pl.exceptions.ComputeError as error:
+            # Trades that are damaged may be out of order too: read on, to say so instead.
+            deque(trades, maxlen=0)
             raise QualityError(f"{self.label} {day}: {error}") from error
         for chain, of_chain in zip(due, made, strict=True):
             chain.end_day(day, of_chain, opened)

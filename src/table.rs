@@ -16,6 +16,7 @@ use crate::inputs::{Inputs, refusal};
 use crate::options::{OPENED, Options, is_always_read};
 use crate::period::Period;
 use crate::records::Records;
+use crate::row_hash::RowHash;
 use crate::trades::Role;
 use polars::prelude::{
     ArrowDataType, ArrowField, BooleanChunked, DataFrame, DataType, Field, Float64Chunked,
@@ -168,6 +169,56 @@ impl BarBuilder {
     }
 }
 
+/// A hash of the rows of tables that come one after another.
+#[pyclass(frozen, module = "rangebar_polars._internal")]
+pub struct TableHash(Mutex<RowHash>);
+
+#[pymethods]
+impl TableHash {
+    /// A hash of no rows, with the columns of a schema.
+    #[new]
+    fn new(schema: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let hash = RowHash::of(&Source::open(schema)?.fields);
+        hash.map(|hash| Self(Mutex::new(hash))).map_err(|error| compute_error(schema.py(), &error))
+    }
+
+    /// Take in the rows of the next table.
+    fn push(&self, table: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = table.py();
+        let mut source = Source::open(table)?;
+        let fits = RowHash::of(&source.fields).and_then(|given| {
+            if self.lock().has_columns_of(&given) {
+                Ok(())
+            } else {
+                Err(refusal("the columns of the table are not those that are hashed"))
+            }
+        });
+        fits.map_err(|error| compute_error(py, &error))?;
+        source.drain(py, |source| {
+            let Some(table) = source.next()? else { return Ok(false) };
+            self.lock().push_table(&table)?;
+            Ok(true)
+        })
+    }
+
+    /// The hash of all rows so far, as hex digits.
+    fn hexdigest(&self) -> String {
+        format!("{:032x}", self.lock().digest())
+    }
+
+    /// The hash of each column of all rows so far, as hex digits, by name.
+    fn hexdigests(&self) -> Vec<(String, String)> {
+        let of_column = |(name, digest): (&str, u128)| (name.to_string(), format!("{digest:032x}"));
+        self.lock().digests().map(of_column).collect()
+    }
+}
+
+impl TableHash {
+    fn lock(&self) -> MutexGuard<'_, RowHash> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 type Settings = (Option<String>, i64, bool, Option<&'static str>, bool, bool);
 
 /// What a checkpoint says of itself: symbol, threshold, gate, reset, and the two `include_` flags.
@@ -221,13 +272,18 @@ impl Source {
         Ok(Self { schema: fields.iter().map(field).collect(), fields, reader })
     }
 
-    /// Fold the next chunk; whether there was one.
-    fn push(&mut self, bars: &mut Bars, inputs: &Inputs) -> PolarsResult<bool> {
+    /// The next chunk, if there is one.
+    fn next(&mut self) -> PolarsResult<Option<StructArray>> {
         // SAFETY: by the Arrow PyCapsule interface.
         let array = caught(|| unsafe { self.reader.next() }.transpose());
-        let Some(array) = array? else { return Ok(false) };
+        let Some(array) = array? else { return Ok(None) };
         let table = array.as_any().downcast_ref::<StructArray>();
-        let table = table.ok_or_else(|| refusal("expected chunks of a table of trades"))?;
+        table.cloned().map(Some).ok_or_else(|| refusal("expected chunks of a table of trades"))
+    }
+
+    /// Fold the next chunk; whether there was one.
+    fn push(&mut self, bars: &mut Bars, inputs: &Inputs) -> PolarsResult<bool> {
+        let Some(table) = self.next()? else { return Ok(false) };
         let column = |index: usize| series(&self.fields[index], &table.values()[index]);
         bars.push(inputs, &self.schema, table.len(), column)?;
         Ok(true)
@@ -335,5 +391,6 @@ fn _internal(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(bars, module)?)?;
     module.add_function(wrap_pyfunction!(read_checkpoint, module)?)?;
     module.add_function(wrap_pyfunction!(fitting_time_unit, module)?)?;
-    module.add_class::<BarBuilder>()
+    module.add_class::<BarBuilder>()?;
+    module.add_class::<TableHash>()
 }
