@@ -100,12 +100,14 @@ class TickCache:
         """Return a day's report and its trades, or None where it is not cached.
 
         Both are of one file, which the plan holds open: the trades stay those of the report
-        when the day is replaced, and many days at a time are many open files.
+        when the day is replaced, and many days at a time are many open files. The trades are
+        not compared with what was written: `proven` does that while they are read.
 
         Raises
         ------
         CacheError
-            The file cannot be read, or is of another series, day or version.
+            The file cannot be read, has other columns than trades, or is of another series, day
+            or version.
 
         """
         with self._opened(day) as handle:
@@ -113,7 +115,10 @@ class TickCache:
                 return None
             report = self._report(day, handle)
             handle.seek(0)
-            return report, pl.scan_parquet(handle)
+            trades = pl.scan_parquet(handle)
+            if trades.collect_schema() != TRADE_SCHEMA:
+                raise self._other_trades(day)
+            return report, trades
 
     def proven(self, report: DayReport, batches: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
         """Yield the trades of an open day, and refuse them after the last if they are others.
@@ -125,7 +130,7 @@ class TickCache:
         report
             The report of the day.
         batches
-            Its trades, whose columns are all of `TRADE_SCHEMA`.
+            Its trades, with all of their columns.
 
         Raises
         ------
@@ -133,19 +138,22 @@ class TickCache:
             The file cannot be read to its end, or holds other trades than were written to it.
 
         """
-        path, hashed = self.path(report.day), TableHash(TRADE_SCHEMA.to_frame())
-        other = f"{path} holds other trades than were written to it ({self.remedy})"
+        hashed = TableHash(TRADE_SCHEMA.to_frame())
         try:
             for batch in batches:
-                if batch.schema != TRADE_SCHEMA:
-                    raise CacheError(other)
                 hashed.push(batch)
                 yield batch
                 del batch  # or it would live on while the next one is made
         except _UNREADABLE as error:
+            path = self.path(report.day)
             raise CacheError(f"{path} cannot be read: {error} ({self.remedy})") from error
         if hashed.hexdigest() != report.fingerprint:
-            raise CacheError(other)
+            raise self._other_trades(report.day)
+
+    def _other_trades(self, day: dt.date) -> CacheError:
+        return CacheError(
+            f"{self.path(day)} holds other trades than were written to it ({self.remedy})"
+        )
 
     @contextlib.contextmanager
     def _opened(self, day: dt.date) -> Iterator[BinaryIO | None]:
