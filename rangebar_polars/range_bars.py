@@ -109,7 +109,7 @@ def get_range_bars(
     ValueError, TypeError
         An argument is wrong.
     ArchiveError, ChecksumError, CacheError
-        Trades cannot be had; as `scan_ticks`.
+        Trades cannot be had, as of `scan_ticks`; or a cached day is not as it was written.
     QualityError
         Trades of a day are not what trades must be; the error names the day.
     StoreError

@@ -75,6 +75,10 @@ def outcome(bars: Callable[[Path], pl.DataFrame], root: Path) -> pl.DataFrame | 
         return bars(root)
     except CacheError as error:
         return str(error)
+    except pl.exceptions.ComputeError as error:
+        # Older versions of Polars put words before an error in a plan, and change its class.
+        _, _, text = str(error).partition("exception: CacheError: ")
+        return text or str(error)
 
 
 def rewrite(path: Path, rows: pl.DataFrame) -> None:
