@@ -20,8 +20,8 @@ impl RowHash {
     /// # Errors
     /// A column that is not stored as its dtype says.
     pub fn push_table(&mut self, table: &StructArray) -> PolarsResult<()> {
-        let columns = self.columns().iter_mut().zip(table.values());
-        columns.into_iter().try_for_each(|(column, array)| push(column, array.as_ref()))
+        let mut columns = self.columns().iter_mut().zip(table.values());
+        columns.try_for_each(|(column, array)| push(column, array.as_ref()))
     }
 }
 

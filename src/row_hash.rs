@@ -1,7 +1,7 @@
 //! A hash of rows: equal for equal rows in equal order, whatever batches they come in.
 //!
-//! It finds rows that were damaged or exchanged. XXH3 is no cryptographic hash: whoever means to can
-//! make other rows with the same hash.
+//! It finds rows that were damaged or exchanged. XXH3 is no cryptographic hash, so it does not stop a
+//! forger, who can make other rows with the same hash.
 
 use crate::trades::Bits;
 use xxhash_rust::xxh3::Xxh3;
@@ -86,7 +86,7 @@ impl ColumnHash {
             }
             if let Some(valid) = valid {
                 let first = part * (BUFFER_BYTES / 8);
-                for row in nulls_of(&valid.slice(first..first + values.len())) {
+                for row in nulls_of(valid.slice(first..first + values.len())) {
                     bytes[row * 8..row * 8 + 8].fill(0);
                     self.nulls.update(&(self.rows + row as u64).to_le_bytes());
                 }
@@ -109,7 +109,7 @@ impl ColumnHash {
                 }
             }
             if let Some(valid) = valid {
-                for row in nulls_of(&valid.slice(first..first + len)) {
+                for row in nulls_of(valid.slice(first..first + len)) {
                     bytes[row] = 0;
                     self.nulls.update(&(self.rows + row as u64).to_le_bytes());
                 }
@@ -135,8 +135,8 @@ impl ColumnHash {
 }
 
 /// The rows that are null.
-fn nulls_of<'a>(valid: &'a Bits<'a>) -> impl Iterator<Item = usize> + 'a {
-    (0..valid.len()).step_by(64).flat_map(|first| {
+fn nulls_of(valid: Bits<'_>) -> impl Iterator<Item = usize> {
+    (0..valid.len()).step_by(64).flat_map(move |first| {
         let len = (valid.len() - first).min(64);
         let mut nulls = !valid.word(first) & (u64::MAX >> (64 - len));
         std::iter::from_fn(move || {

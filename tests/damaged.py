@@ -82,7 +82,7 @@ def outcome(bars: Callable[[Path], pl.DataFrame], root: Path) -> pl.DataFrame | 
 
 
 def rewrite(path: Path, rows: pl.DataFrame) -> None:
-    """Put other rows into a file, which goes on saying what it said of itself."""
+    """Put other rows into a file and keep its metadata."""
     metadata = pl.read_parquet_metadata(path)
     own = {name: text for name, text in metadata.items() if name.startswith("rangebar.")}
     rows.write_parquet(path, metadata=own)

@@ -26,7 +26,7 @@ def pages(path: Path) -> tuple[int, int]:
 
 
 def written_plain(path: Path) -> None:
-    """Write a day's file again without compression; it says of itself what it said."""
+    """Write a day's file again without compression, and keep its metadata."""
     metadata = {k: v for k, v in pl.read_parquet_metadata(path).items() if k != "ARROW:schema"}
     pl.read_parquet(path).write_parquet(
         path, compression="uncompressed", statistics=False, metadata=metadata
