@@ -10,6 +10,7 @@ __all__ = [
     "OUTPUTS",
     "RULE_VERSION",
     "BarBuilder",
+    "TableHash",
     "bars",
     "fitting_time_unit",
     "read_checkpoint",
@@ -28,8 +29,8 @@ OPENED: Final[str]
 RULE_VERSION: Final[int]
 """The version of what bars are: the same trades give the same bars under the same version."""
 
-def bars(trades: object, options: dict[str, Any]) -> tuple[pl.DataFrame, list[str]]:
-    """Return the bars of a table of trades, anything with ``__arrow_c_stream__``, and warnings.
+def bars(trades: object, options: dict[str, Any]) -> tuple[pl.DataFrame, list[tuple[str, str]]]:
+    """Return the bars of a table of trades, anything with ``__arrow_c_stream__``, and what to warn of.
 
     ``options`` is made by `rangebar_polars.options.Options`.
     """
@@ -72,8 +73,8 @@ class BarBuilder:
         """Say that ids missing before the next table are a gap."""
     def gap_texts(self, known: int) -> list[str]:
         """Return the gaps found at seams, in words, from the ``known``-th on."""
-    def notice_texts(self, known: int) -> list[str]:
-        """Return what of the trades counts otherwise than they say, from the ``known``-th on."""
+    def notices(self) -> list[tuple[str, str]]:
+        """Return what of the trades counts otherwise than they say: of each kind name and text."""
     def gaps(self) -> pl.DataFrame:
         """Return the gaps found at seams."""
     def position(self) -> pl.DataFrame:
@@ -82,3 +83,20 @@ class BarBuilder:
         """Return the state."""
     def copy(self) -> BarBuilder:
         """Return another builder in the same state."""
+
+@final
+class TableHash:
+    """A hash of the rows of tables that come one after another.
+
+    It depends on names, dtypes, values, nulls and the order of columns and rows, and not on how the
+    rows are cut into tables. Floats count by their bits. ``schema`` is a table with the columns,
+    each of them Boolean, Int64, Float64 or Datetime; its rows are not read.
+    """
+
+    def __new__(cls, schema: object) -> TableHash: ...
+    def push(self, table: object) -> None:
+        """Take in the rows of the next table, anything with ``__arrow_c_stream__``."""
+    def hexdigest(self) -> str:
+        """Return the hash of all rows so far, as 32 hex digits."""
+    def hexdigests(self) -> list[tuple[str, str]]:
+        """Return the name of each column and its hash, as 32 hex digits."""

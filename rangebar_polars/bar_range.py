@@ -9,6 +9,7 @@ import datetime as dt
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, Literal
 
 import polars as pl
@@ -22,8 +23,8 @@ from rangebar_polars.report import DayReport, DayStatus
 from rangebar_polars.schema import BAR_SCHEMA, COLUMNS, IS_COMPLETE, THRESHOLD, TRADE_SCHEMA
 from rangebar_polars.store import BarKey, BarStore, Link, open_store
 from rangebar_polars.store.chain import period_start, proven
-from rangebar_polars.tick_range import BINANCE, TickRange, TickRequest, incomplete
-from rangebar_polars.ticks import TickCache
+from rangebar_polars.tick_range import TickRange, TickRequest, incomplete
+from rangebar_polars.ticks import BINANCE, TickCache
 from rangebar_polars.walk import Found, TickDay, Walk, builder_of
 
 _DAY: Final = dt.timedelta(days=1)
@@ -316,14 +317,15 @@ class BarRange:
         if entry.report is None:
             lasting = entry.status == "hole" and day < self._last_covered()
             none = pl.LazyFrame(schema=TRADE_SCHEMA)
-            return TickDay(report=None, trades=none, defects=defects, lasting=lasting)
+            return TickDay(report=None, trades=none, proven=iter, defects=defects, lasting=lasting)
         opened = self.cache.open(day)
         if opened is None:
             raise CacheError(
                 f"{self.cache.path(day)} was removed while bars were made of it (call again)"
             )
         report, trades = opened
-        return TickDay(report=report, trades=trades, defects=defects, lasting=True)
+        proven = partial(self.cache.proven, report)
+        return TickDay(report=report, trades=trades, proven=proven, defects=defects, lasting=True)
 
     def _last_covered(self) -> dt.date:
         """Return the last day that has trades; a day without a file behind it may still come."""

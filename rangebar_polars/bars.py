@@ -6,7 +6,7 @@ from typing import SupportsIndex, overload
 import polars as pl
 
 from rangebar_polars import _internal, _plugin
-from rangebar_polars.caller import warn_caller
+from rangebar_polars.caller import warn_of
 from rangebar_polars.fold import fold
 from rangebar_polars.options import Options, Reset, Threshold, check_keys, check_threshold
 from rangebar_polars.schema import ALWAYS_READ, ArrowStream, TradeColumns, is_arrow_stream
@@ -162,8 +162,7 @@ def bars(
             "with __arrow_c_stream__"
         )
     result, notices = _internal.bars(trades, options.kwargs())
-    for text in notices:
-        warn_caller(text)
+    warn_of(notices, set())
     return result
 
 

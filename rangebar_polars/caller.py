@@ -2,12 +2,29 @@
 
 import inspect
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
 from rangebar_polars.errors import RangeBarWarning
 
 _PACKAGE: Final = str(Path(__file__).parent)
+
+
+def warn_of(notices: Iterable[tuple[str, str]], warned: set[str]) -> None:
+    """Warn of what is not in ``warned`` by its kind, and add it there.
+
+    Parameters
+    ----------
+    notices
+        Kind and text of each.
+    warned
+        The kinds that the caller has been warned of.
+    """
+    for kind, text in notices:
+        if kind not in warned:
+            warned.add(kind)
+            warn_caller(text)
 
 
 def warn_caller(text: str) -> None:

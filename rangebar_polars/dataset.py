@@ -16,8 +16,8 @@ from rangebar_polars.binance import BinanceArchive
 from rangebar_polars.errors import CacheError, QualityError, RangeBarWarning
 from rangebar_polars.progress import Progress
 from rangebar_polars.report import DayStatus, told
-from rangebar_polars.tick_range import BINANCE, TickRange, TickRequest
-from rangebar_polars.ticks import TickCache
+from rangebar_polars.tick_range import TickRange, TickRequest
+from rangebar_polars.ticks import BINANCE, TickCache
 
 
 def scan_ticks(
@@ -38,7 +38,8 @@ def scan_ticks(
 
     Columns: timestamp Datetime(us, UTC), price and quantity Float64, is_buyer_maker Boolean,
     agg_trade_id, first_trade_id, last_trade_id Int64. Rows are in the order of agg_trade_id.
-    Only files of the days asked for are read, and of them only the columns the plan uses.
+    Only files of the days asked for are read, and of them only the columns the plan uses. So the
+    rows are not compared with what was written to the files: `archive_quality` does that.
 
     Parameters
     ----------
@@ -56,8 +57,8 @@ def scan_ticks(
         Whether days that are not cached are fetched first. Other sources have nowhere to
         fetch from.
     refresh
-        Compare cached days with the published checksums, and replace those whose archive
-        was replaced.
+        Compare cached days with the published checksums and with what was written to their files,
+        and replace those whose archive was replaced or whose file is damaged.
     strictness
         With ``"raise"``, any defect found in the range is a QualityError.
     archive

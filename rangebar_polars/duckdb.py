@@ -70,7 +70,8 @@ def connect(
     ticks
         The cached trades of all series: ``source``, ``market``, ``symbol``, ``day`` (DATE, of the
         file); ``timestamp``, ``price``, ``quantity``, ``is_buyer_maker``, ``agg_trade_id``,
-        ``first_trade_id``, ``last_trade_id``.
+        ``first_trade_id``, ``last_trade_id``. Rows are not compared with what was written to the
+        files: `archive_quality` does that.
     quality
         A row for each cached day of each series: ``source``, ``market``, ``symbol``, and the
         columns of `archive_quality`. It is what the files say of themselves; a file that says

@@ -35,7 +35,7 @@ class QualityError(RangeBarError):
 
 
 class CacheError(RangeBarError):
-    """A file of the tick cache that cannot be read, or that may not be replaced."""
+    """A file of the tick cache that cannot be read, is damaged, or may not be replaced."""
 
 
 class StoreError(RangeBarError):

@@ -11,7 +11,7 @@ from dataclasses import replace
 import polars as pl
 
 from rangebar_polars._internal import OPENED, BarBuilder
-from rangebar_polars.caller import warn_caller
+from rangebar_polars.caller import warn_of
 from rangebar_polars.options import Options, check_names
 from rangebar_polars.schema import IS_COMPLETE, THRESHOLD
 
@@ -62,22 +62,14 @@ def fold(
         return
     builder = BarBuilder(options.kwargs(wanted), options.state)
     builder.bind(schema.to_frame())
-    warned = 0
+    warned = set[str]()
     for batch in batches:
         ended = builder.push(batch)
         del batch  # or it would live on while the next one is made
-        warned = warn_of_notices(builder, warned)
+        warn_of(builder.notices(), warned)
         if ended is not None:
             yield ended
     yield builder.finish()
-
-
-def warn_of_notices(builder: BarBuilder, warned: int) -> int:
-    """Warn of what a builder has found since it had found ``warned`` things; return how many now."""
-    texts = builder.notice_texts(warned)
-    for text in texts:
-        warn_caller(text)
-    return warned + len(texts)
 
 
 class _Held:
@@ -117,10 +109,10 @@ class _Aggregated:
         self._held = {threshold: _Held(schema) for threshold in options.thresholds}
 
     def fold(self, batches: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-        warned = 0
+        warned = set[str]()
         for batch in batches:
             ended = self._builder.push(batch)
-            warned = warn_of_notices(self._builder, warned)
+            warn_of(self._builder.notices(), warned)
             bars = self._builder.trace()
             for threshold, held in self._held.items():
                 held.add(batch, bars[str(threshold)])

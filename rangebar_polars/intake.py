@@ -214,7 +214,9 @@ class Intake:
         if report is None or published is None:
             return False
         made_of = report.origin
-        return (made_of.archive, made_of.sha256, made_of.verified) == (name, published, True)
+        is_same = (made_of.archive, made_of.sha256, made_of.verified) == (name, published, True)
+        with self._reading:
+            return is_same and self.cache.damage(day) is None
 
     def convert(self, claim: Claim, job: Job, origin: Origin) -> Taken:
         """Write the days of a job from its file, which is whole."""

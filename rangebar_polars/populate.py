@@ -32,7 +32,7 @@ from rangebar_polars.options import Reset, Threshold, check_count, check_thresho
 from rangebar_polars.progress import FetchProgress, Progress, reporter
 from rangebar_polars.schema import THRESHOLD
 from rangebar_polars.store import BarKey, BarStore, open_store
-from rangebar_polars.tick_range import BINANCE
+from rangebar_polars.ticks import BINANCE
 
 REPORT_SCHEMA: Final = pl.Schema(
     {

@@ -7,7 +7,7 @@ import polars as pl
 
 from rangebar_polars import _internal
 from rangebar_polars.bars import bars
-from rangebar_polars.fold import warn_of_notices
+from rangebar_polars.caller import warn_of
 from rangebar_polars.options import Options, Reset, check_threshold
 from rangebar_polars.processor import RangeBarProcessor
 from rangebar_polars.schema import ArrowStream, TradeColumns, is_arrow_stream
@@ -138,7 +138,7 @@ def process_trades_chunked(
 def _chunked(
     batches: Iterable[pl.DataFrame | ArrowStream], builder: _internal.BarBuilder
 ) -> Iterator[pl.DataFrame]:
-    warned = 0
+    warned = set[str]()
     for number, batch in enumerate(batches):
         if not is_arrow_stream(batch):
             raise TypeError(
@@ -146,7 +146,7 @@ def _chunked(
                 "with __arrow_c_stream__"
             )
         ended = builder.push(batch)
-        warned = warn_of_notices(builder, warned)
+        warn_of(builder.notices(), warned)
         yield builder.empty() if ended is None else ended
     left = builder.finish()
     if left.height > 0:

@@ -13,8 +13,8 @@ import polars as pl
 
 from rangebar_polars import _internal
 from rangebar_polars.batches import batches
+from rangebar_polars.caller import warn_of
 from rangebar_polars.errors import CheckpointError, RangeBarError, RangeBarWarning
-from rangebar_polars.fold import warn_of_notices
 from rangebar_polars.options import Options, Reset, check_symbol, check_threshold
 from rangebar_polars.schema import ArrowStream, TradeColumns, is_arrow_stream
 
@@ -92,7 +92,7 @@ class RangeBarProcessor:
         self._builder = _internal.BarBuilder(self._options.kwargs(every_sum=True))
         self._no_bar: pl.DataFrame | None = None
         self._gaps = 0
-        self._notices = 0
+        self._warned = set[str]()
 
     def __repr__(self) -> str:
         return f"RangeBarProcessor({self.threshold_decimal_bps}, {self._symbol!r})"
@@ -150,7 +150,7 @@ class RangeBarProcessor:
         for text in told:
             warnings.warn(text, RangeBarWarning, stacklevel=2)
         self._gaps += len(told)
-        self._notices = warn_of_notices(builder, self._notices)
+        warn_of(builder.notices(), self._warned)
         self._builder = builder
         if ended is not None:
             return ended
@@ -287,7 +287,8 @@ class RangeBarProcessor:
         if self._symbol is not None and self._symbol != of:
             raise CheckpointError(f"the checkpoint is of symbol {of!r}: expected {self._symbol!r}")
         self._symbol = of
-        self._gaps = self._notices = 0
+        self._gaps = 0
+        self._warned.clear()
         self._builder = _internal.BarBuilder(self._options.kwargs(every_sum=True), data)
 
     def to_json(self) -> str:

@@ -23,7 +23,8 @@ from rangebar_polars.options import Reset, Threshold, check_count, check_flags, 
 from rangebar_polars.progress import Progress
 from rangebar_polars.source import lazy_source
 from rangebar_polars.store import Store, opened
-from rangebar_polars.tick_range import BINANCE, TickRange, last_published_day
+from rangebar_polars.tick_range import TickRange, last_published_day
+from rangebar_polars.ticks import BINANCE
 
 _DAY: Final = dt.timedelta(days=1)
 
@@ -108,7 +109,7 @@ def get_range_bars(
     ValueError, TypeError
         An argument is wrong.
     ArchiveError, ChecksumError, CacheError
-        Trades cannot be had; as `scan_ticks`.
+        Trades cannot be had, as of `scan_ticks`; or a cached day is not as it was written.
     QualityError
         Trades of a day are not what trades must be; the error names the day.
     StoreError

@@ -29,9 +29,8 @@ from rangebar_polars.errors import ArchiveError, CacheError, DownloadError, Qual
 from rangebar_polars.intake import Intake, Taken, plan, plan_refresh
 from rangebar_polars.progress import Progress, reporter
 from rangebar_polars.report import DayStatus, joined, quality_frame
-from rangebar_polars.ticks import TickCache, check_names
+from rangebar_polars.ticks import BINANCE, TickCache, check_names
 
-BINANCE = "binance"
 SEARCHED_DAYS = 14
 MISSING: Final = {
     "hole": "days the archive has no file for",

@@ -10,6 +10,7 @@ is an error with its name; nothing here deletes or replaces it on its own.
 
 import contextlib
 import datetime as dt
+import hashlib
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -22,15 +23,17 @@ import polars as pl
 from rangebar_polars.days import days_named
 from rangebar_polars.errors import CacheError
 from rangebar_polars.exclusive import exclusive, sweep
-from rangebar_polars.fingerprint import fingerprint
+from rangebar_polars.fingerprint import TableHash
 from rangebar_polars.report import DayReport
 from rangebar_polars.schema import TRADE_SCHEMA
 
-LAYOUT_VERSION = "2"
+BINANCE = "binance"
+LAYOUT_VERSION = "3"
 # Fixed, so that a file's bytes do not depend on the pieces its rows were read in.
 ROW_GROUP_ROWS = 1 << 18
 
-REMEDY = "delete the file, or call scan_ticks with refresh=True, to have it made again"
+# A panic is no PolarsError, and not even an Exception.
+_UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,13 @@ class TickCache:
         """What messages call the series."""
         return f"{self.source} {self.market} {self.symbol}"
 
+    @property
+    def remedy(self) -> str:
+        """How a file is made again that is not what it should be."""
+        if self.source == BINANCE:
+            return "delete the file, or call scan_ticks with refresh=True, to have it made again"
+        return "give all trades of the day to import_trades, with replace=True"
+
     def path(self, day: dt.date) -> Path:
         """Return where a day's file is, or would be."""
         return self.folder / f"{day}.parquet"
@@ -90,12 +100,14 @@ class TickCache:
         """Return a day's report and its trades, or None where it is not cached.
 
         Both are of one file, which the plan holds open: the trades stay those of the report
-        when the day is replaced, and many days at a time are many open files.
+        when the day is replaced, and many days at a time are many open files. The trades are
+        not compared with what was written: `proven` does that while they are read.
 
         Raises
         ------
         CacheError
-            The file cannot be read, or is of another series, day or version.
+            The file cannot be read, has other columns than trades, or is of another series, day
+            or version.
 
         """
         with self._opened(day) as handle:
@@ -103,7 +115,45 @@ class TickCache:
                 return None
             report = self._report(day, handle)
             handle.seek(0)
-            return report, pl.scan_parquet(handle)
+            trades = pl.scan_parquet(handle)
+            if trades.collect_schema() != TRADE_SCHEMA:
+                raise self._other_trades(day)
+            return report, trades
+
+    def proven(self, report: DayReport, batches: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+        """Yield the trades of an open day, and refuse them after the last if they are others.
+
+        Parquet pages carry no checksum here, so flipped bits would be read as trades.
+
+        Parameters
+        ----------
+        report
+            The report of the day.
+        batches
+            Its trades, with all of their columns.
+
+        Raises
+        ------
+        CacheError
+            The file cannot be read to its end, or holds other trades than were written to it.
+
+        """
+        hashed = TableHash(TRADE_SCHEMA.to_frame())
+        try:
+            for batch in batches:
+                hashed.push(batch)
+                yield batch
+                del batch  # or it would live on while the next one is made
+        except _UNREADABLE as error:
+            path = self.path(report.day)
+            raise CacheError(f"{path} cannot be read: {error} ({self.remedy})") from error
+        if hashed.hexdigest() != report.fingerprint:
+            raise self._other_trades(report.day)
+
+    def _other_trades(self, day: dt.date) -> CacheError:
+        return CacheError(
+            f"{self.path(day)} holds other trades than were written to it ({self.remedy})"
+        )
 
     @contextlib.contextmanager
     def _opened(self, day: dt.date) -> Iterator[BinaryIO | None]:
@@ -113,8 +163,8 @@ class TickCache:
                 yield handle
         except FileNotFoundError:
             yield None
-        except (pl.exceptions.PolarsError, OSError) as error:
-            raise CacheError(f"{path} cannot be read: {error} ({REMEDY})") from error
+        except _UNREADABLE as error:
+            raise CacheError(f"{path} cannot be read: {error} ({self.remedy})") from error
 
     def write(
         self,
@@ -124,10 +174,12 @@ class TickCache:
     ) -> None:
         """Put a cleaned day in its place, whole or not at all."""
         target = self.path(report.day)
+        text = report.to_json()
         metadata = {
             "rangebar.version": LAYOUT_VERSION,
             "rangebar.series": self.label,
-            "rangebar.report": report.to_json(),
+            "rangebar.report": text,
+            "rangebar.report.sha256": _sha256(text),
         }
         with exclusive(target.with_name(f".{target.name}.part"), stop) as claim:
             claim.handle.truncate(0)
@@ -140,22 +192,16 @@ class TickCache:
             claim.publish(target)
 
     def damage(self, day: dt.date) -> str | None:
-        """Read a day's file to the end and say what is wrong with it, or return None.
-
-        Parquet pages carry no checksum here, so flipped bits would be read as trades.
-        """
-        opened = self.open(day)
-        if opened is None:
-            return None
-        report, trades = opened
-        path = self.path(day)
+        """Read a day's file to the end and say what is wrong with it, or return None."""
         try:
-            found = fingerprint(trades.collect())
-        except (pl.exceptions.PolarsError, OSError) as error:
-            return f"{path} cannot be read: {error} ({REMEDY})"
-        if found == report.fingerprint:
-            return None
-        return f"{path} holds other trades than were written to it ({REMEDY})"
+            opened = self.open(day)
+            if opened is not None:
+                report, trades = opened
+                for _ in self.proven(report, map(pl.LazyFrame.collect, [trades])):
+                    pass
+        except CacheError as error:
+            return str(error)
+        return None
 
     def scan(self, days: Iterable[dt.date]) -> pl.LazyFrame:
         """Return the trades of cached days, in the order given."""
@@ -201,24 +247,30 @@ class TickCache:
 
     def _report(self, day: dt.date, handle: BinaryIO) -> DayReport:
         path, metadata = self.path(day), pl.read_parquet_metadata(handle)
+        damaged = f"{path} cannot be read: what it says of itself is damaged ({self.remedy})"
         got = metadata.get("rangebar.version")
         if got != LAYOUT_VERSION:
             raise CacheError(
-                f"{path} has layout version {got}, expected {LAYOUT_VERSION} ({REMEDY})",
+                f"{path} has layout version {got}, expected {LAYOUT_VERSION} ({self.remedy})",
             )
         try:
-            series = metadata["rangebar.series"]
-            report = DayReport.from_json(metadata["rangebar.report"])
+            series, text = metadata["rangebar.series"], metadata["rangebar.report"]
+            report = DayReport.from_json(text)
+            is_whole = metadata["rangebar.report.sha256"] == _sha256(text)
         except (KeyError, TypeError, ValueError) as error:
-            raise CacheError(
-                f"{path} cannot be read: what it says of itself is damaged ({REMEDY})"
-            ) from error
+            raise CacheError(damaged) from error
+        if not is_whole:
+            raise CacheError(damaged)
         if (series, report.day) != (self.label, day):
             raise CacheError(
                 f"{path} holds {series} of {report.day}, expected {self.label} of {day} "
                 "(the file was moved: move it back, or delete it)",
             )
         return report
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def check_names(source: str, market: str, symbol: str) -> None:

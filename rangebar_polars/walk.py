@@ -6,7 +6,8 @@ loses at most.
 """
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Final
@@ -15,6 +16,7 @@ import polars as pl
 
 from rangebar_polars._internal import BarBuilder
 from rangebar_polars.batches import batches
+from rangebar_polars.caller import warn_of
 from rangebar_polars.days import month_days
 from rangebar_polars.errors import QualityError, StoreError
 from rangebar_polars.options import Options
@@ -42,6 +44,9 @@ class TickDay:
         What is known of the trades; None where there are none to be had.
     trades
         The trades.
+    proven
+        Gives the batches of the trades one by one, and raises where they are not those of the
+        report.
     defects
         What is wrong with the day, by name.
     lasting
@@ -51,6 +56,7 @@ class TickDay:
 
     report: DayReport | None
     trades: pl.LazyFrame
+    proven: Callable[[Iterable[pl.DataFrame]], Iterator[pl.DataFrame]]
     defects: Mapping[str, int]
     lasting: bool
 
@@ -107,6 +113,8 @@ class Walk:
         ------
         QualityError
             Trades of a day are not what trades must be.
+        CacheError
+            Trades of a day are not those that were written to its file. Nothing is stored of them.
         StoreError
             Bars cannot be read or stored.
         """
@@ -118,12 +126,13 @@ class Walk:
         # Of no column there would be no rows.
         in_order = [name for name in BAR_SCHEMA if name in read] or ["close_time"]
         chains = [_Chain(key, found.get(key, {}), self) for key in self.keys]
+        warned = set[str]()
         for _, month in groupby(self.days, _month_of):
             days = list(month)
             for chain in chains:
                 chain.begin_month(days, in_order)
             for day in days:
-                self._pass(day, chains)
+                self._pass(day, chains, warned)
             parts = [chain.end_month(in_order, placed=several) for chain in chains]
             bars = pl.concat(parts).sort(_PLACE, THRESHOLD) if several else parts[0]
             bars = bars.filter(IS_COMPLETE) if is_cut and not include_incomplete else bars
@@ -132,20 +141,24 @@ class Walk:
             for chain in chains:
                 yield chain.open_bar().select(columns)
 
-    def _pass(self, day: dt.date, chains: list["_Chain"]) -> None:
+    def _pass(self, day: dt.date, chains: list["_Chain"], warned: set[str]) -> None:
         """Take every chain past a day."""
         due = [chain for chain in chains if not chain.skips(day)]
         if not due:
             return
         opened = self.open_day(day)
         made = [chain.begin_day(day) for chain in due]
+        trades = opened.proven(batches(opened.trades, TRADE_SCHEMA))
         try:
-            for batch in batches(opened.trades, TRADE_SCHEMA):
+            for batch in trades:
                 for of_chain in made:
                     of_chain.push(batch)
         except pl.exceptions.ComputeError as error:
+            # Trades that are damaged may be out of order too: read on, to say so instead.
+            deque(trades, maxlen=0)
             raise QualityError(f"{self.label} {day}: {error}") from error
         for chain, of_chain in zip(due, made, strict=True):
+            warn_of(of_chain.builder.notices(), warned)
             chain.end_day(day, of_chain, opened)
 
 

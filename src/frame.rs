@@ -19,7 +19,6 @@ use polars::prelude::{
     DataFrame, DataType, Field, IdxCa, Int64Chunked, IntoColumn, IntoSeries, NewChunkedArray,
     PolarsResult, Series,
 };
-use std::mem::discriminant;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -167,9 +166,9 @@ impl Bars {
         self.gaps.iter().skip(known).map(ToString::to_string).collect()
     }
 
-    /// What of the trades counts otherwise than they say, from the `known`-th on.
-    pub fn notice_texts(&self, known: usize) -> Vec<String> {
-        self.notices.iter().skip(known).map(ToString::to_string).collect()
+    /// What of the trades counts otherwise than they say: of each kind its name and the text.
+    pub fn notices(&self) -> Vec<(&'static str, String)> {
+        self.notices.iter().map(|notice| (notice.kind(), notice.to_string())).collect()
     }
 
     /// Note what a key's trades count otherwise than they say, once of each kind.
@@ -179,7 +178,7 @@ impl Bars {
         let price = self.rows.finer().or_else(open).map(|price| Notice::FinePrice { price });
         let quantity = builder.check().lost().map(Notice::LostQuantity);
         for notice in [price, quantity].into_iter().flatten() {
-            if self.notices.iter().all(|known| discriminant(known) != discriminant(&notice)) {
+            if self.notices.iter().all(|known| known.kind() != notice.kind()) {
                 self.notices.push(notice);
             }
         }

@@ -309,7 +309,8 @@ impl Batch {
     }
 }
 
-fn bits(bitmap: &Bitmap) -> Bits<'_> {
+/// The bits of a bitmap, borrowed.
+pub fn bits(bitmap: &Bitmap) -> Bits<'_> {
     let (bytes, offset, len) = bitmap.as_slice();
     Bits::new(bytes, offset, len)
 }

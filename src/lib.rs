@@ -27,6 +27,7 @@ pub mod features;
 pub mod columns;
 pub mod builder;
 pub mod checkpoint;
+pub mod row_hash;
 
 #[cfg(feature = "plugin")]
 pub mod inputs;
@@ -46,6 +47,8 @@ pub mod frame;
 pub mod aggregate;
 #[cfg(feature = "plugin")]
 mod expressions;
+#[cfg(feature = "plugin")]
+pub mod arrow_hash;
 #[cfg(feature = "plugin")]
 pub mod table;
 

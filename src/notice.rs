@@ -16,6 +16,16 @@ pub enum Notice {
     LostQuantity(Lost),
 }
 
+impl Notice {
+    /// A name for what it is about.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::FinePrice { .. } => "price",
+            Self::LostQuantity(_) => "quantity",
+        }
+    }
+}
+
 impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -16,6 +16,7 @@ use crate::inputs::{Inputs, refusal};
 use crate::options::{OPENED, Options, is_always_read};
 use crate::period::Period;
 use crate::records::Records;
+use crate::row_hash::RowHash;
 use crate::trades::Role;
 use polars::prelude::{
     ArrowDataType, ArrowField, BooleanChunked, DataFrame, DataType, Field, Float64Chunked,
@@ -29,16 +30,19 @@ use pyo3_polars::PyDataFrame;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+/// A kind and a text to warn with.
+type Notice = (&'static str, String);
+
 /// The bars of a table of trades, and what to warn of.
 #[pyfunction]
-fn bars(trades: &Bound<'_, PyAny>, options: Options) -> PyResult<(PyDataFrame, Vec<String>)> {
+fn bars(trades: &Bound<'_, PyAny>, options: Options) -> PyResult<(PyDataFrame, Vec<Notice>)> {
     let py = trades.py();
     let mut source = Source::open(trades)?;
     let mut bars = Bars::new(&options).map_err(|error| compute_error(py, &error))?;
     let inputs = bars.bind(&source.schema).map_err(|error| compute_error(py, &error))?;
     source.drain(py, |source| source.push(&mut bars, &inputs))?;
     let frame = bars.finish().map_err(|error| compute_error(py, &error))?;
-    Ok((PyDataFrame(frame), bars.notice_texts(0)))
+    Ok((PyDataFrame(frame), bars.notices()))
 }
 
 /// Bars of tables of trades that come one after another.
@@ -127,9 +131,9 @@ impl BarBuilder {
         self.lock().gap_texts(known)
     }
 
-    /// What of the trades counts otherwise than they say, in words, from the `known`-th on.
-    fn notice_texts(&self, known: usize) -> Vec<String> {
-        self.lock().notice_texts(known)
+    /// What of the trades counts otherwise than they say: of each kind its name and the text.
+    fn notices(&self) -> Vec<Notice> {
+        self.lock().notices()
     }
 
     /// The gaps found at seams.
@@ -171,6 +175,56 @@ impl BarBuilder {
         make: impl FnOnce(&mut Bars) -> PolarsResult<DataFrame>,
     ) -> PyResult<PyDataFrame> {
         make(&mut self.lock()).map(PyDataFrame).map_err(|error| compute_error(py, &error))
+    }
+}
+
+/// A hash of the rows of tables that come one after another.
+#[pyclass(frozen, module = "rangebar_polars._internal")]
+pub struct TableHash(Mutex<RowHash>);
+
+#[pymethods]
+impl TableHash {
+    /// A hash of no rows, with the columns of a schema.
+    #[new]
+    fn new(schema: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let hash = RowHash::of(&Source::open(schema)?.fields);
+        hash.map(|hash| Self(Mutex::new(hash))).map_err(|error| compute_error(schema.py(), &error))
+    }
+
+    /// Take in the rows of the next table.
+    fn push(&self, table: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = table.py();
+        let mut source = Source::open(table)?;
+        let fits = RowHash::of(&source.fields).and_then(|given| {
+            if self.lock().has_columns_of(&given) {
+                Ok(())
+            } else {
+                Err(refusal("the columns of the table are not those that are hashed"))
+            }
+        });
+        fits.map_err(|error| compute_error(py, &error))?;
+        source.drain(py, |source| {
+            let Some(table) = source.next()? else { return Ok(false) };
+            self.lock().push_table(&table)?;
+            Ok(true)
+        })
+    }
+
+    /// The hash of all rows so far, as hex digits.
+    fn hexdigest(&self) -> String {
+        format!("{:032x}", self.lock().digest())
+    }
+
+    /// The hash of each column of all rows so far, as hex digits, by name.
+    fn hexdigests(&self) -> Vec<(String, String)> {
+        let of_column = |(name, digest): (&str, u128)| (name.to_string(), format!("{digest:032x}"));
+        self.lock().digests().map(of_column).collect()
+    }
+}
+
+impl TableHash {
+    fn lock(&self) -> MutexGuard<'_, RowHash> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -227,13 +281,18 @@ impl Source {
         Ok(Self { schema: fields.iter().map(field).collect(), fields, reader })
     }
 
-    /// Fold the next chunk; whether there was one.
-    fn push(&mut self, bars: &mut Bars, inputs: &Inputs) -> PolarsResult<bool> {
+    /// The next chunk, if there is one.
+    fn next(&mut self) -> PolarsResult<Option<StructArray>> {
         // SAFETY: by the Arrow PyCapsule interface.
         let array = caught(|| unsafe { self.reader.next() }.transpose());
-        let Some(array) = array? else { return Ok(false) };
+        let Some(array) = array? else { return Ok(None) };
         let table = array.as_any().downcast_ref::<StructArray>();
-        let table = table.ok_or_else(|| refusal("expected chunks of a table of trades"))?;
+        table.cloned().map(Some).ok_or_else(|| refusal("expected chunks of a table of trades"))
+    }
+
+    /// Fold the next chunk; whether there was one.
+    fn push(&mut self, bars: &mut Bars, inputs: &Inputs) -> PolarsResult<bool> {
+        let Some(table) = self.next()? else { return Ok(false) };
         let column = |index: usize| series(&self.fields[index], &table.values()[index]);
         bars.push(inputs, &self.schema, table.len(), column)?;
         Ok(true)
@@ -341,5 +400,6 @@ fn _internal(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(bars, module)?)?;
     module.add_function(wrap_pyfunction!(read_checkpoint, module)?)?;
     module.add_function(wrap_pyfunction!(fitting_time_unit, module)?)?;
-    module.add_class::<BarBuilder>()
+    module.add_class::<BarBuilder>()?;
+    module.add_class::<TableHash>()
 }

@@ -18,7 +18,7 @@ from rangebar_polars.errors import CacheError, StoreError
 from rangebar_polars.exclusive import exclusive, spill_folder
 from rangebar_polars.schema import BAR_SCHEMA, RULE_VERSION
 from rangebar_polars.store import BarStore, ClickHouseStore, ParquetStore
-from rangebar_polars.ticks import REMEDY, TickCache
+from rangebar_polars.ticks import TickCache
 
 OF_TICKS = {
     "threshold_decimal_bps": None,
@@ -288,7 +288,7 @@ def test_trades_that_cannot_be_read_are_told_of_and_can_be_cleared(cache: Path) 
     assert (row["days"], row["rows"]) == (14, 12 * PER_DAY)
     first, second = row["message"].split("; ")
     assert first.startswith(f"{damaged} cannot be read: ")
-    assert second == f"{foreign} has layout version None, expected 2 ({REMEDY})"
+    assert second == f"{foreign} has layout version None, expected 3 ({series(cache).remedy})"
     assert rb.cache_clear("ticks", cache_dir=cache)["message"].item() == row["message"]
     assert tree(cache) == {}
 

@@ -246,13 +246,17 @@ BAD: dict[str, tuple[bytes, str]] = {
     ),
     "version 0": (
         SAVED[:4] + b"\x00" + SAVED[5:],
-        "of version 0: this release reads 2 (read the trades again, or use the release that "
-        "wrote it)",
+        (
+            "of version 0: this release reads 2 (read the trades again, or use the release that "
+            "wrote it)"
+        ),
     ),
     "version 1": (
         SAVED[:4] + b"\x01" + SAVED[5:],
-        "of version 1: this release reads 2 (read the trades again, or use the release that "
-        "wrote it)",
+        (
+            "of version 1: this release reads 2 (read the trades again, or use the release that "
+            "wrote it)"
+        ),
     ),
 }
 

@@ -18,7 +18,7 @@ MODULES = sorted(
 
 FLOORS = (
     ("_internal",),
-    ("schema", "errors", "source", "batches"),
+    ("schema", "errors", "source", "batches", "fingerprint"),
     ("caller",),
     ("options",),
     ("fold",),
@@ -42,7 +42,7 @@ COMPOSERS = {
 }
 """The modules that may know several stages."""
 STAGES = [module for module in MODULES if module not in CORE | COMPOSERS]
-OF_A_STAGE = {"schema", "errors", "source", "batches"}
+OF_A_STAGE = {"schema", "errors", "source", "batches", "fingerprint"}
 
 
 def tree_of(module: str) -> ast.Module:
@@ -89,7 +89,7 @@ def test_a_store_knows_nothing_of_the_archive_and_the_trades() -> None:
     of_the_store = {module for module in MODULES if module.partition(".")[0] == "store"}
     known = {other for module in of_the_store for other in imports(module)} - of_the_store
 
-    assert known == {*OF_A_STAGE, "cache_root", "days", "exclusive", "fingerprint", "pruning"}
+    assert known == {*OF_A_STAGE - {"batches"}, "cache_root", "days", "exclusive", "pruning"}
 
 
 def test_no_module_imports_itself_by_a_detour() -> None:

@@ -1,8 +1,6 @@
 """Cleaning puts known defects right and counts them, and refuses what it cannot put right."""
 
 import datetime as dt
-import hashlib
-import json
 from collections.abc import Mapping
 from itertools import pairwise
 
@@ -11,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rangebar_polars import fingerprint, quality
+from rangebar_polars import quality
 from rangebar_polars.errors import QualityError
 from rangebar_polars.quality import clean
 from rangebar_polars.report import DayReport, DayStatus, Gap, Origin, joined, quality_frame
@@ -299,23 +297,6 @@ def test_nothing_but_the_day_and_its_trades_changes_a_digest() -> None:
     assert digest(late) != digest(late, day=dt.date(2024, 8, 9))
 
 
-@pytest.mark.parametrize("column", TRADE_SCHEMA.names())
-def test_a_value_that_is_absent_and_two_that_change_places_change_a_fingerprint(
-    column: str,
-) -> None:
-    rows = day_of(*({"row": n, "quantity": n} for n in range(8)))
-    places = [0, 1, 3, 2, 4, 5, 6, 7]
-    other = rows.with_columns(pl.col(column).gather(places))
-    absent = [
-        rows.with_columns(pl.when(pl.int_range(pl.len()) != row).then(pl.col(column)).alias(column))
-        for row in range(rows.height)
-    ]
-
-    known = {fingerprint.fingerprint(frame) for frame in (rows, other, *absent)}
-
-    assert len(known) == 2 + len(absent)
-
-
 @given(order=st.permutations(range(12)))
 def test_another_order_of_trades_without_ids_is_another_digest(order: list[int]) -> None:
     ids = dict.fromkeys(("agg_trade_id", "first_trade_id", "last_trade_id"))
@@ -323,62 +304,6 @@ def test_another_order_of_trades_without_ids_is_another_digest(order: list[int])
     day = day_of(*({"row": n, **still} for n in range(12)), rows=12)
 
     assert (digest(day[order]) == digest(day)) == day[order].equals(day)
-
-
-def test_values_that_differ_in_their_uppermost_bits_alone_have_places_too() -> None:
-    much = day_of(rows=1).with_columns(quantity=pl.lit(2.0**64))
-    ones = pl.concat([day_of(rows=1)] * 100)
-
-    known = {fingerprint.fingerprint(pl.concat([ones[:n], much, ones[n:]])) for n in range(100)}
-
-    assert len(known) == 100
-
-
-WHOLE = st.integers(-(2**63), 2**63 - 2) | st.integers(-2, 2)
-
-
-@given(
-    lines=st.lists(st.tuples(*[st.none() | WHOLE] * 3, st.none() | st.booleans(), *[WHOLE] * 3)),
-    slice_rows=st.integers(1, 20),
-    cut=st.integers(0, 20),
-)
-def test_a_fingerprint_is_what_whole_numbers_give_in_any_pieces(
-    lines: list[tuple[int | None, ...]], slice_rows: int, cut: int
-) -> None:
-    columns = [[line[n] for line in lines] for n in range(7)]
-    bits = {name: pl.Series(column) for name, column in zip(TRADE_SCHEMA, columns, strict=True)}
-    dtypes = {name: pl.Boolean() if name == "is_buyer_maker" else pl.Int64() for name in bits}
-    rows = pl.DataFrame(bits, schema_overrides=dtypes).with_columns(
-        pl.col("timestamp").cast(TRADE_SCHEMA["timestamp"]),
-        pl.col("price", "quantity").reinterpret(dtype=pl.Float64),
-    )
-    before = fingerprint.SLICE_ROWS
-    fingerprint.SLICE_ROWS = slice_rows
-    try:
-        got = fingerprint.fingerprint(pl.concat([rows[:cut], rows[cut:]], rechunk=False))
-    finally:
-        fingerprint.SLICE_ROWS = before
-
-    assert got == fingerprint_of(columns)
-
-
-def fingerprint_of(columns: list[list[int | None]]) -> str:
-    """Return what a frame of these bits has for a fingerprint, by whole numbers alone."""
-    filled = [[2**63 - 1 if n is None else int(n) for n in column] for column in columns]
-    rows = range(1, len(filled[0]) + 1)
-    weights = [mixed(mixed(row * 0x9E3779B97F4A7C15) * 0xBF58476D1CE4E5B9) for row in rows]
-    sums = {}
-    for name, column in zip(TRADE_SCHEMA, filled, strict=True):
-        weighed = sum(mixed(n) * weight for n, weight in zip(column, weights, strict=True))
-        sums[name] = [sum(column) % 2**64, weighed % 2**64]
-    text = json.dumps([len(rows), sums])
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def mixed(number: int) -> int:
-    """Return the signed 64 bits of a number, the lower half with the upper half in it."""
-    signed = (number + 2**63) % 2**64 - 2**63
-    return signed ^ (signed >> 32)
 
 
 # Days side by side

@@ -20,13 +20,11 @@ from rangebar_polars.errors import (
     ArchiveError,
     CacheError,
     DownloadError,
-    QualityError,
     RangeBarError,
     RangeBarWarning,
     StoreError,
 )
 from rangebar_polars.store import ParquetStore
-from rangebar_polars.ticks import TickCache
 
 TODAY = dt.date(2024, 10, 1)
 MANY = 100
@@ -198,25 +196,6 @@ def test_a_server_that_fails_leaves_what_is_stored(server: ArchiveServer) -> Non
         of_archive(server, DAYS[0], DAYS[6], archive=archive)
 
     assert tree(_cache() / "bars") == before
-
-
-def test_trades_that_are_no_trades_are_an_error_that_names_the_day(tmp_path: Path) -> None:
-    root = tmp_path / "cache"
-    give(root, trades_of(DAYS[:2]))
-    early = trades_of([DAYS[2]]).with_columns(pl.col("timestamp").dt.offset_by("-2d"))
-    cache = TickCache(root, SOURCE, "spot", SYMBOL)
-    give(tmp_path / "other", trades_of([DAYS[2]]))
-    report = TickCache(tmp_path / "other", SOURCE, "spot", SYMBOL).report(DAYS[2])
-    assert report is not None
-    cache.write(early, report)
-
-    with pytest.raises(QualityError) as raised:
-        rb.get_range_bars(SYMBOL, DAYS[0], DAYS[2], 30, source=SOURCE)
-
-    text = str(raised.value)
-    assert text.startswith("mine spot BTC-USD 2024-01-28: trades are not sorted by time at row 400")
-    with pytest.raises(QualityError, match="2024-01-28: trades are not sorted by time at row 400"):
-        rb.get_range_bars(SYMBOL, DAYS[0], DAYS[2], 30, source=SOURCE)
 
 
 # Days that nobody can vouch for

@@ -452,10 +452,10 @@ def test_a_file_of_another_layout_or_place_is_named(
     ):
         rb.scan_ticks("BTCUSDT", DAYS[0], DAYS[1], archive=server.url)
 
-    monkeypatch.setattr("rangebar_polars.ticks.LAYOUT_VERSION", "3")
+    monkeypatch.setattr("rangebar_polars.ticks.LAYOUT_VERSION", "4")
     with says(
         CacheError,
-        f"{cache.path(DAYS[0])} has layout version 2, expected 3 (delete the file, or call "
+        f"{cache.path(DAYS[0])} has layout version 3, expected 4 (delete the file, or call "
         "scan_ticks with refresh=True, to have it made again)",
     ):
         rb.scan_ticks("BTCUSDT", DAYS[0], DAYS[0])

@@ -4,11 +4,12 @@
 
 A file appears whole, under a lock, and has its links in its own metadata, with no clock time in
 it: equal bars give equal bytes. It is read through one open handle, so that it may be replaced at
-any time. Parquet pages carry no checksum here, so every column that is read is summed and
+any time. Parquet pages carry no checksum here, so every column that is read is hashed and
 compared with what was written.
 """
 
 import datetime as dt
+import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,7 +27,7 @@ from rangebar_polars.fingerprint import checksums
 from rangebar_polars.store.bar_store import BarStore
 from rangebar_polars.store.chain import BarKey, StoredMonth
 
-LAYOUT_VERSION: Final = "1"
+LAYOUT_VERSION: Final = "2"
 # Fixed, so that a file's bytes do not depend on the pieces its bars were made in.
 ROW_GROUP_ROWS: Final = 1 << 18
 _REMEDY: Final = "delete it, and its bars are computed again"
@@ -103,12 +104,13 @@ class ParquetStore(BarStore):
     def write(self, key: BarKey, month: StoredMonth, bars: pl.DataFrame) -> None:
         """Put a month in its place; see `BarStore.write`."""
         target = self.path(key, month.month)
-        links = month.to_json()
+        sums, links = json.dumps(checksums(bars)), month.to_json()
         metadata = {
             "rangebar.version": LAYOUT_VERSION,
             "rangebar.key": key.path,
-            "rangebar.checksums": json.dumps(checksums(bars)),
+            "rangebar.checksums": sums,
             "rangebar.month": links,
+            "rangebar.sha256": _sha256(sums, links),
         }
         with _named(target), exclusive(target.with_name(f".{target.name}.part")) as claim:
             stored = self._stored(key, month.month)
@@ -180,6 +182,7 @@ def _month(handle: BinaryIO, path: Path, key: BarKey) -> tuple[StoredMonth, dict
     """Read what a file says of itself."""
     with _named(path):
         metadata = pl.read_parquet_metadata(handle)
+    damaged = f"{path} cannot be read: what it says of itself is damaged ({_REMEDY})"
     got = metadata.get("rangebar.version")
     if got != LAYOUT_VERSION:
         raise StoreError(f"{path} has layout version {got}, expected {LAYOUT_VERSION} ({_REMEDY})")
@@ -189,10 +192,15 @@ def _month(handle: BinaryIO, path: Path, key: BarKey) -> tuple[StoredMonth, dict
         # What the bars are made from, and the bars: together they are the version.
         month = StoredMonth.from_json(text, token=f"{text}{sums}", size=size)
         checked: dict[str, object] = json.loads(sums)
+        is_whole = metadata["rangebar.sha256"] == _sha256(sums, text)
     except (KeyError, TypeError, ValueError) as error:
-        raise StoreError(
-            f"{path} cannot be read: what it says of itself is damaged ({_REMEDY})"
-        ) from error
+        raise StoreError(damaged) from error
+    if not is_whole:
+        raise StoreError(damaged)
     if of != key.path:
         raise StoreError(f"{path} holds bars of {of} (it was moved: move it back, or {_REMEDY})")
     return month, checked
+
+
+def _sha256(sums: str, links: str) -> str:
+    return hashlib.sha256(json.dumps([sums, links]).encode()).hexdigest()

@@ -1,0 +1,58 @@
+//! Arrow tables as rows that are hashed.
+
+use crate::inputs::{bits, refusal};
+use crate::row_hash::{ColumnHash, RowHash};
+use polars::prelude::{ArrowDataType, ArrowField, PolarsResult};
+use polars_arrow::array::{Array, BooleanArray, PrimitiveArray, StructArray};
+
+impl RowHash {
+    /// A hash of no rows with these columns.
+    ///
+    /// # Errors
+    /// A column of a dtype that neither trades nor bars have.
+    pub fn of(fields: &[ArrowField]) -> PolarsResult<Self> {
+        let columns = fields.iter().map(|field| Ok((field.name.to_string(), kind(field)?)));
+        Ok(Self::new(columns.collect::<PolarsResult<Vec<_>>>()?))
+    }
+
+    /// Take in the rows of a table with the columns that this is a hash of.
+    ///
+    /// # Errors
+    /// A column that is not stored as its dtype says.
+    pub fn push_table(&mut self, table: &StructArray) -> PolarsResult<()> {
+        let mut columns = self.columns().iter_mut().zip(table.values());
+        columns.try_for_each(|(column, array)| push(column, array.as_ref()))
+    }
+}
+
+/// What the values of a column are: equal bits of another kind are other values.
+fn kind(field: &ArrowField) -> PolarsResult<String> {
+    match field.dtype() {
+        dtype @ (ArrowDataType::Boolean | ArrowDataType::Int64 | ArrowDataType::Float64) => {
+            Ok(format!("{dtype:?}"))
+        }
+        ArrowDataType::Timestamp(unit, zone) => {
+            Ok(format!("Datetime({unit:?}, {})", zone.as_deref().unwrap_or("no zone")))
+        }
+        other => Err(refusal(&format!(
+            "column {:?} is stored as {other:?}: expected Boolean, Int64, Float64 or Datetime",
+            field.name.as_str()
+        ))),
+    }
+}
+
+fn push(column: &mut ColumnHash, array: &dyn Array) -> PolarsResult<()> {
+    let any = array.as_any();
+    let valid = array.validity().filter(|_| array.null_count() > 0).map(bits);
+    if let Some(array) = any.downcast_ref::<PrimitiveArray<f64>>() {
+        column.push_words(array.values(), valid, f64::to_bits);
+    } else if let Some(array) = any.downcast_ref::<PrimitiveArray<i64>>() {
+        column.push_words(array.values(), valid, i64::cast_unsigned);
+    } else if let Some(array) = any.downcast_ref::<BooleanArray>() {
+        column.push_booleans(bits(array.values()), valid);
+    } else {
+        let (name, dtype) = (column.name(), array.dtype());
+        return Err(refusal(&format!("column {name:?} is stored as {dtype:?}")));
+    }
+    Ok(())
+}
