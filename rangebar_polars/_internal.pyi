@@ -30,8 +30,9 @@ RULE_VERSION: Final[int]
 """The version of what bars are: the same trades give the same bars under the same version."""
 
 def bars(trades: object, options: dict[str, Any]) -> tuple[pl.DataFrame, list[tuple[str, str]]]:
-    """Return the bars of a table of trades, anything with ``__arrow_c_stream__``, and what to warn of.
+    """Return the bars of a table of trades, and what to warn of: of each kind name and text.
 
+    A table is anything with ``__arrow_c_stream__``.
     ``options`` is made by `rangebar_polars.options.Options`.
     """
 

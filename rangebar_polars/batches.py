@@ -1,8 +1,8 @@
 """The rows of a plan, batch by batch, and the proof that they are all of its rows.
 
-Polars ends the iteration over the batches of a plan without an error where the plan panics, or where
-a Python function in it raises StopIteration: the rows so far then look like all rows. So one row is
-put after those of the plan. It arrives only when the plan has run to its end.
+Polars ends the iteration over the batches of a plan without an error where the plan panics, or
+where a Python function in it raises StopIteration: the rows so far then look like all rows. So one
+row is put after those of the plan. It arrives only when the plan has run to its end.
 """
 
 from collections.abc import Iterator

@@ -6,9 +6,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+import polars as pl
+
 from rangebar_polars.errors import RangeBarWarning
 
-_PACKAGE: Final = str(Path(__file__).parent)
+_PASSED_OVER: Final = tuple(str(Path(file).parent) for file in (__file__, pl.__file__))
 
 
 def warn_of(notices: Iterable[tuple[str, str]], warned: set[str]) -> None:
@@ -28,7 +30,7 @@ def warn_of(notices: Iterable[tuple[str, str]], warned: set[str]) -> None:
 
 
 def warn_caller(text: str) -> None:
-    """Issue a RangeBarWarning at the innermost line that is outside of this package.
+    """Issue a RangeBarWarning at the innermost line that is outside of this package and Polars.
 
     Parameters
     ----------
@@ -36,6 +38,6 @@ def warn_caller(text: str) -> None:
         What the result does not show by itself.
     """
     frame, level = inspect.currentframe(), 1
-    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+    while frame is not None and frame.f_code.co_filename.startswith(_PASSED_OVER):
         frame, level = frame.f_back, level + 1
     warnings.warn(text, RangeBarWarning, stacklevel=level)
