@@ -14,6 +14,7 @@ __all__ = [
     "bars",
     "fitting_time_unit",
     "read_checkpoint",
+    "read_table",
 ]
 
 OUTPUTS: Final[list[tuple[str, str, str, list[str], str, str]]]
@@ -40,6 +41,9 @@ def read_checkpoint(
     checkpoint: bytes,
 ) -> tuple[str | None, int, bool, Literal["day", "week", "month", "year"] | None, bool, bool]:
     """Return symbol, threshold, gate, reset and the two ``include_`` flags of a checkpoint."""
+
+def read_table(table: object, names: list[str] | None) -> pl.DataFrame:
+    """Return the columns of a table that have one of these names; None: all columns."""
 
 def fitting_time_unit(value: int) -> Literal["s", "ms", "us", "ns"] | None:
     """Return the one unit in which a number is a time from 1990 to 2100; None for no such unit."""

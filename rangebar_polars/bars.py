@@ -7,7 +7,7 @@ import polars as pl
 
 from rangebar_polars import _internal, _plugin
 from rangebar_polars.caller import warn_of
-from rangebar_polars.fold import fold
+from rangebar_polars.fold import exported, fold, read_table
 from rangebar_polars.options import Options, Reset, Threshold, check_keys, check_threshold
 from rangebar_polars.schema import ALWAYS_READ, ArrowStream, TradeColumns, is_arrow_stream
 
@@ -153,15 +153,16 @@ def bars(
         return _plugin.scan(trades, options)
     if isinstance(trades, pl.DataFrame):
         check_keys(trades.schema, options.by)
-    if options.aggs or options.state is not None:
-        frame = trades if isinstance(trades, pl.DataFrame) else pl.DataFrame(trades)
-        return pl.concat(fold([frame], frame.schema, options))
-    if not is_arrow_stream(trades):
+    elif not is_arrow_stream(trades):
         raise TypeError(
             f"trades is a {type(trades).__name__}: expected a DataFrame, a LazyFrame or an object "
             "with __arrow_c_stream__"
         )
-    result, notices = _internal.bars(trades, options.kwargs())
+    if options.aggs or options.state is not None:
+        frame = trades if isinstance(trades, pl.DataFrame) else read_table(trades, options)
+        return pl.concat(fold([frame], frame.schema, options))
+    table = exported(trades, options) if isinstance(trades, pl.DataFrame) else trades
+    result, notices = _internal.bars(table, options.kwargs())
     warn_of(notices, set())
     return result
 

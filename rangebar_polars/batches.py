@@ -36,7 +36,8 @@ def batches(plan: pl.LazyFrame, schema: pl.Schema) -> Iterator[pl.DataFrame]:
     end = _END
     while end in schema:
         end += "'"
-    last = pl.DataFrame(schema=schema).clear(1).with_columns(pl.lit(value=True).alias(end))
+    nulls = [pl.Series(name, [None], dtype) for name, dtype in schema.items()]
+    last = pl.DataFrame([*nulls, pl.Series(end, [True])])
     marked = pl.concat([plan.with_columns(pl.lit(value=False).alias(end)), last.lazy()])
     count = 0
     for batch in marked.collect_batches(maintain_order=True, lazy=True, engine="streaming"):

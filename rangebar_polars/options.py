@@ -341,6 +341,11 @@ class Options:
             "every_sum": every_sum or self.state is not None,
         }
 
+    @property
+    def reads_at_most(self) -> frozenset[str]:
+        """The columns of trades that the compiled half may read."""
+        return frozenset([*self.by, *self.columns.names().values()])
+
     def reads(self, only: list[str] | None = None) -> list[str]:
         """Return the columns of trades that are read for these columns of bars."""
         if self.state is not None:

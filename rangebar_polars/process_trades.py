@@ -8,6 +8,7 @@ import polars as pl
 from rangebar_polars import _internal
 from rangebar_polars.bars import bars
 from rangebar_polars.caller import warn_of
+from rangebar_polars.fold import exported
 from rangebar_polars.options import Options, Reset, check_threshold
 from rangebar_polars.processor import RangeBarProcessor
 from rangebar_polars.schema import ArrowStream, TradeColumns, is_arrow_stream
@@ -132,11 +133,11 @@ def process_trades_chunked(
             f"batches is a {type(batches).__name__}: expected an iterable of batches (for one "
             "frame: process_trades_polars)"
         )
-    return _chunked(batches, _internal.BarBuilder(options.kwargs()))
+    return _chunked(batches, _internal.BarBuilder(options.kwargs()), options)
 
 
 def _chunked(
-    batches: Iterable[pl.DataFrame | ArrowStream], builder: _internal.BarBuilder
+    batches: Iterable[pl.DataFrame | ArrowStream], builder: _internal.BarBuilder, options: Options
 ) -> Iterator[pl.DataFrame]:
     warned = set[str]()
     for number, batch in enumerate(batches):
@@ -145,7 +146,8 @@ def _chunked(
                 f"batch {number} is a {type(batch).__name__}: expected a DataFrame or an object "
                 "with __arrow_c_stream__"
             )
-        ended = builder.push(batch)
+        table = exported(batch, options) if isinstance(batch, pl.DataFrame) else batch
+        ended = builder.push(table)
         warn_of(builder.notices(), warned)
         yield builder.empty() if ended is None else ended
     left = builder.finish()

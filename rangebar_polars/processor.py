@@ -10,11 +10,13 @@ import warnings
 from typing import Any, Final, Self, SupportsIndex
 
 import polars as pl
+import polars.selectors as cs
 
 from rangebar_polars import _internal
 from rangebar_polars.batches import batches
 from rangebar_polars.caller import warn_of
 from rangebar_polars.errors import CheckpointError, RangeBarError, RangeBarWarning
+from rangebar_polars.fold import exportable, exported
 from rangebar_polars.options import Options, Reset, check_symbol, check_threshold
 from rangebar_polars.schema import ArrowStream, TradeColumns, is_arrow_stream
 
@@ -163,12 +165,14 @@ class RangeBarProcessor:
             return builder.push_records(trades)
         if isinstance(trades, pl.LazyFrame):
             given = trades.collect_schema()
-            builder.bind(given.to_frame())
+            builder.bind(exportable(given, self._options).to_frame())
             read = [name for name in given if name in self._options.columns.names().values()]
             schema = pl.Schema({name: given[name] for name in read})
-            rows = batches(trades.select(read), schema)
+            rows = batches(trades.select(cs.by_name(*read)), schema)
             ended = [bars for batch in rows if (bars := builder.push(batch)) is not None]
             return pl.concat(ended) if ended else None
+        if isinstance(trades, pl.DataFrame):
+            return builder.push(exported(trades, self._options))
         if is_arrow_stream(trades):
             return builder.push(trades)
         raise TypeError(

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 import polars as pl
+import polars.selectors as cs
 from polars.io.plugins import register_io_source
 
 Frames = Callable[[list[str] | None, pl.Expr | None], Iterator[pl.DataFrame]]
@@ -38,7 +39,7 @@ def lazy_source(frames: Frames, schema: pl.Schema | Callable[[], pl.Schema]) -> 
             rows = made if n_rows is None else made.head(n_rows)
             n_rows = None if n_rows is None else n_rows - rows.height
             rows = rows if predicate is None else rows.filter(predicate)
-            yield rows if with_columns is None else rows.select(with_columns)
+            yield rows if with_columns is None else rows.select(cs.by_name(*with_columns))
             if n_rows == 0:
                 return
 

@@ -14,13 +14,13 @@ use crate::records::Records;
 use crate::rows::{Ended, Rows};
 use crate::rule::{RangeRule, Threshold};
 use crate::trace::{Place, Trace};
-use crate::trades::TimeUnit;
+use crate::trades::{Role, TimeUnit};
 use polars::prelude::{
     DataFrame, DataType, Field, IdxCa, Int64Chunked, IntoColumn, IntoSeries, NewChunkedArray,
     PolarsResult, Series,
 };
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Rows of several keys that are taken apart together: their columns fit a cache.
 const SLICE: usize = 1 << 16;
@@ -40,9 +40,38 @@ pub struct Bars {
     trades: u64,
     /// The last trade before the seam to the next batch, until that is seen.
     seam: Option<Seam>,
-    gaps: Vec<Gap>,
+    gaps: Gaps,
     /// At most one of each kind.
     notices: Vec<Notice>,
+}
+
+/// The gaps of a chain of bars and of its copies, which share what they have in common: a copy costs
+/// the same after any number of gaps.
+#[derive(Clone, Debug, Default)]
+struct Gaps {
+    log: Arc<Mutex<Vec<Gap>>>,
+    /// How many of the log are those of this one.
+    len: usize,
+}
+
+impl Gaps {
+    fn log(&self) -> MutexGuard<'_, Vec<Gap>> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Add a gap; what a copy has added that was given up goes.
+    fn push(&mut self, gap: Gap) {
+        let mut log = self.log();
+        log.truncate(self.len);
+        log.push(gap);
+        drop(log);
+        self.len += 1;
+    }
+
+    /// The gaps from the `known`-th on.
+    fn from(&self, known: usize) -> Vec<Gap> {
+        self.log().iter().take(self.len).skip(known).copied().collect()
+    }
 }
 
 /// Time and id of the trade before a seam.
@@ -63,7 +92,7 @@ impl Bars {
             trace: options.trace.then(|| Trace::new(options.thresholds.len())),
             trades: 0,
             seam: None,
-            gaps: Vec::new(),
+            gaps: Gaps::default(),
             notices: Vec::new(),
             options: Arc::new(options.clone()),
         })
@@ -116,6 +145,11 @@ impl Bars {
         })
     }
 
+    /// What the user calls a column.
+    pub fn column_name(&self, role: Role) -> Option<&str> {
+        self.options.columns.get(role.name()).map(String::as_str)
+    }
+
     /// Find the columns in the schema of a batch, which must look like those before.
     ///
     /// # Errors
@@ -163,7 +197,7 @@ impl Bars {
 
     /// The gaps found at seams, in words, from the `known`-th on.
     pub fn gap_texts(&self, known: usize) -> Vec<String> {
-        self.gaps.iter().skip(known).map(ToString::to_string).collect()
+        self.gaps.from(known).iter().map(ToString::to_string).collect()
     }
 
     /// What of the trades counts otherwise than they say: of each kind its name and the text.
@@ -189,12 +223,13 @@ impl Bars {
     /// # Errors
     /// None; a frame is made.
     pub fn gaps(&self) -> PolarsResult<DataFrame> {
+        let gaps = self.gaps.from(0);
         let ids = |name: &str, of: fn(&Gap) -> i64| {
-            Int64Chunked::from_iter_values(name.into(), self.gaps.iter().map(of)).into_series()
+            Int64Chunked::from_iter_values(name.into(), gaps.iter().map(of)).into_series()
         };
         let time = self.time_dtype()?;
         DataFrame::new(
-            self.gaps.len(),
+            gaps.len(),
             vec![
                 ids("last_agg_trade_id", |gap| gap.last.1).into(),
                 ids("next_agg_trade_id", |gap| gap.next.1).into(),

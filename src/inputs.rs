@@ -62,7 +62,12 @@ impl Inputs {
         let mut inputs = Self { columns: Vec::new(), unit: TimeUnit::Microseconds, zone: None };
         for role in Role::ALL.into_iter().filter(|role| reads(*role)) {
             let Some(name) = names.get(role.name()) else { continue };
-            let Some(index) = schema.iter().position(|field| field.name() == name) else {
+            let mut named = (0..schema.len()).filter(|index| schema[*index].name() == name);
+            let first = named.next();
+            if named.next().is_some() {
+                return Err(refusal(&twice(name, schema)));
+            }
+            let Some(index) = first else {
                 if role.is_optional() && name == role.name() {
                     continue;
                 }
@@ -127,6 +132,24 @@ fn accepts(role: Role, dtype: &DataType) -> bool {
 fn listed(schema: &[Field]) -> String {
     let one = |field: &Field| format!("{}: {}", field.name(), field.dtype());
     schema.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+/// A name that two columns have, of which nothing tells which is meant.
+pub fn twice(name: &str, schema: &[Field]) -> String {
+    let names = schema.iter().map(|field| field.name().as_str()).collect::<Vec<_>>();
+    format!(
+        "two columns are called {name:?} among [{}]: expected one of that name (select the columns \
+         of the trades, or rename one)",
+        names.join(", ")
+    )
+}
+
+/// A column that is read and that Polars has no dtype for.
+pub fn no_dtype(name: &str, stored: &str) -> String {
+    format!(
+        "column {name:?} is stored as {stored}, for which Polars has no dtype (cast it, or select \
+         the columns that are read)"
+    )
 }
 
 fn missing(role: Role, name: &str, schema: &[Field]) -> String {

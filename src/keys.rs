@@ -1,6 +1,6 @@
 //! Which chain of bars each trade belongs to, where trades of several keys are interleaved.
 
-use crate::inputs::refusal;
+use crate::inputs::{no_dtype, refusal, twice};
 use polars::prelude::{
     Column, DataFrame, DataType, Field, GroupsType, IdxCa, IdxSize, IntoColumn, PolarsResult,
     Series, row_encode::encode_rows_unordered,
@@ -34,6 +34,9 @@ impl Keys {
     pub fn new(schema: &[Field], names: &[String]) -> PolarsResult<Self> {
         let empty = names.iter().map(|name| {
             let dtype = schema[position(schema, name)?].dtype();
+            if matches!(dtype, DataType::Unknown(_)) {
+                return Err(refusal(&no_dtype(name, "an Arrow type")));
+            }
             if contains_float(dtype) {
                 return Err(refusal(&format!(
                     "column {name:?} is {dtype}: expected keys that are not floats (cast it: \
@@ -122,7 +125,9 @@ fn position(schema: &[Field], name: &str) -> PolarsResult<usize> {
         let names = schema.iter().map(|field| field.name().as_str()).collect::<Vec<_>>();
         refusal(&format!("no column {name:?} among the trades: they have [{}]", names.join(", ")))
     };
-    schema.iter().position(|field| field.name() == name).ok_or_else(missing)
+    let mut named = (0..schema.len()).filter(|index| schema[*index].name() == name);
+    let first = named.next().ok_or_else(missing)?;
+    if named.next().is_some() { Err(refusal(&twice(name, schema))) } else { Ok(first) }
 }
 
 fn contains_float(dtype: &DataType) -> bool {

@@ -12,21 +12,23 @@ use crate::columns::{Compute, Group, OUTPUTS, Output};
 use crate::epoch::EpochUnit;
 use crate::error::Error;
 use crate::frame::Bars;
-use crate::inputs::{Inputs, refusal};
+use crate::inputs::{Inputs, no_dtype, refusal, twice};
 use crate::options::{OPENED, Options, is_always_read};
 use crate::period::Period;
 use crate::records::Records;
 use crate::row_hash::RowHash;
 use crate::trades::Role;
 use polars::prelude::{
-    ArrowDataType, ArrowField, BooleanChunked, DataFrame, DataType, Field, Float64Chunked,
-    Int64Chunked, IntoSeries, PolarsError, PolarsResult, Series, UnknownKind,
+    ArrowDataType, ArrowField, BooleanChunked, Column, DataFrame, DataType, Field, Float64Chunked,
+    Int64Chunked, IntoSeries, PolarsError, PolarsResult, Series, TimeZone, UnknownKind,
 };
-use polars_arrow::array::{ArrayRef, BooleanArray, PrimitiveArray, StructArray};
+use polars_arrow::array::{Array, ArrayRef, BooleanArray, PrimitiveArray, StructArray};
+use polars_arrow::bitmap::and;
 use polars_arrow::ffi::{ArrowArrayStream, ArrowArrayStreamReader};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCapsule, PyList};
 use pyo3_polars::PyDataFrame;
+use std::fmt::Display;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -39,7 +41,7 @@ fn bars(trades: &Bound<'_, PyAny>, options: Options) -> PyResult<(PyDataFrame, V
     let py = trades.py();
     let mut source = Source::open(trades)?;
     let mut bars = Bars::new(&options).map_err(|error| compute_error(py, &error))?;
-    let inputs = bars.bind(&source.schema).map_err(|error| compute_error(py, &error))?;
+    let inputs = source.bind(&mut bars).map_err(|error| compute_error(py, &error))?;
     source.drain(py, |source| source.push(&mut bars, &inputs))?;
     let frame = bars.finish().map_err(|error| compute_error(py, &error))?;
     Ok((PyDataFrame(frame), bars.notices()))
@@ -73,17 +75,14 @@ impl BarBuilder {
     /// Judge the schema of a table, without reading it.
     fn bind(&self, schema: &Bound<'_, PyAny>) -> PyResult<()> {
         let source = Source::open(schema)?;
-        self.lock()
-            .bind(&source.schema)
-            .map(drop)
-            .map_err(|error| compute_error(schema.py(), &error))
+        source.bind(&mut self.lock()).map(drop).map_err(|error| compute_error(schema.py(), &error))
     }
 
     /// The bars that ended in the next table of trades; None for no bar.
     fn push(&self, trades: &Bound<'_, PyAny>) -> PyResult<Option<PyDataFrame>> {
         let py = trades.py();
         let mut source = Source::open(trades)?;
-        let inputs = self.lock().bind(&source.schema).map_err(|error| compute_error(py, &error))?;
+        let inputs = source.bind(&mut self.lock()).map_err(|error| compute_error(py, &error))?;
         source.drain(py, |source| source.push(&mut self.lock(), &inputs))?;
         if self.lock().is_empty() { Ok(None) } else { self.frame(py, Bars::take).map(Some) }
     }
@@ -247,6 +246,13 @@ fn read_checkpoint(py: Python<'_>, checkpoint: &[u8]) -> PyResult<Settings> {
     Ok((symbol, threshold, gate, reset, include_microstructure, include_incomplete))
 }
 
+/// The columns of a table of those names, or all of them.
+#[pyfunction]
+#[pyo3(signature = (table, names))]
+fn read_table(table: &Bound<'_, PyAny>, names: Option<Vec<String>>) -> PyResult<PyDataFrame> {
+    Source::open(table)?.read(table.py(), names.as_deref()).map(PyDataFrame)
+}
+
 /// The name of the one unit in which a number is a time from 1990 to 2100, if there is one.
 #[pyfunction]
 fn fitting_time_unit(value: i64) -> Option<&'static str> {
@@ -271,7 +277,10 @@ impl Source {
         // What is left in the capsule is a released stream.
         let stream = unsafe { std::mem::replace(&mut *pointer, ArrowArrayStream::empty()) };
         // SAFETY: by the Arrow PyCapsule interface.
-        let reader = caught(|| unsafe { ArrowArrayStreamReader::try_new(Box::new(stream)) });
+        let reader = caught(|| {
+            unsafe { ArrowArrayStreamReader::try_new(Box::new(stream)) }
+                .map_err(|error| unreadable(&error))
+        });
         let reader = reader.map_err(|error| compute_error(table.py(), &error))?;
         let ArrowDataType::Struct(fields) = reader.field().dtype().clone() else {
             let got = reader.field().dtype();
@@ -287,7 +296,58 @@ impl Source {
         let array = caught(|| unsafe { self.reader.next() }.transpose());
         let Some(array) = array? else { return Ok(None) };
         let table = array.as_any().downcast_ref::<StructArray>();
-        table.cloned().map(Some).ok_or_else(|| refusal("expected chunks of a table of trades"))
+        table.map(without_null_rows).map(Some).ok_or_else(|| refusal("expected chunks of a table"))
+    }
+
+    /// Find the columns of the trades in the schema.
+    fn bind(&self, bars: &mut Bars) -> PolarsResult<Inputs> {
+        let time = bars.column_name(Role::Timestamp);
+        let field = self.fields.iter().find(|field| time == Some(field.name.as_str()));
+        if let Some(field) = field
+            && let ArrowDataType::Timestamp(_, Some(zone)) = field.dtype()
+            && !is_zone(zone)
+        {
+            return Err(refusal(&no_zone(&field.name, zone)));
+        }
+        bars.bind(&self.schema)
+    }
+
+    /// The columns of those names, of all chunks; `None`: all columns.
+    fn read(mut self, py: Python<'_>, names: Option<&[String]>) -> PyResult<DataFrame> {
+        let is_wanted = |field: &ArrowField| {
+            names.is_none_or(|names| names.iter().any(|name| name == field.name.as_str()))
+        };
+        let wanted: Vec<usize> =
+            (0..self.fields.len()).filter(|index| is_wanted(&self.fields[*index])).collect();
+        let mut columns = Vec::with_capacity(wanted.len());
+        for index in &wanted {
+            let field = &self.schema[*index];
+            let known = wanted.iter().filter(|other| self.schema[**other].name() == field.name());
+            let fault = if known.count() > 1 {
+                Some(twice(field.name(), &self.schema))
+            } else if matches!(field.dtype(), DataType::Unknown(_)) {
+                Some(match self.fields[*index].dtype() {
+                    ArrowDataType::Timestamp(_, Some(zone)) => no_zone(field.name(), zone),
+                    other => no_dtype(field.name(), &format!("{other:?}")),
+                })
+            } else {
+                None
+            };
+            if let Some(text) = fault {
+                return Err(compute_error(py, &refusal(&text)));
+            }
+            columns.push(Series::new_empty(field.name().clone(), field.dtype()));
+        }
+        self.drain(py, |source| {
+            let Some(table) = source.next()? else { return Ok(false) };
+            for (column, index) in columns.iter_mut().zip(&wanted) {
+                column.append(&series(&source.fields[*index], &table.values()[*index])?)?;
+            }
+            Ok(true)
+        })?;
+        let height = columns.first().map_or(0, |column| column.len());
+        DataFrame::new(height, columns.into_iter().map(Column::from).collect())
+            .map_err(|error| compute_error(py, &error))
     }
 
     /// Fold the next chunk; whether there was one.
@@ -311,15 +371,23 @@ impl Source {
     }
 }
 
-/// Columns that Polars has no dtype for, and arrays that it cannot import, end in a panic there;
-/// here they end in an error.
+/// Arrays that Polars cannot import end in an error or a panic there; here they end in an error.
 fn caught<T>(read: impl FnOnce() -> PolarsResult<T>) -> PolarsResult<T> {
-    std::panic::catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|panic| {
-        let why = panic.downcast_ref::<String>().map_or("unknown reason", String::as_str);
-        Err(refusal(&format!(
-            "the table cannot be read: {why} (select the columns of trades first)"
-        )))
-    })
+    match std::panic::catch_unwind(AssertUnwindSafe(read)) {
+        Ok(Ok(value)) => Ok(value),
+        // What another library raises while it gives its batches is its own.
+        Ok(Err(PolarsError::ComputeError(why))) => Err(PolarsError::ComputeError(why)),
+        Ok(Err(error)) => Err(unreadable(&error)),
+        Err(panic) => {
+            let text = panic.downcast_ref::<String>().map(String::as_str);
+            let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+            Err(unreadable(&text.unwrap_or("an array of an unknown form")))
+        }
+    }
+}
+
+fn unreadable(why: &dyn Display) -> PolarsError {
+    refusal(&format!("the table cannot be read: {why} (select the columns of the trades before)"))
 }
 
 /// A column as a series. What is stored as Polars stores it needs no look at its dtype, which would
@@ -342,8 +410,52 @@ fn series(field: &ArrowField, array: &ArrayRef) -> PolarsResult<Series> {
 
 /// A column that has no dtype in Polars is as good as one that is not asked for.
 fn field(field: &ArrowField) -> Field {
-    let unknown = |_| Field::new(field.name.clone(), DataType::Unknown(UnknownKind::Any));
-    caught(|| Ok(Field::from(field))).unwrap_or_else(unknown)
+    if has_dtype(field.dtype()) {
+        Field::from(field)
+    } else {
+        Field::new(field.name.clone(), DataType::Unknown(UnknownKind::Any))
+    }
+}
+
+/// Whether Polars has a dtype for it, and does not panic.
+fn has_dtype(dtype: &ArrowDataType) -> bool {
+    match dtype {
+        ArrowDataType::Unknown
+        | ArrowDataType::Union(_)
+        | ArrowDataType::Interval(_)
+        | ArrowDataType::Extension(_) => false,
+        ArrowDataType::Timestamp(_, zone) => zone.as_deref().is_none_or(is_zone),
+        ArrowDataType::FixedSizeList(inner, width) => *width > 0 && has_dtype(inner.dtype()),
+        ArrowDataType::List(inner) | ArrowDataType::LargeList(inner) => has_dtype(inner.dtype()),
+        ArrowDataType::Map(inner, _) => has_dtype(inner.dtype()),
+        ArrowDataType::Struct(fields) => fields.iter().all(|field| has_dtype(field.dtype())),
+        ArrowDataType::Dictionary(_, values, _) => has_dtype(values),
+        _ => true,
+    }
+}
+
+fn is_zone(zone: &str) -> bool {
+    TimeZone::opt_try_new(Some(zone)).is_ok()
+}
+
+fn no_zone(name: &str, zone: &str) -> String {
+    format!(
+        "column {name:?} has times of the zone {zone:?}, which Polars does not know: expected UTC or \
+         a name such as \"Asia/Kolkata\" (cast it to a timestamp of the zone UTC before)"
+    )
+}
+
+/// A table whose rows are as null as their columns: what lies in the columns of a null row is void.
+fn without_null_rows(table: &StructArray) -> StructArray {
+    let Some(rows) = table.validity().filter(|_| table.null_count() > 0) else {
+        return table.clone();
+    };
+    let column = |array: &ArrayRef| {
+        let valid = array.validity().map_or_else(|| rows.clone(), |valid| and(valid, rows));
+        array.with_validity(Some(valid))
+    };
+    let columns = table.values().iter().map(column).collect();
+    StructArray::new(table.dtype().clone(), table.len(), columns, None)
 }
 
 /// The exception that Polars itself raises for bad data, with the same text.
@@ -400,6 +512,7 @@ fn _internal(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(bars, module)?)?;
     module.add_function(wrap_pyfunction!(read_checkpoint, module)?)?;
     module.add_function(wrap_pyfunction!(fitting_time_unit, module)?)?;
+    module.add_function(wrap_pyfunction!(read_table, module)?)?;
     module.add_class::<BarBuilder>()?;
     module.add_class::<TableHash>()
 }
