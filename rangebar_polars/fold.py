@@ -79,7 +79,9 @@ def _cannot_cross(dtype: pl.DataType) -> bool:
     if isinstance(dtype, pl.Array) and 0 in dtype.shape:
         return True
     if isinstance(dtype, pl.Struct):
-        return any("\0" in field.name or _cannot_cross(_made(field.dtype)) for field in dtype.fields)
+        return any(
+            "\0" in field.name or _cannot_cross(_made(field.dtype)) for field in dtype.fields
+        )
     inner = getattr(dtype, "inner", None)
     return inner is not None and _cannot_cross(_made(inner))
 
@@ -138,31 +140,52 @@ class _Held:
     at, so that a bar that stays open costs nothing while others end.
     """
 
-    def __init__(self) -> None:
-        self._pieces: dict[int, tuple[pl.DataFrame, pl.Series]] = {}
+    def __init__(self, schema: pl.Schema) -> None:
+        self._nothing = pl.DataFrame(schema=schema), pl.Series(OPENED, [], pl.Int64)
+        self._pieces: list[tuple[pl.DataFrame, pl.Series] | None] = []
         self._pieces_of: dict[int, list[int]] = {}
-        self._next = 0
+        self._trades = 0
 
-    def add(self, trades: pl.DataFrame, opened: pl.Series) -> None:
-        """Put trades after those before; ``opened`` names the bar of each."""
-        if trades.height > 0:
-            self._pieces[self._next] = trades, opened
-            for bar in opened.unique():
-                self._pieces_of.setdefault(bar, []).append(self._next)
-            self._next += 1
+    def take(
+        self, ended: pl.Series, trades: pl.DataFrame | None = None, opened: pl.Series | None = None
+    ) -> tuple[pl.DataFrame, pl.Series]:
+        """Take in the next trades, and take out those of bars that have ended, in order.
 
-    def take(self, ended: pl.Series) -> tuple[list[pl.DataFrame], list[pl.Series]]:
-        """Take out the trades of bars that have ended, which ``ended`` names, with their bars."""
-        touched = {piece for bar in ended for piece in self._pieces_of.pop(bar, ())}
-        taken = [self._split(piece, ended) for piece in sorted(touched)]
-        return [trades for trades, _ in taken], [opened for _, opened in taken]
+        Parameters
+        ----------
+        ended
+            The bars that have ended, by their opening trades.
+        trades, opened
+            The next trades, and the bar of each.
+
+        Returns
+        -------
+        tuple of DataFrame and Series
+            Trades of the bars that have ended, and the bar of each.
+        """
+        older = ended.filter(ended < self._trades)
+        touched = {piece for bar in older for piece in self._pieces_of.pop(bar, ())}
+        taken = [self._nothing, *(self._split(piece, older) for piece in sorted(touched))]
+        if trades is not None and opened is not None:
+            self._trades += trades.height
+            self._pieces.append((trades, opened))
+            if ended.len() > 0:
+                taken.append(self._split(-1, ended))
+            left = self._pieces[-1]
+            for bar in () if left is None else left[1].unique():
+                self._pieces_of.setdefault(bar, []).append(len(self._pieces) - 1)
+        frames, bars = zip(*taken, strict=True)
+        return pl.concat(frames), pl.concat(bars)
 
     def _split(self, piece: int, ended: pl.Series) -> tuple[pl.DataFrame, pl.Series]:
-        trades, opened = self._pieces.pop(piece)
+        """Take the trades of bars that have ended out of a piece."""
+        trades, opened = self._pieces[piece] or self._nothing
         is_ended = opened.is_in(ended.implode())
-        if not is_ended.all():
-            self._pieces[piece] = trades.filter(~is_ended), opened.filter(~is_ended)
-        return trades.filter(is_ended), opened.filter(is_ended)
+        whole = is_ended.all()
+        self._pieces[piece] = (
+            None if whole else (trades.filter(~is_ended), opened.filter(~is_ended))
+        )
+        return (trades, opened) if whole else (trades.filter(is_ended), opened.filter(is_ended))
 
 
 class _Aggregated:
@@ -182,8 +205,9 @@ class _Aggregated:
         only = None if wanted is None else [*wanted, THRESHOLD, IS_COMPLETE]
         self._builder = BarBuilder(every.kwargs(only, trace=True))
         self._builder.bind(exportable(schema, options).to_frame())
-        self._schema, self._options = schema, options
-        self._held = {threshold: _Held() for threshold in options.thresholds}
+        self._options = options
+        self._held = {threshold: _Held(schema) for threshold in options.thresholds}
+        self._no_bar = pl.Series(OPENED, [], pl.Int64)
 
     def fold(self, batches: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
         warned = set[str]()
@@ -191,28 +215,34 @@ class _Aggregated:
             ended = self._builder.push(exported(batch, self._options))
             warn_of(self._builder.notices(), warned)
             bars = self._builder.trace()
-            for threshold, held in self._held.items():
-                held.add(batch, bars[str(threshold)])
-            if ended is not None:
-                yield self._aggregate(ended)
+            if ended is None:
+                for threshold, held in self._held.items():
+                    held.take(self._no_bar, batch, bars[str(threshold)])
+            else:
+                yield self._aggregate(ended, batch, bars)
         left = self._builder.finish()
         yield self._aggregate(left if self._options.include_incomplete else left.clear())
 
-    def _aggregate(self, ended: pl.DataFrame) -> pl.DataFrame:
-        """Aggregate the trades of these bars and put the results beside them."""
+    def _aggregate(
+        self,
+        ended: pl.DataFrame,
+        trades: pl.DataFrame | None = None,
+        bars_of_trades: pl.DataFrame | None = None,
+    ) -> pl.DataFrame:
+        """Take in the next trades, and put the aggregations of bars that have ended beside them."""
         parts = []
         for threshold, held in self._held.items():
+            opened = None if bars_of_trades is None else bars_of_trades[str(threshold)]
             bars = ended.filter(pl.col(THRESHOLD) == threshold)
+            rows, bar_of_row = held.take(bars[OPENED], trades, opened)
             if bars.height > 0 or ended.height == 0:
-                frames, opened = held.take(bars[OPENED])
-                trades = pl.concat([pl.DataFrame(schema=self._schema), *frames])
                 # A literal is no column of the trades, so that aggregations by position mean those.
                 # With one key alone Polars sums in another way where it happens to be sorted.
                 keys = (
                     pl.lit(threshold, pl.Int64).alias(THRESHOLD),
-                    pl.lit(pl.concat([pl.Series(OPENED, [], pl.Int64), *opened])).alias(OPENED),
+                    pl.lit(bar_of_row).alias(OPENED),
                 )
-                parts.append(trades.group_by(*keys).agg(self._aggs))
+                parts.append(rows.group_by(*keys).agg(self._aggs))
         aggregated = pl.concat(parts)
         check_names([*ended.columns, *aggregated.drop(_KEY).columns])
         bars = ended.join(aggregated, on=_KEY, how="left", maintain_order="left")
