@@ -1,4 +1,4 @@
-"""Aggregations that name columns by position mean those of the trades, through every entry point."""
+"""Aggregations that name columns by position mean those of the trades, by every entry point."""
 
 from collections.abc import Callable
 

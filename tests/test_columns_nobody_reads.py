@@ -21,7 +21,7 @@ FRAME = trades([100, 101, 100, 101], sold=[True, False, True, False])
 BARS = rb.bars(FRAME)
 LAST = pl.col("price").last().alias("last")
 
-Call = Callable[[Any, rb.TradeColumns | None], pl.DataFrame]
+Call = Callable[[Any, rb.TradeColumns | None], Any]
 OF_FRAMES: dict[str, Call] = {
     "eager": lambda frame, columns: rb.bars(frame, columns=columns),
     "namespace": lambda frame, columns: frame.rangebar.bars(columns=columns),
