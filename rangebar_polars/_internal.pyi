@@ -1,5 +1,6 @@
 """The compiled half of the package: the fold over trades, and the table of columns."""
 
+from collections.abc import Mapping
 from typing import Any, Final, Literal, final
 
 import polars as pl
@@ -61,8 +62,16 @@ class BarBuilder:
         """Judge the schema of a table of trades, without reading it."""
     def push(self, trades: object) -> pl.DataFrame | None:
         """Return the bars that ended in the next table of trades; None for no bar."""
-    def push_records(self, trades: list[dict[str, Any]]) -> pl.DataFrame | None:
-        """Return the bars that ended in a list of dicts of trades; None for no bar."""
+    def push_records(
+        self,
+        trades: list[Mapping[str, Any]],
+        names: dict[str, str],
+        time_unit: Literal["s", "ms", "us", "ns"],
+    ) -> pl.DataFrame | None:
+        """Return the bars that ended in a list of dicts of trades; None for no bar.
+
+        ``names`` are the keys by role, and ``time_unit`` is that of times that are whole numbers.
+        """
     def trace(self) -> pl.DataFrame:
         """Return, by threshold, the trade that opened the bar of each trade of the last table.
 

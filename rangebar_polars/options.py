@@ -24,6 +24,10 @@ Reset = Literal["day", "week", "month", "year"]
 """A period at whose UTC borders every chain of bars starts anew; weeks begin on Monday."""
 
 
+TimeUnit = Literal["s", "ms", "us", "ns"]
+"""The unit of a time that is a whole number, since 1970."""
+
+
 def check_threshold(threshold_decimal_bps: object) -> int:
     """Return the threshold as an int.
 
@@ -223,6 +227,19 @@ def check_reset(reset: Reset | None) -> Reset | None:
     if reset is not None and reset not in get_args(Reset):
         raise ValueError(f"reset is {reset!r}: expected 'day', 'week', 'month', 'year' or None")
     return reset
+
+
+def check_time_unit(time_unit: TimeUnit) -> TimeUnit:
+    """Return the unit of times that are whole numbers.
+
+    Raises
+    ------
+    ValueError
+        For what is none.
+    """
+    if time_unit not in get_args(TimeUnit):
+        raise ValueError(f"time_unit is {time_unit!r}: expected 's', 'ms', 'us' or 'ns'")
+    return time_unit
 
 
 def check_count(count: SupportsIndex, name: str) -> int:

@@ -6,7 +6,9 @@ whether it was saved and restored between two, the bars are those of one pass ov
 
 import base64
 import json
-import warnings
+import os
+import threading
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, Self, SupportsIndex
 
 import polars as pl
@@ -14,14 +16,24 @@ import polars.selectors as cs
 
 from rangebar_polars import _internal
 from rangebar_polars.batches import batches
-from rangebar_polars.caller import warn_of
-from rangebar_polars.errors import CheckpointError, RangeBarError, RangeBarWarning
+from rangebar_polars.caller import warn_caller, warn_of
+from rangebar_polars.errors import CheckpointError, RangeBarError
 from rangebar_polars.fold import exportable, exported
-from rangebar_polars.options import Options, Reset, check_symbol, check_threshold
+from rangebar_polars.options import (
+    Options,
+    Reset,
+    TimeUnit,
+    check_symbol,
+    check_threshold,
+    check_time_unit,
+)
 from rangebar_polars.schema import ArrowStream, TradeColumns, is_arrow_stream
 
-Batch = pl.DataFrame | pl.LazyFrame | ArrowStream | list[dict[str, Any]]
-"""What a processor takes: a frame, a plan, a table of another library, or a list of dicts."""
+Record = Mapping[str, Any]
+"""A trade as a mapping, in rangebar-py's form."""
+
+Batch = pl.DataFrame | pl.LazyFrame | ArrowStream | Record | Iterable[Record]
+"""What a processor takes: a frame, a plan, a table of another library, or mappings."""
 
 _JSON_FORMAT: Final = "rangebar-polars checkpoint"
 
@@ -45,10 +57,18 @@ class RangeBarProcessor:
         Return bars that a reset cut off too, with ``is_complete`` false. The bar that is still open
         is never returned: see `get_incomplete_bar`.
     columns
-        What the columns of the trades are called.
+        What the columns of the trades, or the keys of dicts, are called.
+    time_unit
+        The unit of times of dicts that are whole numbers: "s", "ms", "us" or "ns". The times of
+        bars are of that unit, or of milliseconds for "s". Binance's spot archive has microseconds
+        since 2025, and its sockets have milliseconds.
 
     Notes
     -----
+    The trades of a processor have one order, so one thread at a time may give it trades. A second
+    call at the same time is a RangeBarError and changes nothing. Everything else may be asked from
+    any thread at any time, and is that of the last call that has ended.
+
     Every sum is kept, so that a checkpoint serves any later question; side and trade ids are
     therefore read and checked whenever they are there.
 
@@ -57,9 +77,9 @@ class RangeBarProcessor:
     >>> from rangebar_polars import RangeBarProcessor
     >>> processor = RangeBarProcessor(250, symbol="BTCUSDT")
     >>> trades = [
-    ...     {"timestamp": 0, "price": 50000.0, "quantity": 1.0},
-    ...     {"timestamp": 1000, "price": 50125.0, "quantity": 2.0},
-    ...     {"timestamp": 2000, "price": 50500.0, "quantity": 0.5},
+    ...     {"timestamp": 1_704_067_200_000, "price": 50000.0, "quantity": 1.0},
+    ...     {"timestamp": 1_704_067_201_000, "price": 50125.0, "quantity": 2.0},
+    ...     {"timestamp": 1_704_067_202_000, "price": "50500.00", "quantity": "0.5"},
     ... ]
     >>> processor.process_trades(trades[:1]).height
     0
@@ -81,6 +101,7 @@ class RangeBarProcessor:
         include_microstructure: bool = False,
         include_incomplete: bool = False,
         columns: TradeColumns | None = None,
+        time_unit: TimeUnit = "ms",
     ) -> None:
         self._options = Options.check(
             check_threshold(threshold_decimal_bps),
@@ -91,6 +112,9 @@ class RangeBarProcessor:
             prevent_same_timestamp_close=prevent_same_timestamp_close,
         )
         self._symbol = check_symbol(symbol)
+        self._time_unit = check_time_unit(time_unit)
+        self._names = self._options.columns.names()
+        self._turn = _Turn()
         self._builder = _internal.BarBuilder(self._options.kwargs(every_sum=True))
         self._no_bar: pl.DataFrame | None = None
         self._gaps = 0
@@ -100,7 +124,7 @@ class RangeBarProcessor:
         return f"RangeBarProcessor({self.threshold_decimal_bps}, {self._symbol!r})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restored, (self.create_checkpoint(), self._options.columns)
+        return _restored, (self.create_checkpoint(), self._options.columns, self._time_unit)
 
     @property
     def threshold_decimal_bps(self) -> int:
@@ -118,10 +142,12 @@ class RangeBarProcessor:
         Parameters
         ----------
         trades
-            A DataFrame; a LazyFrame, which is streamed; anything with ``__arrow_c_stream__``; or a
-            list of dicts with ``timestamp`` (int, milliseconds), ``price``, ``quantity`` or
-            ``volume``, and where known ``is_buyer_maker``, ``agg_trade_id``, ``first_trade_id``,
-            ``last_trade_id``. The times of bars of dicts are Datetime("ms", "UTC").
+            A DataFrame; a LazyFrame, which is streamed; anything with ``__arrow_c_stream__``; or
+            dicts (any mappings, in any iterable, or a single one) with ``timestamp``, ``price``,
+            ``quantity`` or ``volume``, and where known ``is_buyer_maker``, ``agg_trade_id``,
+            ``first_trade_id``, ``last_trade_id``. A time is a datetime (without a zone: UTC), or a
+            whole number of `time_unit` from 1990 to 2100. Numbers may be text, as sockets send
+            them. The times of bars of dicts are UTC.
 
         Returns
         -------
@@ -133,14 +159,19 @@ class RangeBarProcessor:
         TypeError
             For what is none of these.
         RangeBarError
-            For bad trades. Time that goes back, or an id that repeats, is judged across batches as
-            inside one. The state is then that of before the call.
+            For bad trades, and while another call is running. Time that goes back, or an id that
+            repeats, is judged across batches as inside one. The state is then that of before the
+            call.
 
         Warns
         -----
         RangeBarWarning
             Where ``agg_trade_id`` leaps between two calls: see `gaps`.
         """
+        with self._turn:
+            return self._process(trades)
+
+    def _process(self, trades: Batch) -> pl.DataFrame:
         # The copy is what the batch is folded into, so that a bad one leaves nothing behind.
         builder = self._builder.copy()
         builder.mark_seam()
@@ -150,7 +181,7 @@ class RangeBarProcessor:
             raise RangeBarError(str(error)) from error
         told = builder.gap_texts(self._gaps)
         for text in told:
-            warnings.warn(text, RangeBarWarning, stacklevel=2)
+            warn_caller(text)
         self._gaps += len(told)
         warn_of(builder.notices(), self._warned)
         self._builder = builder
@@ -162,7 +193,7 @@ class RangeBarProcessor:
 
     def _push(self, builder: _internal.BarBuilder, trades: Batch) -> pl.DataFrame | None:
         if isinstance(trades, list):
-            return builder.push_records(trades)
+            return builder.push_records(trades, self._names, self._time_unit)
         if isinstance(trades, pl.LazyFrame):
             given = trades.collect_schema()
             builder.bind(exportable(given, self._options).to_frame())
@@ -175,6 +206,10 @@ class RangeBarProcessor:
             return builder.push(exported(trades, self._options))
         if is_arrow_stream(trades):
             return builder.push(trades)
+        if isinstance(trades, Mapping):
+            return builder.push_records([trades], self._names, self._time_unit)
+        if isinstance(trades, Iterable) and not isinstance(trades, str | bytes):
+            return builder.push_records([*trades], self._names, self._time_unit)
         raise TypeError(
             f"trades is a {type(trades).__name__}: expected a DataFrame, a LazyFrame, an object "
             "with __arrow_c_stream__ or a list of dicts"
@@ -227,6 +262,7 @@ class RangeBarProcessor:
         symbol: str | None = None,
         threshold_decimal_bps: SupportsIndex | None = None,
         columns: TradeColumns | None = None,
+        time_unit: TimeUnit | None = None,
     ) -> Self:
         """Return a processor that goes on where another was saved.
 
@@ -238,6 +274,9 @@ class RangeBarProcessor:
             What the checkpoint must be of; None: anything.
         columns
             What the columns of the trades are called, if not as by default.
+        time_unit
+            The unit of times of dicts that are whole numbers; by default that of the times of the
+            trades so far, or "ms".
 
         Raises
         ------
@@ -274,8 +313,12 @@ class RangeBarProcessor:
             include_microstructure=microstructure,
             include_incomplete=incomplete,
             columns=columns,
+            time_unit="ms" if time_unit is None else time_unit,
         )
         processor.resume(data)
+        time = processor.position.schema["timestamp"]
+        if time_unit is None and isinstance(time, pl.Datetime) and processor.position.height > 0:
+            processor._time_unit = time.time_unit
         return processor
 
     def resume(self, data: bytes) -> None:
@@ -287,6 +330,10 @@ class RangeBarProcessor:
             For a checkpoint that is damaged, or not of this symbol, threshold, gate and reset. A
             processor without a symbol takes that of the checkpoint.
         """
+        with self._turn:
+            self._resume(data)
+
+    def _resume(self, data: bytes) -> None:
         of = _internal.read_checkpoint(data)[0]
         if self._symbol is not None and self._symbol != of:
             raise CheckpointError(f"the checkpoint is of symbol {of!r}: expected {self._symbol!r}")
@@ -314,6 +361,7 @@ class RangeBarProcessor:
         symbol: str | None = None,
         threshold_decimal_bps: SupportsIndex | None = None,
         columns: TradeColumns | None = None,
+        time_unit: TimeUnit | None = None,
     ) -> Self:
         """Return a processor that goes on where another was saved by `to_json`.
 
@@ -339,7 +387,11 @@ class RangeBarProcessor:
                 "(go back to an older one, or read the trades again)"
             ) from error
         processor = cls.from_checkpoint(
-            data, symbol=symbol, threshold_decimal_bps=threshold_decimal_bps, columns=columns
+            data,
+            symbol=symbol,
+            threshold_decimal_bps=threshold_decimal_bps,
+            columns=columns,
+            time_unit=time_unit,
         )
         if told != (_JSON_FORMAT, processor.symbol, processor.threshold_decimal_bps):
             raise CheckpointError(
@@ -349,6 +401,30 @@ class RangeBarProcessor:
         return processor
 
 
-def _restored(data: bytes, columns: TradeColumns) -> RangeBarProcessor:
+def _restored(data: bytes, columns: TradeColumns, time_unit: TimeUnit) -> RangeBarProcessor:
     """Return a processor that was pickled or copied."""
-    return RangeBarProcessor.from_checkpoint(data, columns=columns)
+    return RangeBarProcessor.from_checkpoint(data, columns=columns, time_unit=time_unit)
+
+
+class _Turn:
+    """The turn of one call at a time; a context manager that refuses a second one.
+
+    It does not wait: the second call may be made by what the first one reads, which would never
+    end, and the order of the trades of two threads would be left to chance.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._process = threading.Lock(), os.getpid()
+
+    def __enter__(self) -> None:
+        if self._process != os.getpid():
+            # The thread that had the turn when the process was forked is not in the child.
+            self._lock, self._process = threading.Lock(), os.getpid()
+        if not self._lock.acquire(blocking=False):
+            raise RangeBarError(
+                "the processor is in the middle of another call, of another thread or of what that "
+                "call reads (give it trades from one thread, one call after another)"
+            )
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()

@@ -43,6 +43,16 @@ impl EpochUnit {
         }
     }
 
+    /// Its name in full, of several.
+    pub const fn plural(self) -> &'static str {
+        match self {
+            Self::Seconds => "seconds",
+            Self::Milliseconds => "milliseconds",
+            Self::Microseconds => "microseconds",
+            Self::Nanoseconds => "nanoseconds",
+        }
+    }
+
     /// How many of this unit make a second.
     pub const fn per_second(self) -> i64 {
         match self {

@@ -6,6 +6,7 @@
 
 use crate::trades::TimeUnit;
 use chrono::DateTime;
+use std::borrow::Cow;
 use std::fmt;
 
 /// Everything the kernel refuses.
@@ -190,7 +191,22 @@ pub enum Error {
         /// What it holds.
         value: String,
         /// What it should.
-        expected: &'static str,
+        expected: Cow<'static, str>,
+    },
+    /// A record without a key that every trade has.
+    #[error(
+        "the trade at row {row} has no {name:?}{other}: its keys are [{keys}] (say which it is: \
+         columns=TradeColumns(...))"
+    )]
+    Key {
+        /// The record.
+        row: u64,
+        /// The key.
+        name: String,
+        /// Another name that would do, in words.
+        other: String,
+        /// The keys that there are.
+        keys: String,
     },
 }
 
@@ -213,6 +229,7 @@ impl Error {
             | Self::Id { row, .. }
             | Self::TradeIds { row, .. }
             | Self::Record { row, .. }
+            | Self::Key { row, .. }
             | Self::Overflow { row, .. } => *row,
         }
     }

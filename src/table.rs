@@ -15,7 +15,7 @@ use crate::frame::Bars;
 use crate::inputs::{Inputs, no_dtype, refusal, twice};
 use crate::options::{OPENED, Options, is_always_read};
 use crate::period::Period;
-use crate::records::Records;
+use crate::records::{Reading, Records};
 use crate::row_hash::RowHash;
 use crate::trades::Role;
 use polars::prelude::{
@@ -26,7 +26,7 @@ use polars_arrow::array::{Array, ArrayRef, BooleanArray, PrimitiveArray, StructA
 use polars_arrow::bitmap::and;
 use polars_arrow::ffi::{ArrowArrayStream, ArrowArrayStreamReader};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyCapsule, PyList};
+use pyo3::types::{PyBytes, PyCapsule, PyDict, PyList};
 use pyo3_polars::PyDataFrame;
 use std::fmt::Display;
 use std::panic::AssertUnwindSafe;
@@ -88,11 +88,19 @@ impl BarBuilder {
     }
 
     /// The bars that ended in a list of dicts of trades; None for no bar.
-    fn push_records(&self, trades: &Bound<'_, PyList>) -> PyResult<Option<PyDataFrame>> {
+    fn push_records(
+        &self,
+        trades: &Bound<'_, PyList>,
+        names: &Bound<'_, PyDict>,
+        time_unit: &str,
+    ) -> PyResult<Option<PyDataFrame>> {
         let py = trades.py();
         let mut bars = self.lock();
         let (given, rows) = bars.records();
-        let records = Records::read(trades, given, rows)?.map_err(|error| own_error(py, &error))?;
+        let unit = EpochUnit::named(time_unit).unwrap_or(EpochUnit::Milliseconds);
+        let reading = Reading::new(names, unit)?;
+        let records =
+            Records::read(trades, &reading, given, rows)?.map_err(|error| own_error(py, &error))?;
         match bars.push_records(&records) {
             Ok(Ok(frame)) => Ok(frame.map(PyDataFrame)),
             Ok(Err(error)) => Err(own_error(py, &error)),

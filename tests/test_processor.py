@@ -3,18 +3,17 @@
 import io
 import warnings
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
 import polars as pl
-import polars.selectors as cs
 import pyarrow as pa  # type: ignore[import-untyped]
 import pytest
 from chains import RESETS, Reset, across_periods, few
 from doors import assert_same
 from expectations import says
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 from trades import trades, walk
 
@@ -171,6 +170,8 @@ def test_process_trades_chunked_keeps_what_it_gave_before_a_bad_batch() -> None:
         next(frames)
 
 
+DAY = 1_704_067_200_000
+
 FORMS: dict[str, Callable[[pl.DataFrame], Any]] = {
     "a frame": lambda frame: frame,
     "a plan": lambda frame: frame.lazy(),
@@ -179,18 +180,15 @@ FORMS: dict[str, Callable[[pl.DataFrame], Any]] = {
     "a reader of batches": lambda frame: pa.RecordBatchReader.from_batches(
         frame.to_arrow().schema, iter(frame.to_arrow().to_batches(max_chunksize=3))
     ),
-    "dicts": lambda frame: frame.with_columns(pl.col("timestamp").to_physical()).to_dicts(),
-    "dicts with volume": lambda frame: (
-        frame.with_columns(pl.col("timestamp").to_physical())
-        .rename({"quantity": "volume"})
-        .to_dicts()
-    ),
+    "dicts": lambda frame: frame.to_dicts(),
+    "dicts with volume": lambda frame: frame.rename({"quantity": "volume"}).to_dicts(),
 }
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_a_batch_may_come_in_any_form(form: str) -> None:
     frame = walk(200).cast({"timestamp": pl.Datetime("ms", "UTC")})
+    frame = frame.with_columns(pl.col("timestamp") + pl.duration(milliseconds=DAY))
     one = processor(threshold_decimal_bps=20, include_microstructure=True)
 
     bars = [one.process_trades(FORMS[form](batch)) for batch in pieces(frame, [1, 7, 100, 150])]
@@ -296,10 +294,10 @@ BAD_BATCHES: dict[str, Any] = {
     "another time unit": trades([101], [9_000], unit="us"),
     "another column": trades([101], [9_000], ids=[1]),
     "a dict that is bad": [
-        {"timestamp": 9_000, "price": 101.0, "quantity": 1.0},
-        {"timestamp": 9_001, "price": "x", "quantity": 1.0},
+        {"timestamp": DAY + 9_000, "price": 101.0, "quantity": 1.0},
+        {"timestamp": DAY + 9_001, "price": "x", "quantity": 1.0},
     ],
-    "no dict": [{"timestamp": 9_000, "price": 101.0, "quantity": 1.0}, 3],
+    "no dict": [{"timestamp": DAY, "price": 101.0, "quantity": 1.0}, 3],
     "no batch": 3,
 }
 
@@ -353,7 +351,7 @@ def test_dicts_after_a_frame_of_another_unit_are_refused() -> None:
         "ms and UTC, the first [timestamp, price, quantity] with times in us and UTC (give all "
         "batches the same columns, time unit and zone)",
     ):
-        one.process_trades([{"timestamp": 1, "price": 100.0, "quantity": 1.0}])
+        one.process_trades([{"timestamp": DAY, "price": 100.0, "quantity": 1.0}])
 
 
 def test_columns_of_other_names_are_taken() -> None:
@@ -435,9 +433,9 @@ def test_a_gap_is_from_the_last_id_that_was_known(
 @pytest.mark.usefixtures("quiet")
 def test_gaps_are_seen_in_dicts_and_plans_too() -> None:
     one = processor()
-    one.process_trades([{"timestamp": 0, "price": 100, "quantity": 1, "agg_trade_id": 1}])
-    one.process_trades(trades([100], [1], ids=[4], zone="UTC").lazy())
-    one.process_trades([{"timestamp": 2, "price": 100, "quantity": 1, "agg_trade_id": 9}])
+    one.process_trades([{"timestamp": DAY, "price": 100, "quantity": 1, "agg_trade_id": 1}])
+    one.process_trades(trades([100], [DAY + 1], ids=[4], zone="UTC").lazy())
+    one.process_trades([{"timestamp": DAY + 2, "price": 100, "quantity": 1, "agg_trade_id": 9}])
 
     assert one.gaps.select("last_agg_trade_id", "next_agg_trade_id").rows() == [(1, 4), (4, 9)]
 
@@ -516,160 +514,6 @@ def test_a_bar_cut_off_by_a_reset_is_returned_if_asked_for() -> None:
     bars = one.process_trades(trades([100], [86_400_000]))
 
     assert bars.select("open_time", "is_complete").rows() == [(datetime(1970, 1, 1), False)]  # noqa: DTZ001 - naive
-
-
-# Dicts in rangebar-py's form.
-
-GOOD = {"timestamp": 0, "price": 100.0, "quantity": 1.0}
-NULL = "(every trade needs one: drop or fill such rows first)"
-DICTS: dict[str, tuple[dict[str, object], str]] = {
-    "no time": ({"timestamp": None}, f"timestamp is null at row 1 {NULL}"),
-    "a float for time": (
-        {"timestamp": 1.5},
-        "timestamp is 1.5 at row 1: expected an integer of milliseconds",
-    ),
-    "text for time": (
-        {"timestamp": "0"},
-        "timestamp is '0' at row 1: expected an integer of milliseconds",
-    ),
-    "a datetime for time": (
-        {"timestamp": datetime(2024, 8, 8, tzinfo=UTC)},
-        (
-            "timestamp is datetime.datetime(2024, 8, 8, 0, 0, tzinfo=datetime.timezone.utc) at row "
-            "1: expected an integer of milliseconds"
-        ),
-    ),
-    "a time beyond 64 bits": (
-        {"timestamp": 2**63},
-        "timestamp is 9223372036854775808 at row 1: expected an integer of milliseconds",
-    ),
-    "no price": ({"price": None}, f"price is null at row 1 {NULL}"),
-    "text for price": ({"price": "100"}, "price is '100' at row 1: expected a number"),
-    "a price below 0": (
-        {"price": -1},
-        "price is -1 at row 1: expected a finite number above 0 (drop or repair such rows first)",
-    ),
-    "no quantity and no volume": ({"quantity": None}, f"quantity is null at row 1 {NULL}"),
-    "a list for quantity": ({"quantity": [1]}, "quantity is [1] at row 1: expected a number"),
-    "text for volume": (
-        {"quantity": None, "volume": "2"},
-        "volume is '2' at row 1: expected a number",
-    ),
-    "a number for side": (
-        {"is_buyer_maker": 1},
-        "is_buyer_maker is 1 at row 1: expected True or False",
-    ),
-    "a float for id": ({"agg_trade_id": 2.0}, "agg_trade_id is 2.0 at row 1: expected an integer"),
-    "text for trade id": (
-        {"first_trade_id": "1"},
-        "first_trade_id is '1' at row 1: expected an integer",
-    ),
-    "a trade id beyond 64 bits": (
-        {"last_trade_id": 2**63},
-        "last_trade_id is 9223372036854775808 at row 1: expected an integer",
-    ),
-    "a key that the first had not": (
-        {"agg_trade_id": 3},
-        "agg_trade_id is given at row 1: expected no such key, as in the first trade",
-    ),
-    "time going back": (
-        {"timestamp": -1},
-        (
-            "trades are not sorted by time at row 1: 1969-12-31 23:59:59.999 after 1970-01-01 "
-            "00:00:00.000 (sort by timestamp and trade id first)"
-        ),
-    ),
-}
-
-
-@pytest.mark.parametrize("in_one_list", [True, False])
-@pytest.mark.parametrize("name", DICTS)
-def test_a_bad_dict_is_told_with_its_row(name: str, in_one_list: bool) -> None:  # noqa: FBT001
-    changed, expected = DICTS[name]
-    one, bad = processor(), [GOOD | changed]
-    if not in_one_list:
-        one.process_trades([GOOD])
-
-    with says(rb.RangeBarError, expected):
-        one.process_trades([GOOD, *bad] if in_one_list else bad)
-
-
-@pytest.mark.parametrize("key", GOOD)
-def test_a_dict_without_a_key_that_every_trade_has_is_told(key: str) -> None:
-    with says(rb.RangeBarError, f"{key} is null at row 0 {NULL}"):
-        processor().process_trades([{name: x for name, x in GOOD.items() if name != key}])
-
-
-@pytest.mark.parametrize(("item", "kind"), [(3, "int"), (None, "NoneType"), ([], "list")])
-def test_what_is_no_dict_is_a_type_error(item: Any, kind: str) -> None:  # noqa: ANN401
-    with says(TypeError, f"trade 1 of the list is a {kind}: expected a dict"):
-        processor().process_trades([GOOD, item])
-
-
-@pytest.mark.parametrize("batch", [3, None, "x", {}, (GOOD,)], ids=repr)
-def test_what_is_no_batch_is_a_type_error(batch: Any) -> None:  # noqa: ANN401
-    with says(
-        TypeError,
-        f"trades is a {type(batch).__name__}: expected a DataFrame, a LazyFrame, an object with "
-        "__arrow_c_stream__ or a list of dicts",
-    ):
-        processor().process_trades(batch)
-
-
-def test_times_of_bars_of_dicts_are_milliseconds_in_utc() -> None:
-    bars = processor().process_trades([GOOD, GOOD | {"timestamp": 1, "price": 101}])
-
-    assert bars.schema["open_time"] == pl.Datetime("ms", "UTC")
-
-
-def test_quantity_goes_before_volume_and_none_is_no_quantity() -> None:
-    one = processor()
-    one.process_trades(
-        [GOOD | {"volume": 8}, GOOD | {"quantity": None, "volume": 4}, GOOD | {"quantity": 2}]
-    )
-
-    bar = one.get_incomplete_bar()
-    assert bar is not None
-    assert bar["volume"].item() == 1 + 4 + 2
-
-
-def test_keys_that_are_none_or_missing_later_are_null() -> None:
-    full = GOOD | {
-        "is_buyer_maker": True,
-        "agg_trade_id": 1,
-        "first_trade_id": 1,
-        "last_trade_id": 2,
-    }
-    one = processor()
-    one.process_trades([full, GOOD, full | dict.fromkeys(list(full)[3:])])
-
-    bar = one.get_incomplete_bar()
-    assert bar is not None
-    names = ["individual_trade_count", "sell_trade_count", "buy_trade_count", "last_agg_trade_id"]
-    assert bar.select(names).row(0) == (4, 2, 0, None)
-
-
-def test_other_keys_of_dicts_are_not_read() -> None:
-    assert processor().process_trades([GOOD | {"is_best_match": object()}]).is_empty()
-
-
-@few
-@given(across_periods(), st.integers(1, 5))
-def test_dicts_give_the_bars_of_the_frame(frame: pl.DataFrame, size: int) -> None:
-    dtype = frame.schema["timestamp"]
-    assert isinstance(dtype, pl.Datetime)
-    assume(frame.height > 0 and dtype.time_unit == "ms")
-    # A column of dtype Null is no column, a key that is None is one.
-    frame = frame.cast({"timestamp": pl.Datetime("ms", "UTC")}).select(~cs.by_dtype(pl.Null))
-    dicts = frame.with_columns(pl.col("timestamp").to_physical()).to_dicts()
-    one = processor(include_microstructure=True)
-
-    bars = [
-        hushed(lambda at=at: one.process_trades(dicts[at : at + size]))  # type: ignore[misc]
-        for at in range(0, len(dicts), size)
-    ]
-
-    assert_same(rb.bars(frame, include_microstructure=True), pl.concat(bars))
 
 
 @pytest.mark.parametrize("reset", [None, *RESETS])
