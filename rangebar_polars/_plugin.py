@@ -86,6 +86,8 @@ def scan(trades: pl.LazyFrame, options: Options) -> pl.LazyFrame:
         given = trades.collect_schema()
         read = columns_read(given, options, wanted)
         schema = pl.Schema({name: given[name] for name in read})
-        return fold(batches(trades.select(cs.by_name(*read)), schema), schema, options, wanted)
+        return fold(
+            batches(trades.select(cs.by_name(*read)), schema), schema, options, wanted, whole=False
+        )
 
     return lazy_source(frames, bars_schema)

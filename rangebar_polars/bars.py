@@ -9,7 +9,7 @@ from rangebar_polars import _internal, _plugin
 from rangebar_polars.caller import warn_of
 from rangebar_polars.fold import exported, fold, read_table
 from rangebar_polars.options import Options, Reset, Threshold, check_keys, check_threshold
-from rangebar_polars.schema import ALWAYS_READ, ArrowStream, TradeColumns, is_arrow_stream
+from rangebar_polars.schema import ArrowStream, TradeColumns, is_arrow_stream
 
 
 @overload
@@ -136,7 +136,8 @@ def bars(
     >>> rb.bars(trades.reverse())
     Traceback (most recent call last):
     polars.exceptions.ComputeError: trades are not sorted by time at row 1: 1970-01-01 00:00:02.000
-    after 1970-01-01 00:00:03.000 (sort by timestamp and trade id first)
+    after 1970-01-01 00:00:03.000 (sort by timestamp and trade id; without ids, reverse trades that
+    come newest first; a join, unique or group_by before needs maintain_order)
     """
     options = Options.check(
         threshold_decimal_bps,
@@ -293,4 +294,4 @@ def bar_id(
         reset=reset,
         prevent_same_timestamp_close=prevent_same_timestamp_close,
     )
-    return _plugin.bar_id(_plugin.trades_struct(options.columns, ALWAYS_READ), options)
+    return _plugin.bar_id(_plugin.trades_struct(options.columns), options)

@@ -104,6 +104,8 @@ def fold(
     schema: pl.Schema,
     options: Options,
     wanted: list[str] | None = None,
+    *,
+    whole: bool = True,
 ) -> Iterator[pl.DataFrame]:
     """Yield the bars as they end: a frame for every batch that ended one, and one of those left.
 
@@ -117,11 +119,13 @@ def fold(
         The arguments of ``bars()``.
     wanted
         The columns of bars that are wanted, or None for all.
+    whole
+        Whether the trades have all their columns, or only those that are read.
     """
     if _wanted_aggs(options, wanted):
-        yield from _Aggregated(schema, options, wanted).fold(batches)
+        yield from _Aggregated(schema, options, wanted, whole=whole).fold(batches)
         return
-    builder = BarBuilder(options.kwargs(wanted), options.state)
+    builder = BarBuilder(options.kwargs(wanted, whole=whole), options.state)
     builder.bind(exportable(schema, options).to_frame())
     warned = set[str]()
     for batch in batches:
@@ -191,7 +195,9 @@ class _Held:
 class _Aggregated:
     """Bars with aggregations over their trades."""
 
-    def __init__(self, schema: pl.Schema, options: Options, wanted: list[str] | None) -> None:
+    def __init__(
+        self, schema: pl.Schema, options: Options, wanted: list[str] | None, *, whole: bool
+    ) -> None:
         self._aggs = _wanted_aggs(options, wanted)
         for agg in self._aggs:
             for name in agg.meta.root_names():
@@ -203,7 +209,7 @@ class _Aggregated:
         # Trades of a bar that was cut off must be let go, so every bar that ends is asked for.
         every = replace(options, include_incomplete=True, threshold_column=True)
         only = None if wanted is None else [*wanted, THRESHOLD, IS_COMPLETE]
-        self._builder = BarBuilder(every.kwargs(only, trace=True))
+        self._builder = BarBuilder(every.kwargs(only, trace=True, whole=whole))
         self._builder.bind(exportable(schema, options).to_frame())
         self._options = options
         self._held = {threshold: _Held(schema) for threshold in options.thresholds}

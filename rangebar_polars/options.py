@@ -331,7 +331,12 @@ class Options:
         return options
 
     def kwargs(
-        self, only: list[str] | None = None, *, trace: bool = False, every_sum: bool = False
+        self,
+        only: list[str] | None = None,
+        *,
+        trace: bool = False,
+        every_sum: bool = False,
+        whole: bool = True,
     ) -> dict[str, Any]:
         """Return what the compiled half takes.
 
@@ -342,7 +347,10 @@ class Options:
         trace
             Whether it is kept which bar each trade belongs to.
         every_sum
-            Whether every sum is kept, for a chain that will be gone on with.
+            Whether every sum is kept, for a chain that is continued later from a checkpoint.
+        whole
+            Whether the trades have all their columns, so that one that `columns` names and that is
+            not there is an error.
         """
         return {
             "thresholds": list(self.thresholds),
@@ -356,6 +364,7 @@ class Options:
             "only": only,
             "trace": trace,
             "every_sum": every_sum or self.state is not None,
+            "whole": whole,
         }
 
     @property

@@ -78,8 +78,9 @@ pub enum Error {
     },
     /// Time going back.
     #[error(
-        "trades are not sorted by time at row {row}: {} after {} (sort by timestamp and trade id \
-         first)", Moment(*current, *unit), Moment(*previous, *unit)
+        "trades are not sorted by time at row {row}: {} after {} (sort by timestamp and trade id; \
+         without ids, reverse trades that come newest first; a join, unique or group_by before needs \
+         maintain_order)", Moment(*current, *unit), Moment(*previous, *unit)
     )]
     Unsorted {
         /// The trade.
@@ -93,8 +94,9 @@ pub enum Error {
     },
     /// An aggregate id that does not rise among trades of one time.
     #[error(
-        "{column} does not rise at row {row}: {current} after {previous}, both at {} (the same \
-         record twice? drop duplicates, then sort by timestamp and trade id)", Moment(*time, *unit)
+        "{column} does not rise at row {row}: {current} after {previous}, both at {} (if it is \
+         the same record twice, drop duplicates; if it is of two venues, make bars of each, with \
+         by=; else sort by timestamp and trade id)", Moment(*time, *unit)
     )]
     Repeated {
         /// The column's name.
@@ -309,7 +311,8 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "trades are not sorted by time at row 1: 1970-01-01 00:00:00.000 after \
-             9223372036854775807 ms since 1970 (sort by timestamp and trade id first)"
+             9223372036854775807 ms since 1970 (sort by timestamp and trade id; without ids, reverse \
+             trades that come newest first; a join, unique or group_by before needs maintain_order)"
         );
     }
 }

@@ -155,6 +155,9 @@ impl Bars {
     /// # Errors
     /// A schema that will not do, or other than the first.
     pub fn bind(&mut self, schema: &[Field]) -> PolarsResult<Inputs> {
+        if self.options.whole {
+            Inputs::check_named(schema, &self.options.columns)?;
+        }
         let needs = self.options.needs();
         let reads = |role| is_always_read(role) || needs.reads(role);
         let inputs = Inputs::resolve(schema, &self.options.columns, reads)?;

@@ -62,9 +62,9 @@ impl Inputs {
         let mut inputs = Self { columns: Vec::new(), unit: TimeUnit::Microseconds, zone: None };
         for role in Role::ALL.into_iter().filter(|role| reads(*role)) {
             let Some(name) = names.get(role.name()) else { continue };
-            let mut named = (0..schema.len()).filter(|index| schema[*index].name() == name);
-            let first = named.next();
-            if named.next().is_some() {
+            let mut found = (0..schema.len()).filter(|index| schema[*index].name() == name);
+            let first = found.next();
+            if found.next().is_some() {
                 return Err(refusal(&twice(name, schema)));
             }
             let Some(index) = first else {
@@ -91,6 +91,22 @@ impl Inputs {
             inputs.columns.push(Input { role, name: name.into(), index });
         }
         Ok(inputs)
+    }
+
+    /// Check that every column that the user names is there, whether it is read or not; one that is
+    /// called as by default may be absent.
+    ///
+    /// # Errors
+    /// The first that is not there.
+    pub fn check_named(schema: &[Field], names: &Names) -> PolarsResult<()> {
+        for role in Role::ALL {
+            if let Some(name) = names.get(role.name()).filter(|name| *name != role.name())
+                && schema.iter().all(|field| field.name() != name)
+            {
+                return Err(refusal(&missing(role, name, schema)));
+            }
+        }
+        Ok(())
     }
 
     /// What the trades look like.
@@ -170,14 +186,31 @@ fn wrong_dtype(role: Role, name: &str, dtype: &DataType, schema: &[Field]) -> St
         Role::AggTradeId | Role::FirstTradeId | Role::LastTradeId => "an integer",
     };
     let remedy = match (role, dtype) {
+        (Role::Timestamp, dtype) if dtype.is_integer() => {
+            format!(
+                "cast it from its own unit: pl.from_epoch({name:?}, time_unit=\"s\") where today is \
+                 a number of 10 digits, \"ms\" of 13, \"us\" of 16, \"ns\" of 19"
+            )
+        }
         (Role::Timestamp, dtype) if dtype.is_numeric() => {
-            format!("cast from its unit: pl.from_epoch({name:?}, time_unit=\"ms\")")
+            format!(
+                "cast it; where it counts seconds: pl.from_epoch(({column} * \
+                 1_000_000).round().cast(pl.Int64), time_unit=\"us\")"
+            )
         }
         (Role::Timestamp, DataType::String) => format!("cast it: {column}.str.to_datetime()"),
         (Role::Timestamp, DataType::Date) => format!("cast it: {column}.cast(pl.Datetime(\"us\"))"),
-        (Role::IsBuyerMaker, DataType::String) => format!("compare it: {column} == \"true\""),
+        (Role::IsBuyerMaker, DataType::String) => {
+            format!(
+                "true is where the aggressor sold: {column} == \"sell\", with the text that the \
+                 column has for a seller"
+            )
+        }
         (Role::IsBuyerMaker, dtype) if dtype.is_numeric() => {
-            format!("cast it: {column}.cast(pl.Boolean)")
+            format!(
+                "true is where the aggressor sold: {column} == -1, with the number that the column \
+                 has for a seller"
+            )
         }
         (Role::Price | Role::Quantity, DataType::String | DataType::Boolean) => {
             format!("cast it: {column}.cast(pl.Float64)")

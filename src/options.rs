@@ -43,6 +43,9 @@ pub struct Options {
     pub only: Option<Vec<String>>,
     /// Whether every sum is kept, whatever is wanted: for a chain that will be gone on with.
     pub every_sum: bool,
+    /// Whether the schemas are those of the whole trades, so that a column that the user names and
+    /// that is not there is an error.
+    pub whole: bool,
     /// Whether it is kept which bar each trade belongs to.
     pub trace: bool,
 }

@@ -260,7 +260,7 @@ impl<'a, 'py> Field<'a, 'py> {
     }
 
     fn wrong(&self, expected: impl Into<Cow<'static, str>>) -> PyResult<Error> {
-        let value = self.value.as_ref().map(|value| value.repr()).transpose()?;
+        let value = self.value.as_ref().map(PyAnyMethods::repr).transpose()?;
         Ok(Error::Record {
             column: self.called(),
             row: self.row,
@@ -289,7 +289,7 @@ impl<'a, 'py> Field<'a, 'py> {
 
     /// Python counts True as 1, but nobody means that by it.
     fn is_flag(&self) -> bool {
-        self.value.as_ref().is_some_and(|value| value.is_instance_of::<PyBool>())
+        self.value.as_ref().is_some_and(PyAnyMethods::is_instance_of::<PyBool>)
     }
 
     fn flag(&self) -> PyResult<Result<Option<bool>, Error>> {

@@ -165,11 +165,11 @@ mod tests {
                 rows.iter().map(|(id, _)| id.unwrap_or(under.try_into().unwrap_or(7))).collect();
             let known = packed(rows.iter().map(|(id, _)| id.is_some()));
             let sides = packed(rows.iter().map(|(_, side)| side.unwrap_or(rows.len() % 2 == 0)));
-            let sided = packed(rows.iter().map(|(_, side)| side.is_some()));
+            let known_sides = packed(rows.iter().map(|(_, side)| side.is_some()));
             let bits = |bytes| Bits::new(bytes, 3, rows.len());
             let [id, side] = hash.columns() else { return 0 };
             id.push_words(&ids, Some(bits(&known)), i64::cast_unsigned);
-            side.push_booleans(bits(&sides), Some(bits(&sided)));
+            side.push_booleans(bits(&sides), Some(bits(&known_sides)));
         }
         hash.digest()
     }

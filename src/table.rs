@@ -434,8 +434,9 @@ fn has_dtype(dtype: &ArrowDataType) -> bool {
         | ArrowDataType::Extension(_) => false,
         ArrowDataType::Timestamp(_, zone) => zone.as_deref().is_none_or(is_zone),
         ArrowDataType::FixedSizeList(inner, width) => *width > 0 && has_dtype(inner.dtype()),
-        ArrowDataType::List(inner) | ArrowDataType::LargeList(inner) => has_dtype(inner.dtype()),
-        ArrowDataType::Map(inner, _) => has_dtype(inner.dtype()),
+        ArrowDataType::List(inner)
+        | ArrowDataType::LargeList(inner)
+        | ArrowDataType::Map(inner, _) => has_dtype(inner.dtype()),
         ArrowDataType::Struct(fields) => fields.iter().all(|field| has_dtype(field.dtype())),
         ArrowDataType::Dictionary(_, values, _) => has_dtype(values),
         _ => true,

@@ -18,3 +18,15 @@ def tree(root: Path) -> dict[str, bytes]:
         for path in root.rglob("*")
         if path.is_file()
     }
+
+
+SORT = (
+    "(sort by timestamp and trade id; without ids, reverse trades that come newest first; a join, "
+    "unique or group_by before needs maintain_order)"
+)
+"""The remedy for trades whose time goes back."""
+TWICE = (
+    "(if it is the same record twice, drop duplicates; if it is of two venues, make bars of each, "
+    "with by=; else sort by timestamp and trade id)"
+)
+"""The remedy for an id that does not rise."""

@@ -111,7 +111,7 @@ def test_every_trade_before_the_last_is_inside_or_shares_the_opening_time(
 
     for bar in frame.partition_by("bar", maintain_order=True):
         prices, times = fixed(bar["price"]), bar["timestamp"].to_physical().to_list()
-        far = max(1, prices[0] * threshold // 100_000)
+        far = max(1, -(-prices[0] * threshold // 100_000))
         inside = [
             abs(price - prices[0]) < far or (gate and time == times[0])
             for price, time in zip(prices, times, strict=True)

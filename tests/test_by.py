@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from chains import ASKS, DOORS, Question, few, keyed, questions, streamed
 from doors import assert_same
-from expectations import says
+from expectations import SORT, says
 from hypothesis import given
 from hypothesis import strategies as st
 from shared_data import SHARED, needs_shared_data
@@ -235,7 +235,6 @@ def test_a_column_of_the_trades_may_be_the_key(role: str) -> None:
     )
 
 
-SORT = "(sort by timestamp and trade id first)"
 ABOVE_0 = "expected a finite number above 0 (drop or repair such rows first)"
 SYMBOLS = pl.Series("symbol", ["A", "B", "A", "B", "A", "B"])
 

@@ -13,7 +13,7 @@ import pytest
 from chains import RESETS, Question, Reset, across_periods, few
 from child import run
 from doors import assert_expected, assert_same
-from expectations import says
+from expectations import SORT, TWICE, says
 from hypothesis import given
 from hypothesis import strategies as st
 from states import MICRO, STATES, State
@@ -114,14 +114,14 @@ SEAMS = {
         trades([100] * 2, [5, 4]),
         (
             "trades are not sorted by time at row 1: 1970-01-01 00:00:00.004 after 1970-01-01 "
-            "00:00:00.005 (sort by timestamp and trade id first)"
+            f"00:00:00.005 {SORT}"
         ),
     ),
     "an id that repeats": (
         trades([100] * 2, [5, 5], ids=[7, 7]),
         (
-            "agg_trade_id does not rise at row 1: 7 after 7, both at 1970-01-01 00:00:00.005 (the "
-            "same record twice? drop duplicates, then sort by timestamp and trade id)"
+            "agg_trade_id does not rise at row 1: 7 after 7, both at 1970-01-01 00:00:00.005 "
+            f"{TWICE}"
         ),
     ),
 }

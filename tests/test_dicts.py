@@ -11,7 +11,7 @@ import polars.selectors as cs
 import pytest
 from chains import across_periods, few
 from doors import assert_same
-from expectations import says
+from expectations import SORT, says
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -86,7 +86,7 @@ DICTS: dict[str, tuple[dict[str, object], str]] = {
         {"timestamp": START - 1},
         (
             "trades are not sorted by time at row 1: 2023-12-31 23:59:59.999 after 2024-01-01 "
-            "00:00:00.000 (sort by timestamp and trade id first)"
+            f"00:00:00.000 {SORT}"
         ),
     ),
 }

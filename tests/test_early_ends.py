@@ -3,6 +3,7 @@
 The plans panic, or raise StopIteration in a Python function, after some good trades.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -91,7 +92,9 @@ def test_a_plan_that_ends_early_is_an_error(
     with pytest.raises((pl.exceptions.ComputeError, rb.RangeBarError)) as caught:
         ENTRY_POINTS[name](make(), tmp_path)
 
-    assert TEXT.format(rows) in str(caught.value)
+    # How many rows come before a panic is chance where a source gives them.
+    count = r"\d+" if end == "a panic of a source" else str(rows)
+    assert re.search(re.escape(TEXT).replace(r"\{\}", count), str(caught.value))
     assert not [*tmp_path.rglob("*.parquet")] or name == "sink"
     capfd.readouterr()  # where a panic was is printed by Polars
 

@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 from child import run
 from doors import DOORS, Asked
+from expectations import SORT, TWICE
 from hypothesis import given, settings
 from trades import trades
 
@@ -67,8 +68,6 @@ TOO_LARGE = (
     "expected less than 92233720368.54775808, the limit of 64 bits at 8 decimals (rescale the "
     "column)"
 )
-SORT = "(sort by timestamp and trade id first)"
-TWICE = "(the same record twice? drop duplicates, then sort by timestamp and trade id)"
 SECOND = 1_000
 
 BAD_ROWS: dict[str, tuple[pl.DataFrame, str]] = {
@@ -215,8 +214,18 @@ def cast(column: str, dtype: pl.DataType, shown: str, *wanted: str) -> tuple[pl.
     )
 
 
-FROM_EPOCH = 'cast from its unit: pl.from_epoch("timestamp", time_unit="ms")'
-TO_BOOLEAN = 'cast it: pl.col("is_buyer_maker").cast(pl.Boolean)'
+FROM_EPOCH = (
+    'cast it from its own unit: pl.from_epoch("timestamp", time_unit="s") where today is a number '
+    'of 10 digits, "ms" of 13, "us" of 16, "ns" of 19'
+)
+FROM_FLOAT = (
+    'cast it; where it counts seconds: pl.from_epoch((pl.col("timestamp") * '
+    '1_000_000).round().cast(pl.Int64), time_unit="us")'
+)
+TO_BOOLEAN = (
+    'true is where the aggressor sold: pl.col("is_buyer_maker") == -1, with the number that the '
+    "column has for a seller"
+)
 BAD_SCHEMAS: dict[str, tuple[pl.DataFrame, str]] = {
     "no time": missing("timestamp"),
     "no price": missing("price"),
@@ -250,13 +259,14 @@ BAD_SCHEMAS: dict[str, tuple[pl.DataFrame, str]] = {
         'name another column: columns=TradeColumns(price="...")',
     ),
     "number for side": cast("is_buyer_maker", pl.Int8(), "i8", "Boolean", TO_BOOLEAN),
-    "float for time": cast("timestamp", pl.Float64(), "f64", "Datetime", FROM_EPOCH),
+    "float for time": cast("timestamp", pl.Float64(), "f64", "Datetime", FROM_FLOAT),
     "text for side": cast(
         "is_buyer_maker",
         pl.String(),
         "str",
         "Boolean",
-        'compare it: pl.col("is_buyer_maker") == "true"',
+        'true is where the aggressor sold: pl.col("is_buyer_maker") == "sell", with the text that '
+        "the column has for a seller",
     ),
     "float id": cast(
         "agg_trade_id",

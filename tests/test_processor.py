@@ -12,7 +12,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pytest
 from chains import RESETS, Reset, across_periods, few
 from doors import assert_same
-from expectations import says
+from expectations import SORT, says
 from hypothesis import given
 from hypothesis import strategies as st
 from trades import trades, walk
@@ -205,7 +205,7 @@ def test_a_bad_row_is_told_in_the_same_words_whatever_the_form(form: str) -> Non
     with says(
         rb.RangeBarError,
         "trades are not sorted by time at row 2: 1970-01-01 00:00:00.004 after 1970-01-01 "
-        "00:00:00.005 (sort by timestamp and trade id first)",
+        f"00:00:00.005 {SORT}",
     ):
         one.process_trades(FORMS[form](frame.tail(2)))
 
