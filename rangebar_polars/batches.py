@@ -10,6 +10,8 @@ from typing import Final
 
 import polars as pl
 
+from rangebar_polars.unstable import collect_batches
+
 _END: Final = "rangebar end"
 
 
@@ -40,7 +42,7 @@ def batches(plan: pl.LazyFrame, schema: pl.Schema) -> Iterator[pl.DataFrame]:
     last = pl.DataFrame([*nulls, pl.Series(end, [True])])
     marked = pl.concat([plan.with_columns(pl.lit(value=False).alias(end)), last.lazy()])
     count = 0
-    for batch in marked.collect_batches(maintain_order=True, lazy=True, engine="streaming"):
+    for batch in collect_batches(marked):
         is_end = batch.height > 0 and batch.item(-1, end)
         rows = batch.drop(end)[: batch.height - is_end]
         count += rows.height

@@ -1,10 +1,11 @@
-"""A LazyFrame whose rows are made by Python: the only call of Polars' unstable source interface."""
+"""A LazyFrame whose rows are made by Python: the only call of Polars' source interface."""
 
 from collections.abc import Callable, Iterator
 
 import polars as pl
 import polars.selectors as cs
-from polars.io.plugins import register_io_source
+
+from rangebar_polars.unstable import register_io_source
 
 Frames = Callable[[list[str] | None, pl.Expr | None], Iterator[pl.DataFrame]]
 """Makes frames, one after another, of at least the columns asked for.

@@ -27,7 +27,7 @@ from rangebar_polars.days import day_range, spans
 from rangebar_polars.download import Client
 from rangebar_polars.errors import ArchiveError, CacheError, DownloadError, QualityError
 from rangebar_polars.intake import Intake, Taken, plan, plan_refresh
-from rangebar_polars.progress import Progress, reporter
+from rangebar_polars.progress import Progress, check_progress, reporter
 from rangebar_polars.report import DayStatus, joined, quality_frame
 from rangebar_polars.ticks import BINANCE, TickCache, check_names
 
@@ -198,8 +198,7 @@ class TickRequest:
                 "(import_trades with replace=True replaces days)",
             )
         check_names(self.source, self.market, self.symbol)
-        with reporter(self.progress):
-            pass
+        check_progress(self.progress)
         cache = TickCache(cache_root(self.cache_dir), self.source, self.market, self.symbol)
         return days, cache, BinanceArchive.of(self.archive)
 

@@ -26,6 +26,7 @@ from rangebar_polars.exclusive import exclusive, sweep
 from rangebar_polars.fingerprint import TableHash
 from rangebar_polars.report import DayReport
 from rangebar_polars.schema import TRADE_SCHEMA
+from rangebar_polars.unstable import unwarned
 
 BINANCE = "binance"
 LAYOUT_VERSION = "3"
@@ -183,12 +184,13 @@ class TickCache:
         }
         with exclusive(target.with_name(f".{target.name}.part"), stop) as claim:
             claim.handle.truncate(0)
-            rows.write_parquet(
-                claim.handle,
-                compression="zstd",
-                row_group_size=ROW_GROUP_ROWS,
-                metadata=metadata,
-            )
+            with unwarned():
+                rows.write_parquet(
+                    claim.handle,
+                    compression="zstd",
+                    row_group_size=ROW_GROUP_ROWS,
+                    metadata=metadata,
+                )
             claim.publish(target)
 
     def damage(self, day: dt.date) -> str | None:

@@ -18,6 +18,7 @@ MODULES = sorted(
 
 FLOORS = (
     ("_internal",),
+    ("unstable",),
     ("schema", "errors", "source", "batches", "fingerprint"),
     ("caller",),
     ("options",),
@@ -42,7 +43,7 @@ COMPOSERS = {
 }
 """The modules that may know several stages."""
 STAGES = [module for module in MODULES if module not in CORE | COMPOSERS]
-OF_A_STAGE = {"schema", "errors", "source", "batches", "fingerprint"}
+OF_A_STAGE = {"schema", "errors", "source", "batches", "fingerprint", "unstable"}
 
 
 def tree_of(module: str) -> ast.Module:

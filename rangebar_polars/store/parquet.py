@@ -26,6 +26,7 @@ from rangebar_polars.exclusive import exclusive, sweep
 from rangebar_polars.fingerprint import checksums
 from rangebar_polars.store.bar_store import BarStore
 from rangebar_polars.store.chain import BarKey, StoredMonth
+from rangebar_polars.unstable import unwarned
 
 LAYOUT_VERSION: Final = "2"
 # Fixed, so that a file's bytes do not depend on the pieces its bars were made in.
@@ -117,12 +118,13 @@ class ParquetStore(BarStore):
             if stored is not None and stored.holds(month):
                 return
             claim.handle.truncate(0)
-            bars.write_parquet(
-                claim.handle,
-                compression="zstd",
-                row_group_size=ROW_GROUP_ROWS,
-                metadata=metadata,
-            )
+            with unwarned():
+                bars.write_parquet(
+                    claim.handle,
+                    compression="zstd",
+                    row_group_size=ROW_GROUP_ROWS,
+                    metadata=metadata,
+                )
             claim.publish(target)
         sweep(target.parent, ".*.parquet.part")
 
