@@ -13,6 +13,7 @@ from rangebar_polars.days import day_range
 
 FIRST, LAST = date(2024, 5, 30), date(2024, 6, 2)
 pytest.importorskip("tqdm")
+pytestmark = pytest.mark.usefixtures("quick")
 
 
 @pytest.fixture
