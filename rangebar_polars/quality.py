@@ -20,6 +20,8 @@ from rangebar_polars.report import DayReport, Gap, Origin
 
 SLICE_ROWS = 1 << 18
 SPIKE = 0.01
+NEAR = dt.timedelta(hours=1)
+"""How far outside of its day a time may lie."""
 
 
 def clean(
@@ -49,7 +51,8 @@ def clean(
     ------
     QualityError
         Two different records have one id, a record repeats a part of an earlier one, time
-        goes back although ids rise, or no trade lies in the day.
+        goes back although ids rise, no trade lies in the day, or one lies more than an hour
+        outside of it.
 
     """
     rows_before = rows.height
@@ -72,6 +75,7 @@ def clean(
                 f"no trade of {name} lies in {day}: the first is at {report.first_time:%F %T}, "
                 f"the last at {report.last_time:%F %T} (the file is of another day or time unit)",
             )
+        _refuse_wrong_times(rows, day, name)
     if contiguous_ids:
         gaps = tuple(_gaps(rows))
         report = replace(report, gaps=gaps, missing_ids=sum(gap.missing for gap in gaps))
@@ -197,6 +201,18 @@ def _refuse_time_going_back(rows: pl.DataFrame, name: str) -> None:
         raise QualityError(
             f"time goes back in {name} although ids rise: {_named(back)} "
             "(the day is refused: re-timing or dropping them would invent trades)",
+        )
+
+
+def _refuse_wrong_times(rows: pl.DataFrame, day: dt.date, name: str) -> None:
+    """Refuse times that no clock's error explains: bars would run from them or never after them."""
+    midnight = dt.datetime.combine(day, dt.time(), dt.UTC)
+    near = pl.col("timestamp").is_between(midnight - NEAR, midnight + dt.timedelta(days=1) + NEAR)
+    wrong = rows.with_row_index("row").filter(~near)
+    if wrong.height:
+        raise QualityError(
+            f"a time in {name} lies more than an hour outside of {day}: {_named(wrong)} "
+            "(the day is refused: nothing tells the right time)",
         )
 
 

@@ -78,7 +78,7 @@ class DayReport:
     off_market
         Records more than 1 % off both neighbours, on one side of both; kept.
     outside_day
-        Records whose time is not in this day; kept.
+        Records whose time is not in this day, by an hour at most; kept.
     missing_ids, gaps
         Holes between neighbouring agg_trade_ids.
 

@@ -8,13 +8,12 @@ checked to its end before its first day is written: one that is refused changes 
 import datetime as dt
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Literal
 
 import polars as pl
 
 from rangebar_polars.batches import batches
-from rangebar_polars.cache_root import cache_root
+from rangebar_polars.cache_root import cache_root, local_path
 from rangebar_polars.errors import CacheError, QualityError
 from rangebar_polars.exclusive import exclusive, spill_folder
 from rangebar_polars.fingerprint import fingerprint
@@ -136,7 +135,7 @@ def _read(trades: pl.DataFrame | pl.LazyFrame | str | os.PathLike[str]) -> pl.La
         return trades.lazy()
     if not isinstance(trades, str | os.PathLike):
         raise TypeError(f"trades is a {type(trades).__name__} (give a frame or a path)")
-    path = Path(trades)
+    path = local_path(trades, "trades", remedy='give a frame: pl.scan_parquet("s3://...")')
     if path.suffix == ".parquet":
         return pl.scan_parquet(path, glob=False, hive_partitioning=False)
     if path.suffix == ".csv":

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from rangebar_polars.cache_root import cache_root
+from rangebar_polars.cache_root import cache_root, local_path
 from rangebar_polars.store.bar_store import BarStore
 from rangebar_polars.store.chain import BarKey, Link, StoredMonth
 from rangebar_polars.store.clickhouse import ClickHouseStore
@@ -82,15 +82,19 @@ def open_store(
     chosen = url if url is not None else os.environ.get("RANGEBAR_STORE") or None
     if chosen is None:
         return ParquetStore(cache_root(cache_dir))
-    if isinstance(chosen, os.PathLike):
-        return ParquetStore(Path(chosen).expanduser())
-    if not isinstance(chosen, str):
+    if not isinstance(chosen, str | os.PathLike):
         raise TypeError(f"the store is {chosen!r} (give a URL, a folder or a BarStore)")
-    if "://" not in chosen:
-        return ParquetStore(Path(chosen).expanduser())
+    if isinstance(chosen, os.PathLike) or "://" not in chosen:
+        return ParquetStore(local_path(chosen, "the store"))
     scheme = chosen.partition("://")[0]
     if scheme == "parquet":
-        return ParquetStore(Path(unquote(urlsplit(chosen).path)))
+        place = urlsplit(chosen)
+        if place.netloc:
+            raise ValueError(
+                f"the store is {chosen!r}: expected a path on this machine "
+                f"('parquet:///{place.netloc}{place.path}' is that of a folder)"
+            )
+        return ParquetStore(Path(unquote(place.path)))
     if scheme in {"clickhouse", "clickhouses"}:
         return ClickHouseStore(chosen)
     raise ValueError(
