@@ -177,9 +177,9 @@ def archive_quality(
     duplicates, tombstones, nonpositive_prices, repeated_trades, repeated_headers
         Rows dropped: exact repetitions; deleted records; other prices of zero or less; records
         of trades that were part of an earlier record; header lines after the first.
-    zero_quantities, off_market, outside_day
+    zero_quantities, off_market, outside_day, times_cut
         Rows kept: quantity zero; more than 1 % off both neighbours on one side; a time that
-        is not in the day.
+        is not in the day, by an hour at most; a time whose nanoseconds were cut.
     missing_ids, gaps
         Ids between neighbouring records that no record has, within the day and since the
         last day of the range before it that has trades: `after_id`, `after_time`,

@@ -79,6 +79,8 @@ class DayReport:
         Records more than 1 % off both neighbours, on one side of both; kept.
     outside_day
         Records whose time is not in this day, by an hour at most; kept.
+    times_cut
+        Records whose time had nanoseconds, which the cache does not keep.
     missing_ids, gaps
         Holes between neighbouring agg_trade_ids.
 
@@ -98,6 +100,7 @@ class DayReport:
     zero_quantities: int = 0
     off_market: int = 0
     outside_day: int = 0
+    times_cut: int = 0
     missing_ids: int = 0
     gaps: tuple[Gap, ...] = ()
     first_agg_trade_id: int | None = None
@@ -158,6 +161,7 @@ DEFECTS = (
     "zero_quantities",
     "off_market",
     "outside_day",
+    "times_cut",
     "missing_ids",
 )
 
@@ -193,6 +197,7 @@ QUALITY_SCHEMA = pl.Schema(
         "zero_quantities": pl.Int64(),
         "off_market": pl.Int64(),
         "outside_day": pl.Int64(),
+        "times_cut": pl.Int64(),
         "missing_ids": pl.Int64(),
         "gaps": pl.List(GAP),
         "overlaps_previous": pl.Boolean(),

@@ -32,6 +32,8 @@ FLOORS = (
 CORE = {module for floor in FLOORS for module in floor}
 COMPOSERS = {
     "intake",
+    "import_times",
+    "trade_import",
     "tick_range",
     "walk",
     "bar_range",
