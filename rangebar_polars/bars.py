@@ -113,6 +113,12 @@ def bars(
         values that are not finite or out of range, time going back, repeated ids when the row is
         read, naming row and remedy.
 
+    Warns
+    -----
+    RangeBarWarning
+        Where prices are finer than 8 decimals, where a quantity above 0 counts as 0, and where columns
+        are asked for that need a side and the trades have none. A plan warns when it runs.
+
     Examples
     --------
     >>> import polars as pl
@@ -201,6 +207,10 @@ def bars_expr(
     ------
     TypeError, ValueError
         For a bad argument, when called; bad trades raise ComputeError as in `bars`.
+
+    Notes
+    -----
+    An expression cannot warn: what `bars` warns of is silent here.
 
     Examples
     --------

@@ -8,6 +8,7 @@ use crate::checkpoint::{Checkpoint, Given};
 use crate::error::{Error, Gap};
 use crate::inputs::{Batch, Inputs, refusal, time_dtype};
 use crate::keys::{ByKey, Keys};
+use crate::needs::Needs;
 use crate::notice::Notice;
 use crate::options::{IS_COMPLETE, Options, is_always_read};
 use crate::records::Records;
@@ -119,6 +120,9 @@ impl Bars {
         };
         bars.trades = checkpoint.check.rows();
         bars.given = checkpoint.given;
+        if let Some(given) = bars.given.clone() {
+            bars.note_layout(&given);
+        }
         let builder = Builder::resume(rule, checkpoint.open, checkpoint.check, options.needs());
         bars.builders = vec![builder.reset_every(period)];
         Ok(Ok(bars))
@@ -174,8 +178,10 @@ impl Bars {
                 "this batch of trades differs from the first: {given}, the first {first} (give \
                  all batches the same columns, time unit and zone)"
             ))),
-            _ => {
+            Some(_) => Ok(()),
+            None => {
                 self.given = Some(given.clone());
+                self.note_layout(given);
                 Ok(())
             }
         }
@@ -203,7 +209,7 @@ impl Bars {
         self.gaps.from(known).iter().map(ToString::to_string).collect()
     }
 
-    /// What of the trades counts otherwise than they say: of each kind its name and the text.
+    /// What a caller should know of the bars: of each kind its name and the text.
     pub fn notices(&self) -> Vec<(&'static str, String)> {
         self.notices.iter().map(|notice| (notice.kind(), notice.to_string())).collect()
     }
@@ -215,9 +221,25 @@ impl Bars {
         let price = self.rows.finer().or_else(open).map(|price| Notice::FinePrice { price });
         let quantity = builder.check().lost().map(Notice::LostQuantity);
         for notice in [price, quantity].into_iter().flatten() {
-            if self.notices.iter().all(|known| known.kind() != notice.kind()) {
-                self.notices.push(notice);
+            self.add_notice(notice);
+        }
+    }
+
+    /// Note which columns are null whatever the trades are.
+    fn note_layout(&mut self, given: &Given) {
+        if !given.columns.contains(&Role::IsBuyerMaker) {
+            let by_side =
+                self.options.outputs().filter(|output| output.needs.contains(Needs::SIDES));
+            let columns: Vec<_> = by_side.map(|output| output.name).collect();
+            if !columns.is_empty() {
+                self.add_notice(Notice::NoSide { columns });
             }
+        }
+    }
+
+    fn add_notice(&mut self, notice: Notice) {
+        if self.notices.iter().all(|known| known.kind() != notice.kind()) {
+            self.notices.push(notice);
         }
     }
 

@@ -1,11 +1,11 @@
-//! What trades are counted otherwise than they say: no error, but worth a warning.
+//! What the bars do not show by themselves: no error, but worth a warning.
 
 use crate::check::Lost;
 use crate::fixed::{to_f64, to_fixed};
 use std::fmt;
 
-/// Prices and quantities whose 8 decimals are not all of them.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// What a caller should know of the bars.
+#[derive(Clone, Debug, PartialEq)]
 pub enum Notice {
     /// A price of a bar that is finer than 8 decimals.
     FinePrice {
@@ -14,6 +14,11 @@ pub enum Notice {
     },
     /// A quantity above zero that counts as 0.
     LostQuantity(Lost),
+    /// Columns of bars that need a side, of trades without one.
+    NoSide {
+        /// Their names.
+        columns: Vec<&'static str>,
+    },
 }
 
 impl Notice {
@@ -22,6 +27,7 @@ impl Notice {
         match self {
             Self::FinePrice { .. } => "price",
             Self::LostQuantity(_) => "quantity",
+            Self::NoSide { .. } => "side",
         }
     }
 }
@@ -39,6 +45,12 @@ impl fmt::Display for Notice {
                 f,
                 "the quantity at row {row} is {quantity}, which counts as 0: quantities count to 8 \
                  decimals (multiply the quantities by a power of ten)"
+            ),
+            Self::NoSide { columns } => write!(
+                f,
+                "the trades have no is_buyer_maker, so that {} are null in every bar (say which column \
+                 it is: columns=TradeColumns(is_buyer_maker=\"...\"))",
+                columns.join(", ")
             ),
         }
     }
