@@ -8,6 +8,7 @@ import polars as pl
 from rangebar_polars import _internal, _plugin
 from rangebar_polars.caller import warn_of
 from rangebar_polars.fold import exported, fold, read_table
+from rangebar_polars.forks import check_threads, use_threads
 from rangebar_polars.options import Options, Reset, Threshold, check_keys, check_threshold
 from rangebar_polars.schema import ArrowStream, TradeColumns, is_arrow_stream
 
@@ -116,8 +117,8 @@ def bars(
     Warns
     -----
     RangeBarWarning
-        Where prices are finer than 8 decimals, where a quantity above 0 counts as 0, and where columns
-        are asked for that need a side and the trades have none. A plan warns when it runs.
+        Where prices are finer than 8 decimals, where a quantity above 0 counts as 0, and where
+        columns are asked for that need a side and the trades have none. A plan warns when it runs.
 
     Examples
     --------
@@ -157,7 +158,10 @@ def bars(
         prevent_same_timestamp_close=prevent_same_timestamp_close,
     )
     if isinstance(trades, pl.LazyFrame):
+        check_threads()
         return _plugin.scan(trades, options)
+    if options.by or options.aggs:
+        use_threads()
     if isinstance(trades, pl.DataFrame):
         check_keys(trades.schema, options.by)
     elif not is_arrow_stream(trades):

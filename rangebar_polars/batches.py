@@ -10,6 +10,7 @@ from typing import Final
 
 import polars as pl
 
+from rangebar_polars.forks import use_threads
 from rangebar_polars.unstable import collect_batches
 
 _END: Final = "rangebar end"
@@ -35,6 +36,7 @@ def batches(plan: pl.LazyFrame, schema: pl.Schema) -> Iterator[pl.DataFrame]:
     polars.exceptions.ComputeError
         The plan ended early. The rows so far have been yielded.
     """
+    use_threads()
     end = _END
     while end in schema:
         end += "'"

@@ -18,8 +18,9 @@ MODULES = sorted(
 
 FLOORS = (
     ("_internal",),
-    ("unstable",),
-    ("schema", "errors", "source", "batches", "fingerprint"),
+    ("unstable", "errors"),
+    ("forks",),
+    ("schema", "source", "batches", "fingerprint"),
     ("caller",),
     ("options",),
     ("fold",),
