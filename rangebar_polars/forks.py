@@ -1,4 +1,4 @@
-"""Threads that do not survive a fork: what needs them is refused in a child that would wait for ever.
+"""Threads do not survive a fork: what needs them is refused in a child that would wait for ever.
 
 Polars, and its copy in the compiled half, begin their threads with the first work that needs them.
 A child forked after that has the pools and not the threads. Work given to them never ends.
