@@ -150,6 +150,13 @@ CASES = [
         is_open=True,
     ),
     same(
+        "a delta is rounded up",
+        [0.00000972, 0.00000974, 0.00000975],
+        None,
+        [Bar(0.00000972, 0.00000975, 0.00000972, 0.00000975, 3)],
+        is_open=False,
+    ),
+    same(
         "a delta that would be truncated to nothing",
         [0.00000399, 0.00000399, 0.000004],
         None,
