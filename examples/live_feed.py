@@ -10,13 +10,15 @@ Three rules make the folder right at every instant, whatever ends the process:
 3. A restart goes on from the checkpoint, removes the bars that do not count, and asks the feed for
    what follows the checkpoint's position.
 
-Here the feed replays the sample from any position, as an exchange's "trades since id" does.
+Here the feed replays the sample from any position, as an exchange's "trades since id" does, in the
+messages of a socket: short names, prices as text, times as whole numbers of microseconds.
 """
 
 import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, Final
 
 import polars as pl
 
@@ -25,15 +27,32 @@ from rangebar_polars import RangeBarProcessor, TradeColumns
 SAMPLE = Path(__file__).with_name("btcusdt-trades.parquet")
 SYMBOL = "BTCUSDT"
 THRESHOLD = 25
+TIME_UNIT: Final = "us"
 # Raw trades: their own id is the one that tells where the feed stands.
-COLUMNS = TradeColumns(agg_trade_id="last_trade_id")
+COLUMNS = TradeColumns(
+    timestamp="T",
+    price="p",
+    quantity="q",
+    is_buyer_maker="m",
+    agg_trade_id="t",
+    first_trade_id="t",
+    last_trade_id="t",
+)
 CHECKPOINT = "state.checkpoint"
 
 
-def feed(after: int, size: int) -> Iterator[pl.DataFrame]:
+def feed(after: int, size: int) -> Iterator[list[dict[str, Any]]]:
     """Yield the trades with ids above ``after``, in batches of that size."""
     trades = pl.read_parquet(SAMPLE).filter(pl.col("last_trade_id") > after)
-    yield from trades.iter_slices(size)
+    messages = trades.select(
+        T=pl.col("timestamp").dt.epoch("us"),
+        p=pl.col("price").cast(pl.String),
+        q=pl.col("quantity").cast(pl.String),
+        m="is_buyer_maker",
+        t="last_trade_id",
+    )
+    for batch in messages.iter_slices(size):
+        yield batch.to_dicts()
 
 
 def position(processor: RangeBarProcessor) -> int:
@@ -62,9 +81,15 @@ def restored(folder: Path) -> RangeBarProcessor:
     try:
         data = (folder / CHECKPOINT).read_bytes()
     except FileNotFoundError:
-        return RangeBarProcessor(THRESHOLD, SYMBOL, include_microstructure=True, columns=COLUMNS)
+        return RangeBarProcessor(
+            THRESHOLD, SYMBOL, include_microstructure=True, columns=COLUMNS, time_unit=TIME_UNIT
+        )
     return RangeBarProcessor.from_checkpoint(
-        data, symbol=SYMBOL, threshold_decimal_bps=THRESHOLD, columns=COLUMNS
+        data,
+        symbol=SYMBOL,
+        threshold_decimal_bps=THRESHOLD,
+        columns=COLUMNS,
+        time_unit=TIME_UNIT,
     )
 
 
@@ -94,7 +119,7 @@ def run(folder: Path, size: int) -> None:
             put(folder / f"{start:020}.bars", bars.write_ipc(None).getvalue())
         put(folder / CHECKPOINT, processor.create_checkpoint())
         print(
-            f"{trades.height} trades up to id {position(processor)}: {bars.height} bars", flush=True
+            f"{len(trades)} trades up to id {position(processor)}: {bars.height} bars", flush=True
         )
 
 

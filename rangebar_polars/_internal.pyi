@@ -1,6 +1,5 @@
 """The compiled half of the package: the fold over trades, and the table of columns."""
 
-from collections.abc import Mapping
 from typing import Any, Final, Literal, final
 
 import polars as pl
@@ -40,8 +39,19 @@ def bars(trades: object, options: dict[str, Any]) -> tuple[pl.DataFrame, list[tu
 
 def read_checkpoint(
     checkpoint: bytes,
-) -> tuple[str | None, int, bool, Literal["day", "week", "month", "year"] | None, bool, bool]:
-    """Return symbol, threshold, gate, reset and the two ``include_`` flags of a checkpoint."""
+) -> tuple[
+    str | None,
+    int,
+    bool,
+    Literal["day", "week", "month", "year"] | None,
+    bool,
+    bool,
+    Literal["ms", "us", "ns"] | None,
+]:
+    """Return symbol, threshold, gate, reset, the two ``include_`` flags and the unit of the times.
+
+    The unit is None before the first trade.
+    """
 
 def read_table(table: object, names: list[str] | None) -> pl.DataFrame:
     """Return the columns of a table that have one of these names; None: all columns."""
@@ -54,24 +64,21 @@ class BarBuilder:
     """Bars of tables of trades that come one after another.
 
     ``options`` is made by `rangebar_polars.options.Options`; ``checkpoint`` is what
-    `BarBuilder.checkpoint` returned.
+    `BarBuilder.checkpoint` returned; ``time_unit`` is that of whole numbers in dicts.
     """
 
-    def __new__(cls, options: dict[str, Any], checkpoint: bytes | None = None) -> BarBuilder: ...
+    def __new__(
+        cls,
+        options: dict[str, Any],
+        checkpoint: bytes | None = None,
+        time_unit: Literal["s", "ms", "us", "ns"] = "ms",
+    ) -> BarBuilder: ...
     def bind(self, schema: object) -> None:
         """Judge the schema of a table of trades, without reading it."""
     def push(self, trades: object) -> pl.DataFrame | None:
         """Return the bars that ended in the next table of trades; None for no bar."""
-    def push_records(
-        self,
-        trades: list[Mapping[str, Any]],
-        names: dict[str, str],
-        time_unit: Literal["s", "ms", "us", "ns"],
-    ) -> pl.DataFrame | None:
-        """Return the bars that ended in a list of dicts of trades; None for no bar.
-
-        ``names`` are the keys by role, and ``time_unit`` is that of times that are whole numbers.
-        """
+    def push_records(self, trades: list[Any]) -> pl.DataFrame | None:
+        """Return the bars that ended in a list of dicts of trades; None for no bar."""
     def trace(self) -> pl.DataFrame:
         """Return, by threshold, the trade that opened the bar of each trade of the last table.
 
@@ -83,8 +90,6 @@ class BarBuilder:
         """Return the bars that are still open, if they were asked for."""
     def open_bar(self) -> pl.DataFrame:
         """Return the bar that is still open, with its features so far; no row for none."""
-    def mark_seam(self) -> None:
-        """Say that ids missing before the next table are a gap."""
     def gap_texts(self, known: int) -> list[str]:
         """Return the gaps found at seams, in words, from the ``known``-th on."""
     def notices(self) -> list[tuple[str, str]]:
@@ -95,8 +100,8 @@ class BarBuilder:
         """Return one row of the last time and the last id, or none."""
     def checkpoint(self, symbol: str | None) -> bytes:
         """Return the state."""
-    def copy(self) -> BarBuilder:
-        """Return another builder in the same state."""
+    def next(self) -> BarBuilder:
+        """Return another builder in the same state; ids missing before its trades are a gap."""
 
 @final
 class TableHash:

@@ -230,16 +230,19 @@ def check_reset(reset: Reset | None) -> Reset | None:
 
 
 def check_time_unit(time_unit: TimeUnit) -> TimeUnit:
-    """Return the unit of times that are whole numbers.
+    """Return the unit of whole numbers.
 
     Raises
     ------
+    TypeError
+        For what is no str.
     ValueError
-        For what is none.
+        For a str that is no unit.
     """
-    if time_unit not in get_args(TimeUnit):
-        raise ValueError(f"time_unit is {time_unit!r}: expected 's', 'ms', 'us' or 'ns'")
-    return time_unit
+    if time_unit in get_args(TimeUnit):
+        return time_unit
+    error = ValueError if isinstance(time_unit, str) else TypeError
+    raise error(f"time_unit is {time_unit!r}: expected 's', 'ms', 'us' or 'ns'")
 
 
 def check_count(count: SupportsIndex, name: str) -> int:

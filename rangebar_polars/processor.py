@@ -6,15 +6,14 @@ whether it was saved and restored between two, the bars are those of one pass ov
 
 import base64
 import json
-import os
-import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, Self, SupportsIndex
 
 import polars as pl
 import polars.selectors as cs
 
 from rangebar_polars import _internal
+from rangebar_polars.batch import Batch, dicts_of
 from rangebar_polars.batches import batches
 from rangebar_polars.caller import warn_caller, warn_of
 from rangebar_polars.errors import CheckpointError, RangeBarError
@@ -27,15 +26,17 @@ from rangebar_polars.options import (
     check_threshold,
     check_time_unit,
 )
-from rangebar_polars.schema import ArrowStream, TradeColumns, is_arrow_stream
-
-Record = Mapping[str, Any]
-"""A trade as a mapping, in rangebar-py's form."""
-
-Batch = pl.DataFrame | pl.LazyFrame | ArrowStream | Record | Iterable[Record]
-"""What a processor takes: a frame, a plan, a table of another library, or mappings."""
+from rangebar_polars.schema import TradeColumns, is_arrow_stream
+from rangebar_polars.turn import Turn
 
 _JSON_FORMAT: Final = "rangebar-polars checkpoint"
+_COLUMN_UNITS: Final[Mapping[str, str]] = {"s": "ms"}
+"""The units of columns where they are not those of whole numbers."""
+
+
+_State = tuple[_internal.BarBuilder, str | None, int, frozenset[str]]
+"""What a call leaves, replaced as a whole and never changed: the builder, the symbol, and of how
+many gaps and of which kinds of notices the user was warned."""
 
 
 class RangeBarProcessor:
@@ -57,20 +58,20 @@ class RangeBarProcessor:
         Return bars that a reset cut off too, with ``is_complete`` false. The bar that is still open
         is never returned: see `get_incomplete_bar`.
     columns
-        What the columns of the trades, or the keys of dicts, are called.
+        What the columns of the trades are called, and the keys of dicts.
     time_unit
-        The unit of times of dicts that are whole numbers: "s", "ms", "us" or "ns". The times of
-        bars are of that unit, or of milliseconds for "s". Binance's spot archive has microseconds
-        since 2025, and its sockets have milliseconds.
+        Unit of times that are whole numbers in dicts: "s", "ms", "us" or "ns". The times of bars
+        of dicts come in it as Datetime(time_unit, "UTC"), for "s" in "ms". Frames state their own.
+        Binance's spot archive has microseconds since 2025, and its sockets have milliseconds.
 
     Notes
     -----
+    Every sum is kept, so that a checkpoint serves any later question; side and trade ids are
+    therefore read and checked whenever they are there.
+
     The trades of a processor have one order, so one thread at a time may give it trades. A second
     call at the same time is a RangeBarError and changes nothing. Everything else may be asked from
     any thread at any time, and is that of the last call that has ended.
-
-    Every sum is kept, so that a checkpoint serves any later question; side and trade ids are
-    therefore read and checked whenever they are there.
 
     Examples
     --------
@@ -111,20 +112,22 @@ class RangeBarProcessor:
             include_incomplete=include_incomplete,
             prevent_same_timestamp_close=prevent_same_timestamp_close,
         )
-        self._symbol = check_symbol(symbol)
         self._time_unit = check_time_unit(time_unit)
-        self._names = self._options.columns.names()
-        self._turn = _Turn()
-        self._builder = _internal.BarBuilder(self._options.kwargs(every_sum=True))
+        self._state = self._begin(None, check_symbol(symbol))
         self._no_bar: pl.DataFrame | None = None
-        self._gaps = 0
-        self._warned = set[str]()
+        self._turn = Turn()
 
     def __repr__(self) -> str:
-        return f"RangeBarProcessor({self.threshold_decimal_bps}, {self._symbol!r})"
+        return f"RangeBarProcessor({self.threshold_decimal_bps}, {self.symbol!r})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restored, (self.create_checkpoint(), self._options.columns, self._time_unit)
+
+    def _begin(self, checkpoint: bytes | None, symbol: str | None) -> _State:
+        """Return the state of no trade, or of a checkpoint."""
+        options = self._options.kwargs(every_sum=True)
+        builder = _internal.BarBuilder(options, checkpoint, self._time_unit)
+        return builder, symbol, 0, frozenset()
 
     @property
     def threshold_decimal_bps(self) -> int:
@@ -134,7 +137,12 @@ class RangeBarProcessor:
     @property
     def symbol(self) -> str | None:
         """Whose trades these are."""
-        return self._symbol
+        return self._state[1]
+
+    @property
+    def time_unit(self) -> TimeUnit:
+        """Unit of times that are whole numbers in dicts."""
+        return self._time_unit
 
     def process_trades(self, trades: Batch) -> pl.DataFrame:
         """Take in the next trades and return the bars that ended with them.
@@ -143,11 +151,14 @@ class RangeBarProcessor:
         ----------
         trades
             A DataFrame; a LazyFrame, which is streamed; anything with ``__arrow_c_stream__``; or
-            dicts (any mappings, in any iterable, or a single one) with ``timestamp``, ``price``,
-            ``quantity`` or ``volume``, and where known ``is_buyer_maker``, ``agg_trade_id``,
-            ``first_trade_id``, ``last_trade_id``. A time is a datetime (without a zone: UTC), or a
-            whole number of `time_unit` from 1990 to 2100. Numbers may be text, as sockets send
-            them. The times of bars of dicts are UTC.
+            dicts: any iterable of mappings, which is read to its end first, or a single mapping.
+
+            The keys of dicts are called as the columns: ``timestamp``, ``price``, ``quantity`` (or
+            ``volume``) and where known ``is_buyer_maker``, ``agg_trade_id``, ``first_trade_id``,
+            ``last_trade_id``. Which of the latter the first dict has holds for all; a key that is
+            missing later is null, but one that you name must be there. A time is a whole number of
+            ``time_unit`` from 1990 to 2100, or a ``datetime`` (a naive one is in UTC) that the unit
+            holds whole. Prices, quantities, ids and whole numbers of time may be text.
 
         Returns
         -------
@@ -161,39 +172,53 @@ class RangeBarProcessor:
         RangeBarError
             For bad trades, and while another call is running. Time that goes back, or an id that
             repeats, is judged across batches as inside one. The state is then that of before the
-            call.
+            call, as with any exception that the trades themselves raise.
 
         Warns
         -----
         RangeBarWarning
             Where ``agg_trade_id`` leaps between two calls: see `gaps`.
         """
-        with self._turn:
-            return self._process(trades)
+        turn = self._turn
+        if turn.taken:
+            turn.check()
+        with turn.lock:
+            turn.taken = True
+            try:
+                return self._take_in(trades)
+            finally:
+                turn.taken = False
 
-    def _process(self, trades: Batch) -> pl.DataFrame:
+    def _take_in(self, trades: Batch) -> pl.DataFrame:
+        before, symbol, gaps, warned = self._state
         # The copy is what the batch is folded into, so that a bad one leaves nothing behind.
-        builder = self._builder.copy()
-        builder.mark_seam()
+        builder = before.next()
         try:
             ended = self._push(builder, trades)
         except pl.exceptions.ComputeError as error:
             raise RangeBarError(str(error)) from error
-        told = builder.gap_texts(self._gaps)
-        for text in told:
-            warn_caller(text)
-        self._gaps += len(told)
-        warn_of(builder.notices(), self._warned)
-        self._builder = builder
-        if ended is not None:
-            return ended
-        if self._no_bar is None:
-            self._no_bar = builder.empty()
-        return self._no_bar.clone()
+        if texts := builder.gap_texts(gaps):
+            for text in texts:
+                warn_caller(text)
+            gaps += len(texts)
+        if notices := builder.notices():
+            known = set(warned)
+            warn_of(notices, known)
+            warned = frozenset(known)
+        if ended is None:
+            if self._no_bar is None:
+                self._no_bar = builder.empty()
+            ended = self._no_bar.clone()
+        self._state = builder, symbol, gaps, warned
+        return ended
 
     def _push(self, builder: _internal.BarBuilder, trades: Batch) -> pl.DataFrame | None:
         if isinstance(trades, list):
-            return builder.push_records(trades, self._names, self._time_unit)
+            return builder.push_records(trades)
+        if isinstance(trades, dict):
+            return builder.push_records([trades])
+        if isinstance(trades, pl.DataFrame):
+            return builder.push(exported(trades, self._options))
         if isinstance(trades, pl.LazyFrame):
             given = trades.collect_schema()
             builder.bind(exportable(given, self._options).to_frame())
@@ -202,18 +227,9 @@ class RangeBarProcessor:
             rows = batches(trades.select(cs.by_name(*read)), schema)
             ended = [bars for batch in rows if (bars := builder.push(batch)) is not None]
             return pl.concat(ended) if ended else None
-        if isinstance(trades, pl.DataFrame):
-            return builder.push(exported(trades, self._options))
         if is_arrow_stream(trades):
             return builder.push(trades)
-        if isinstance(trades, Mapping):
-            return builder.push_records([trades], self._names, self._time_unit)
-        if isinstance(trades, Iterable) and not isinstance(trades, str | bytes):
-            return builder.push_records([*trades], self._names, self._time_unit)
-        raise TypeError(
-            f"trades is a {type(trades).__name__}: expected a DataFrame, a LazyFrame, an object "
-            "with __arrow_c_stream__ or a list of dicts"
-        )
+        return builder.push_records(dicts_of(trades))
 
     def get_incomplete_bar(self) -> pl.DataFrame | None:
         """Return the bar that is still open, with its features so far, or None.
@@ -223,7 +239,7 @@ class RangeBarProcessor:
         DataFrame or None
             One row with all columns of ``include_microstructure=True``.
         """
-        bar = self._builder.open_bar()
+        bar = self._state[0].open_bar()
         return bar if bar.height > 0 else None
 
     @property
@@ -232,7 +248,7 @@ class RangeBarProcessor:
 
         Columns: ``timestamp``, the last time, and ``agg_trade_id``, the last id that was not null.
         """
-        return self._builder.position()
+        return self._state[0].position()
 
     @property
     def gaps(self) -> pl.DataFrame:
@@ -242,7 +258,7 @@ class RangeBarProcessor:
         ``last_time``, ``next_time``. Gaps are those of this object; a checkpoint does not hold
         them.
         """
-        return self._builder.gaps()
+        return self._state[0].gaps()
 
     def create_checkpoint(self) -> bytes:
         """Return the state: rule, reset, every sum of the open bar, last time and id, symbol.
@@ -252,7 +268,8 @@ class RangeBarProcessor:
         bytes
             Less than 1 kB, with a version and a checksum.
         """
-        return self._builder.checkpoint(self._symbol)
+        builder, symbol, *_ = self._state
+        return builder.checkpoint(symbol)
 
     @classmethod
     def from_checkpoint(
@@ -264,7 +281,7 @@ class RangeBarProcessor:
         columns: TradeColumns | None = None,
         time_unit: TimeUnit | None = None,
     ) -> Self:
-        """Return a processor that goes on where another was saved.
+        """Return a processor that continues where another was saved.
 
         Parameters
         ----------
@@ -275,13 +292,14 @@ class RangeBarProcessor:
         columns
             What the columns of the trades are called, if not as by default.
         time_unit
-            The unit of times of dicts that are whole numbers; by default that of the times of the
-            trades so far, or "ms".
+            Unit of times that are whole numbers in dicts. None: that of the times before, or "ms"
+            where there were none. The bytes do not hold "s".
 
         Raises
         ------
         CheckpointError
-            For bytes that are damaged or of an unknown version, or for another symbol or threshold.
+            For bytes that are damaged or of an unknown version, or for another symbol or threshold,
+            or where the times before do not fit ``time_unit``.
 
         Examples
         --------
@@ -296,14 +314,42 @@ class RangeBarProcessor:
         rangebar_polars.errors.CheckpointError: the checkpoint is damaged: its checksum does not
         match (go back to an older one, or read the trades again)
         """
+        return cls._restore(
+            data,
+            symbol=symbol,
+            threshold_decimal_bps=threshold_decimal_bps,
+            columns=columns,
+            time_unit=time_unit,
+        )
+
+    @classmethod
+    def _restore(
+        cls,
+        data: bytes,
+        *,
+        columns: TradeColumns | None,
+        symbol: str | None = None,
+        threshold_decimal_bps: SupportsIndex | None = None,
+        time_unit: TimeUnit | None = None,
+        known: TimeUnit | None = None,
+    ) -> Self:
+        """Return what a checkpoint was saved of, with the unit that is asked for, known or seen."""
         if not isinstance(data, bytes):
             raise TypeError(f"data is a {type(data).__name__}: expected the bytes of a checkpoint")
-        of, threshold, gate, reset, microstructure, incomplete = _internal.read_checkpoint(data)
+        checkpoint = _internal.read_checkpoint(data)
+        of, threshold, gate, reset, microstructure, incomplete, unit = checkpoint
         if threshold_decimal_bps is not None:
             expected = check_threshold(threshold_decimal_bps)
             if expected != threshold:
                 raise CheckpointError(
                     f"the checkpoint is of threshold_decimal_bps {threshold}: expected {expected}"
+                )
+        if time_unit is not None:
+            check_time_unit(time_unit)
+            if unit not in {None, _COLUMN_UNITS.get(time_unit, time_unit)}:
+                raise CheckpointError(
+                    f"the checkpoint is of times in {unit}: expected {time_unit} (leave out "
+                    f"time_unit, and give dicts times in {unit} or datetimes)"
                 )
         processor = cls(
             threshold,
@@ -313,16 +359,13 @@ class RangeBarProcessor:
             include_microstructure=microstructure,
             include_incomplete=incomplete,
             columns=columns,
-            time_unit="ms" if time_unit is None else time_unit,
+            time_unit=time_unit or known or unit or "ms",
         )
         processor.resume(data)
-        time = processor.position.schema["timestamp"]
-        if time_unit is None and isinstance(time, pl.Datetime) and processor.position.height > 0:
-            processor._time_unit = time.time_unit
         return processor
 
     def resume(self, data: bytes) -> None:
-        """Go on from a checkpoint instead of from the trades so far.
+        """Continue from a checkpoint instead of from the trades so far.
 
         Raises
         ------
@@ -330,26 +373,32 @@ class RangeBarProcessor:
             For a checkpoint that is damaged, or not of this symbol, threshold, gate and reset. A
             processor without a symbol takes that of the checkpoint.
         """
-        with self._turn:
-            self._resume(data)
-
-    def _resume(self, data: bytes) -> None:
         of = _internal.read_checkpoint(data)[0]
-        if self._symbol is not None and self._symbol != of:
-            raise CheckpointError(f"the checkpoint is of symbol {of!r}: expected {self._symbol!r}")
-        self._symbol = of
-        self._gaps = 0
-        self._warned.clear()
-        self._builder = _internal.BarBuilder(self._options.kwargs(every_sum=True), data)
+        turn = self._turn
+        turn.check()
+        with turn.lock:
+            turn.taken = True
+            try:
+                if self.symbol is not None and self.symbol != of:
+                    raise CheckpointError(
+                        f"the checkpoint is of symbol {of!r}: expected {self.symbol!r}"
+                    )
+                state = self._begin(data, of)
+                self._no_bar = None
+                self._state = state
+            finally:
+                turn.taken = False
 
     def to_json(self) -> str:
         """Return the checkpoint as text: what it is of, readable, and its bytes in base64."""
+        builder, symbol, *_ = self._state
         return json.dumps(
             {
                 "format": _JSON_FORMAT,
-                "symbol": self._symbol,
+                "symbol": symbol,
                 "threshold_decimal_bps": self.threshold_decimal_bps,
-                "checkpoint": base64.b64encode(self.create_checkpoint()).decode(),
+                "time_unit": self._time_unit,
+                "checkpoint": base64.b64encode(builder.checkpoint(symbol)).decode(),
             }
         )
 
@@ -363,7 +412,9 @@ class RangeBarProcessor:
         columns: TradeColumns | None = None,
         time_unit: TimeUnit | None = None,
     ) -> Self:
-        """Return a processor that goes on where another was saved by `to_json`.
+        """Return a processor that continues where another was saved by `to_json`.
+
+        Parameters as of `from_checkpoint`, but the text holds the ``time_unit``.
 
         Raises
         ------
@@ -381,17 +432,19 @@ class RangeBarProcessor:
             fields = json.loads(text)
             data = base64.b64decode(fields["checkpoint"], validate=True)
             told = (fields["format"], fields["symbol"], fields["threshold_decimal_bps"])
+            unit = check_time_unit(fields["time_unit"])
         except (ValueError, KeyError, TypeError) as error:
             raise CheckpointError(
                 "the checkpoint is damaged: its text is not what to_json wrote "
                 "(go back to an older one, or read the trades again)"
             ) from error
-        processor = cls.from_checkpoint(
+        processor = cls._restore(
             data,
             symbol=symbol,
             threshold_decimal_bps=threshold_decimal_bps,
             columns=columns,
             time_unit=time_unit,
+            known=unit,
         )
         if told != (_JSON_FORMAT, processor.symbol, processor.threshold_decimal_bps):
             raise CheckpointError(
@@ -403,28 +456,4 @@ class RangeBarProcessor:
 
 def _restored(data: bytes, columns: TradeColumns, time_unit: TimeUnit) -> RangeBarProcessor:
     """Return a processor that was pickled or copied."""
-    return RangeBarProcessor.from_checkpoint(data, columns=columns, time_unit=time_unit)
-
-
-class _Turn:
-    """The turn of one call at a time; a context manager that refuses a second one.
-
-    It does not wait: the second call may be made by what the first one reads, which would never
-    end, and the order of the trades of two threads would be left to chance.
-    """
-
-    def __init__(self) -> None:
-        self._lock, self._process = threading.Lock(), os.getpid()
-
-    def __enter__(self) -> None:
-        if self._process != os.getpid():
-            # The thread that had the turn when the process was forked is not in the child.
-            self._lock, self._process = threading.Lock(), os.getpid()
-        if not self._lock.acquire(blocking=False):
-            raise RangeBarError(
-                "the processor is in the middle of another call, of another thread or of what that "
-                "call reads (give it trades from one thread, one call after another)"
-            )
-
-    def __exit__(self, *_: object) -> None:
-        self._lock.release()
+    return RangeBarProcessor._restore(data, columns=columns, known=time_unit)  # noqa: SLF001

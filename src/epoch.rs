@@ -43,16 +43,6 @@ impl EpochUnit {
         }
     }
 
-    /// Its name in full, of several.
-    pub const fn plural(self) -> &'static str {
-        match self {
-            Self::Seconds => "seconds",
-            Self::Milliseconds => "milliseconds",
-            Self::Microseconds => "microseconds",
-            Self::Nanoseconds => "nanoseconds",
-        }
-    }
-
     /// How many of this unit make a second.
     pub const fn per_second(self) -> i64 {
         match self {
@@ -73,10 +63,19 @@ impl EpochUnit {
         }
     }
 
+    /// The unit of the numbers in a column of times.
+    pub const fn of_column(unit: TimeUnit) -> Self {
+        match unit {
+            TimeUnit::Milliseconds => Self::Milliseconds,
+            TimeUnit::Microseconds => Self::Microseconds,
+            TimeUnit::Nanoseconds => Self::Nanoseconds,
+        }
+    }
+
     /// Whether `value` of this unit lies from 1990 to 2100.
     pub const fn is_plausible(self, value: i64) -> bool {
-        let seconds = value.div_euclid(self.per_second());
-        PLAUSIBLE.start <= seconds && seconds < PLAUSIBLE.end
+        let second = self.per_second();
+        PLAUSIBLE.start * second <= value && value < PLAUSIBLE.end * second
     }
 
     /// The one unit in which `value` lies from 1990 to 2100, if there is one.

@@ -4,9 +4,9 @@
 //! expression, processor) says the same words. Form: lower case, no full stop, what failed, where,
 //! got, expected, remedy. Rows are 0-based and counted from the first trade ever shown.
 
-use crate::trades::TimeUnit;
+use crate::trades::{Role, TimeUnit};
+use crate::unfit::Unfit;
 use chrono::DateTime;
-use std::borrow::Cow;
 use std::fmt;
 
 /// Everything the kernel refuses.
@@ -183,8 +183,8 @@ pub enum Error {
         /// Its length.
         bytes: usize,
     },
-    /// A record that has no such value.
-    #[error("{column} is {value} at row {row}: expected {expected}")]
+    /// A record with a value that will not do.
+    #[error("{column} is {value} at row {row}: {why}")]
     Record {
         /// The key.
         column: String,
@@ -192,23 +192,30 @@ pub enum Error {
         row: u64,
         /// What it holds.
         value: String,
-        /// What it should.
-        expected: Cow<'static, str>,
+        /// Why that will not do.
+        why: Unfit,
     },
-    /// A record without a key that every trade has.
+    /// A record without a key that every trade needs.
     #[error(
-        "the trade at row {row} has no {name:?}{other}: its keys are [{keys}] (say which it is: \
-         columns=TradeColumns(...))"
+        "trade at row {row} has no {key:?}{}: its keys are [{}] (say which it is: \
+         columns=TradeColumns({}=\"{guess}\"))",
+        if *or_volume { " (or \"volume\")" } else { "" },
+        keys.join(", "),
+        role.name()
     )]
     Key {
         /// The record.
         row: u64,
-        /// The key.
-        name: String,
-        /// Another name that would do, in words.
-        other: String,
-        /// The keys that there are.
-        keys: String,
+        /// What the key is called.
+        key: String,
+        /// Whether "volume" will do, too.
+        or_volume: bool,
+        /// What the key is for.
+        role: Role,
+        /// The keys that it has.
+        keys: Vec<String>,
+        /// The key that is meant, as far as that can be known.
+        guess: String,
     },
 }
 

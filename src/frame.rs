@@ -187,6 +187,20 @@ impl Bars {
         }
     }
 
+    /// What dicts look like need not be made anew where it is that of before.
+    fn agree_with_records(&mut self, records: &Records<'_>) -> PolarsResult<()> {
+        let Some(first) = &self.given else {
+            return self.agree(&records.looks());
+        };
+        if records.look_like(first) {
+            return Ok(());
+        }
+        match records.other_times(first) {
+            Some(text) => Err(refusal(&text)),
+            None => self.agree(&records.looks()),
+        }
+    }
+
     /// Say that the next batch follows those before only as the user has it, so that ids missing
     /// in between are worth telling.
     pub fn mark_seam(&mut self) {
@@ -292,13 +306,13 @@ impl Bars {
     /// Trades that look other than the first.
     pub fn push_records(
         &mut self,
-        records: &Records,
+        records: &Records<'_>,
     ) -> PolarsResult<Result<Option<DataFrame>, Error>> {
         let trades = records.trades();
         if trades.len == 0 {
             return Ok(Ok(None));
         }
-        self.agree(records.looks())?;
+        self.agree_with_records(records)?;
         let first = trades.timestamp.and_then(|column| column.get(0));
         let id = trades.agg_trade_id.and_then(|column| column.get(0));
         self.look_for_gap(first.map(|time| (time, id)));
@@ -463,6 +477,14 @@ impl Bars {
     /// As [`Self::take`].
     pub fn empty(&self) -> PolarsResult<DataFrame> {
         Rows::new(&self.options).frame(&self.options, &self.time_dtype()?, self.keys.as_ref())
+    }
+
+    /// A frame of bars of such trades without a row.
+    ///
+    /// # Errors
+    /// As [`Self::take`].
+    pub fn empty_of(&self, given: &Given) -> PolarsResult<DataFrame> {
+        Rows::new(&self.options).frame(&self.options, &time_dtype(given)?, self.keys.as_ref())
     }
 
     /// What [`Self::take`] gives, and the bars that are still open, if they are asked for.

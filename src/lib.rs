@@ -15,6 +15,7 @@ pub const RULE_VERSION: u32 = 2;
 pub mod fixed;
 pub mod trades;
 pub mod epoch;
+pub mod unfit;
 pub mod error;
 pub mod check;
 pub mod notice;
@@ -35,6 +36,8 @@ pub mod inputs;
 pub mod options;
 #[cfg(feature = "plugin")]
 pub mod keys;
+#[cfg(feature = "plugin")]
+pub mod values;
 #[cfg(feature = "plugin")]
 pub mod records;
 #[cfg(feature = "plugin")]

@@ -1,61 +1,95 @@
-//! Trades as a list of dicts, in rangebar-py's form.
+//! Trades as dicts: rows in, columns out.
 //!
-//! `timestamp` is a datetime, or a whole number in a unit that the caller names, `price` and
-//! `quantity` (or `volume`) are numbers or text of numbers; ids and `is_buyer_maker` may be there.
-//! None is null. Which of the optional keys the first dict ever has decides which columns there are.
+//! The keys are called as the user calls the columns; `volume` is another name for `quantity`. What
+//! is None is null. Which of the optional keys the first dict ever has decides which columns there
+//! are; a later dict may lack one, unless the user named it.
 
 use crate::checkpoint::Given;
 use crate::epoch::EpochUnit;
 use crate::error::Error;
+use crate::inputs::Names;
 use crate::trades::{Bits, Column, Role, Sides, Trades};
+use crate::unfit::Unfit;
+use crate::values::{Fault, Read, id, number, shown, side, time};
 use pyo3::exceptions::PyTypeError;
-use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyDict, PyInt, PyList, PyMapping, PyString};
-use std::borrow::Cow;
+use pyo3::types::{PyDict, PyList, PyMapping, PyString};
 
-const TRUE_OR_FALSE: &str = "True or False";
-const NUMBER: &str = "a number";
-const INTEGER: &str = "an integer";
-/// The day 1970-01-01 in Python's count of days.
-const EPOCH_ORDINAL: i64 = 719_163;
+/// Ways from a trade of a class to a dict, by an attribute of the class.
+const WAYS: [(&str, &str); 4] = [
+    ("__dataclass_fields__", "dataclasses.asdict(trade)"),
+    ("_asdict", "trade._asdict()"),
+    ("model_dump", "trade.model_dump()"),
+    ("keys", "dict(trade)"),
+];
+const VOLUME: &str = "volume";
+const ZONE: &str = "UTC";
 
-/// How dicts are read.
+/// Which columns there are, by role.
+type There = [bool; Role::ALL.len()];
+const NONE: There = [false; Role::ALL.len()];
+
+/// What the keys of dicts are called, and what a whole number of time means.
 #[derive(Debug)]
-pub struct Reading<'py> {
-    /// The key of each role; `None`: not read.
-    names: [Option<Bound<'py, PyAny>>; Role::ALL.len()],
-    /// Another key of the quantity.
-    volume: Option<Bound<'py, PyAny>>,
+pub struct Form {
+    /// By role; one without a key is not read.
+    keys: [Option<Key>; Role::ALL.len()],
+    /// The other key of quantities.
+    volume: Option<Key>,
     unit: EpochUnit,
 }
 
-impl<'py> Reading<'py> {
-    /// Keys by the default name of each role, and the unit of times that are whole numbers.
-    ///
-    /// # Errors
-    /// Those of Python.
-    pub fn new(names: &Bound<'py, PyDict>, unit: EpochUnit) -> PyResult<Self> {
-        let mut keys = [const { None }; Role::ALL.len()];
-        for (key, role) in keys.iter_mut().zip(Role::ALL) {
-            *key = names.get_item(role.name())?;
-        }
-        let default =
-            names.get_item("quantity")?.is_some_and(|name| name.eq("quantity").unwrap_or(false));
-        let volume = default.then(|| intern!(names.py(), "volume").clone().into_any());
-        Ok(Self { names: keys, volume, unit })
+#[derive(Debug)]
+struct Key {
+    name: String,
+    object: Py<PyString>,
+    /// Whether every dict must have it.
+    required: bool,
+}
+
+impl Form {
+    /// The form of dicts with keys of those names and whole numbers of that unit.
+    pub fn new(py: Python<'_>, names: &Names, unit: EpochUnit) -> Self {
+        let key = |name: &str, required| Key {
+            name: name.to_owned(),
+            object: PyString::intern(py, name).unbind(),
+            required,
+        };
+        let keys = Role::ALL.map(|role| {
+            let name = names.get(role.name())?;
+            Some(key(name, !role.is_optional() || name != role.name()))
+        });
+        let volume =
+            names.get(Role::Quantity.name()).is_some_and(|name| name == Role::Quantity.name());
+        Self { keys, volume: volume.then(|| key(VOLUME, false)), unit }
     }
 
-    fn name(&self, role: Role) -> Option<&Bound<'py, PyAny>> {
-        self.names[role as usize].as_ref()
+    /// The columns of trades of which this is the first.
+    fn columns_of(&self, dict: &Bound<'_, PyDict>) -> PyResult<There> {
+        let mut there = NONE;
+        for (there, key) in there.iter_mut().zip(&self.keys) {
+            let Some(key) = key else { continue };
+            *there = key.required || dict.contains(key.object.bind(dict.py()))?;
+        }
+        Ok(there)
+    }
+
+    fn key(&self, role: Role) -> Option<&Key> {
+        self.keys.get(role as usize).and_then(Option::as_ref)
+    }
+
+    fn name(&self, role: Role) -> &str {
+        self.key(role).map_or(role.name(), |key| &key.name)
     }
 }
 
 /// Columns made of dicts.
 #[derive(Debug)]
-pub struct Records {
+pub struct Records<'f> {
+    form: &'f Form,
+    /// Which columns there are, by role.
+    there: There,
     len: usize,
-    given: Given,
     timestamp: Values<i64>,
     price: Values<f64>,
     quantity: Values<f64>,
@@ -81,78 +115,50 @@ struct Packed {
     unset: usize,
 }
 
-impl Records {
-    /// Read the dicts, which follow `first_row` trades of that form.
+impl<'f> Records<'f> {
+    /// Read the dicts, which follow `first_row` trades that looked like `given`. With the columns
+    /// comes what is wrong with the dict after them, if something is: then none is read after it.
     ///
     /// # Errors
-    /// The outer: an item that is no mapping. The inner: a key that is missing, a value of a wrong
-    /// type, or a key that the first dict did not have.
-    pub fn read<'py>(
-        dicts: &Bound<'py, PyList>,
-        reading: &Reading<'py>,
+    /// What Python raised; an item that is no dict.
+    pub fn read(
+        dicts: &Bound<'_, PyList>,
+        form: &'f Form,
         given: Option<&Given>,
         first_row: u64,
-    ) -> PyResult<Result<Self, Error>> {
-        let mut records: Option<Self> = None;
+    ) -> PyResult<(Self, Option<Error>)> {
+        let there = given.map_or(NONE, |given| {
+            Role::ALL.map(|role| form.key(role).is_some() && given.columns.contains(&role))
+        });
+        let mut records = Self::of(form, there, dicts.len());
         for (row, item) in dicts.iter().enumerate() {
-            let dict = match item.cast::<PyDict>() {
-                Ok(dict) => dict.clone(),
-                Err(_) => Self::dict_of(&item, row)?,
+            let other;
+            let dict = if let Ok(dict) = item.cast::<PyDict>() {
+                dict
+            } else {
+                other = copied(&item, row)?;
+                &other
             };
-            let records = match &mut records {
-                Some(records) => records,
-                None => records.insert(Self::of(Self::given(&dict, reading, given)?, dicts.len())),
-            };
-            if let Err(error) = records.push(&dict, reading, first_row + row as u64)? {
-                return Ok(Err(error));
+            if given.is_none() && row == 0 {
+                records.there = form.columns_of(dict)?;
+            }
+            match records.push(dict, first_row + row as u64) {
+                Ok(()) => {}
+                Err(Fault::Refused(error)) => return Ok((records, Some(*error))),
+                Err(Fault::Raised(error)) => return Err(error),
             }
         }
-        Ok(Ok(records.unwrap_or_else(|| Self::of(Self::looking(reading.unit, Vec::new()), 0))))
+        Ok((records, None))
     }
 
-    /// The items of another mapping as a dict.
-    fn dict_of<'py>(item: &Bound<'py, PyAny>, row: usize) -> PyResult<Bound<'py, PyDict>> {
-        if item.cast::<PyMapping>().is_err() {
-            let name = item.get_type().name()?;
-            let message = format!("trade {row} of the list is a {name}: expected a dict");
-            return Err(PyTypeError::new_err(message));
-        }
-        Ok(item.py().get_type::<PyDict>().call1((item,))?.cast_into::<PyDict>()?)
-    }
-
-    fn given(
-        dict: &Bound<'_, PyDict>,
-        reading: &Reading<'_>,
-        given: Option<&Given>,
-    ) -> PyResult<Given> {
-        let mut columns = given.map(|given| given.columns.clone()).unwrap_or_default();
-        if given.is_some() {
-            return Ok(Self::looking(reading.unit, columns));
-        }
-        for role in Role::ALL {
-            let name = reading.name(role);
-            let is_there = match name {
-                Some(name) => !role.is_optional() || dict.contains(name)?,
-                None => !role.is_optional(),
-            };
-            if is_there {
-                columns.push(role);
-            }
-        }
-        Ok(Self::looking(reading.unit, columns))
-    }
-
-    fn looking(unit: EpochUnit, columns: Vec<Role>) -> Given {
-        Given { unit: unit.column_unit(), zone: Some("UTC".to_owned()), columns }
-    }
-
-    fn of(given: Given, capacity: usize) -> Self {
+    fn of(form: &'f Form, there: There, rows: usize) -> Self {
         Self {
+            form,
+            there,
             len: 0,
-            given,
-            timestamp: Values::with_capacity(capacity),
-            price: Values::with_capacity(capacity),
-            quantity: Values::with_capacity(capacity),
+            timestamp: Values::for_rows(rows),
+            price: Values::for_rows(rows),
+            quantity: Values::for_rows(rows),
             sold: Packed::default(),
             side_known: Packed::default(),
             agg_trade_id: Values::default(),
@@ -161,257 +167,198 @@ impl Records {
         }
     }
 
-    fn push<'py>(
-        &mut self,
-        dict: &Bound<'py, PyDict>,
-        reading: &Reading<'py>,
-        row: u64,
-    ) -> PyResult<Result<(), Error>> {
-        macro_rules! tri {
-            ($result:expr) => {
-                match $result {
-                    Ok(value) => value,
-                    Err(error) => return Ok(Err(error)),
-                }
-            };
-        }
-        let timestamp = Field::of(dict, reading.name(Role::Timestamp), row)?;
-        self.timestamp.push(tri!(timestamp.required(dict, None)?.time(reading.unit)?));
-        let price = Field::of(dict, reading.name(Role::Price), row)?;
-        self.price.push(tri!(price.required(dict, None)?.number()?));
-        let mut quantity = Field::of(dict, reading.name(Role::Quantity), row)?;
-        if quantity.value.is_none() && reading.volume.is_some() {
-            let volume = Field::of(dict, reading.volume.as_ref(), row)?;
-            if volume.is_key {
-                quantity = volume;
-            }
-        }
-        let other = reading.volume.as_ref().map(|_| "volume");
-        self.quantity.push(tri!(quantity.required(dict, other)?.number()?));
-        let side = Field::of(dict, reading.name(Role::IsBuyerMaker), row)?;
-        let side: Option<bool> = tri!(side.flag()?);
-        self.sold.push(side.unwrap_or(false));
-        self.side_known.push(side.is_some());
-        let ids: [Option<i64>; 3] = [
-            tri!(Field::of(dict, reading.name(Role::AggTradeId), row)?.id()?),
-            tri!(Field::of(dict, reading.name(Role::FirstTradeId), row)?.id()?),
-            tri!(Field::of(dict, reading.name(Role::LastTradeId), row)?.id()?),
-        ];
-        let columns = [&mut self.agg_trade_id, &mut self.first_trade_id, &mut self.last_trade_id];
-        columns.into_iter().zip(ids).for_each(|(column, id)| column.push(id));
+    fn push(&mut self, dict: &Bound<'_, PyDict>, row: u64) -> Result<(), Fault> {
+        let unit = self.form.unit;
+        let timestamp = self.value(dict, Role::Timestamp, row, |value| time(value, unit))?;
+        let price = self.value(dict, Role::Price, row, number)?;
+        let quantity = self.value(dict, Role::Quantity, row, number)?;
+        let sold = self.value(dict, Role::IsBuyerMaker, row, side)?;
+        let agg_trade_id = self.value(dict, Role::AggTradeId, row, id)?;
+        let first_trade_id = self.value(dict, Role::FirstTradeId, row, id)?;
+        let last_trade_id = self.value(dict, Role::LastTradeId, row, id)?;
+        // All or none: no column may be longer than another.
+        self.timestamp.push(timestamp);
+        self.price.push(price);
+        self.quantity.push(quantity);
+        self.sold.push(sold.unwrap_or(false));
+        self.side_known.push(sold.is_some());
+        self.agg_trade_id.push(agg_trade_id);
+        self.first_trade_id.push(first_trade_id);
+        self.last_trade_id.push(last_trade_id);
         self.len += 1;
-        let there = [side.map(|_| ()), ids[0].map(|_| ()), ids[1].map(|_| ()), ids[2].map(|_| ())];
-        for (role, there) in Role::ALL.into_iter().skip(3).zip(there) {
-            if there.is_some() && !self.given.columns.contains(&role) {
-                let (column, value) = (role.name().to_owned(), "given".to_owned());
-                let expected = Cow::Borrowed("no such key, as in the first trade");
-                return Ok(Err(Error::Record { column, row, value, expected }));
-            }
+        Ok(())
+    }
+
+    /// The value of a role, which may be missing.
+    #[inline]
+    fn value<'py, T>(
+        &self,
+        dict: &Bound<'py, PyDict>,
+        role: Role,
+        row: u64,
+        read: impl Fn(&Bound<'py, PyAny>) -> Read<T>,
+    ) -> Result<Option<T>, Fault> {
+        let Some(mut key) = self.form.key(role) else { return Ok(None) };
+        let mut found = dict.get_item(key.object.bind(dict.py()))?;
+        if role == Role::Quantity
+            && found.as_ref().is_none_or(|value| value.is_none())
+            && let Some(volume) = &self.form.volume
+            && let Some(other) = dict.get_item(volume.object.bind(dict.py()))?
+        {
+            (key, found) = (volume, Some(other));
         }
-        Ok(Ok(()))
+        let Some(value) = found else {
+            return if key.required { Err(self.lacks(dict, role, row)) } else { Ok(None) };
+        };
+        if value.is_none() {
+            return Ok(None);
+        }
+        let why = match read(&value)? {
+            Ok(value) if self.has(role) => return Ok(Some(value)),
+            Ok(_) => Unfit::Late { role },
+            Err(why) => why,
+        };
+        Err(refused(key, &value, row, why))
+    }
+
+    /// What is wrong with a dict without a key that it must have.
+    #[cold]
+    fn lacks(&self, dict: &Bound<'_, PyDict>, role: Role, row: u64) -> Fault {
+        let name = |key: Bound<'_, PyAny>| match key.cast::<PyString>() {
+            Ok(key) => Ok(key.to_string_lossy().into_owned()),
+            Err(_) => shown(&key),
+        };
+        let keys = match dict.keys().iter().map(name).collect::<PyResult<Vec<_>>>() {
+            Ok(keys) => keys,
+            Err(error) => return error.into(),
+        };
+        let guess = usual(role).iter().find(|name| keys.iter().any(|key| key == *name));
+        Fault::Refused(Box::new(Error::Key {
+            row,
+            key: self.form.name(role).to_owned(),
+            or_volume: role == Role::Quantity && self.form.volume.is_some(),
+            role,
+            guess: (*guess.unwrap_or(&"...")).to_owned(),
+            keys,
+        }))
+    }
+
+    /// Number of rows.
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is no row.
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
     }
 
     /// What the dicts look like.
-    pub const fn looks(&self) -> &Given {
-        &self.given
+    pub fn looks(&self) -> Given {
+        let columns = Role::ALL.into_iter().filter(|role| self.has(*role)).collect();
+        Given { unit: self.form.unit.column_unit(), zone: Some(ZONE.to_owned()), columns }
+    }
+
+    /// Whether that is what they look like.
+    pub fn look_like(&self, given: &Given) -> bool {
+        let count = self.there.iter().filter(|there| **there).count();
+        given.unit == self.form.unit.column_unit()
+            && given.zone.as_deref() == Some(ZONE)
+            && given.columns.len() == count
+            && given.columns.iter().all(|role| self.has(*role))
+    }
+
+    fn has(&self, role: Role) -> bool {
+        self.there[role as usize]
+    }
+
+    /// What is wrong if trades with other times are before: dicts cannot be cast.
+    pub fn other_times(&self, first: &Given) -> Option<String> {
+        let (unit, zone) = (first.unit, first.zone.as_deref());
+        let mut remedies = Vec::new();
+        if unit != self.form.unit.column_unit() {
+            remedies.push(format!(
+                "give the dicts times in {unit}: RangeBarProcessor(..., time_unit=\"{unit}\"), or \
+                 datetimes"
+            ));
+        }
+        if zone != Some(ZONE) {
+            let (column, verb) =
+                (self.form.name(Role::Timestamp), zone.map_or("replace", |_| "convert"));
+            remedies.push(format!(
+                "give the frames times in UTC: pl.col({column:?}).dt.{verb}_time_zone(\"UTC\")"
+            ));
+        }
+        let (own, zone) = (self.form.unit, zone.unwrap_or("no zone"));
+        (!remedies.is_empty()).then(|| {
+            format!(
+                "dicts with times in {own} and UTC do not continue trades with times in {unit} and \
+                 {zone} ({})",
+                remedies.join("; ")
+            )
+        })
     }
 
     /// The columns.
     pub fn trades(&self) -> Trades<'_> {
-        let given = |role: Role| self.given.columns.contains(&role).then_some(role);
+        let given = |role: Role| self.has(role).then(|| self.form.name(role));
         let sides = Sides { sold: self.sold.bits(), known: self.side_known.nulls() };
+        let name = |role: Role| self.form.name(role);
         Trades {
-            timestamp: Some(self.timestamp.column(Role::Timestamp)),
-            price: Some(self.price.column(Role::Price)),
-            quantity: Some(self.quantity.column(Role::Quantity)),
+            timestamp: Some(self.timestamp.column(name(Role::Timestamp))),
+            price: Some(self.price.column(name(Role::Price))),
+            quantity: Some(self.quantity.column(name(Role::Quantity))),
             is_buyer_maker: given(Role::IsBuyerMaker).map(|_| sides),
-            agg_trade_id: given(Role::AggTradeId).map(|role| self.agg_trade_id.column(role)),
-            first_trade_id: given(Role::FirstTradeId).map(|role| self.first_trade_id.column(role)),
-            last_trade_id: given(Role::LastTradeId).map(|role| self.last_trade_id.column(role)),
-            ..Trades::new(self.len, self.given.unit)
+            agg_trade_id: given(Role::AggTradeId).map(|name| self.agg_trade_id.column(name)),
+            first_trade_id: given(Role::FirstTradeId).map(|name| self.first_trade_id.column(name)),
+            last_trade_id: given(Role::LastTradeId).map(|name| self.last_trade_id.column(name)),
+            ..Trades::new(self.len, self.form.unit.column_unit())
         }
     }
 }
 
-/// The value of a key of a dict.
-struct Field<'a, 'py> {
-    name: Option<&'a Bound<'py, PyAny>>,
-    row: u64,
-    /// Whether the dict has the key.
-    is_key: bool,
-    /// Its value, unless it is None.
-    value: Option<Bound<'py, PyAny>>,
-}
-
-impl<'a, 'py> Field<'a, 'py> {
-    /// The value of the key of that name; without a name, none.
-    fn of(
-        dict: &Bound<'py, PyDict>,
-        name: Option<&'a Bound<'py, PyAny>>,
-        row: u64,
-    ) -> PyResult<Self> {
-        let value = name.map_or(Ok(None), |name| dict.get_item(name))?;
-        let (is_key, value) = (value.is_some(), value.filter(|value| !value.is_none()));
-        Ok(Self { name, row, is_key, value })
-    }
-
-    fn called(&self) -> String {
-        self.name.map_or_else(String::new, ToString::to_string)
-    }
-
-    fn wrong(&self, expected: impl Into<Cow<'static, str>>) -> PyResult<Error> {
-        let value = self.value.as_ref().map(PyAnyMethods::repr).transpose()?;
-        Ok(Error::Record {
-            column: self.called(),
-            row: self.row,
-            value: value.map_or_else(String::new, |text| text.to_string()),
-            expected: expected.into(),
-        })
-    }
-
-    /// The same, but an error if the dict has no such key.
-    fn required(
-        self,
-        dict: &Bound<'_, PyDict>,
-        other: Option<&'static str>,
-    ) -> PyResult<Required<'a, 'py>> {
-        if self.is_key {
-            return Ok(Required(Ok(self)));
+/// What is wrong with a value.
+#[cold]
+fn refused(key: &Key, value: &Bound<'_, PyAny>, row: u64, why: Unfit) -> Fault {
+    match shown(value) {
+        Ok(value) => {
+            let column = key.name.clone();
+            Fault::Refused(Box::new(Error::Record { column, row, value, why }))
         }
-        let keys = dict.keys().iter().map(|key| Ok(key.str()?.to_string()));
-        Ok(Required(Err(Error::Key {
-            row: self.row,
-            name: self.called(),
-            other: other.map_or_else(String::new, |other| format!(" or {other:?}")),
-            keys: keys.collect::<PyResult<Vec<_>>>()?.join(", "),
-        })))
-    }
-
-    /// Python counts True as 1, but nobody means that by it.
-    fn is_flag(&self) -> bool {
-        self.value.as_ref().is_some_and(PyAnyMethods::is_instance_of::<PyBool>)
-    }
-
-    fn flag(&self) -> PyResult<Result<Option<bool>, Error>> {
-        let Some(value) = &self.value else { return Ok(Ok(None)) };
-        match value.extract() {
-            Ok(value) => Ok(Ok(Some(value))),
-            Err(_) => self.wrong(TRUE_OR_FALSE).map(Err),
-        }
-    }
-
-    fn id(&self) -> PyResult<Result<Option<i64>, Error>> {
-        let Some(value) = &self.value else { return Ok(Ok(None)) };
-        let id = match value.cast::<PyString>() {
-            Ok(text) => text.to_str()?.parse().ok().filter(|_| is_numeral(text.to_str())),
-            Err(_) => value.extract().ok().filter(|_| !self.is_flag()),
-        };
-        match id {
-            Some(id) => Ok(Ok(Some(id))),
-            None => self.wrong(INTEGER).map(Err),
-        }
-    }
-
-    fn number(&self) -> PyResult<Result<Option<f64>, Error>> {
-        let Some(value) = &self.value else { return Ok(Ok(None)) };
-        let number = match value.cast::<PyString>() {
-            Ok(text) => text.to_str()?.parse().ok().filter(|_| is_numeral(text.to_str())),
-            Err(_) => value.extract().ok().filter(|_| !self.is_flag()),
-        };
-        match number {
-            Some(number) => Ok(Ok(Some(number))),
-            None => self.wrong(NUMBER).map(Err),
-        }
-    }
-
-    fn time(&self, unit: EpochUnit) -> PyResult<Result<Option<i64>, Error>> {
-        let Some(value) = &self.value else { return Ok(Ok(None)) };
-        let is_integer = value.is_instance_of::<PyInt>();
-        if !is_integer && value.hasattr("utcoffset")? && value.hasattr("microsecond")? {
-            return self.moment(value, unit);
-        }
-        if self.is_flag() || !(is_integer || value.hasattr("__index__")?) {
-            return self.wrong(format!("an integer of {} or a datetime", unit.plural())).map(Err);
-        }
-        let number = value.extract::<i64>().ok();
-        if let Some(number) = number.filter(|number| unit.is_plausible(*number)) {
-            // From 1990 to 2100 there is room for a thousand times as many.
-            let per = if unit == EpochUnit::Seconds { 1_000 } else { 1 };
-            return Ok(Ok(Some(number * per)));
-        }
-        let remedy = number.and_then(EpochUnit::fitting).map_or_else(
-            || "give a datetime, which is not judged".to_owned(),
-            |fits| format!("it is one in {fits}: give the processor time_unit=\"{fits}\""),
-        );
-        self.wrong(format!("a time from 1990 to 2100 in {unit} ({remedy})")).map(Err)
-    }
-
-    /// A datetime; one without a zone is UTC.
-    fn moment(
-        &self,
-        value: &Bound<'_, PyAny>,
-        unit: EpochUnit,
-    ) -> PyResult<Result<Option<i64>, Error>> {
-        let part = |name: &str| value.getattr(name)?.extract::<i64>();
-        let days = value.call_method0("toordinal")?.extract::<i64>()? - EPOCH_ORDINAL;
-        let seconds =
-            days * 86_400 + part("hour")? * 3_600 + part("minute")? * 60 + part("second")?;
-        let mut nanos =
-            i128::from(seconds) * 1_000_000_000 + i128::from(part("microsecond")?) * 1_000;
-        if value.hasattr("nanosecond")? {
-            nanos += i128::from(part("nanosecond")?);
-        }
-        let offset = value.call_method0("utcoffset")?;
-        if !offset.is_none() {
-            let part = |name: &str| offset.getattr(name)?.extract::<i64>();
-            let seconds = part("days")? * 86_400 + part("seconds")?;
-            nanos -=
-                i128::from(seconds) * 1_000_000_000 + i128::from(part("microseconds")?) * 1_000;
-        }
-        let column = unit.column_unit();
-        let of_unit = i128::from(1_000_000_000 / column.per_second());
-        if nanos % of_unit != 0 {
-            let finer = if nanos % 1_000 == 0 { "us" } else { "ns" };
-            let text =
-                format!("a time of whole {column} (give the processor time_unit=\"{finer}\")");
-            return self.wrong(text).map(Err);
-        }
-        match i64::try_from(nanos / of_unit) {
-            Ok(time) => Ok(Ok(Some(time))),
-            Err(_) => self.wrong(format!("a time that 64 bits of {column} hold")).map(Err),
-        }
+        Err(error) => error.into(),
     }
 }
 
-/// A field that the dict has, or the error that it has not.
-struct Required<'a, 'py>(Result<Field<'a, 'py>, Error>);
-
-impl Required<'_, '_> {
-    fn time(self, unit: EpochUnit) -> PyResult<Result<Option<i64>, Error>> {
-        match self.0 {
-            Ok(field) => field.time(unit),
-            Err(error) => Ok(Err(error)),
+/// A mapping that is no dict, as one.
+fn copied<'py>(item: &Bound<'py, PyAny>, row: usize) -> PyResult<Bound<'py, PyDict>> {
+    if let Ok(mapping) = item.cast::<PyMapping>() {
+        let dict = PyDict::new(item.py());
+        dict.update(mapping)?;
+        return Ok(dict);
+    }
+    let mut remedy = String::new();
+    for (attribute, way) in WAYS {
+        if remedy.is_empty() && item.hasattr(attribute)? {
+            remedy = format!(" (give {way})");
         }
     }
-
-    fn number(self) -> PyResult<Result<Option<f64>, Error>> {
-        match self.0 {
-            Ok(field) => field.number(),
-            Err(error) => Ok(Err(error)),
-        }
-    }
+    let name = item.get_type().name()?;
+    Err(PyTypeError::new_err(format!("trade {row} is a {name}: expected a dict{remedy}")))
 }
 
-/// Whether text is a decimal number and nothing else that a parser takes, such as "nan".
-fn is_numeral(text: PyResult<&str>) -> bool {
-    text.is_ok_and(|text| {
-        text.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte))
-    })
+/// What exchanges call a key that trades must have.
+const fn usual(role: Role) -> &'static [&'static str] {
+    match role {
+        Role::Timestamp => &["time", "ts", "T"],
+        Role::Price => &["px", "p"],
+        Role::Quantity => &["qty", "size", "sz", "q"],
+        _ => &[],
+    }
 }
 
 impl<T: Copy + Default> Values<T> {
-    fn with_capacity(capacity: usize) -> Self {
-        Self { values: Vec::with_capacity(capacity), valid: Packed::default() }
+    fn for_rows(rows: usize) -> Self {
+        Self { values: Vec::with_capacity(rows), valid: Packed::default() }
     }
 
     fn push(&mut self, value: Option<T>) {
@@ -419,8 +366,8 @@ impl<T: Copy + Default> Values<T> {
         self.valid.push(value.is_some());
     }
 
-    fn column(&self, role: Role) -> Column<'_, T> {
-        Column { name: role.name(), values: &self.values, valid: self.valid.nulls() }
+    fn column<'a>(&'a self, name: &'a str) -> Column<'a, T> {
+        Column { name, values: &self.values, valid: self.valid.nulls() }
     }
 }
 

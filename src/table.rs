@@ -15,7 +15,7 @@ use crate::frame::Bars;
 use crate::inputs::{Inputs, no_dtype, refusal, twice};
 use crate::options::{OPENED, Options, is_always_read};
 use crate::period::Period;
-use crate::records::{Reading, Records};
+use crate::records::{Form, Records};
 use crate::row_hash::RowHash;
 use crate::trades::Role;
 use polars::prelude::{
@@ -25,12 +25,13 @@ use polars::prelude::{
 use polars_arrow::array::{Array, ArrayRef, BooleanArray, PrimitiveArray, StructArray};
 use polars_arrow::bitmap::and;
 use polars_arrow::ffi::{ArrowArrayStream, ArrowArrayStreamReader};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyCapsule, PyDict, PyList};
+use pyo3::types::{PyBytes, PyCapsule, PyList};
 use pyo3_polars::PyDataFrame;
 use std::fmt::Display;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A kind and a text to warn with.
 type Notice = (&'static str, String);
@@ -49,14 +50,26 @@ fn bars(trades: &Bound<'_, PyAny>, options: Options) -> PyResult<(PyDataFrame, V
 
 /// Bars of tables of trades that come one after another.
 #[pyclass(frozen, module = "rangebar_polars._internal")]
-pub struct BarBuilder(Mutex<Bars>);
+pub struct BarBuilder {
+    bars: Mutex<Bars>,
+    form: Arc<Form>,
+}
 
 #[pymethods]
 impl BarBuilder {
     /// A builder that has seen no trade, or goes on from a checkpoint.
     #[new]
-    #[pyo3(signature = (options, checkpoint=None))]
-    fn new(py: Python<'_>, options: Options, checkpoint: Option<&[u8]>) -> PyResult<Self> {
+    #[pyo3(signature = (options, checkpoint=None, time_unit="ms"))]
+    fn new(
+        py: Python<'_>,
+        options: Options,
+        checkpoint: Option<&[u8]>,
+        time_unit: &str,
+    ) -> PyResult<Self> {
+        let unit = EpochUnit::named(time_unit).ok_or_else(|| {
+            PyValueError::new_err(format!("time_unit is {time_unit:?}: expected s, ms, us or ns"))
+        })?;
+        let form = Arc::new(Form::new(py, &options.columns, unit));
         let bars = match checkpoint {
             None => Bars::new(&options),
             Some(bytes) => {
@@ -69,7 +82,8 @@ impl BarBuilder {
                 }
             }
         };
-        bars.map(|bars| Self(Mutex::new(bars))).map_err(|error| compute_error(py, &error))
+        let bars = bars.map_err(|error| compute_error(py, &error))?;
+        Ok(Self { bars: Mutex::new(bars), form })
     }
 
     /// Judge the schema of a table, without reading it.
@@ -88,23 +102,21 @@ impl BarBuilder {
     }
 
     /// The bars that ended in a list of dicts of trades; None for no bar.
-    fn push_records(
-        &self,
-        trades: &Bound<'_, PyList>,
-        names: &Bound<'_, PyDict>,
-        time_unit: &str,
-    ) -> PyResult<Option<PyDataFrame>> {
+    fn push_records(&self, trades: &Bound<'_, PyList>) -> PyResult<Option<PyDataFrame>> {
         let py = trades.py();
         let mut bars = self.lock();
         let (given, rows) = bars.records();
-        let unit = EpochUnit::named(time_unit).unwrap_or(EpochUnit::Milliseconds);
-        let reading = Reading::new(names, unit)?;
-        let records =
-            Records::read(trades, &reading, given, rows)?.map_err(|error| own_error(py, &error))?;
-        match bars.push_records(&records) {
-            Ok(Ok(frame)) => Ok(frame.map(PyDataFrame)),
-            Ok(Err(error)) => Err(own_error(py, &error)),
-            Err(error) => Err(compute_error(py, &error)),
+        let (records, refused) = Records::read(trades, &self.form, given, rows)?;
+        // A fault of a trade before the one that is refused comes first.
+        let ended = if records.is_empty() && refused.is_none() && given.is_none() {
+            bars.empty_of(&records.looks()).map(|frame| Ok(Some(frame)))
+        } else {
+            bars.push_records(&records)
+        };
+        match (ended, refused) {
+            (Err(error), _) => Err(compute_error(py, &error)),
+            (Ok(Err(error)), _) | (Ok(Ok(_)), Some(error)) => Err(own_error(py, &error)),
+            (Ok(Ok(frame)), None) => Ok(frame.map(PyDataFrame)),
         }
     }
 
@@ -126,11 +138,6 @@ impl BarBuilder {
     /// The bar that is still open, with its features so far; no row if there is none.
     fn open_bar(&self, py: Python<'_>) -> PyResult<PyDataFrame> {
         self.frame(py, |bars| bars.open_bar())
-    }
-
-    /// Say that ids missing before the next table are a gap.
-    fn mark_seam(&self) {
-        self.lock().mark_seam();
     }
 
     /// The gaps found at seams, in words, from the `known`-th on.
@@ -159,21 +166,26 @@ impl BarBuilder {
         py: Python<'py>,
         symbol: Option<String>,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        let checkpoint =
-            self.lock().checkpoint(symbol).map_err(|error| compute_error(py, &error))?;
+        let checkpoint = self.lock().checkpoint(symbol);
+        let checkpoint = checkpoint.map_err(|error| compute_error(py, &error))?;
         let bytes = checkpoint.to_bytes().map_err(|error| own_error(py, &error))?;
         Ok(PyBytes::new(py, &bytes))
     }
 
-    /// Another builder in the same state.
-    fn copy(&self) -> Self {
-        Self(Mutex::new(self.lock().clone()))
+    /// Another builder in the same state, for the next call of a user: ids missing before its first
+    /// trade are a gap.
+    fn next(&self) -> Self {
+        let mut bars = self.lock().clone();
+        bars.mark_seam();
+        Self { bars: Mutex::new(bars), form: Arc::clone(&self.form) }
     }
 }
 
 impl BarBuilder {
+    // A builder that several threads use is not locked while Python runs, or another thread could
+    // wait for it with the interpreter's lock held.
     fn lock(&self) -> MutexGuard<'_, Bars> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.bars.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn frame(
@@ -181,7 +193,8 @@ impl BarBuilder {
         py: Python<'_>,
         make: impl FnOnce(&mut Bars) -> PolarsResult<DataFrame>,
     ) -> PyResult<PyDataFrame> {
-        make(&mut self.lock()).map(PyDataFrame).map_err(|error| compute_error(py, &error))
+        let frame = make(&mut self.lock());
+        frame.map(PyDataFrame).map_err(|error| compute_error(py, &error))
     }
 }
 
@@ -235,9 +248,10 @@ impl TableHash {
     }
 }
 
-type Settings = (Option<String>, i64, bool, Option<&'static str>, bool, bool);
+type Settings = (Option<String>, i64, bool, Option<&'static str>, bool, bool, Option<&'static str>);
 
-/// What a checkpoint says of itself: symbol, threshold, gate, reset, and the two `include_` flags.
+/// What a checkpoint says of itself: symbol, threshold, gate, reset, the two `include_` flags, and
+/// the unit of the times, if it has seen one.
 #[pyfunction]
 fn read_checkpoint(py: Python<'_>, checkpoint: &[u8]) -> PyResult<Settings> {
     let Checkpoint {
@@ -247,11 +261,13 @@ fn read_checkpoint(py: Python<'_>, checkpoint: &[u8]) -> PyResult<Settings> {
         reset,
         include_microstructure,
         include_incomplete,
+        given,
         ..
     } = Checkpoint::from_bytes(checkpoint).map_err(|error| own_error(py, &error))?;
     let (threshold, reset) = (threshold.decimal_bps(), reset.map(Period::name));
     let gate = prevent_same_timestamp_close;
-    Ok((symbol, threshold, gate, reset, include_microstructure, include_incomplete))
+    let unit = given.map(|given| EpochUnit::of_column(given.unit).name());
+    Ok((symbol, threshold, gate, reset, include_microstructure, include_incomplete, unit))
 }
 
 /// The columns of a table of those names, or all of them.

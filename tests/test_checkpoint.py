@@ -391,17 +391,6 @@ def test_a_checkpoint_goes_through_json(state: State) -> None:
     assert processor.create_checkpoint() == restored.create_checkpoint()
 
 
-def test_the_text_says_what_it_is_of() -> None:
-    processor = rb.RangeBarProcessor(125, "BTCUSDT")
-
-    assert json.loads(processor.to_json()) == {
-        "format": "rangebar-polars checkpoint",
-        "symbol": "BTCUSDT",
-        "threshold_decimal_bps": 125,
-        "checkpoint": base64.b64encode(processor.create_checkpoint()).decode(),
-    }
-
-
 TEXT = json.loads(STATES["an-open-bar"].processor().to_json())
 CONTRADICTIONS = {
     "another format": {"format": "rangebar checkpoint"},

@@ -21,7 +21,7 @@ FLOORS = (
     ("unstable", "errors"),
     ("forks",),
     ("schema", "source", "batches", "fingerprint"),
-    ("caller",),
+    ("caller", "turn", "batch"),
     ("options",),
     ("fold",),
     ("_plugin",),

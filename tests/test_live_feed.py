@@ -22,8 +22,8 @@ example = SimpleNamespace(**runpy.run_path(str(EXAMPLE)))
 
 def expected() -> pl.DataFrame:
     """Return the bars of the whole sample in one pass."""
-    trades = pl.read_parquet(example.SAMPLE)
-    return rb.bars(trades, example.THRESHOLD, include_microstructure=True, columns=example.COLUMNS)
+    trades, columns = pl.read_parquet(example.SAMPLE), rb.TradeColumns(agg_trade_id="last_trade_id")
+    return rb.bars(trades, example.THRESHOLD, include_microstructure=True, columns=columns)
 
 
 def start(folder: Path, size: int, code: str | None = None) -> subprocess.Popen[str]:

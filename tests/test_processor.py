@@ -341,19 +341,6 @@ def test_batches_that_look_different_are_refused_naming_both() -> None:
         one.process_trades(trades([100], [1], unit="us", zone="UTC"))
 
 
-def test_dicts_after_a_frame_of_another_unit_are_refused() -> None:
-    one = processor()
-    one.process_trades(trades([100], unit="us", zone="UTC"))
-
-    with says(
-        rb.RangeBarError,
-        "this batch of trades differs from the first: [timestamp, price, quantity] with times in "
-        "ms and UTC, the first [timestamp, price, quantity] with times in us and UTC (give all "
-        "batches the same columns, time unit and zone)",
-    ):
-        one.process_trades([{"timestamp": DAY, "price": 100.0, "quantity": 1.0}])
-
-
 def test_columns_of_other_names_are_taken() -> None:
     columns = rb.TradeColumns(timestamp="t", price="px", quantity="size")
     frame = trades([100, 101]).rename({"timestamp": "t", "price": "px", "quantity": "size"})

@@ -4,7 +4,7 @@ import os
 import pickle
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier, Thread
+from threading import Barrier, Event, Thread
 from typing import Any
 
 import polars as pl
@@ -112,3 +112,65 @@ def test_a_child_forked_in_the_middle_of_a_call_has_its_turn() -> None:
     one.process_trades(records())
 
     assert statuses == [0]
+
+
+@pytest.mark.parametrize("raised", [OSError, KeyboardInterrupt, SystemExit])
+def test_a_call_that_raises_anything_ends_its_turn(raised: type[BaseException]) -> None:
+    one = rb.RangeBarProcessor(250)
+
+    def records() -> Iterator[dict[str, Any]]:
+        yield TRADE
+        raise raised
+
+    with pytest.raises(raised):
+        one.process_trades(records())
+
+    assert one.process_trades(TRADE).is_empty()
+    assert one.position.height == 1
+
+
+def test_what_is_read_beside_the_call_of_another_thread_is_of_whole_calls() -> None:
+    one, batch, done, seen = rb.RangeBarProcessor(250), [TRADE] * 50, Event(), list[int]()
+
+    def look() -> None:
+        while not done.is_set():
+            copies = [
+                one,
+                pickle.loads(pickle.dumps(one)),  # noqa: S301 - our own
+                rb.RangeBarProcessor.from_json(one.to_json()),
+                rb.RangeBarProcessor.from_checkpoint(one.create_checkpoint()),
+            ]
+            bars = [each.get_incomplete_bar() for each in copies]
+            seen.extend(bar["agg_record_count"].item() for bar in bars if bar is not None)
+
+    with ThreadPoolExecutor(4) as threads:
+        lookers = [threads.submit(look) for _ in range(4)]
+        for _ in range(500):
+            one.process_trades(batch)
+        done.set()
+        for looker in lookers:
+            looker.result()
+
+    assert {count % len(batch) for count in seen} == {0}
+
+
+def test_a_processor_that_is_resumed_is_of_the_checkpoint_or_of_before() -> None:
+    first = rb.RangeBarProcessor(250, "A")
+    first.process_trades([TRADE] * 7)
+    saved, one, done = first.create_checkpoint(), rb.RangeBarProcessor(250), Event()
+    before = one.create_checkpoint()
+    seen = set[bytes]()
+
+    def look() -> None:
+        while not done.is_set():
+            seen.add(one.create_checkpoint())
+
+    with ThreadPoolExecutor(1) as threads:
+        looker = threads.submit(look)
+        for _ in range(200):
+            one.resume(saved)
+        done.set()
+        looker.result()
+
+    assert seen <= {before, saved}
+    assert one.symbol == "A"

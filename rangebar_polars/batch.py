@@ -1,0 +1,35 @@
+"""What a processor takes in one call."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import polars as pl
+
+from rangebar_polars.schema import ArrowStream
+
+Batch = pl.DataFrame | pl.LazyFrame | ArrowStream | Mapping[str, Any] | Iterable[Mapping[str, Any]]
+"""What a processor takes: a frame, a plan, a table of another library, or dicts."""
+
+_OF_A_CLASS: Final = ("__dataclass_fields__", "_asdict", "model_dump")
+"""What a trade of a class has: of a dataclass, a named tuple, a model of pydantic."""
+
+
+def dicts_of(trades: object) -> list[Any]:
+    """Return dicts of trades as a list; which items are none is judged where they are read.
+
+    Raises
+    ------
+    TypeError
+        For what is neither a mapping nor an iterable of items.
+    """
+    # A single trade of a class, of which some are iterables of their values.
+    if isinstance(trades, Mapping) or any(hasattr(trades, name) for name in _OF_A_CLASS):
+        return [trades]
+    if isinstance(trades, Iterable) and not isinstance(
+        trades, str | bytes | bytearray | memoryview
+    ):
+        return list(trades)
+    raise TypeError(
+        f"trades is a {type(trades).__name__}: expected a DataFrame, a LazyFrame, an object with "
+        "__arrow_c_stream__, a dict or an iterable of dicts"
+    )

@@ -1,0 +1,121 @@
+//! Why a value of a dict of trades will not do, in words.
+
+use crate::epoch::EpochUnit;
+use crate::trades::{Role, TimeUnit};
+use std::fmt;
+
+/// Why a value of a record will not do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unfit {
+    /// It is no number.
+    Number,
+    /// It is no integer, or none of 64 bits.
+    Id,
+    /// It is neither true nor false.
+    Side,
+    /// It is a list or an array.
+    Several,
+    /// It is no time.
+    Time {
+        /// The unit of whole numbers.
+        unit: EpochUnit,
+        /// The unit in which it is a time, if it is a number.
+        float: Option<EpochUnit>,
+        /// Whether it is text.
+        is_text: bool,
+        /// Whether it is a date and a time as text.
+        is_iso: bool,
+    },
+    /// It is a whole number far from today.
+    Implausible {
+        /// The unit of whole numbers.
+        unit: EpochUnit,
+        /// The unit in which it would be near.
+        fits: Option<EpochUnit>,
+    },
+    /// It is a time between two units of the column.
+    TooFine {
+        /// The unit of the column.
+        unit: TimeUnit,
+        /// The unit that holds the time.
+        finer: TimeUnit,
+    },
+    /// It is a time that the unit of the column does not reach.
+    TooFar {
+        /// The unit of the column.
+        unit: TimeUnit,
+        /// The unit that reaches it.
+        wider: TimeUnit,
+    },
+    /// The first record has no such key.
+    Late {
+        /// What it is for.
+        role: Role,
+    },
+}
+
+impl fmt::Display for Unfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number => f.write_str("expected a number, or its digits as text"),
+            Self::Id => f.write_str("expected an integer of 64 bits, or its digits as text"),
+            Self::Side => f.write_str("expected True or False"),
+            Self::Several => f.write_str(
+                "expected a single value (a dict of whole columns is a frame: pl.DataFrame(trades))",
+            ),
+            Self::Time { unit, float, is_text, is_iso } => {
+                write!(f, "expected a whole number of {unit}, its digits as text, or a datetime ")?;
+                let value = if *is_text { "float(value)" } else { "value" };
+                match float {
+                    Some(float) => of_float(f, *float, value),
+                    None if *is_iso => f.write_str("(datetime.fromisoformat(value))"),
+                    None => f.write_str("(or give a frame with a Datetime column)"),
+                }
+            }
+            Self::Implausible { unit, fits } => {
+                write!(f, "as {unit} that is not a time from 1990 to 2100")?;
+                match fits {
+                    Some(fits) => write!(
+                        f,
+                        " (it is one in {fits}: RangeBarProcessor(..., time_unit=\"{fits}\"))"
+                    ),
+                    None => f.write_str(
+                        ", nor in another unit (give such times as datetimes, or in a frame with a \
+                         Datetime column)",
+                    ),
+                }
+            }
+            Self::TooFine { unit, finer } => {
+                let part = match finer {
+                    TimeUnit::Nanoseconds => "nanoseconds",
+                    _ => "microseconds",
+                };
+                write!(
+                    f,
+                    "{unit} cannot hold its {part} (RangeBarProcessor(..., time_unit=\"{finer}\"))"
+                )
+            }
+            Self::TooFar { unit, wider } => write!(
+                f,
+                "64 bits cannot hold it in {unit} (RangeBarProcessor(..., time_unit=\"{wider}\"))"
+            ),
+            Self::Late { role } => write!(
+                f,
+                "expected no such key, as in the first trade (give it from the first trade on, or \
+                 leave it out: columns=TradeColumns({}=None))",
+                role.name()
+            ),
+        }
+    }
+}
+
+/// The whole number of a float that is a time in `unit`. Floats have a fraction sooner or later, of
+/// which no digit may be cut.
+fn of_float(f: &mut fmt::Formatter<'_>, unit: EpochUnit, value: &str) -> fmt::Result {
+    let (factor, unit) = match unit {
+        EpochUnit::Seconds => (" * 1_000_000", EpochUnit::Microseconds),
+        EpochUnit::Milliseconds => (" * 1_000", EpochUnit::Microseconds),
+        EpochUnit::Microseconds | EpochUnit::Nanoseconds => ("", unit),
+    };
+    write!(f, "(round({value}{factor}) with time_unit=\"{unit}\")")
+}
