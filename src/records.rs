@@ -201,7 +201,7 @@ impl<'f> Records<'f> {
         let Some(mut key) = self.form.key(role) else { return Ok(None) };
         let mut found = dict.get_item(key.object.bind(dict.py()))?;
         if role == Role::Quantity
-            && found.as_ref().is_none_or(|value| value.is_none())
+            && found.as_ref().is_none_or(PyAnyMethods::is_none)
             && let Some(volume) = &self.form.volume
             && let Some(other) = dict.get_item(volume.object.bind(dict.py()))?
         {
