@@ -37,6 +37,9 @@ def bars(trades: object, options: dict[str, Any]) -> tuple[pl.DataFrame, list[tu
     ``options`` is made by `rangebar_polars.options.Options`.
     """
 
+def null_side(columns: list[str]) -> tuple[str, str]:
+    """Return what to warn of where no trade of a bar has a side: name of the kind and text."""
+
 def read_checkpoint(
     checkpoint: bytes,
 ) -> tuple[

@@ -14,6 +14,7 @@ from polars.plugins import register_plugin_function
 from rangebar_polars import _internal
 from rangebar_polars.batches import batches
 from rangebar_polars.fold import columns_read, fold
+from rangebar_polars.forks import check_threads
 from rangebar_polars.options import Options, check_keys
 from rangebar_polars.schema import COLUMNS, TradeColumns
 from rangebar_polars.source import lazy_source
@@ -29,6 +30,7 @@ def trades_struct(
 
     Which are missing, or of a wrong dtype, is judged in one place, by the compiled half.
     """
+    check_threads()
     names = {role: name for role, name in columns.names().items() if roles is None or role in roles}
     others = [name for role, name in names.items() if price is None or role != "price"]
     if price is not None and columns.price in others:

@@ -7,8 +7,10 @@ a line, so a day needs little memory beside its columns. Numbers are parsed to t
 f64 and to whole i64; a line that does not parse is an error with its number.
 """
 
+import datetime as dt
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -64,6 +66,8 @@ class AggTradesFile:
         The time units met so far.
     repeated_headers
         Header lines met after the first line, and left out.
+    times_cut
+        How many times of each day had nanoseconds, which a trade does not keep.
 
     """
 
@@ -72,6 +76,7 @@ class AggTradesFile:
     header: bool = False
     units: set[str] = field(default_factory=set)
     repeated_headers: int = 0
+    times_cut: Counter[dt.date] = field(default_factory=Counter)
 
     @property
     def unit(self) -> str | None:
@@ -174,7 +179,7 @@ class AggTradesFile:
             as_micros = (
                 pl.when(is_ms).then(micros["ms"]).when(is_ns).then(micros["ns"]).otherwise(time)
             )
-        return rows.select(
+        trades = rows.select(
             as_micros.cast(pl.Datetime("us")).dt.replace_time_zone("UTC").alias("timestamp"),
             "price",
             "quantity",
@@ -183,6 +188,10 @@ class AggTradesFile:
             "first_trade_id",
             "last_trade_id",
         )
+        if some["ns"].item():
+            is_cut = rows.select(is_ns & (time % 1000 != 0)).to_series()
+            self.times_cut.update(trades.filter(is_cut)["timestamp"].dt.date())
+        return trades
 
 
 def _texts(path: Path, name: str) -> Iterator[bytes]:

@@ -17,6 +17,7 @@ import polars as pl
 from rangebar_polars.binance import BinanceArchive
 from rangebar_polars.days import day_range, runs
 from rangebar_polars.errors import CacheError
+from rangebar_polars.forks import use_threads
 from rangebar_polars.options import Options, Reset, Threshold, check_flags
 from rangebar_polars.progress import Progress
 from rangebar_polars.report import DayReport, DayStatus
@@ -106,6 +107,7 @@ class BarRequest:
             The store cannot be reached, or what it has cannot be read.
         """
         options, wanted, cache = self.check()
+        use_threads()
         days = wanted
         if options.reset is not None:
             days = day_range(period_start(wanted[0], options.reset), wanted[-1])

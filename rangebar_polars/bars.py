@@ -8,7 +8,7 @@ import polars as pl
 from rangebar_polars import _internal, _plugin
 from rangebar_polars.caller import warn_of
 from rangebar_polars.fold import exported, fold, read_table
-from rangebar_polars.forks import check_threads, use_threads
+from rangebar_polars.forks import use_own_threads, use_threads
 from rangebar_polars.options import Options, Reset, Threshold, check_keys, check_threshold
 from rangebar_polars.schema import ArrowStream, TradeColumns, is_arrow_stream
 
@@ -158,9 +158,10 @@ def bars(
         prevent_same_timestamp_close=prevent_same_timestamp_close,
     )
     if isinstance(trades, pl.LazyFrame):
-        check_threads()
         return _plugin.scan(trades, options)
-    if options.by or options.aggs:
+    if options.by:
+        use_own_threads()
+    if options.aggs:
         use_threads()
     if isinstance(trades, pl.DataFrame):
         check_keys(trades.schema, options.by)

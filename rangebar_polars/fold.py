@@ -15,6 +15,7 @@ from polars._typing import PolarsDataType
 from rangebar_polars import _internal
 from rangebar_polars._internal import OPENED, BarBuilder
 from rangebar_polars.caller import warn_of
+from rangebar_polars.forks import has_lost_pool
 from rangebar_polars.options import Options, check_names
 from rangebar_polars.schema import IS_COMPLETE, THRESHOLD, ArrowStream
 
@@ -92,6 +93,10 @@ def _made(dtype: PolarsDataType) -> pl.DataType:
 
 def exported(trades: pl.DataFrame, options: Options) -> pl.DataFrame:
     """Return trades without the columns that `exportable` leaves out."""
+    if has_lost_pool():
+        # Polars hands several chunks to its pool when they are exported, or columns selected.
+        kept = exportable(trades.schema, options)
+        return pl.DataFrame([trades.get_column(name).rechunk() for name in kept])
     if options.reads_at_most.issuperset(trades.columns) and not options.by:
         return trades
     schema = trades.schema
@@ -127,14 +132,18 @@ def fold(
         return
     builder = BarBuilder(options.kwargs(wanted, whole=whole), options.state)
     builder.bind(exportable(schema, options).to_frame())
-    warned = set[str]()
+    warned, batches_seen = set[str](), False
     for batch in batches:
+        batches_seen = True
         ended = builder.push(exported(batch, options))
         del batch  # or it would live on while the next one is made
         warn_of(builder.notices(), warned)
         if ended is not None:
             yield ended
-    yield builder.finish()
+    left = builder.finish()
+    if options.include_incomplete and batches_seen:
+        warn_of(builder.notices(), warned)
+    yield left
 
 
 class _Held:
@@ -216,8 +225,9 @@ class _Aggregated:
         self._no_bar = pl.Series(OPENED, [], pl.Int64)
 
     def fold(self, batches: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-        warned = set[str]()
+        warned, batches_seen = set[str](), False
         for batch in batches:
+            batches_seen = True
             ended = self._builder.push(exported(batch, self._options))
             warn_of(self._builder.notices(), warned)
             bars = self._builder.trace()
@@ -227,6 +237,8 @@ class _Aggregated:
             else:
                 yield self._aggregate(ended, batch, bars)
         left = self._builder.finish()
+        if self._options.include_incomplete and batches_seen:
+            warn_of(self._builder.notices(), warned)
         yield self._aggregate(left if self._options.include_incomplete else left.clear())
 
     def _aggregate(

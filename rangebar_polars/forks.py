@@ -5,10 +5,15 @@ A child forked after that has the pools and not the threads. Work given to them 
 """
 
 import os
+import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from rangebar_polars.errors import RangeBarError
+
+_THREADS: Final = Path("/proc/self/task")
+_OF_A_POOL: Final = re.compile(r"polars-\d+\s*")
 
 
 @dataclass
@@ -17,17 +22,35 @@ class _Process:
 
     has_used_threads: bool = False
     is_cut_off: bool = False
+    has_pool: bool = False
+    has_lost_pool: bool = False
+
+    def before_fork(self) -> None:
+        """Note whether Polars has threads, through whatever they were begun."""
+        self.has_pool = self.has_used_threads or _has_pool()
 
     def after_fork(self) -> None:
         """Note, in a child, whether its pools have lost their threads."""
         self.is_cut_off = self.is_cut_off or self.has_used_threads
+        self.has_lost_pool = self.has_lost_pool or self.has_pool
+
+
+def _has_pool() -> bool:
+    """Return whether a thread of this process is one of Polars' pool; False if unknown."""
+    try:
+        names = [(task / "comm").read_text() for task in _THREADS.iterdir()]
+    except OSError:
+        return False
+    return any(_OF_A_POOL.fullmatch(name) for name in names)
 
 
 _PROCESS: Final = _Process()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_PROCESS.before_fork, after_in_child=_PROCESS.after_fork)
 
 
 def use_threads() -> None:
-    """Note that threads are used from now on.
+    """Note that threads of Polars are used from now on.
 
     Raises
     ------
@@ -35,24 +58,43 @@ def use_threads() -> None:
         This process was forked after they were used.
     """
     check_threads()
-    if not _PROCESS.has_used_threads:
-        _PROCESS.has_used_threads = True
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=_PROCESS.after_fork)
+    _PROCESS.has_used_threads = True
+
+
+def use_own_threads() -> None:
+    """Note that threads of the compiled half are used from now on.
+
+    Raises
+    ------
+    RangeBarError
+        This process was forked after this package used threads.
+    """
+    if _PROCESS.is_cut_off:
+        raise _lost()
+    _PROCESS.has_used_threads = True
 
 
 def check_threads() -> None:
-    """Refuse work that needs threads in a process that was forked after they were used.
+    """Refuse work that needs threads of Polars in a process that was forked after they began.
 
     Raises
     ------
     RangeBarError
         Naming what to do.
     """
-    if _PROCESS.is_cut_off:
-        raise RangeBarError(
-            "this process was forked after its parent had made bars of plans or of several keys, "
-            "and would wait for ever for threads that a fork does not copy (start it by "
-            'multiprocessing.get_context("spawn") or "forkserver", or make bars of frames, '
-            "without by and aggs)"
-        )
+    if has_lost_pool():
+        raise _lost()
+
+
+def has_lost_pool() -> bool:
+    """Return whether this process was forked after Polars had begun its threads."""
+    return _PROCESS.has_lost_pool
+
+
+def _lost() -> RangeBarError:
+    return RangeBarError(
+        "this process was forked after its parent had begun the threads of Polars, and would wait "
+        "for ever for threads that a fork does not copy (start it by "
+        'multiprocessing.get_context("spawn") or "forkserver", or make bars of frames, without by '
+        "and aggs)"
+    )

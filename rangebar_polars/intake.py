@@ -10,7 +10,8 @@ on what is asked for and on what is cached, never on who was interrupted where.
 import datetime as dt
 import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import groupby
@@ -224,7 +225,8 @@ class Intake:
         if job.file.monthly:
             return self._split(source, job, origin, spill_folder(claim.path))
         rows = pl.concat([*self._pieces(source)] or [empty_trades()])
-        self._write(rows, job.file.day, _read_as(source, origin))
+        cut = source.times_cut.total()
+        self._write(rows, job.file.day, _read_as(source, origin), times_cut=cut)
         return Taken()
 
     def _split(self, source: AggTradesFile, job: Job, origin: Origin, folder: Path) -> Taken:
@@ -233,18 +235,20 @@ class Intake:
         with Spill(folder) as spill:
             for piece in self._pieces(source):
                 for of, rows in split_by_day(piece):
-                    # A trade a moment outside the month stays with the day it is nearest to.
-                    day = min(max(of, month[0]), month[-1])
+                    day = _nearest(of, month)
                     held.add(day.day)
                     if day in job.days:
                         spill.add(day, rows)
             origin = replace(_read_as(source, origin), archive_days=tuple(sorted(held)))
+            cut = Counter[dt.date]()
+            for of, count in source.times_cut.items():
+                cut[_nearest(of, month)] += count
             for day in job.days:
                 if day.day not in held:
                     taken.absent.append(day)
                     continue
                 try:
-                    self._write(spill.rows(day), day, origin)
+                    self._write(spill.rows(day), day, origin, times_cut=cut[day])
                 except QualityError as error:
                     taken.failed[day] = error
         return taken
@@ -255,10 +259,15 @@ class Intake:
                 raise CancelledError
             yield piece
 
-    def _write(self, rows: pl.DataFrame, day: dt.date, origin: Origin) -> None:
+    def _write(self, rows: pl.DataFrame, day: dt.date, origin: Origin, *, times_cut: int) -> None:
         name = f"{self.cache.label} {day} ({origin.archive})"
         cleaned, report = clean(rows, day, origin, name=name)
-        self.cache.write(cleaned, report, self.client.stop)
+        self.cache.write(cleaned, replace(report, times_cut=times_cut), self.client.stop)
+
+
+def _nearest(day: dt.date, month: Sequence[dt.date]) -> dt.date:
+    """Return the day of a month that a trade a moment outside of it stays with."""
+    return min(max(day, month[0]), month[-1])
 
 
 def _read_as(source: AggTradesFile, origin: Origin) -> Origin:

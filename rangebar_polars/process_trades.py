@@ -151,6 +151,7 @@ def _chunked(
         warn_of(builder.notices(), warned)
         yield builder.empty() if ended is None else ended
     left = builder.finish()
+    warn_of(builder.notices(), warned)
     if left.height > 0:
         yield left
 

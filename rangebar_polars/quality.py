@@ -8,7 +8,7 @@ cleaning needs little memory beside the day.
 """
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -31,6 +31,7 @@ def clean(
     *,
     name: str,
     contiguous_ids: bool = True,
+    row_numbers: Callable[[], pl.Series] | None = None,
 ) -> tuple[pl.DataFrame, DayReport]:
     """Return the trades of a day in order and without the known defects, and the report.
 
@@ -46,6 +47,8 @@ def clean(
         What messages call the file.
     contiguous_ids
         Whether agg_trade_id rises by one from record to record, so that a jump is a gap.
+    row_numbers
+        Returns which rows of the file these are, from 0 on, where they are not all of it.
 
     Raises
     ------
@@ -58,7 +61,11 @@ def clean(
     rows_before = rows.height
     counts: dict[str, Any] = {}
     if not _is_orderly(rows):
-        rows, counts = _repaired(rows, name)
+        numbered = rows.with_columns(_numbers(rows, row_numbers))
+        rows, counts = _repaired(numbered, name, is_own=not contiguous_ids)
+        del numbered
+    _refuse_wrong_times(rows, day, name, row_numbers)
+    rows = rows.drop("row", strict=False)
     report = DayReport(
         day=day,
         fingerprint=fingerprint(rows),
@@ -70,16 +77,17 @@ def clean(
     )
     if rows.height:
         report = replace(report, **_ends(rows))
-        if report.outside_day == rows.height:
-            raise QualityError(
-                f"no trade of {name} lies in {day}: the first is at {report.first_time:%F %T}, "
-                f"the last at {report.last_time:%F %T} (the file is of another day or time unit)",
-            )
-        _refuse_wrong_times(rows, day, name)
     if contiguous_ids:
         gaps = tuple(_gaps(rows))
         report = replace(report, gaps=gaps, missing_ids=sum(gap.missing for gap in gaps))
     return rows, report
+
+
+def _numbers(rows: pl.DataFrame, row_numbers: Callable[[], pl.Series] | None) -> pl.Series:
+    """Return which rows of the file these are."""
+    if row_numbers is None:
+        return pl.int_range(rows.height, eager=True).alias("row")
+    return row_numbers().alias("row")
 
 
 def _slices(rows: pl.DataFrame, *, after: int = 0) -> Iterator[pl.DataFrame]:
@@ -111,23 +119,36 @@ def _is_orderly(rows: pl.DataFrame) -> bool:
         (first >= 0).all(),
         (last >= first).all(),
         (pl.col("timestamp").diff() >= pl.duration()).all(),
-        (id_.null_count() == 0) | (id_.null_count() == pl.len()),
+        (id_.null_count() == 0) | ((id_.null_count() == pl.len()) & _whole(first)),
     )
     return all(part.select(orderly).item() for part in _slices(rows))
 
 
-def _repaired(rows: pl.DataFrame, name: str) -> tuple[pl.DataFrame, dict[str, Any]]:
-    rows = rows.with_row_index("row")
+def _whole(column: pl.Expr) -> pl.Expr:
+    """Return whether a column is there in every row or in none."""
+    return (column.null_count() == 0) | (column.null_count() == pl.len())
+
+
+def _repaired(
+    rows: pl.DataFrame, name: str, *, is_own: bool
+) -> tuple[pl.DataFrame, dict[str, Any]]:
+    """Return the rows in order, still with their numbers as `row`, and what was done.
+
+    What a user can do about a day that is refused depends on whether the trades are their own.
+    """
     unusable = rows.filter(~_usable())
     if unusable.height:
         raise QualityError(
             f"a time, price or quantity in {name} is missing, not finite, or negative: "
             f"{_named(unusable)} (nothing tells what the record was)",
         )
-    if 0 < rows["agg_trade_id"].null_count() < rows.height:
+    key = "first_trade_id" if rows["agg_trade_id"].null_count() == rows.height else "agg_trade_id"
+    without = rows.filter(pl.col(key).is_null())
+    if 0 < without.height < rows.height:
         raise QualityError(
-            f"agg_trade_id is null in {rows['agg_trade_id'].null_count()} of {rows.height} "
-            f"records of {name} (give it for all of them or for none)",
+            f"{key} is null in {without.height} of {rows.height} records of {name}, the first at "
+            f"row {without['row'][0]} (give it for all of them, or leave it out: "
+            f"columns=TradeColumns({key}=None))",
         )
     dead = pl.col("price") <= 0
     tombstone = (pl.col("price") == 0) & (pl.col("quantity") == 0) & (pl.col("first_trade_id") < 0)
@@ -135,14 +156,13 @@ def _repaired(rows: pl.DataFrame, name: str) -> tuple[pl.DataFrame, dict[str, An
     counts["nonpositive_prices"] = rows.select(dead.sum()).item() - counts["tombstones"]
     rows = rows.filter(~dead)
 
-    key = "first_trade_id" if rows["agg_trade_id"].null_count() == rows.height else "agg_trade_id"
     counts |= _disorder(rows[key])
     rows = rows.sort(key, "first_trade_id", maintain_order=True)
 
-    rows, counts["duplicates"] = _without_duplicates(rows, key, name)
+    rows, counts["duplicates"] = _without_duplicates(rows, key, name, is_own=is_own)
     rows, counts["repeated_trades"] = _without_repeated_trades(rows, name)
-    _refuse_time_going_back(rows, name)
-    return rows.drop("row"), counts
+    _refuse_time_going_back(rows, key, name, is_own=is_own)
+    return rows, counts
 
 
 def _disorder(ids: pl.Series) -> dict[str, Any]:
@@ -159,7 +179,9 @@ def _disorder(ids: pl.Series) -> dict[str, Any]:
     return {"out_of_order": descents, "interleaved": interleaved}
 
 
-def _without_duplicates(rows: pl.DataFrame, key: str, name: str) -> tuple[pl.DataFrame, int]:
+def _without_duplicates(
+    rows: pl.DataFrame, key: str, name: str, *, is_own: bool
+) -> tuple[pl.DataFrame, int]:
     same_key = (
         (pl.col(key) == pl.col(key).shift())
         & pl.col("first_trade_id").eq_missing(pl.col("first_trade_id").shift())
@@ -169,9 +191,14 @@ def _without_duplicates(rows: pl.DataFrame, key: str, name: str) -> tuple[pl.Dat
     marked = rows.with_columns(same_key=same_key, duplicate=same_key & same)
     conflicts = marked.filter(pl.col("same_key") & ~pl.col("duplicate"))
     if conflicts.height:
+        remedy = (
+            "import each of several venues under its own symbol; leave out an id that is not the "
+            f"record's alone, columns=TradeColumns({key}=None)"
+            if is_own
+            else "one of them is wrong, and nothing tells which"
+        )
         raise QualityError(
-            f"two different records of {name} have one id: {_named(conflicts, key)} "
-            "(one of them is wrong, and nothing tells which)",
+            f"two different records of {name} have one id: {_named(conflicts, key)} ({remedy})",
         )
     kept = marked.filter(~pl.col("duplicate")).drop("same_key", "duplicate")
     return kept, rows.height - kept.height
@@ -195,21 +222,46 @@ def _without_repeated_trades(rows: pl.DataFrame, name: str) -> tuple[pl.DataFram
     return kept, rows.height - kept.height
 
 
-def _refuse_time_going_back(rows: pl.DataFrame, name: str) -> None:
-    back = rows.filter(pl.col("timestamp").diff() < pl.duration())
-    if back.height:
-        raise QualityError(
-            f"time goes back in {name} although ids rise: {_named(back)} "
-            "(the day is refused: re-timing or dropping them would invent trades)",
+def _refuse_time_going_back(rows: pl.DataFrame, key: str, name: str, *, is_own: bool) -> None:
+    step = pl.col("timestamp").diff()
+    back = rows.filter(step < pl.duration())
+    if back.is_empty():
+        return
+    if not is_own:
+        how, remedy = (
+            "time goes back in {name} although ids rise",
+            "the day is refused: re-timing or dropping them would invent trades",
         )
+    else:
+        how, remedy = (
+            "time goes back in {name} although ids rise",
+            (
+                "import each of several venues under its own symbol; leave out an id that does not "
+                f"rise with time, columns=TradeColumns({key}=None), and give the trades in order"
+            ),
+        )
+    raise QualityError(f"{how.format(name=name)}: {_named(back, key)} ({remedy})")
 
 
-def _refuse_wrong_times(rows: pl.DataFrame, day: dt.date, name: str) -> None:
+def _refuse_wrong_times(
+    rows: pl.DataFrame,
+    day: dt.date,
+    name: str,
+    row_numbers: Callable[[], pl.Series] | None,
+) -> None:
     """Refuse times that no clock's error explains: bars would run from them or never after them."""
     midnight = dt.datetime.combine(day, dt.time(), dt.UTC)
-    near = pl.col("timestamp").is_between(midnight - NEAR, midnight + dt.timedelta(days=1) + NEAR)
-    wrong = rows.with_row_index("row").filter(~near)
-    if wrong.height:
+    end = midnight + dt.timedelta(days=1)
+    time = pl.col("timestamp")
+    if rows.height and not rows.select(time.is_between(midnight, end, closed="left").any()).item():
+        raise QualityError(
+            f"no trade of {name} lies in {day}: the first is at {rows['timestamp'][0]:%F %T}, "
+            f"the last at {rows['timestamp'][-1]:%F %T} (the file is of another day or time unit)",
+        )
+    is_wrong = ~time.is_between(midnight - NEAR, end + NEAR)
+    if rows.select(is_wrong.any()).item():
+        numbered = rows if "row" in rows.columns else rows.with_columns(_numbers(rows, row_numbers))
+        wrong = numbered.filter(is_wrong)
         raise QualityError(
             f"a time in {name} lies more than an hour outside of {day}: {_named(wrong)} "
             "(the day is refused: nothing tells the right time)",
@@ -217,9 +269,10 @@ def _refuse_wrong_times(rows: pl.DataFrame, day: dt.date, name: str) -> None:
 
 
 def _named(rows: pl.DataFrame, key: str = "agg_trade_id") -> str:
-    """Name up to three rows by their place in the file, their id and their time."""
+    """Name up to three rows by their number in the file, their id and their time."""
     shown = [
-        f"row {row + 1} ({key} {id_}, {'no time' if time is None else f'{time:%F %T.%f}'})"
+        f"row {row} ({'' if id_ is None else f'{key} {id_}, '}"
+        f"{'no time' if time is None else f'{time:%F %T.%f}'})"
         for row, id_, time in rows.select("row", key, "timestamp").head(3).iter_rows()
     ]
     rest = rows.height - len(shown)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import polars as pl
 import polars.selectors as cs
 
+from rangebar_polars.forks import check_threads
 from rangebar_polars.unstable import register_io_source
 
 Frames = Callable[[list[str] | None, pl.Expr | None], Iterator[pl.DataFrame]]
@@ -24,7 +25,13 @@ def lazy_source(frames: Frames, schema: pl.Schema | Callable[[], pl.Schema]) -> 
         Is called for every run.
     schema
         That of the frames with all columns, or what returns it.
+
+    Raises
+    ------
+    RangeBarError
+        This process was forked after Polars had begun its threads.
     """
+    check_threads()
 
     def generate(
         with_columns: list[str] | None,

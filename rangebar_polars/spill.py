@@ -5,11 +5,14 @@ import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 import polars as pl
 
 from rangebar_polars.schema import TRADE_SCHEMA
+
+ROW: Final = "rangebar row"
+"""The column that says which row of the input a row is, from 0 on."""
 
 
 @dataclass
@@ -43,7 +46,7 @@ class Spill:
         return sorted(self._parts)
 
     def add(self, day: dt.date, rows: pl.DataFrame) -> None:
-        """Put rows behind those of the same day."""
+        """Put rows after those of the same day; with `ROW`, if they have it."""
         parts = self._parts.setdefault(day, [])
         path = self.folder / f"{day}-{len(parts):06}.arrow"
         rows.write_ipc(path, compression="lz4")
@@ -51,10 +54,17 @@ class Spill:
 
     def rows(self, day: dt.date) -> pl.DataFrame:
         """Return a day's rows; none where nothing was added."""
-        empty = pl.DataFrame(schema=TRADE_SCHEMA)
+        return self._read(day, TRADE_SCHEMA)
+
+    def row_numbers(self, day: dt.date) -> pl.Series:
+        """Return which rows of the input a day's rows are."""
+        return self._read(day, pl.Schema({ROW: pl.Int64()})).to_series()
+
+    def _read(self, day: dt.date, schema: pl.Schema) -> pl.DataFrame:
         parts = self._parts.get(day, [])
         # Not `read_ipc`: old versions of Polars say on stderr that they cannot map the file.
-        return pl.concat([empty, *(pl.scan_ipc(path).collect() for path in parts)])
+        read = [pl.scan_ipc(path).select(schema.names()).collect() for path in parts]
+        return pl.concat([pl.DataFrame(schema=schema), *read])
 
     def put(self, day: dt.date, rows: pl.DataFrame) -> None:
         """Replace a day's rows."""

@@ -26,6 +26,7 @@ from rangebar_polars.cache_root import cache_root
 from rangebar_polars.days import day_range, spans
 from rangebar_polars.download import Client
 from rangebar_polars.errors import ArchiveError, CacheError, DownloadError, QualityError
+from rangebar_polars.forks import use_threads
 from rangebar_polars.intake import Intake, Taken, plan, plan_refresh
 from rangebar_polars.progress import Progress, check_progress, reporter
 from rangebar_polars.report import DayStatus, joined, quality_frame
@@ -178,6 +179,7 @@ class TickRequest:
         What is wrong with a day is in its entry; nothing is raised for it.
         """
         days, cache, archive = self.check()
+        use_threads()
         taken, today = Taken(), _today()
         if self.source == BINANCE and (self.fetch_if_missing or self.refresh):
             taken = self._fetch(cache, archive, days, today)

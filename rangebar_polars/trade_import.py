@@ -5,11 +5,14 @@ the same `scan_ticks`, so nothing after the cache knows where they are from. An 
 checked to its end before its first day is written: one that is refused changes nothing.
 """
 
+import csv
 import datetime as dt
+import functools
 import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace as _replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -23,17 +26,21 @@ from rangebar_polars.caller import warn_caller
 from rangebar_polars.errors import CacheError, QualityError
 from rangebar_polars.exclusive import exclusive, spill_folder
 from rangebar_polars.fingerprint import fingerprint
-from rangebar_polars.import_times import CUT, Times, times_of
+from rangebar_polars.import_order import TimeOrder
+from rangebar_polars.import_times import CUT, NUMBER, Times, times_of
+from rangebar_polars.import_values import Values
 from rangebar_polars.options import TimeUnit, check_time_unit
 from rangebar_polars.quality import clean
 from rangebar_polars.report import DayReport, DayStatus, Origin, quality_frame, told
 from rangebar_polars.schema import TRADE_SCHEMA, ArrowStream, TradeColumns, is_arrow_stream
-from rangebar_polars.spill import Spill, split_by_day
+from rangebar_polars.spill import ROW, Spill, split_by_day
 from rangebar_polars.ticks import TickCache, check_names
 
 # Weekends and holidays inside an import are days without trades; a longer pause is a hole.
 LONGEST_PAUSE_DAYS = 7
+LONGEST_LEAP = dt.timedelta(days=366)
 REQUIRED = ("timestamp", "price", "quantity")
+_FRAME = "the trades"
 
 
 def import_trades(
@@ -86,8 +93,8 @@ def import_trades(
     ValueError, TypeError
         An argument is wrong, or a column is absent or of a dtype that is no trade's.
     QualityError
-        The trades cannot be put in order, or a time is missing or no time; the error names the row,
-        counted from 0.
+        The trades cannot be put in order, or a value is missing or none of its column's; the error
+        names the row, counted from 0.
     CacheError
         A day is cached with other trades.
 
@@ -95,7 +102,13 @@ def import_trades(
     -----
     RangeBarWarning
         Where times have nanoseconds: the cache keeps microseconds, so that trades may share a time
-        that had none in common. `bars` of the frame itself has the nanoseconds.
+        that had none in common. `bars` of the frame itself has the nanoseconds. And where more
+        than a year lies between two trades, of which one may have a wrong time.
+
+    Notes
+    -----
+    The times themselves say which days there are, so that a Datetime of a wrong year is a day for
+    itself: look at the first and the last day of the report.
 
     Examples
     --------
@@ -128,14 +141,16 @@ def import_trades(
     if time_unit is not None:
         check_time_unit(time_unit)
     named = columns or TradeColumns()
-    what = str(trades) if isinstance(trades, str | os.PathLike) else "the trades"
-    plan, times = _trades(_read(trades, named), named, time_unit, what)
+    what = str(trades) if isinstance(trades, str | os.PathLike) else _FRAME
+    is_text = what is not _FRAME and Path(what).suffix == ".csv"
+    frame = _read(trades, named)
+    plan, times, values = _trades(frame, named, time_unit, what, is_text=is_text)
     cache = TickCache(cache_root(cache_dir), source, market, symbol)
     with (
         exclusive(cache.unfinished("import")) as claim,
         Spill(spill_folder(claim.path)) as spill,
     ):
-        cut = _spilled(plan, times, spill, trades)
+        cut = _spilled(plan, times, values, spill)
         reports = [
             _replace(report, times_cut=cut[report.day])
             for report in _cleaned(spill, cache, replace=replace)
@@ -145,6 +160,7 @@ def import_trades(
         for report in reports:
             cache.write(spill.rows(report.day), report)
     cache.sweep()
+    _warn_of_leaps(reports, cache)
     if cut.total():
         warn_caller(
             f"{cut.total()} times of {cache.label} have nanoseconds, which the cache cuts to "
@@ -155,18 +171,24 @@ def import_trades(
     return quality_frame(entries, contiguous_ids=False)
 
 
-def _spilled(plan: pl.LazyFrame, times: Times, spill: Spill, trades: object) -> Counter[dt.date]:
+def _spilled(plan: pl.LazyFrame, times: Times, values: Values, spill: Spill) -> Counter[dt.date]:
     """Put the trades into a spill by day; return how many times of each day were cut."""
-    cut = Counter[dt.date]()
+    cut, offset = Counter[dt.date](), 0
+    order = TimeOrder(times.what, times.name, is_file=times.what is not _FRAME)
     try:
-        for batch in times.in_microseconds(_batches(plan, times)):
-            for day, rows in split_by_day(batch):
-                cut[day] += int(rows[CUT].sum())
-                spill.add(day, rows.drop(CUT))
+        rows = batches(plan, plan.collect_schema())
+        for batch in values.converted(times.in_microseconds(rows)):
+            numbered = batch.with_row_index(ROW, offset).with_columns(pl.col(ROW).cast(pl.Int64))
+            offset += batch.height
+            order.check(numbered)
+            for day, part in split_by_day(numbered):
+                cut[day] += int(part[CUT].sum())
+                spill.add(day, part.drop(CUT, NUMBER))
     except (pl.exceptions.PolarsError, OSError) as error:
-        if not isinstance(trades, str | os.PathLike):
+        if times.what is _FRAME:
             raise
-        raise QualityError(f"{times.what} cannot be read: {error} (repair the file)") from error
+        raise _unreadable(Path(times.what), error) from error
+    order.end()
     return cut
 
 
@@ -191,6 +213,8 @@ def _read(
         raise ValueError(
             f"{path} is neither a .parquet nor a .csv file (read it, and give the frame)"
         )
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder (give one file, or the frame)")
     try:
         if path.suffix == ".parquet":
             plan = pl.scan_parquet(path, glob=False, hive_partitioning=False)
@@ -198,73 +222,86 @@ def _read(
             return plan
         return _read_csv(path, columns)
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise QualityError(f"{path} cannot be read: {error} (is it the right file?)") from error
+        raise _unreadable(path, error) from error
 
 
 def _read_csv(path: Path, columns: TradeColumns) -> pl.LazyFrame:
-    """Scan a file of which only the times are guessed from what its first lines look like."""
-    header = pl.scan_csv(path, glob=False, infer_schema=False)
-    if header.head(1).collect().is_empty():
+    """Scan a file as text: the first lines do not say what the others are."""
+    plan = pl.scan_csv(path, glob=False, infer_schema=False)
+    if plan.head(1).collect().is_empty():
         raise QualityError(f"{path} has a header and no trades (is it the whole file?)")
-    there = header.collect_schema()
-    numbers = {
-        name: TRADE_SCHEMA[role]
-        for role, name in columns.names().items()
-        if name in there and TRADE_SCHEMA[role] in {pl.Float64(), pl.Int64()}
-    }
-    return pl.scan_csv(path, glob=False, try_parse_dates=True, schema_overrides=numbers)
+    there = plan.collect_schema()
+    for name in columns.names().values():
+        if name in there and f"{name}_duplicated_0" in there:
+            raise QualityError(f"{path} has two columns {name!r} (rename one of them)")
+    return plan
+
+
+def _unreadable(path: Path, error: Exception) -> QualityError:
+    """Say what is wrong with a file, in the words of Polars only where there are no others."""
+    if not path.exists():
+        return QualityError(f"{path} cannot be read: it is not there (is it the right path?)")
+    if path.stat().st_size == 0:
+        return QualityError(f"{path} cannot be read: it is empty (is it the whole file?)")
+    if path.suffix == ".csv":
+        with path.open(encoding="utf-8", errors="replace", newline="") as file:
+            lines = csv.reader(file)
+            fields = len(next(lines, []))
+            for cells in lines:
+                if len(cells) > fields:
+                    return QualityError(
+                        f"{path} cannot be read: line {lines.line_num} has {len(cells)} fields, "
+                        f"expected {fields} as in the header (repair the line)"
+                    )
+    text = str(error).partition("\n")[0]
+    return QualityError(f"{path} cannot be read: {text} (is it the right file?)")
 
 
 def _trades(
-    frame: pl.LazyFrame, columns: TradeColumns, time_unit: TimeUnit | None, what: str
-) -> tuple[pl.LazyFrame, "Times"]:
-    """Select the trade schema from a frame, with its own times, or say what it lacks."""
-    schema = frame.collect_schema()
-    standard = TradeColumns()
-    selected, times = [], None
-    for field, dtype in TRADE_SCHEMA.items():
-        name = getattr(columns, field)
-        if name is None:
-            column = pl.lit(None, dtype)
-        elif name in schema:
-            column = cs.by_name(name).as_expr()
-            if field == "timestamp":
-                times = times_of(frame, name, time_unit, what=what)
-            else:
-                column = _column(column, name, schema[name], dtype)
-        elif field in REQUIRED or name != getattr(standard, field):
+    frame: pl.LazyFrame,
+    columns: TradeColumns,
+    time_unit: TimeUnit | None,
+    what: str,
+    *,
+    is_text: bool,
+) -> tuple[pl.LazyFrame, Times, Values]:
+    """Select the columns of trades from a frame, as they are there, or say what it lacks."""
+    schema, names, standard = frame.collect_schema(), columns.names(), TradeColumns()
+    for role, name in names.items():
+        if name not in schema and (role in REQUIRED or name != getattr(standard, role)):
             raise ValueError(
-                f"the trades have no column {name!r} for {field} (they have "
-                f"{', '.join(schema.names())}; name it with columns=TradeColumns({field}=...))",
+                f"the trades have no column {name!r} for {role} (they have "
+                f"{', '.join(schema.names())}; {_remedy(schema, role, is_text=is_text)})",
             )
-        else:
-            column = pl.lit(None, dtype)
-        selected.append(column.alias(field))
-    if times is None:
-        raise ValueError("columns names no timestamp (every trade has one)")
-    return frame.select(selected), times
+    there = {role: name for role, name in names.items() if name in schema}
+    times = times_of(frame, there.pop("timestamp"), time_unit, what=what, is_text=is_text)
+    values = Values(frame, dict(there), what)
+    for role, name in there.items():
+        values.check(role, schema[name], is_text=is_text)
+    there["timestamp"] = times.name
+    selected = [
+        (cs.by_name(there[role]).as_expr() if role in there else pl.lit(None, dtype)).alias(role)
+        for role, dtype in TRADE_SCHEMA.items()
+    ]
+    return frame.select(selected), times, values
 
 
-def _column(column: pl.Expr, name: str, got: pl.DataType, expected: pl.DataType) -> pl.Expr:
-    fits = {
-        pl.Float64(): got.is_numeric(),
-        pl.Int64(): got.is_integer() or got == pl.Null,
-        pl.Boolean(): got in {pl.Boolean(), pl.Null()},
-    }
-    if not fits[expected]:
-        remedy = "cast it first"
-        if expected == pl.Boolean():
-            value = '"sell"' if got == pl.String else "-1"
-            remedy = (
-                f"true is where the aggressor sold: pl.col({name!r}) == {value}, with what the "
-                "column has for a seller"
-            )
-        raise TypeError(f"column {name!r} is {got}, expected {expected} ({remedy})")
-    return column.cast(expected)
+def _remedy(schema: pl.Schema, role: str, *, is_text: bool) -> str:
+    if is_text and any(sign in name for name in schema for sign in "\0\ufffd"):
+        return "a file that is no text in UTF-8: convert it, if it is the right file"
+    if is_text and any(_is_number(name) for name in schema):
+        return "a file without a header: give the frame, pl.scan_csv(..., has_header=False, ...)"
+    if is_text and len(schema) == 1:
+        return "a file with another separator: give the frame, pl.scan_csv(..., separator=...)"
+    return f"name it with columns=TradeColumns({role}=...)"
 
 
-def _batches(plan: pl.LazyFrame, times: Times) -> Iterator[pl.DataFrame]:
-    return batches(plan, pl.Schema(TRADE_SCHEMA | {"timestamp": times.dtype}))
+def _is_number(name: str) -> bool:
+    try:
+        float(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _cleaned(spill: Spill, cache: TickCache, *, replace: bool) -> Iterator[DayReport]:
@@ -282,10 +319,22 @@ def _cleaned(spill: Spill, cache: TickCache, *, replace: bool) -> Iterator[DayRe
             Origin(),
             name=f"{cache.label} {day}",
             contiguous_ids=False,
+            row_numbers=functools.partial(spill.row_numbers, day),
         )
         spill.put(day, rows)
         yield _accepted(report, cache, replace=replace)
         previous = day
+
+
+def _warn_of_leaps(reports: list[DayReport], cache: TickCache) -> None:
+    """Warn of years without trades: a time may be wrong, and bars would run over the leap."""
+    days = [report.day for report in reports if report.rows_after]
+    for before, after in pairwise(days):
+        if after - before > LONGEST_LEAP:
+            warn_caller(
+                f"trades of {cache.label} leap from {before} to {after}, with none in between (is "
+                "a time wrong? bars over the leap are one chain)"
+            )
 
 
 def _between(first: dt.date, last: dt.date) -> list[dt.date]:
@@ -297,7 +346,8 @@ def _accepted(report: DayReport, cache: TickCache, *, replace: bool) -> DayRepor
     if cached is not None and cached.digest != report.digest:
         raise CacheError(
             f"{cache.path(report.day)} holds other trades of {report.day} than those given "
-            f"({cached.rows_after} rows, got {report.rows_after}; replace=True replaces the day)",
+            f"({cached.rows_after} rows, got {report.rows_after}; give all trades of the day "
+            "together, with replace=True)",
         )
     return report
 

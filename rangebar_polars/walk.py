@@ -14,14 +14,21 @@ from typing import Final
 
 import polars as pl
 
-from rangebar_polars._internal import BarBuilder
+from rangebar_polars._internal import BarBuilder, null_side
 from rangebar_polars.batches import batches
 from rangebar_polars.caller import warn_of
 from rangebar_polars.days import month_days
 from rangebar_polars.errors import QualityError, StoreError
 from rangebar_polars.options import Options
 from rangebar_polars.report import DayReport
-from rangebar_polars.schema import BAR_SCHEMA, IS_COMPLETE, THRESHOLD, TRADE_SCHEMA, TradeColumns
+from rangebar_polars.schema import (
+    BAR_SCHEMA,
+    COLUMNS,
+    IS_COMPLETE,
+    THRESHOLD,
+    TRADE_SCHEMA,
+    TradeColumns,
+)
 from rangebar_polars.store import BarKey, BarStore, Link, StoredMonth
 from rangebar_polars.store.chain import proven
 
@@ -29,6 +36,9 @@ _DAY: Final = dt.timedelta(days=1)
 _PLACE: Final = "rangebar place"
 _PLACED_BY: Final = "agg_record_count"
 _ATTEMPTS: Final = 100
+_BY_SIDE: Final = frozenset(output.name for output in COLUMNS if "is_buyer_maker" in output.reads)
+_SIDES: Final = ("buy_trade_count", "sell_trade_count")
+_SIDE: Final = null_side([])[0]
 
 Found = Mapping[dt.date, StoredMonth]
 """What a store has of a chain, by first day of the month."""
@@ -123,10 +133,13 @@ class Walk:
         # Without a reset every stored bar is complete.
         is_cut = any(key.reset is not None for key in self.keys)
         read |= {IS_COMPLETE} if is_cut else set()
+        by_side = [name for name in columns if name in _BY_SIDE]
+        read |= {*_SIDES} if by_side else set()
         # Of no column there would be no rows.
         in_order = [name for name in BAR_SCHEMA if name in read] or ["close_time"]
         chains = [_Chain(key, found.get(key, {}), self) for key in self.keys]
-        warned = set[str]()
+        # Every column is made, so what is not asked for would be warned of too.
+        warned, warned_of_sides = {_SIDE}, set[str]()
         for _, month in groupby(self.days, _month_of):
             days = list(month)
             for chain in chains:
@@ -136,6 +149,8 @@ class Walk:
             parts = [chain.end_month(in_order, placed=several) for chain in chains]
             bars = pl.concat(parts).sort(_PLACE, THRESHOLD) if several else parts[0]
             bars = bars.filter(IS_COMPLETE) if is_cut and not include_incomplete else bars
+            if by_side and _has_sideless(bars):
+                warn_of([null_side(by_side)], warned_of_sides)
             yield bars.select(columns)
         if include_incomplete:
             for chain in chains:
@@ -160,6 +175,11 @@ class Walk:
         for chain, of_chain in zip(due, made, strict=True):
             warn_of(of_chain.builder.notices(), warned)
             chain.end_day(day, of_chain, opened)
+
+
+def _has_sideless(bars: pl.DataFrame) -> bool:
+    """Return whether the sides of all trades of a bar are null."""
+    return bool(bars.select((pl.sum_horizontal(_SIDES) == 0).any()).item())
 
 
 @dataclass

@@ -150,6 +150,18 @@ impl Bar {
     }
 }
 
+impl Bar {
+    /// Whether the trades have a column of sides, and it is null in all of them. Of sums that are
+    /// not kept nothing is known.
+    pub fn is_sideless(&self) -> bool {
+        let Some(BySide { buy, sell }) = self.sides else { return false };
+        let trades = i128::from(self.trades) > 0 && buy.trades == 0 && sell.trades == 0;
+        let volume = self.volume > 0 && buy.volume == 0 && sell.volume == 0;
+        let turnover = self.turnover > 0 && buy.turnover == 0 && sell.turnover == 0;
+        trades || volume || turnover
+    }
+}
+
 impl Span {
     fn of(trades: &Trades<'_>) -> Self {
         let times = trades.times();

@@ -234,7 +234,11 @@ impl Bars {
         let open = || builder.open_bars().find_map(|(_, bar)| bar.price.finer());
         let price = self.rows.finer().or_else(open).map(|price| Notice::FinePrice { price });
         let quantity = builder.check().lost().map(Notice::LostQuantity);
-        for notice in [price, quantity].into_iter().flatten() {
+        let columns = if self.rows.has_sideless() { self.by_side() } else { Vec::new() };
+        let side = (!columns.is_empty()).then(|| Notice::NullSide {
+            columns: columns.into_iter().map(str::to_owned).collect(),
+        });
+        for notice in [price, quantity, side].into_iter().flatten() {
             self.add_notice(notice);
         }
     }
@@ -242,13 +246,17 @@ impl Bars {
     /// Note which columns are null whatever the trades are.
     fn note_layout(&mut self, given: &Given) {
         if !given.columns.contains(&Role::IsBuyerMaker) {
-            let by_side =
-                self.options.outputs().filter(|output| output.needs.contains(Needs::SIDES));
-            let columns: Vec<_> = by_side.map(|output| output.name).collect();
+            let columns = self.by_side();
             if !columns.is_empty() {
                 self.add_notice(Notice::NoSide { columns });
             }
         }
+    }
+
+    /// The columns asked for that need a side.
+    fn by_side(&self) -> Vec<&'static str> {
+        let outputs = self.options.outputs();
+        outputs.filter(|it| it.needs.contains(Needs::SIDES)).map(|it| it.name).collect()
     }
 
     fn add_notice(&mut self, notice: Notice) {
@@ -501,6 +509,7 @@ impl Bars {
                     self.rows.push(&ended, &self.options);
                 }
             }
+            self.note(0);
         }
         self.take()
     }

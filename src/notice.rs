@@ -19,6 +19,11 @@ pub enum Notice {
         /// Their names.
         columns: Vec<&'static str>,
     },
+    /// The same columns, of a bar whose trades all have a null side.
+    NullSide {
+        /// Their names.
+        columns: Vec<String>,
+    },
 }
 
 impl Notice {
@@ -27,7 +32,7 @@ impl Notice {
         match self {
             Self::FinePrice { .. } => "price",
             Self::LostQuantity(_) => "quantity",
-            Self::NoSide { .. } => "side",
+            Self::NoSide { .. } | Self::NullSide { .. } => "side",
         }
     }
 }
@@ -50,6 +55,12 @@ impl fmt::Display for Notice {
                 f,
                 "the trades have no is_buyer_maker, so that {} are null in every bar (say which column \
                  it is: columns=TradeColumns(is_buyer_maker=\"...\"))",
+                columns.join(", ")
+            ),
+            Self::NullSide { columns } => write!(
+                f,
+                "is_buyer_maker is null in every trade of a bar, so that {} are 0 or null there \
+                 (give the sides, or ask for none of these columns)",
                 columns.join(", ")
             ),
         }

@@ -39,6 +39,8 @@ pub struct Rows {
     opened: Vec<i64>,
     /// A price of a bar that says more than 8 decimals.
     finer: Option<f64>,
+    /// Whether a bar has no trade with a side.
+    sideless: bool,
 }
 
 impl Rows {
@@ -51,6 +53,7 @@ impl Rows {
             complete: Vec::new(),
             opened: Vec::new(),
             finer: None,
+            sideless: false,
         }
     }
 
@@ -60,6 +63,7 @@ impl Rows {
         if !ended.complete && !options.include_incomplete {
             return;
         }
+        self.sideless |= ended.bar.is_sideless();
         self.table.push(&ended.bar);
         self.chains.push(ended.chain);
         // There are no more keys than rows, which Polars counts by the same type.
@@ -71,6 +75,11 @@ impl Rows {
     /// A price of the bars that says more than 8 decimals, if there is one.
     pub const fn finer(&self) -> Option<f64> {
         self.finer
+    }
+
+    /// Whether the sides of all trades of a bar are null.
+    pub const fn has_sideless(&self) -> bool {
+        self.sideless
     }
 
     /// Whether there is no bar.

@@ -36,6 +36,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// A kind and a text to warn with.
 type Notice = (&'static str, String);
 
+/// What to warn of where no trade of a bar has a side.
+#[pyfunction]
+fn null_side(columns: Vec<String>) -> Notice {
+    let notice = crate::notice::Notice::NullSide { columns };
+    (notice.kind(), notice.to_string())
+}
+
 /// The bars of a table of trades, and what to warn of.
 #[pyfunction]
 fn bars(trades: &Bound<'_, PyAny>, options: Options) -> PyResult<(PyDataFrame, Vec<Notice>)> {
@@ -535,6 +542,7 @@ fn _internal(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("OPENED", OPENED)?;
     module.add("RULE_VERSION", crate::RULE_VERSION)?;
     module.add_function(wrap_pyfunction!(bars, module)?)?;
+    module.add_function(wrap_pyfunction!(null_side, module)?)?;
     module.add_function(wrap_pyfunction!(read_checkpoint, module)?)?;
     module.add_function(wrap_pyfunction!(fitting_time_unit, module)?)?;
     module.add_function(wrap_pyfunction!(read_table, module)?)?;

@@ -114,8 +114,8 @@ def test_float_seconds_are_given_as_whole_microseconds(tmp_path: Path) -> None:
 
     with says(
         TypeError,
-        "column 'timestamp' is Float64, expected a Datetime (where it counts seconds, give whole "
-        "microseconds, (pl.col('timestamp') * 1_000_000).round().cast(pl.Int64), and "
+        "column 'timestamp' is Float64, expected a Datetime (it counts seconds: give whole "
+        'microseconds, (pl.col("timestamp") * 1_000_000).round().cast(pl.Int64), and '
         "time_unit='us')",
     ):
         imported(frame, tmp_path)
@@ -168,5 +168,72 @@ def test_nanoseconds_are_refused_where_no_defect_is_accepted(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("unit", ["m", "", 3])
 def test_a_unit_that_is_none_is_refused(unit: Any, tmp_path: Path) -> None:  # noqa: ANN401
-    with says(ValueError, f"time_unit is {unit!r}: expected 's', 'ms', 'us' or 'ns'"):
+    error = ValueError if isinstance(unit, str) else TypeError
+    with says(error, f"time_unit is {unit!r}: expected 's', 'ms', 'us' or 'ns'"):
         imported(at([1]), tmp_path, time_unit=unit)
+
+
+FORMS = {
+    "T": ("2024-08-08T00:00:00", 0),
+    "a space": ("2024-08-08 00:00:00", 0),
+    "milliseconds": ("2024-08-08T00:00:00.123", 123_000),
+    "microseconds": ("2024-08-08T00:00:00.123456", 123_456),
+    "zeros of nanoseconds": ("2024-08-08T00:00:00.123456000", 123_456),
+    "UTC": ("2024-08-08T00:00:00Z", 0),
+    "a zone": ("2024-08-08T02:00:00.5+02:00", 500_000),
+    "spaces around": (" 2024-08-08T00:00:00 ", 0),
+}
+
+
+def of_text(folder: Path, times: list[str], **options: Any) -> list[int]:  # noqa: ANN401
+    """Import a file of text with these times, and return them from the cache."""
+    path = folder / "trades.csv"
+    path.write_text("timestamp,price,quantity\n" + "".join(f"{time},100,1\n" for time in times))
+    imported(path, folder / "cache", **options)
+    cached = rb.scan_ticks(
+        "S", "2024-08-08", "2024-08-08", source="mine", cache_dir=folder / "cache"
+    )
+    return cached.collect()["timestamp"].dt.epoch("us").to_list()
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_times_of_a_file_of_text_are_read_to_the_microsecond(name: str, tmp_path: Path) -> None:
+    text, micros = FORMS[name]
+
+    assert of_text(tmp_path, [text]) == [SECOND * 10**6 + micros]
+
+
+def test_times_of_a_file_of_text_may_differ_in_precision(tmp_path: Path) -> None:
+    texts = ["2024-08-08T00:00:00", "2024-08-08T00:00:00.5", "2024-08-08T00:00:00.500001"]
+
+    assert of_text(tmp_path, texts) == [SECOND * 10**6 + n for n in (0, 500_000, 500_001)]
+
+
+@units
+def test_whole_numbers_of_a_file_of_text_are_times_of_the_unit(
+    unit: TimeUnit, tmp_path: Path
+) -> None:
+    texts = [f"{(SECOND + n) * PER_SECOND[unit]}" for n in range(3)]
+
+    assert of_text(tmp_path, texts, time_unit=unit) == [(SECOND + n) * 10**6 for n in range(3)]
+
+
+def test_nanoseconds_of_a_file_of_text_are_counted(tmp_path: Path) -> None:
+    texts = [f"2024-08-08T00:00:00.00000{n}" for n in ("0", "0001", "0100", "1", "10001")]
+
+    with pytest.warns(rb.RangeBarWarning, match=r"^3 times of mine spot S have nanoseconds, "):
+        assert of_text(tmp_path, texts) == [SECOND * 10**6 + n for n in (0, 0, 0, 1, 1)]
+
+    quality = rb.archive_quality(
+        "S", "2024-08-08", "2024-08-08", source="mine", cache_dir=tmp_path / "cache"
+    )
+    assert quality["times_cut"].to_list() == [3]
+
+
+def test_a_missing_unit_is_computed_from_the_first_time_that_is_there(tmp_path: Path) -> None:
+    with says(
+        TypeError,
+        f"column 'timestamp' is Int64, expected a Datetime (give time_unit='s', in which {SECOND} "
+        "lies between 1990 and 2100)",
+    ):
+        imported(at([None, SECOND]), tmp_path)

@@ -34,6 +34,7 @@ CORE = {module for floor in FLOORS for module in floor}
 COMPOSERS = {
     "intake",
     "import_times",
+    "import_values",
     "trade_import",
     "tick_range",
     "walk",

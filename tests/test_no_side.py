@@ -1,6 +1,7 @@
 """Columns that need a side, asked of trades without one, are warned of once a call."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -85,3 +86,73 @@ def test_the_remedy_gives_the_sides() -> None:
     columns = rb.TradeColumns(is_buyer_maker="sold")
 
     assert rb.bars(frame, columns=columns, **ON)["ofi"].null_count() == 0
+
+
+NULL_TEXT = (
+    "is_buyer_maker is null in every trade of a bar, so that {} are 0 or null there (give the "
+    "sides, or ask for none of these columns)"
+)
+NULLS = FRAME.with_columns(is_buyer_maker=pl.lit(None, pl.Boolean))
+
+
+@entry_points
+def test_one_warning_a_call_says_that_every_side_of_a_bar_is_null(name: str) -> None:
+    with pytest.warns(rb.RangeBarWarning) as caught:
+        ENTRY_POINTS[name](pl.concat([walk(50).select(NULLS.columns), after(NULLS)]))
+
+    assert [str(warning.message) for warning in caught] == [NULL_TEXT.format(COLUMNS)]
+
+
+def after(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return trades that come after those of the walk."""
+    return frame.with_columns(pl.col("timestamp") + pl.duration(days=1))
+
+
+@pytest.mark.filterwarnings("error")
+@entry_points
+def test_some_sides_are_no_reason_to_warn(name: str) -> None:
+    some = FRAME.with_columns(is_buyer_maker=pl.Series([None, False, None, True]))
+
+    ENTRY_POINTS[name](some)
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_a_bar_that_is_still_open_is_warned_of_where_it_is_shown(lazy: Any) -> None:  # noqa: ANN401
+    frame = NULLS.lazy() if lazy else NULLS
+
+    with pytest.warns(rb.RangeBarWarning) as caught:
+        bars = rb.bars(frame, 5_000, include_incomplete=True, **ON).lazy().collect()
+
+    assert (bars.height, len(caught)) == (1, 1)
+
+
+def test_bars_of_days_without_sides_are_warned_of_once_a_call(tmp_path: Path) -> None:
+    mine: dict[str, Any] = {"source": "mine", "cache_dir": tmp_path}
+    rb.import_trades(FRAME, symbol="S", **mine)
+    day = "1970-01-01"
+
+    def warnings_of(call: Callable[[], object]) -> list[str]:
+        with pytest.warns(rb.RangeBarWarning) as caught:
+            call()
+        return [str(warning.message) for warning in caught]
+
+    for _ in range(2):  # made, and then out of the store
+        assert warnings_of(lambda: rb.get_range_bars("S", day, day, **ON, **mine)) == [
+            NULL_TEXT.format(COLUMNS)
+        ]
+    assert warnings_of(lambda: rb.get_n_range_bars("S", 1, **ON, **mine)) == [
+        NULL_TEXT.format(COLUMNS)
+    ]
+    plan = rb.scan_range_bars("S", day, day, **ON, **mine)
+    assert warnings_of(lambda: plan.select("ofi", "close").collect()) == [NULL_TEXT.format("ofi")]
+
+
+@pytest.mark.filterwarnings("error")
+def test_bars_of_days_that_need_no_side_are_no_reason_to_warn(tmp_path: Path) -> None:
+    mine: dict[str, Any] = {"source": "mine", "cache_dir": tmp_path}
+    rb.import_trades(FRAME, symbol="S", **mine)
+    day = "1970-01-01"
+
+    rb.get_range_bars("S", day, day, **mine)
+    rb.scan_range_bars("S", day, day, **ON, **mine).select("vwap").collect()
+    rb.populate("S", day, day, **mine)

@@ -192,8 +192,8 @@ def test_time_going_back_is_refused_with_the_rows() -> None:
     rows = day_of({"row": 3, "timestamp": at(1)}, {"row": 5, "timestamp": at(3.5)})
 
     assert refusal(rows) == (
-        "time goes back in file although ids rise: row 4 (agg_trade_id 3, 2024-08-08 "
-        "00:00:01.000000), row 6 (agg_trade_id 5, 2024-08-08 00:00:03.500000) (the day is "
+        "time goes back in file although ids rise: row 3 (agg_trade_id 3, 2024-08-08 "
+        "00:00:01.000000), row 5 (agg_trade_id 5, 2024-08-08 00:00:03.500000) (the day is "
         "refused: re-timing or dropping them would invent trades)"
     )
 
@@ -201,14 +201,14 @@ def test_time_going_back_is_refused_with_the_rows() -> None:
 def test_no_more_than_three_rows_are_named() -> None:
     rows = day_of(*({"row": n, "timestamp": at(90 - n)} for n in range(8)))
 
-    assert "row 4 (agg_trade_id 3, 2024-08-08 00:01:27.000000) and 4 more (" in refusal(rows)
+    assert "row 3 (agg_trade_id 3, 2024-08-08 00:01:27.000000) and 4 more (" in refusal(rows)
 
 
 def test_two_records_with_one_id_are_refused() -> None:
     rows = day_of({"row": 3, "agg_trade_id": 2, "first_trade_id": 20})
 
     assert refusal(rows) == (
-        "two different records of file have one id: row 4 (agg_trade_id 2, 2024-08-08 "
+        "two different records of file have one id: row 3 (agg_trade_id 2, 2024-08-08 "
         "00:00:03.000000) (one of them is wrong, and nothing tells which)"
     )
 
@@ -217,14 +217,14 @@ def test_a_record_of_trades_partly_seen_before_is_refused() -> None:
     rows = day_of({"row": 3, "first_trade_id": 21})
 
     assert refusal(rows) == (
-        "records of file repeat a part of an earlier record's trades: row 4 (agg_trade_id 3, "
+        "records of file repeat a part of an earlier record's trades: row 3 (agg_trade_id 3, "
         "2024-08-08 00:00:03.000000) (neither keeping nor dropping them would be right)"
     )
 
 
 def test_ids_of_trades_the_wrong_way_round_are_refused() -> None:
     assert refusal(day_of({"row": 3, "first_trade_id": 35})) == (
-        "last_trade_id lies below first_trade_id in file: row 4 (agg_trade_id 3, 2024-08-08 "
+        "last_trade_id lies below first_trade_id in file: row 3 (agg_trade_id 3, 2024-08-08 "
         "00:00:03.000000)"
     )
 
@@ -243,21 +243,22 @@ def test_ids_of_trades_the_wrong_way_round_are_refused() -> None:
 )
 def test_values_that_are_none_are_refused(change: dict[str, object]) -> None:
     assert refusal(day_of({"row": 3, **change})) == (
-        "a time, price or quantity in file is missing, not finite, or negative: row 4 "
+        "a time, price or quantity in file is missing, not finite, or negative: row 3 "
         "(agg_trade_id 3, 2024-08-08 00:00:03.000000) (nothing tells what the record was)"
     )
 
 
 def test_a_time_that_is_missing_is_refused() -> None:
     assert refusal(day_of({"row": 3, "timestamp": None})) == (
-        "a time, price or quantity in file is missing, not finite, or negative: row 4 "
+        "a time, price or quantity in file is missing, not finite, or negative: row 3 "
         "(agg_trade_id 3, no time) (nothing tells what the record was)"
     )
 
 
 def test_ids_for_some_of_the_records_are_refused() -> None:
     assert refusal(day_of({"row": 3, "agg_trade_id": None})) == (
-        "agg_trade_id is null in 1 of 8 records of file (give it for all of them or for none)"
+        "agg_trade_id is null in 1 of 8 records of file, the first at row 3 (give it for all of "
+        "them, or leave it out: columns=TradeColumns(agg_trade_id=None))"
     )
 
 
