@@ -10,7 +10,9 @@ from typing import Final
 
 import polars as pl
 
+from rangebar_polars.caller import warn_caller
 from rangebar_polars.forks import use_threads
+from rangebar_polars.plan_order import order_warning
 from rangebar_polars.unstable import collect_batches
 
 _END: Final = "rangebar end"
@@ -31,12 +33,19 @@ def batches(plan: pl.LazyFrame, schema: pl.Schema) -> Iterator[pl.DataFrame]:
     DataFrame
         The next rows, never none.
 
+    Warns
+    -----
+    RangeBarWarning
+        The plan holds a node that keeps no order, and nothing after it sorts.
+
     Raises
     ------
     polars.exceptions.ComputeError
         The plan ended early. The rows so far have been yielded.
     """
     use_threads()
+    if warning := order_warning(plan):
+        warn_caller(warning)
     end = _END
     while end in schema:
         end += "'"

@@ -10,7 +10,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 import polars as pl
 from polars.io import plugins
@@ -36,6 +36,20 @@ def collect_batches(plan: pl.LazyFrame) -> Iterator[pl.DataFrame]:
         The plan. It begins to run when the first batch is asked for.
     """
     return _collect_batches(plan, maintain_order=True, lazy=True, engine="streaming")
+
+
+def optimized_nodes(plan: pl.LazyFrame) -> Any:  # noqa: ANN401 - Polars has no type for it
+    """Return what goes over the nodes of a plan as it will be run; None if Polars has none.
+
+    Parameters
+    ----------
+    plan
+        The plan, whose errors are left to its run.
+    """
+    try:
+        return plan._ldf.visit()  # noqa: SLF001
+    except (pl.exceptions.PolarsError, AttributeError, NotImplementedError):
+        return None
 
 
 _LOCK: Final = threading.Lock()

@@ -19,9 +19,9 @@ MODULES = sorted(
 FLOORS = (
     ("_internal",),
     ("unstable", "errors"),
-    ("forks",),
+    ("forks", "caller", "plan_order"),
     ("schema", "source", "batches", "fingerprint"),
-    ("caller", "turn", "batch"),
+    ("turn", "batch"),
     ("options",),
     ("fold",),
     ("_plugin",),
@@ -33,6 +33,7 @@ FLOORS = (
 CORE = {module for floor in FLOORS for module in floor}
 COMPOSERS = {
     "intake",
+    "import_order",
     "import_times",
     "import_values",
     "trade_import",
