@@ -33,8 +33,8 @@ def order_warning(plan: pl.LazyFrame) -> str | None:
         return None
     return (
         f"a {lost} comes before the bars and does not keep the order of its rows, so that trades "
-        f"of one time may change places from run to run (give it {_REMEDIES[lost]}, or sort after it "
-        "by columns that leave no choice: timestamp and id)"
+        f"of one time may change places from run to run (give it {_REMEDIES[lost]}, or sort after "
+        "it by columns that leave no choice: timestamp and id)"
     )
 
 
