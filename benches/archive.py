@@ -20,11 +20,11 @@ from pathlib import Path
 import polars as pl
 from fresh import run, tell
 
-from rangebar_polars.binance import ArchiveFile, BinanceArchive
-from rangebar_polars.exclusive import exclusive
-from rangebar_polars.intake import Intake, Job
-from rangebar_polars.report import Origin
-from rangebar_polars.ticks import TickCache
+from rangebar_polars._catalog.fetch import Intake, Job
+from rangebar_polars._disk.locked_file import exclusive
+from rangebar_polars._ticks.cache import TickCache
+from rangebar_polars._ticks.report import Origin
+from rangebar_polars.archive.binance import ArchiveFile, BinanceArchive
 
 ROWS = 5_000_000
 ROUNDS = 5

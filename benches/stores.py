@@ -28,11 +28,11 @@ import clickhouse_connect
 import polars as pl
 
 import rangebar_polars as rb
-from rangebar_polars.days import month_days
+from rangebar_polars._days import month_days
 from rangebar_polars.store import ParquetStore
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
-from clickhouse_server import ClickHouseServer, new_database
+from support.clickhouse_server import ClickHouseServer, new_database
 
 DAYS = month_days(dt.date(2024, 1, 1))
 TRADES = 65_000 * len(DAYS)

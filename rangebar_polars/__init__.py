@@ -5,10 +5,20 @@ does nothing else.
 """
 
 from rangebar_polars import duckdb, features
-from rangebar_polars.bars import bar_id, bars, bars_expr
-from rangebar_polars.binance import BinanceArchive
-from rangebar_polars.cache import cache_clear, cache_status
-from rangebar_polars.dataset import archive_quality, scan_ticks
+from rangebar_polars._catalog.populate import populate
+from rangebar_polars._catalog.range_bars import get_n_range_bars, get_range_bars, scan_range_bars
+from rangebar_polars._catalog.scan_ticks import archive_quality, scan_ticks
+from rangebar_polars._catalog.status import cache_clear, cache_status
+from rangebar_polars._core.bars import bar_id, bars, bars_expr
+from rangebar_polars._core.namespace import ExprNamespace, FrameNamespace, LazyFrameNamespace
+from rangebar_polars._core.processor import RangeBarProcessor
+from rangebar_polars._core.rangebar_py import (
+    bars_with_state,
+    process_trades_chunked,
+    process_trades_polars,
+)
+from rangebar_polars._ticks.import_trades import import_trades
+from rangebar_polars.archive.binance import BinanceArchive
 from rangebar_polars.errors import (
     ArchiveError,
     CacheError,
@@ -20,18 +30,8 @@ from rangebar_polars.errors import (
     RangeBarWarning,
     StoreError,
 )
-from rangebar_polars.namespace import ExprNamespace, FrameNamespace, LazyFrameNamespace
-from rangebar_polars.populate import populate
-from rangebar_polars.process_trades import (
-    bars_with_state,
-    process_trades_chunked,
-    process_trades_polars,
-)
-from rangebar_polars.processor import RangeBarProcessor
-from rangebar_polars.range_bars import get_n_range_bars, get_range_bars, scan_range_bars
 from rangebar_polars.schema import TradeColumns
 from rangebar_polars.store import BarStore, open_store
-from rangebar_polars.trade_import import import_trades
 
 __all__ = [
     "ArchiveError",

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
-from rangebar_polars.bars import bars
-from rangebar_polars.cache_root import cache_root
+from rangebar_polars._catalog.trades import TickRange
+from rangebar_polars._core.bars import bars
+from rangebar_polars._core.lazy_source import lazy_source
+from rangebar_polars._disk.cache_root import cache_root
+from rangebar_polars._pruning import kept, may_hold
+from rangebar_polars._ticks.cache import TickCache, series
+from rangebar_polars._ticks.report import QUALITY_SCHEMA, DayStatus
 from rangebar_polars.errors import CacheError
-from rangebar_polars.pruning import kept, may_hold
-from rangebar_polars.report import QUALITY_SCHEMA, DayStatus
 from rangebar_polars.schema import BAR_SCHEMA, IS_COMPLETE, TRADE_SCHEMA, ArrowStream
-from rangebar_polars.source import lazy_source
 from rangebar_polars.store import BarStore, open_store
-from rangebar_polars.tick_range import TickRange
-from rangebar_polars.ticks import TickCache, series
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

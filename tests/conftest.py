@@ -5,15 +5,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from archive_server import ArchiveServer
-from clickhouse_server import clickhouse_server, clickhouse_url, own_server  # noqa: F401
-from ranges import DAYS, give, trades_of
+from support.archive_server import ArchiveServer
+from support.cached_trades import DAYS, give, trades_of
+from support.clickhouse_server import clickhouse_server, clickhouse_url, own_server  # noqa: F401
 
 import rangebar_polars as rb
-from rangebar_polars import download
-from rangebar_polars.bar_range import BarRange
+from rangebar_polars._catalog.assemble import TickDay
+from rangebar_polars._catalog.bars import BarRange
+from rangebar_polars.archive import http as download
 from rangebar_polars.store import BarStore, ParquetStore
-from rangebar_polars.walk import TickDay
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
-"""Which module may import which: the house has floors, and nobody looks up or sideways.
+"""Which folder may import which: a stage knows the ground floor and itself, one composes them.
 
-A module of the core may import those of the floors below it. A stage (archive, cache, store, plot)
-knows of the core only the schema and the errors; what composes stages may know all.
+The ground floor is the modules of the package that stand in no folder, and the folders of MAY that
+may import nothing else. Inside of the core, modules stand on floors too.
 """
 
 import ast
@@ -16,39 +16,39 @@ MODULES = sorted(
     for path in PACKAGE.rglob("*.py")
 )
 
-FLOORS = (
-    ("_internal",),
-    ("unstable", "errors"),
+MAY: dict[str, set[str]] = {
+    "_internal": set(),
+    "errors": set(),
+    "schema": {"_internal"},
+    "_days": set(),
+    "_progress": set(),
+    "_pruning": set(),
+    "_disk": {"_internal"},
+    "_core": {"_internal", "errors", "schema"},
+    "features": {"_core", "schema"},
+    "archive": {"_days", "_disk", "errors", "schema"},
+    "_ticks": {"_core", "_days", "_disk", "_internal", "errors", "schema"},
+    "store": {"_core", "_days", "_disk", "_pruning", "errors", "schema"},
+    "_catalog": {"_core", "_ticks", "archive", "store", "_days", "_disk", "_internal", "_progress"}
+    | {"errors", "schema"},
+    "duckdb": {"_catalog", "_core", "_ticks", "store", "_disk", "_pruning", "errors", "schema"},
+    "__init__": {"_catalog", "_core", "_ticks", "archive", "store", "duckdb", "errors", "features"}
+    | {"schema"},
+}
+"""What each folder, or module of none, may import besides itself."""
+
+FLOORS_OF_THE_CORE = (
+    ("unstable",),
     ("forks", "caller", "plan_order"),
-    ("schema", "source", "batches", "fingerprint"),
+    ("lazy_source", "batches"),
     ("turn", "batch"),
     ("options",),
     ("fold",),
-    ("_plugin",),
-    ("bars", "features"),
+    ("plugin",),
+    ("bars",),
     ("processor", "namespace"),
-    ("process_trades",),
-    ("__init__",),
+    ("rangebar_py",),
 )
-CORE = {module for floor in FLOORS for module in floor}
-COMPOSERS = {
-    "intake",
-    "import_order",
-    "import_times",
-    "import_values",
-    "trade_import",
-    "tick_range",
-    "walk",
-    "bar_range",
-    "dataset",
-    "range_bars",
-    "populate",
-    "cache",
-    "duckdb",
-}
-"""The modules that may know several stages."""
-STAGES = [module for module in MODULES if module not in CORE | COMPOSERS]
-OF_A_STAGE = {"schema", "errors", "source", "batches", "fingerprint", "unstable"}
 
 
 def tree_of(module: str) -> ast.Module:
@@ -66,36 +66,42 @@ def imports(module: str) -> set[str]:
             assert node.level == 0, f"{module} imports relatively"
             package, _, name = (node.module or "").partition(".")
             if package == "rangebar_polars":
-                found |= {name} if name else {alias.name for alias in node.names}
+                names = {alias.name for alias in node.names}
+                inside = {f"{name}.{other}" for other in names} & {*MODULES}
+                found |= (inside or {name}) if name else names
         elif isinstance(node, ast.Import):
-            names = [alias.name.partition(".") for alias in node.names]
-            found |= {name for package, _, name in names if package == "rangebar_polars" and name}
+            parts = [alias.name.partition(".") for alias in node.names]
+            found |= {name for package, _, name in parts if package == "rangebar_polars" and name}
     return found
 
 
-def floor(module: str) -> int:
-    """Return how high a module stands."""
-    return next(height for height, modules in enumerate(FLOORS) if module in modules)
+def folder(module: str) -> str:
+    """Return the folder of a module, or the module where it is in none."""
+    return module.partition(".")[0]
 
 
-@pytest.mark.parametrize("module", [module for module in MODULES if module in CORE])
+@pytest.mark.parametrize("module", MODULES)
+def test_a_folder_imports_only_what_it_may(module: str) -> None:
+    others = {folder(other) for other in imports(module)} - {folder(module)}
+
+    assert others <= MAY[folder(module)]
+
+
+def test_nothing_is_allowed_that_is_not_there() -> None:
+    used = {name: set[str]() for name in MAY}
+    for module in MODULES:
+        used[folder(module)] |= {folder(other) for other in imports(module)} - {folder(module)}
+
+    assert used == MAY
+
+
+@pytest.mark.parametrize("module", [name for floor in FLOORS_OF_THE_CORE for name in floor])
 def test_a_module_of_the_core_imports_only_what_stands_below_it(module: str) -> None:
-    above = {other for other in imports(module) & CORE if floor(other) >= floor(module)}
+    height = {name: at for at, floor in enumerate(FLOORS_OF_THE_CORE) for name in floor}
+    own = {other for other in imports(f"_core.{module}") if folder(other) == "_core"}
+    names = {other.removeprefix("_core.") for other in own}
 
-    assert above == set()
-
-
-def test_a_stage_knows_of_the_core_only_the_schema_and_the_errors() -> None:
-    known = {module: imports(module) & CORE - OF_A_STAGE for module in STAGES}
-
-    assert {module: core for module, core in known.items() if core} == {}
-
-
-def test_a_store_knows_nothing_of_the_archive_and_the_trades() -> None:
-    of_the_store = {module for module in MODULES if module.partition(".")[0] == "store"}
-    known = {other for module in of_the_store for other in imports(module)} - of_the_store
-
-    assert known == {*OF_A_STAGE - {"batches"}, "cache_root", "days", "exclusive", "pruning"}
+    assert {name for name in names if height[name] >= height[module]} == set()
 
 
 def test_no_module_imports_itself_by_a_detour() -> None:
@@ -106,7 +112,10 @@ def test_no_module_imports_itself_by_a_detour() -> None:
 
 @pytest.mark.parametrize(
     ("call", "module_of_it"),
-    [("register_plugin_function", "_plugin"), ("register_io_source", "source")],
+    [
+        ("register_plugin_function", "_core.plugin"),
+        ("register_io_source", "_core.lazy_source"),
+    ],
 )
 def test_polars_is_extended_in_one_module(call: str, module_of_it: str) -> None:
     callers = [

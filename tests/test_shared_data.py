@@ -4,10 +4,10 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from doors import BASE, DOORS, Asked, assert_expected, assert_same
-from reference import cuts
-from shared_data import SHARED, needs_shared_data
-from trades import rows
+from support.entry_points import BASE, DOORS, Asked, assert_expected, assert_same
+from support.reference import cuts
+from support.shared_data import SHARED, needs_shared_data
+from support.trades import rows
 
 import rangebar_polars as rb
 

@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from rangebar_polars.cache_root import cache_root, local_path
+from rangebar_polars._disk.cache_root import cache_root, local_path
 from rangebar_polars.store.bar_store import BarStore
 from rangebar_polars.store.chain import BarKey, Link, StoredMonth
-from rangebar_polars.store.clickhouse import ClickHouseStore
+from rangebar_polars.store.clickhouse.store import ClickHouseStore
 from rangebar_polars.store.parquet import ParquetStore
 
 __all__ = [

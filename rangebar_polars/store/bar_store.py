@@ -9,9 +9,9 @@ from typing import Self
 
 import polars as pl
 
-from rangebar_polars.pruning import Span, kept, may_hold
+from rangebar_polars._core.lazy_source import lazy_source
+from rangebar_polars._pruning import Span, kept, may_hold
 from rangebar_polars.schema import BAR_SCHEMA, RULE_VERSION
-from rangebar_polars.source import lazy_source
 from rangebar_polars.store.chain import KEY_SCHEMA, STORED_SCHEMA, BarKey, Link, StoredMonth, proven
 
 

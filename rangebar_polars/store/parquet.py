@@ -20,13 +20,13 @@ from typing import BinaryIO, Final
 
 import polars as pl
 
-from rangebar_polars.days import days_named
+from rangebar_polars._core.unstable import unwarned
+from rangebar_polars._days import days_named
+from rangebar_polars._disk.fingerprint import checksums
+from rangebar_polars._disk.locked_file import exclusive, sweep
 from rangebar_polars.errors import StoreError
-from rangebar_polars.exclusive import exclusive, sweep
-from rangebar_polars.fingerprint import checksums
 from rangebar_polars.store.bar_store import BarStore
 from rangebar_polars.store.chain import BarKey, StoredMonth
-from rangebar_polars.unstable import unwarned
 
 LAYOUT_VERSION: Final = "2"
 # Fixed, so that a file's bytes do not depend on the pieces its bars were made in.

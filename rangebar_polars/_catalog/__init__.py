@@ -1,0 +1,1 @@
+"""Trades and bars of days: what composes archive, tick cache and bar store."""

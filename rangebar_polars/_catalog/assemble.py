@@ -1,0 +1,359 @@
+"""One walk along the days of several chains: stored bars are read, the others are made.
+
+All chains are of one symbol and begin on the same day, so a day of trades that any of them needs
+is read once for all. A month is stored when its last day is reached, and is what a killed process
+loses at most.
+"""
+
+import datetime as dt
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from typing import Final
+
+import polars as pl
+
+from rangebar_polars._core.batches import batches
+from rangebar_polars._core.caller import warn_of
+from rangebar_polars._core.options import Options
+from rangebar_polars._days import month_days
+from rangebar_polars._internal import BarBuilder, null_side
+from rangebar_polars._ticks.report import DayReport
+from rangebar_polars.errors import QualityError, StoreError
+from rangebar_polars.schema import (
+    BAR_SCHEMA,
+    COLUMNS,
+    IS_COMPLETE,
+    THRESHOLD,
+    TRADE_SCHEMA,
+    TradeColumns,
+)
+from rangebar_polars.store import BarKey, BarStore, Link, StoredMonth
+from rangebar_polars.store.chain import proven
+
+_DAY: Final = dt.timedelta(days=1)
+_PLACE: Final = "rangebar place"
+_PLACED_BY: Final = "agg_record_count"
+_ATTEMPTS: Final = 100
+_BY_SIDE: Final = frozenset(output.name for output in COLUMNS if "is_buyer_maker" in output.reads)
+_SIDES: Final = ("buy_trade_count", "sell_trade_count")
+_SIDE: Final = null_side([])[0]
+
+Found = Mapping[dt.date, StoredMonth]
+"""What a store has of a chain, by first day of the month."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TickDay:
+    """A day of trades that bars are made of.
+
+    Attributes
+    ----------
+    report
+        What is known of the trades; None where there are none to be had.
+    trades
+        The trades.
+    proven
+        Gives the batches of the trades one by one, and raises where they are not those of the
+        report.
+    defects
+        What is wrong with the day, by name.
+    lasting
+        Whether whoever looks later will find the same: not of a day that was not looked for, or
+        may still be published.
+    """
+
+    report: DayReport | None
+    trades: pl.LazyFrame
+    proven: Callable[[Iterable[pl.DataFrame]], Iterator[pl.DataFrame]]
+    defects: Mapping[str, int]
+    lasting: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Walk:
+    """What chains walk along.
+
+    Attributes
+    ----------
+    label
+        What messages call the trades.
+    keys
+        The chains, ascending by threshold.
+    days
+        Every day, from the first of the chains on, ascending and without holes.
+    shown_from
+        The first day whose bars are wanted.
+    store
+        Where bars are kept, if anywhere.
+    digests
+        Those of trades that are at hand.
+    open_day
+        Gives the trades of a day.
+    """
+
+    label: str
+    keys: Sequence[BarKey]
+    days: Sequence[dt.date]
+    shown_from: dt.date
+    store: BarStore | None
+    digests: Mapping[dt.date, str]
+    open_day: Callable[[dt.date], TickDay]
+
+    def bars(
+        self,
+        found: Mapping[BarKey, Found],
+        columns: Sequence[str],
+        *,
+        include_incomplete: bool,
+    ) -> Iterator[pl.DataFrame]:
+        """Yield the bars month by month, in the order in which they end.
+
+        Parameters
+        ----------
+        found
+            What the store has of each chain.
+        columns
+            Those of `BAR_SCHEMA` and the threshold that are wanted.
+        include_incomplete
+            Add bars that a reset cut off and, last, those still open.
+
+        Raises
+        ------
+        QualityError
+            Trades of a day are not what trades must be.
+        CacheError
+            Trades of a day are not those that were written to its file. Nothing is stored of them.
+        StoreError
+            Bars cannot be read or stored.
+        """
+        several = len(self.keys) > 1
+        read = {*columns, *([_PLACED_BY] if several else [])}
+        # Without a reset every stored bar is complete.
+        is_cut = any(key.reset is not None for key in self.keys)
+        read |= {IS_COMPLETE} if is_cut else set()
+        by_side = [name for name in columns if name in _BY_SIDE]
+        read |= {*_SIDES} if by_side else set()
+        # Of no column there would be no rows.
+        in_order = [name for name in BAR_SCHEMA if name in read] or ["close_time"]
+        chains = [_Chain(key, found.get(key, {}), self) for key in self.keys]
+        # Every column is made, so what is not asked for would be warned of too.
+        warned, warned_of_sides = {_SIDE}, set[str]()
+        for _, month in groupby(self.days, _month_of):
+            days = list(month)
+            for chain in chains:
+                chain.begin_month(days, in_order)
+            for day in days:
+                self._pass(day, chains, warned)
+            parts = [chain.end_month(in_order, placed=several) for chain in chains]
+            bars = pl.concat(parts).sort(_PLACE, THRESHOLD) if several else parts[0]
+            bars = bars.filter(IS_COMPLETE) if is_cut and not include_incomplete else bars
+            if by_side and _has_sideless(bars):
+                warn_of([null_side(by_side)], warned_of_sides)
+            yield bars.select(columns)
+        if include_incomplete:
+            for chain in chains:
+                yield chain.open_bar().select(columns)
+
+    def _pass(self, day: dt.date, chains: list["_Chain"], warned: set[str]) -> None:
+        """Take every chain past a day."""
+        due = [chain for chain in chains if not chain.skips(day)]
+        if not due:
+            return
+        opened = self.open_day(day)
+        made = [chain.begin_day(day) for chain in due]
+        trades = opened.proven(batches(opened.trades, TRADE_SCHEMA))
+        try:
+            for batch in trades:
+                for of_chain in made:
+                    of_chain.push(batch)
+        except pl.exceptions.ComputeError as error:
+            # Trades that are damaged may be out of order too: read on, to say so instead.
+            deque(trades, maxlen=0)
+            raise QualityError(f"{self.label} {day}: {error}") from error
+        for chain, of_chain in zip(due, made, strict=True):
+            warn_of(of_chain.builder.notices(), warned)
+            chain.end_day(day, of_chain, opened)
+
+
+def _has_sideless(bars: pl.DataFrame) -> bool:
+    """Return whether the sides of all trades of a bar are null."""
+    return bool(bars.select((pl.sum_horizontal(_SIDES) == 0).any()).item())
+
+
+@dataclass
+class _Day:
+    """A day of a chain whose bars are being made."""
+
+    builder: BarBuilder
+    ended: list[pl.DataFrame] = field(default_factory=list)
+
+    def push(self, trades: pl.DataFrame) -> None:
+        """Take in the next trades."""
+        ended = self.builder.push(trades)
+        if ended is not None:
+            self.ended.append(ended)
+
+
+class _Chain:
+    """A chain on its way: the day it has passed last, and the month it is in."""
+
+    def __init__(self, key: BarKey, found: Found, walk: Walk) -> None:
+        self._key = key
+        self._found = dict(found)
+        self._walk = walk
+        self._last: Link | None = None
+        # None where the next day that is made goes on from the state of the last one.
+        self._builder: BarBuilder | None = None
+        # False behind a day that is not lasting: until the chain begins anew nothing is stored.
+        self._lasting = True
+        # Trades in the bars so far: where among all trades the next bar begins.
+        self._place = 0
+
+    def begin_month(self, days: list[dt.date], columns: list[str]) -> None:
+        """Judge and read what is stored of the month of these days."""
+        self._days = days
+        self._made = dict[dt.date, tuple[Link, pl.DataFrame]]()
+        self._passing = set[dt.date]()
+        for _ in range(_ATTEMPTS):
+            kept = self._look_up(columns)
+            if kept is not None:
+                self._kept = kept
+                return
+        raise StoreError(
+            f"{self._key.label} {days[0]:%Y-%m} is replaced all the time (another process writes "
+            "it again and again: stop it, or call with use_cache=False)"
+        )
+
+    def _look_up(self, columns: list[str]) -> pl.DataFrame | None:
+        """Return the stored bars of the month; None if they are replaced in this moment."""
+        key, store, first = self._key, self._walk.store, _month_of(self._days[0])
+        self._stored = self._found.pop(first, StoredMonth(month=first, links=()))
+        judged = [day for day in month_days(first) if key.origin is None or day >= key.origin]
+        follows = self._last is not None and self._last.day + _DAY == judged[0]
+        links = {link.day: link for link in self._stored.links}
+        before = self._last if follows else None
+        self._good = proven(key, judged, links, self._walk.digests, before=before)
+        whole = all(day in self._good for day in self._days)
+        wanted = columns if whole else list(BAR_SCHEMA)
+        if not self._good or store is None:
+            return pl.DataFrame(schema=BAR_SCHEMA).select(wanted)
+        kept = store.read(key, self._stored, wanted)
+        if kept is None:
+            self._found |= store.find(key, [first])
+        return kept
+
+    def skips(self, day: dt.date) -> bool:
+        """Pass a day whose bars are stored, if they are."""
+        if day not in self._good:
+            return False
+        self._last, self._builder, self._lasting = self._good[day], None, True
+        return True
+
+    def begin_day(self, day: dt.date) -> "_Day":
+        """Return a day whose bars are to be made."""
+        if self._key.begins(day):
+            self._last, self._builder, self._lasting = None, None, True
+        if self._builder is None:
+            state = b"" if self._last is None else self._last.state
+            self._builder = builder_of(self._key, state)
+        return _Day(self._builder)
+
+    def end_day(self, day: dt.date, made: "_Day", opened: TickDay) -> None:
+        """Link the bars of the day to those before."""
+        state = b""
+        if self._key.ends(day):
+            made.ended.append(made.builder.finish())
+            self._builder = None
+        else:
+            state = made.builder.checkpoint(None)
+        bars = pl.concat(made.ended) if made.ended else pl.DataFrame(schema=BAR_SCHEMA)
+        link = Link(
+            day=day,
+            ticks=None if opened.report is None else opened.report.digest,
+            trades=0 if opened.report is None else opened.report.rows_after,
+            defects=opened.defects,
+            bars=bars.height,
+            state=state,
+        )
+        self._last = link.sealed(self._key, self._last)
+        self._made[day] = self._last, bars
+        self._lasting = self._lasting and opened.lasting
+        if not self._lasting:
+            self._passing.add(day)
+
+    def end_month(self, columns: list[str], *, placed: bool) -> pl.DataFrame:
+        """Store what was made, and return the bars of the days that are wanted."""
+        month, bars = self._stored, self._kept
+        if self._made:
+            month, bars = self._joined()
+            self._store(month, bars)
+        bars = self._named(month.of_days(bars, self._days).select(columns))
+        if placed:
+            # Where a bar ends among the trades; one that is cut off, at the trade that cuts it.
+            ends = pl.col(_PLACED_BY).cum_sum()
+            ends = ends + ~pl.col(IS_COMPLETE) if IS_COMPLETE in columns else ends
+            rows = int(bars[_PLACED_BY].sum())
+            bars = bars.with_columns((ends + self._place).alias(_PLACE))
+            self._place += rows
+        links = {link.day: link for link in month.links}
+        early = sum(links[day].bars for day in self._days if day < self._walk.shown_from)
+        return bars[early:]
+
+    def _joined(self) -> tuple[StoredMonth, pl.DataFrame]:
+        """Put what is stored and what was made in the order of days."""
+        links, parts = list[Link](), list[pl.DataFrame]()
+        for day in sorted({*self._good, *self._made}):
+            if day in self._made:
+                link, bars = self._made[day]
+            else:
+                link, bars = self._good[day], self._stored.of_days(self._kept, [day])
+            links.append(link)
+            parts.append(bars)
+        month = StoredMonth(month=self._stored.month, links=tuple(links))
+        return month, pl.concat(parts, rechunk=True)
+
+    def _store(self, month: StoredMonth, bars: pl.DataFrame) -> None:
+        """Store the days that will be the same for whoever looks later."""
+        lasting = [link for link in month.links if link.day not in self._passing]
+        if self._walk.store is not None and any(link.day in self._made for link in lasting):
+            bars = month.of_days(bars, [link.day for link in lasting])
+            self._walk.store.write(self._key, replace(month, links=tuple(lasting)), bars)
+
+    def open_bar(self) -> pl.DataFrame:
+        """Return the bar that is open behind the last day, with its threshold; no row for none."""
+        state = b"" if self._last is None else self._last.state
+        return self._named(builder_of(self._key, state).finish())
+
+    def _named(self, bars: pl.DataFrame) -> pl.DataFrame:
+        """Tell the bars of this chain from those of other thresholds."""
+        threshold = pl.lit(self._key.threshold_decimal_bps, pl.Int64)
+        return bars.with_columns(threshold.alias(THRESHOLD))
+
+
+def builder_of(key: BarKey, state: bytes = b"") -> BarBuilder:
+    """Return what makes the bars of a chain as they are stored: with every column.
+
+    Parameters
+    ----------
+    key
+        The chain.
+    state
+        Where it goes on from; empty for its beginning.
+    """
+    options = Options.check(
+        key.threshold_decimal_bps,
+        columns=TradeColumns(),
+        reset=key.reset,  # type: ignore[arg-type]  # stores do not know the names of periods
+        include_microstructure=True,
+        include_incomplete=True,
+        prevent_same_timestamp_close=key.prevent_same_timestamp_close,
+    )
+    builder = BarBuilder(options.kwargs(every_sum=True), state or None)
+    builder.bind(TRADE_SCHEMA.to_frame())
+    return builder
+
+
+def _month_of(day: dt.date) -> dt.date:
+    return day.replace(day=1)

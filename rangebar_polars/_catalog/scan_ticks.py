@@ -1,0 +1,273 @@
+"""Trades of a symbol and a range of days, wherever they have to come from.
+
+What a caller sees of the stages together: arguments checked at the call, missing days
+fetched, and whatever the result does not show by itself raised or warned of.
+"""
+
+import datetime as dt
+import os
+import warnings
+from dataclasses import replace
+from typing import Literal
+
+import polars as pl
+
+from rangebar_polars._catalog.trades import TickRange, TickRequest
+from rangebar_polars._progress import Progress
+from rangebar_polars._ticks.cache import BINANCE, TickCache
+from rangebar_polars._ticks.report import DayStatus, told
+from rangebar_polars.archive.binance import BinanceArchive
+from rangebar_polars.errors import CacheError, QualityError, RangeBarWarning
+
+
+def scan_ticks(
+    symbol: str,
+    start: str | dt.date,
+    end: str | dt.date,
+    *,
+    market: str = "spot",
+    source: str = BINANCE,
+    cache_dir: str | os.PathLike[str] | None = None,
+    fetch_if_missing: bool = True,
+    refresh: bool = False,
+    strictness: Literal["report", "raise"] = "report",
+    archive: BinanceArchive | str | None = None,
+    progress: Progress | Literal["tqdm"] | None = None,
+) -> pl.LazyFrame:
+    """Return the trades of a symbol over UTC days, from the tick cache, as a lazy frame.
+
+    Columns: timestamp Datetime(us, UTC), price and quantity Float64, is_buyer_maker Boolean,
+    agg_trade_id, first_trade_id, last_trade_id Int64. Rows are in the order of agg_trade_id.
+    Only files of the days asked for are read, and of them only the columns the plan uses. So the
+    rows are not compared with what was written to the files: `archive_quality` does that.
+
+    Parameters
+    ----------
+    symbol
+        As the source spells it: ``"BTCUSDT"``.
+    start, end
+        UTC days, both included: ``"YYYY-MM-DD"`` or a date.
+    market
+        ``"spot"``, ``"um"`` or ``"cm"`` of Binance; of other sources whatever was imported.
+    source
+        ``"binance"``, or the source named to `import_trades`.
+    cache_dir
+        The cache folder; by default ``RANGEBAR_CACHE_DIR``, or the platform's.
+    fetch_if_missing
+        Whether days that are not cached are fetched first. Other sources have nowhere to
+        fetch from.
+    refresh
+        Compare cached days with the published checksums and with what was written to their files,
+        and replace those whose archive was replaced or whose file is damaged.
+    strictness
+        With ``"raise"``, any defect found in the range is a QualityError.
+    archive
+        A mirror's base URL, or a `BinanceArchive`; by default ``RANGEBAR_BINANCE_URL``, or
+        Binance's own.
+    progress
+        A callable that is given each `FetchProgress`, or ``"tqdm"`` for a bar.
+
+    Returns
+    -------
+    LazyFrame
+        A row a record, streamed from one file a day.
+
+    Raises
+    ------
+    ValueError, TypeError
+        An argument is wrong.
+    ArchiveError
+        No day of the range is to be had, or a file of the archive is not what it should be.
+    ChecksumError
+        A file is not the one whose checksum is published.
+    QualityError
+        The trades of a day cannot be put in order, or `strictness` is ``"raise"``.
+    CacheError
+        A cached day cannot be read, or nothing is cached where nothing may be fetched.
+
+    Warns
+    -----
+    RangeBarWarning
+        Once, where days or records of the range are missing.
+
+    Examples
+    --------
+    ``scan_ticks("BTCUSDT", "2024-08-01", "2024-08-31", market="um")`` fetches what is not
+    cached. Trades of one's own are there at once:
+
+    >>> import tempfile
+    >>> from rangebar_polars import import_trades
+    >>> trades = pl.DataFrame(
+    ...     {
+    ...         "timestamp": [dt.datetime(2024, 8, 8), dt.datetime(2024, 8, 9)],
+    ...         "price": [61_800.3, 61_750.0],
+    ...         "quantity": [0.5, 0.25],
+    ...     },
+    ... )
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     names = {"symbol": "BTC-USD", "source": "mine", "cache_dir": folder}
+    ...     report = import_trades(trades, **names)
+    ...     ticks = scan_ticks(start="2024-08-09", end="2024-08-09", **names)
+    ...     ticks.select("timestamp", "price").collect().rows()
+    [(datetime.datetime(2024, 8, 9, 0, 0, tzinfo=...), 61750.0)]
+
+    """
+    _check_strictness(strictness)
+    ticks = TickRequest(
+        symbol=symbol,
+        start=start,
+        end=end,
+        market=market,
+        source=source,
+        cache_dir=cache_dir,
+        fetch_if_missing=fetch_if_missing,
+        refresh=refresh,
+        archive=archive,
+        progress=progress,
+    ).fulfil()
+    ticks.refuse_errors()
+    ticks.refuse_nothing()
+    if strictness == "raise":
+        _refuse_defects(ticks)
+    incomplete = ticks.incomplete()
+    if incomplete:
+        text = f"trades of {ticks.cache.label} are missing: {incomplete} (see archive_quality)"
+        warnings.warn(text, RangeBarWarning, stacklevel=2)
+    return ticks.scan()
+
+
+def archive_quality(
+    symbol: str,
+    start: str | dt.date,
+    end: str | dt.date,
+    *,
+    market: str = "spot",
+    source: str = BINANCE,
+    cache_dir: str | os.PathLike[str] | None = None,
+    fetch_if_missing: bool = True,
+    refresh: bool = False,
+    strictness: Literal["report", "raise"] = "report",
+    archive: BinanceArchive | str | None = None,
+    progress: Progress | Literal["tqdm"] | None = None,
+) -> pl.DataFrame:
+    """Return what is known of each UTC day of a symbol: an archive doctor.
+
+    A row for each day asked for, whether it is cached, absent or refused. Cached files are
+    read to their end and compared with what was written to them.
+
+    Columns
+    -------
+    day
+        The UTC day.
+    status
+        ``"ok"``: cached; ``"hole"``: the archive has no file; ``"not published"``: not yet;
+        ``"not cached"``: nothing was fetched; ``"refused"``: the trades cannot be put in
+        order; ``"unreadable"``: the file is not what it should be; ``"damaged"``: the cache
+        file is not what was written.
+    archive, sha256, verified
+        The file of the archive, its sum, and whether that is the published one; false where
+        none was published. Null for imported trades.
+    unit, header
+        The unit of the file's times, and whether its first line named the columns.
+    rows_before, rows_after
+        Rows before and after cleaning.
+    out_of_order, interleaved
+        Rows with an id below that of the row before, put in order; and whether the file was
+        two rising halves shuffled row by row.
+    duplicates, tombstones, nonpositive_prices, repeated_trades, repeated_headers
+        Rows dropped: exact repetitions; deleted records; other prices of zero or less; records
+        of trades that were part of an earlier record; header lines after the first.
+    zero_quantities, off_market, outside_day, times_cut
+        Rows kept: quantity zero; more than 1 % off both neighbours on one side; a time that
+        is not in the day, by an hour at most; a time whose nanoseconds were cut.
+    missing_ids, gaps
+        Ids between neighbouring records that no record has, within the day and since the
+        last day of the range before it that has trades: `after_id`, `after_time`,
+        `before_id`, `before_time`, `missing`. Only of sources whose ids rise by one.
+    overlaps_previous
+        Whether the day begins before the day before it ends, by id or by time.
+    first_agg_trade_id, last_agg_trade_id, first_time, last_time
+        Its ends.
+    message
+        What the error of a day without trades says.
+
+    Parameters
+    ----------
+    symbol, start, end, market, source, cache_dir, fetch_if_missing, refresh, archive, progress
+        As of `scan_ticks`.
+    strictness
+        With ``"raise"``, a day with an error or any defect raises instead.
+
+    Returns
+    -------
+    DataFrame
+        A row a day, with the columns above.
+
+    Raises
+    ------
+    ValueError, TypeError
+        An argument is wrong.
+    ArchiveError
+        There is no such symbol, or the server cannot be reached (DownloadError).
+    QualityError
+        Anything was found, and `strictness` is ``"raise"``.
+
+    Examples
+    --------
+    ``archive_quality("BTCUSDT", "2021-05-01", "2021-05-31", market="um")`` examines a month of
+    Binance's. A day of one's own, with a price that no market had:
+
+    >>> import tempfile
+    >>> from rangebar_polars import import_trades
+    >>> trades = pl.DataFrame(
+    ...     {
+    ...         "timestamp": [dt.datetime(2024, 8, 8, hour) for hour in range(3)],
+    ...         "price": [61_800.3, 63_120.0, 61_799.9],
+    ...         "quantity": [0.5, 0.0, 0.25],
+    ...     },
+    ... )
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     names = {"symbol": "BTC-USD", "source": "mine", "cache_dir": folder}
+    ...     report = import_trades(trades, **names)
+    ...     found = archive_quality(start="2024-08-08", end="2024-08-08", **names)
+    >>> found.select("status", "rows_after", "zero_quantities", "off_market").rows()
+    [('ok', 3, 1, 1)]
+
+    """
+    _check_strictness(strictness)
+    ticks = TickRequest(
+        symbol=symbol,
+        start=start,
+        end=end,
+        market=market,
+        source=source,
+        cache_dir=cache_dir,
+        fetch_if_missing=fetch_if_missing,
+        refresh=refresh,
+        archive=archive,
+        progress=progress,
+    ).fulfil()
+    ticks = replace(ticks, days=tuple(_examined(ticks.cache, entry) for entry in ticks.days))
+    if strictness == "raise":
+        ticks.refuse_errors()
+        _refuse_defects(ticks)
+    return ticks.quality()
+
+
+def _examined(cache: TickCache, entry: DayStatus) -> DayStatus:
+    damage = None if entry.report is None else cache.damage(entry.day)
+    return entry if damage is None else replace(entry, status="damaged", error=CacheError(damage))
+
+
+def _refuse_defects(ticks: TickRange) -> None:
+    wrong = ticks.defects()
+    if wrong:
+        raise QualityError(
+            f"{ticks.cache.label} has defects: {told(wrong)} "
+            "(archive_quality shows them, strictness='report' accepts them)",
+        )
+
+
+def _check_strictness(strictness: str) -> None:
+    if strictness not in {"report", "raise"}:
+        raise ValueError(f"strictness is {strictness!r} (give 'report' or 'raise')")

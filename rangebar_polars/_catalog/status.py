@@ -1,0 +1,222 @@
+"""What is cached: trades and bars, to look at and to clear."""
+
+import os
+from typing import Any, Final, Literal, SupportsIndex
+
+import polars as pl
+
+from rangebar_polars._core.options import check_threshold
+from rangebar_polars._disk.cache_root import cache_root
+from rangebar_polars._disk.locked_file import sweep
+from rangebar_polars._ticks.cache import TickCache, series
+from rangebar_polars.errors import CacheError, StoreError
+from rangebar_polars.store import BarKey, BarStore, Store, opened
+from rangebar_polars.store.chain import KEY_SCHEMA
+
+Kind = Literal["ticks", "bars"]
+
+STATUS_SCHEMA: Final = pl.Schema(
+    {
+        "kind": pl.String(),
+        **KEY_SCHEMA,
+        "rule_version": pl.Int64(),
+        "days": pl.Int64(),
+        "first_day": pl.Date(),
+        "last_day": pl.Date(),
+        "rows": pl.Int64(),
+        "bytes": pl.Int64(),
+        "message": pl.String(),
+    }
+)
+
+
+def cache_status(
+    *,
+    source: str | None = None,
+    market: str | None = None,
+    symbol: str | None = None,
+    threshold_decimal_bps: SupportsIndex | None = None,
+    store: Store = None,
+    cache_dir: str | os.PathLike[str] | None = None,
+) -> pl.DataFrame:
+    """Return what is cached: a row for each series of trades and each chain of bars.
+
+    Parameters
+    ----------
+    source, market, symbol, threshold_decimal_bps
+        Only what is of these; a threshold leaves trades out.
+    store, cache_dir
+        As in `get_range_bars`.
+
+    Returns
+    -------
+    DataFrame
+        ``kind``, "ticks" or "bars"; ``source``, ``market``, ``symbol``; of bars
+        ``threshold_decimal_bps``, ``prevent_same_timestamp_close``, ``reset``, ``origin`` (the
+        first day of the chain; null with ``reset``) and ``rule_version`` (bars of another version
+        than today's are not used); ``days``, ``first_day``, ``last_day``; ``rows``, trades or bars;
+        ``bytes``, null where the store does not tell; ``message``, where something cannot be read.
+
+    Raises
+    ------
+    StoreError
+        The store cannot be reached.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import rangebar_polars as rb
+    >>> trades = pl.DataFrame(
+    ...     {
+    ...         "timestamp": pl.Series([0, 1000]).cast(pl.Datetime("ms")),
+    ...         "price": [100.0, 101.0],
+    ...         "quantity": [1.0, 2.0],
+    ...     },
+    ... )
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     own = {"source": "mine", "cache_dir": folder}
+    ...     report = rb.import_trades(trades, symbol="BTC-USD", **own)
+    ...     bars = rb.get_range_bars("BTC-USD", "1970-01-01", "1970-01-01", **own)
+    ...     status = rb.cache_status(cache_dir=folder)
+    >>> status.select("kind", "symbol", "threshold_decimal_bps", "days", "rows").rows()
+    [('ticks', 'BTC-USD', None, 1, 2), ('bars', 'BTC-USD', 250, 1, 1)]
+    """
+    wanted = _wanted(source, market, symbol, threshold_decimal_bps)
+    rows = [_of_ticks(cache) for cache in _series(wanted, cache_dir)]
+    with opened(store, cache_dir) as where:
+        rows += [_of_bars(where, key) for key in _keys(where, wanted)]
+    return pl.DataFrame(rows, schema=STATUS_SCHEMA, orient="row")
+
+
+def cache_clear(
+    kind: Kind,
+    *,
+    source: str | None = None,
+    market: str | None = None,
+    symbol: str | None = None,
+    threshold_decimal_bps: SupportsIndex | None = None,
+    store: Store = None,
+    cache_dir: str | os.PathLike[str] | None = None,
+) -> pl.DataFrame:
+    """Remove trades or bars from the cache.
+
+    Bars stay when their trades go: they are proven by what they were made of. Who scans a day
+    while it goes may be told that it cannot be read.
+
+    Parameters
+    ----------
+    kind
+        ``"ticks"`` or ``"bars"``.
+    source, market, symbol, threshold_decimal_bps
+        Only what is of these; without any of them, everything of the kind.
+    store, cache_dir
+        As in `get_range_bars`.
+
+    Returns
+    -------
+    DataFrame
+        What there was, as `cache_status` shows it.
+
+    Raises
+    ------
+    ValueError, TypeError
+        An argument is wrong.
+    StoreError, CacheError
+        The store cannot be reached, or a file cannot be removed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import rangebar_polars as rb
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     rb.cache_clear("bars", symbol="BTCUSDT", cache_dir=folder).height
+    0
+    """
+    if kind not in ("ticks", "bars"):
+        raise ValueError(f"kind is {kind!r}: expected 'ticks' or 'bars'")
+    wanted = _wanted(source, market, symbol, threshold_decimal_bps)
+    rows = list[dict[str, Any]]()
+    if kind == "ticks":
+        if threshold_decimal_bps is not None:
+            raise ValueError("threshold_decimal_bps is of bars: trades have none (leave it out)")
+        for cache in _series(wanted, cache_dir):
+            rows.append(_of_ticks(cache))
+            cache.clear()
+        if not wanted:
+            # A fetch that was killed before its first day has left no folder to know it by.
+            sweep(cache_root(cache_dir) / "downloads", "*.part")
+    else:
+        with opened(store, cache_dir) as where:
+            for key in _keys(where, wanted):
+                rows.append(_of_bars(where, key))
+                where.remove(key)
+    return pl.DataFrame(rows, schema=STATUS_SCHEMA, orient="row")
+
+
+def _wanted(
+    source: str | None, market: str | None, symbol: str | None, threshold: SupportsIndex | None
+) -> dict[str, object]:
+    """Return what is asked of keys, by name."""
+    given = {"source": source, "market": market, "symbol": symbol}
+    for name, value in given.items():
+        if value is not None and not isinstance(value, str):
+            raise TypeError(f"{name} is {value!r} (give a name, or None for all)")
+    wanted: dict[str, object] = {k: value for k, value in given.items() if value is not None}
+    if threshold is not None:
+        wanted["threshold_decimal_bps"] = check_threshold(threshold)
+    return wanted
+
+
+def _is(thing: object, wanted: dict[str, object]) -> bool:
+    return all(getattr(thing, name, None) == value for name, value in wanted.items())
+
+
+def _series(wanted: dict[str, object], cache_dir: str | os.PathLike[str] | None) -> list[TickCache]:
+    return [cache for cache in series(cache_root(cache_dir)) if _is(cache, wanted)]
+
+
+def _keys(store: BarStore, wanted: dict[str, object]) -> list[BarKey]:
+    every = store.keys()
+    return [key for key in every if _is(key, wanted)]
+
+
+def _of_ticks(cache: TickCache) -> dict[str, Any]:
+    """Return the row of a series of trades."""
+    rows, unreadable, days = 0, list[str](), cache.days()
+    for day in days:
+        try:
+            report = cache.report(day)
+        except CacheError as error:
+            unreadable.append(str(error))
+            continue
+        rows += 0 if report is None else report.rows_after
+    return {
+        "kind": "ticks",
+        "source": cache.source,
+        "market": cache.market,
+        "symbol": cache.symbol,
+        "days": len(days),
+        "first_day": min(days, default=None),
+        "last_day": max(days, default=None),
+        "rows": rows,
+        "bytes": cache.size(),
+        "message": "; ".join(unreadable) or None,
+    }
+
+
+def _of_bars(store: BarStore, key: BarKey) -> dict[str, Any]:
+    """Return the row of a chain of bars."""
+    row: dict[str, Any] = {"kind": "bars", "rule_version": key.version, **key.values}
+    try:
+        months = list(store.find(key).values())
+    except StoreError as error:
+        return row | {"message": str(error)}
+    days = [link.day for month in months for link in month.links]
+    sizes = [month.size for month in months]
+    return row | {
+        "days": len(days),
+        "first_day": min(days, default=None),
+        "last_day": max(days, default=None),
+        "rows": sum(month.bars for month in months),
+        "bytes": None if None in sizes else sum(size or 0 for size in sizes),
+    }

@@ -1,0 +1,1 @@
+"""The core: bars of trades, by expression, frame, plan and processor."""

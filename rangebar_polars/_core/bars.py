@@ -1,0 +1,313 @@
+"""Range bars of a frame, of a plan, or inside an expression; and which bar a trade belongs to."""
+
+from collections.abc import Iterable, Sequence
+from typing import SupportsIndex, overload
+
+import polars as pl
+
+from rangebar_polars import _internal
+from rangebar_polars._core import plugin as _plugin
+from rangebar_polars._core.caller import warn_of
+from rangebar_polars._core.fold import exported, fold, read_table
+from rangebar_polars._core.forks import use_own_threads, use_threads
+from rangebar_polars._core.options import Options, Reset, Threshold, check_keys, check_threshold
+from rangebar_polars.schema import ArrowStream, TradeColumns, is_arrow_stream
+
+
+@overload
+def bars(
+    trades: pl.LazyFrame,
+    threshold_decimal_bps: Threshold = 250,
+    *,
+    by: str | Sequence[str] | None = None,
+    reset: Reset | None = None,
+    aggs: pl.Expr | Iterable[pl.Expr] | None = None,
+    include_microstructure: bool = False,
+    include_incomplete: bool = False,
+    prevent_same_timestamp_close: bool = True,
+    columns: TradeColumns | None = None,
+    state: bytes | None = None,
+) -> pl.LazyFrame: ...
+
+
+@overload
+def bars(
+    trades: pl.DataFrame | ArrowStream,
+    threshold_decimal_bps: Threshold = 250,
+    *,
+    by: str | Sequence[str] | None = None,
+    reset: Reset | None = None,
+    aggs: pl.Expr | Iterable[pl.Expr] | None = None,
+    include_microstructure: bool = False,
+    include_incomplete: bool = False,
+    prevent_same_timestamp_close: bool = True,
+    columns: TradeColumns | None = None,
+    state: bytes | None = None,
+) -> pl.DataFrame: ...
+
+
+def bars(
+    trades: pl.DataFrame | pl.LazyFrame | ArrowStream,
+    threshold_decimal_bps: Threshold = 250,
+    *,
+    by: str | Sequence[str] | None = None,
+    reset: Reset | None = None,
+    aggs: pl.Expr | Iterable[pl.Expr] | None = None,
+    include_microstructure: bool = False,
+    include_incomplete: bool = False,
+    prevent_same_timestamp_close: bool = True,
+    columns: TradeColumns | None = None,
+    state: bytes | None = None,
+) -> pl.DataFrame | pl.LazyFrame:
+    """Return the range bars of trades.
+
+    A bar opens with a trade, whose price fixes two limits one threshold above and below. It closes
+    with the first later trade at or beyond a limit; that trade is the bar's last, and the next
+    trade opens the next bar.
+
+    Parameters
+    ----------
+    trades
+        A DataFrame, a LazyFrame, or anything with ``__arrow_c_stream__`` (a pyarrow Table, a DuckDB
+        result). Sorted by time; trades of one time in the order of their ids. Columns: see
+        `TradeColumns`.
+    threshold_decimal_bps
+        How far the price must move from a bar's open: 1 to 100,000 decimal basis points of
+        0.001 %, so that 250 is 0.25 %. Several give a leading column ``threshold_decimal_bps``, in
+        one pass over the trades.
+    by
+        The column of the keys, or several: a chain of bars for each key, whose columns lead the
+        output. Any dtype but floats; null is a key.
+    reset
+        "day", "week" (from Monday), "month" or "year": the first trade at or after a UTC border of
+        that period opens a new bar. The bar cut off there is incomplete.
+    aggs
+        Aggregations of your own over the trades of each bar, as in ``group_by(...).agg(...)``;
+        their columns follow. The trades of bars that are open are held in memory until they end.
+    include_microstructure
+        Add sums, counts, ids and the ten features.
+    include_incomplete
+        Add bars that a reset cut off and, last, those still open, and the column ``is_complete``.
+    prevent_same_timestamp_close
+        Let no trade of a bar's opening time close it.
+    columns
+        What the columns of the trades are called.
+    state
+        A checkpoint (`bars_with_state`, `RangeBarProcessor.create_checkpoint`) to begin from. Of
+        the same threshold, gate and reset; without ``by`` and ``aggs``.
+
+    Returns
+    -------
+    DataFrame or LazyFrame
+        One row a bar, in the order in which bars end (where several end with one trade, by
+        threshold): ``open_time``, ``close_time`` (in the dtype of the input), ``open``,
+        ``high``, ``low``, ``close``, ``volume`` (Float64, never null); with
+        ``include_microstructure`` the columns of the README's table. Lazy for a LazyFrame: trades
+        are streamed in constant memory, only what the plan asks for is summed, and a filter or head
+        behind it stops the reading early.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a bad argument, when called.
+    polars.exceptions.ComputeError
+        For bad trades: a missing column or wrong dtype as soon as the schema is known; nulls,
+        values that are not finite or out of range, time going back, repeated ids when the row is
+        read, naming row and remedy.
+
+    Warns
+    -----
+    RangeBarWarning
+        Where prices are finer than 8 decimals, where a quantity above 0 counts as 0, and where
+        columns are asked for that need a side and the trades have none. A plan warns when it runs.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> import rangebar_polars as rb
+    >>> trades = pl.DataFrame(
+    ...     {
+    ...         "timestamp": pl.Series([0, 1000, 2000, 3000]).cast(pl.Datetime("ms")),
+    ...         "price": [50000.0, 50125.0, 50500.0, 50450.0],
+    ...         "quantity": [1.0, 2.0, 0.5, 0.25],
+    ...     }
+    ... )
+    >>> rb.bars(trades, 250).drop("open_time")
+    shape: (1, 6)
+    ┌─────────────────────┬─────────┬─────────┬─────────┬─────────┬────────┐
+    │ close_time          ┆ open    ┆ high    ┆ low     ┆ close   ┆ volume │
+    │ ---                 ┆ ---     ┆ ---     ┆ ---     ┆ ---     ┆ ---    │
+    │ datetime[ms]        ┆ f64     ┆ f64     ┆ f64     ┆ f64     ┆ f64    │
+    ╞═════════════════════╪═════════╪═════════╪═════════╪═════════╪════════╡
+    │ 1970-01-01 00:00:01 ┆ 50000.0 ┆ 50125.0 ┆ 50000.0 ┆ 50125.0 ┆ 3.0    │
+    └─────────────────────┴─────────┴─────────┴─────────┴─────────┴────────┘
+    >>> rb.bars(trades.reverse())
+    Traceback (most recent call last):
+    polars.exceptions.ComputeError: trades are not sorted by time at row 1: 1970-01-01 00:00:02.000
+    after 1970-01-01 00:00:03.000 (sort by timestamp and trade id; without ids, reverse trades that
+    come newest first; a join, unique or group_by before needs maintain_order)
+    """
+    options = Options.check(
+        threshold_decimal_bps,
+        columns=columns,
+        by=by,
+        reset=reset,
+        aggs=aggs,
+        state=state,
+        include_microstructure=include_microstructure,
+        include_incomplete=include_incomplete,
+        prevent_same_timestamp_close=prevent_same_timestamp_close,
+    )
+    if isinstance(trades, pl.LazyFrame):
+        return _plugin.scan(trades, options)
+    if options.by:
+        use_own_threads()
+    if options.aggs:
+        use_threads()
+    if isinstance(trades, pl.DataFrame):
+        check_keys(trades.schema, options.by)
+    elif not is_arrow_stream(trades):
+        raise TypeError(
+            f"trades is a {type(trades).__name__}: expected a DataFrame, a LazyFrame or an object "
+            "with __arrow_c_stream__"
+        )
+    if options.aggs or options.state is not None:
+        frame = trades if isinstance(trades, pl.DataFrame) else read_table(trades, options)
+        return pl.concat(fold([frame], frame.schema, options))
+    table = exported(trades, options) if isinstance(trades, pl.DataFrame) else trades
+    result, notices = _internal.bars(table, options.kwargs())
+    warn_of(notices, set())
+    return result
+
+
+def bars_expr(
+    threshold_decimal_bps: SupportsIndex = 250,
+    *,
+    reset: Reset | None = None,
+    include_microstructure: bool = False,
+    include_incomplete: bool = False,
+    prevent_same_timestamp_close: bool = True,
+    columns: TradeColumns | None = None,
+) -> pl.Expr:
+    """Return range bars as an expression: a struct for each bar, in a column ``bars``.
+
+    For ``select``, and for ``group_by(...).agg(...)``, where each group is a chain of bars of its
+    own and gives a list. The streaming engine collects the whole column first: over files larger
+    than memory use `bars` on the LazyFrame.
+
+    Parameters
+    ----------
+    threshold_decimal_bps, reset, include_microstructure, include_incomplete
+        As in `bars`; one threshold.
+    prevent_same_timestamp_close
+        As in `bars`.
+    columns
+        What the columns of the trades are called.
+
+    Returns
+    -------
+    Expr
+        Struct with the columns of `bars` as fields; its length is the number of bars.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a bad argument, when called; bad trades raise ComputeError as in `bars`.
+
+    Notes
+    -----
+    An expression cannot warn: what `bars` warns of is silent here.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> import rangebar_polars as rb
+    >>> trades = pl.DataFrame(
+    ...     {
+    ...         "symbol": ["A", "B", "A", "B"],
+    ...         "timestamp": pl.Series([0, 0, 1000, 1000]).cast(pl.Datetime("ms")),
+    ...         "price": [100.0, 7.0, 101.0, 7.001],
+    ...         "quantity": [1.0, 1.0, 1.0, 1.0],
+    ...     }
+    ... )
+    >>> of_each = trades.group_by("symbol", maintain_order=True).agg(rb.bars_expr(250))
+    >>> of_each.explode("bars").drop_nulls("bars").unnest("bars").select("symbol", "open", "close")
+    shape: (1, 3)
+    ┌────────┬───────┬───────┐
+    │ symbol ┆ open  ┆ close │
+    │ ---    ┆ ---   ┆ ---   │
+    │ str    ┆ f64   ┆ f64   │
+    ╞════════╪═══════╪═══════╡
+    │ A      ┆ 100.0 ┆ 101.0 │
+    └────────┴───────┴───────┘
+    """
+    options = Options.check(
+        check_threshold(threshold_decimal_bps),
+        columns=columns,
+        reset=reset,
+        include_microstructure=include_microstructure,
+        include_incomplete=include_incomplete,
+        prevent_same_timestamp_close=prevent_same_timestamp_close,
+    )
+    return _plugin.bars(_plugin.trades_struct(options.columns), options)
+
+
+def bar_id(
+    threshold_decimal_bps: SupportsIndex = 250,
+    *,
+    reset: Reset | None = None,
+    prevent_same_timestamp_close: bool = True,
+    columns: TradeColumns | None = None,
+) -> pl.Expr:
+    """Return the ordinal of the bar that each trade belongs to, in a column ``bar_id``.
+
+    Grouping by it makes any Polars aggregation a feature of the bar. For several chains in one
+    frame put ``.over("symbol")`` behind it.
+
+    Parameters
+    ----------
+    threshold_decimal_bps, reset, prevent_same_timestamp_close
+        As in `bars`; one threshold.
+    columns
+        What the columns of the trades are called.
+
+    Returns
+    -------
+    Expr
+        Int64, a value a trade, never null, from 0 on; the trades of the bar that is still open have
+        an id too.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a bad argument, when called; bad trades raise ComputeError as in `bars`.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> import rangebar_polars as rb
+    >>> trades = pl.DataFrame(
+    ...     {
+    ...         "timestamp": pl.Series([0, 1000, 2000, 3000]).cast(pl.Datetime("ms")),
+    ...         "price": [50000.0, 50125.0, 50500.0, 50300.0],
+    ...         "quantity": [1.0, 2.0, 0.5, 0.25],
+    ...     }
+    ... )
+    >>> trades.group_by(rb.bar_id(250), maintain_order=True).agg(pl.col("price").mean())
+    shape: (2, 2)
+    ┌────────┬─────────┐
+    │ bar_id ┆ price   │
+    │ ---    ┆ ---     │
+    │ i64    ┆ f64     │
+    ╞════════╪═════════╡
+    │ 0      ┆ 50062.5 │
+    │ 1      ┆ 50400.0 │
+    └────────┴─────────┘
+    """
+    options = Options.check(
+        check_threshold(threshold_decimal_bps),
+        columns=columns,
+        reset=reset,
+        prevent_same_timestamp_close=prevent_same_timestamp_close,
+    )
+    return _plugin.bar_id(_plugin.trades_struct(options.columns), options)

@@ -1,0 +1,271 @@
+"""Bars of batches of trades that come one after another, with a user's own aggregations.
+
+The compiled half folds each batch into bars. Aggregations of Polars know no open state, so for them
+the trades of a bar are held back until it ends: memory is bounded by the longest bar of each key
+and threshold, not by the number of trades.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+import polars as pl
+import polars.selectors as cs
+from polars._typing import PolarsDataType
+
+from rangebar_polars import _internal
+from rangebar_polars._core.caller import warn_of
+from rangebar_polars._core.forks import has_lost_pool
+from rangebar_polars._core.options import Options, check_names
+from rangebar_polars._internal import OPENED, BarBuilder
+from rangebar_polars.schema import IS_COMPLETE, THRESHOLD, ArrowStream
+
+_KEY = [THRESHOLD, OPENED]
+
+
+def columns_read(schema: pl.Schema, options: Options, wanted: list[str] | None) -> list[str]:
+    """Return the columns of trades that bars and aggregations read, of those that are there."""
+    read = set(options.reads(wanted))
+    for agg in _wanted_aggs(options, wanted):
+        # A selector or a wildcard may mean any column.
+        read.update(schema if agg.meta.has_multiple_outputs() else agg.meta.root_names())
+    return [name for name in schema if name in read]
+
+
+def read_table(table: ArrowStream, options: Options) -> pl.DataFrame:
+    """Return the columns of a table that bars and aggregations read, of those that are there.
+
+    Columns that Polars has no dtype for do no harm unless they are read.
+    """
+    if any(agg.meta.has_multiple_outputs() for agg in options.aggs):
+        return _internal.read_table(table, None)
+    roots = (name for agg in options.aggs for name in agg.meta.root_names())
+    return _internal.read_table(table, [*options.reads_at_most, *roots])
+
+
+def _wanted_aggs(options: Options, wanted: list[str] | None) -> list[pl.Expr]:
+    """Return the aggregations of which a column is wanted, or may be."""
+    return [
+        agg
+        for agg in options.aggs
+        if wanted is None
+        or agg.meta.has_multiple_outputs()
+        or agg.meta.output_name(raise_if_undetermined=False) in {None, *wanted}
+    ]
+
+
+def exportable(schema: pl.Schema, options: Options) -> pl.Schema:
+    """Return a schema without columns that are not read and that C has no name for.
+
+    Names cross to the compiled half as C strings. A zero in one of them would end the process.
+
+    Raises
+    ------
+    polars.exceptions.ComputeError
+        Such a column is read.
+    """
+    lost = [name for name, dtype in schema.items() if "\0" in name or _cannot_cross(dtype)]
+    if not lost:
+        return schema
+    for name in lost:
+        if name in options.reads_at_most:
+            raise pl.exceptions.ComputeError(
+                f"column {name!r} has a zero in its name or in that of a field: expected names "
+                'without one (rename it: .rename({"...": "..."}))'
+            )
+    return pl.Schema({name: dtype for name, dtype in schema.items() if name not in lost})
+
+
+def _cannot_cross(dtype: pl.DataType) -> bool:
+    """Return whether the name of a field within a dtype has a zero, or an array no elements."""
+    if isinstance(dtype, pl.Array) and 0 in dtype.shape:
+        return True
+    if isinstance(dtype, pl.Struct):
+        return any(
+            "\0" in field.name or _cannot_cross(_made(field.dtype)) for field in dtype.fields
+        )
+    inner = getattr(dtype, "inner", None)
+    return inner is not None and _cannot_cross(_made(inner))
+
+
+def _made(dtype: PolarsDataType) -> pl.DataType:
+    return dtype() if isinstance(dtype, type) else dtype
+
+
+def exported(trades: pl.DataFrame, options: Options) -> pl.DataFrame:
+    """Return trades without the columns that `exportable` leaves out."""
+    if has_lost_pool():
+        # Polars hands several chunks to its pool when they are exported, or columns selected.
+        kept = exportable(trades.schema, options)
+        return pl.DataFrame([trades.get_column(name).rechunk() for name in kept])
+    if options.reads_at_most.issuperset(trades.columns) and not options.by:
+        return trades
+    schema = trades.schema
+    kept = exportable(schema, options)
+    return trades if len(kept) == len(schema) else trades.select(cs.by_name(*kept))
+
+
+def fold(
+    batches: Iterable[pl.DataFrame],
+    schema: pl.Schema,
+    options: Options,
+    wanted: list[str] | None = None,
+    *,
+    whole: bool = True,
+) -> Iterator[pl.DataFrame]:
+    """Yield the bars as they end: a frame for every batch that ended one, and one of those left.
+
+    Parameters
+    ----------
+    batches
+        Trades, in order.
+    schema
+        Their schema.
+    options
+        The arguments of ``bars()``.
+    wanted
+        The columns of bars that are wanted, or None for all.
+    whole
+        Whether the trades have all their columns, or only those that are read.
+    """
+    if _wanted_aggs(options, wanted):
+        yield from _Aggregated(schema, options, wanted, whole=whole).fold(batches)
+        return
+    builder = BarBuilder(options.kwargs(wanted, whole=whole), options.state)
+    builder.bind(exportable(schema, options).to_frame())
+    warned, batches_seen = set[str](), False
+    for batch in batches:
+        batches_seen = True
+        ended = builder.push(exported(batch, options))
+        del batch  # or it would live on while the next one is made
+        warn_of(builder.notices(), warned)
+        if ended is not None:
+            yield ended
+    left = builder.finish()
+    if options.include_incomplete and batches_seen:
+        warn_of(builder.notices(), warned)
+    yield left
+
+
+class _Held:
+    """Trades of bars of one threshold that have not ended.
+
+    They lie in the pieces in which they came. Only pieces with trades of a bar that ends are looked
+    at, so that a bar that stays open costs nothing while others end.
+    """
+
+    def __init__(self, schema: pl.Schema) -> None:
+        self._nothing = pl.DataFrame(schema=schema), pl.Series(OPENED, [], pl.Int64)
+        self._pieces: list[tuple[pl.DataFrame, pl.Series] | None] = []
+        self._pieces_of: dict[int, list[int]] = {}
+        self._trades = 0
+
+    def take(
+        self, ended: pl.Series, trades: pl.DataFrame | None = None, opened: pl.Series | None = None
+    ) -> tuple[pl.DataFrame, pl.Series]:
+        """Take in the next trades, and take out those of bars that have ended, in order.
+
+        Parameters
+        ----------
+        ended
+            The bars that have ended, by their opening trades.
+        trades, opened
+            The next trades, and the bar of each.
+
+        Returns
+        -------
+        tuple of DataFrame and Series
+            Trades of the bars that have ended, and the bar of each.
+        """
+        older = ended.filter(ended < self._trades)
+        touched = {piece for bar in older for piece in self._pieces_of.pop(bar, ())}
+        taken = [self._nothing, *(self._split(piece, older) for piece in sorted(touched))]
+        if trades is not None and opened is not None:
+            self._trades += trades.height
+            self._pieces.append((trades, opened))
+            if ended.len() > 0:
+                taken.append(self._split(-1, ended))
+            left = self._pieces[-1]
+            for bar in () if left is None else left[1].unique():
+                self._pieces_of.setdefault(bar, []).append(len(self._pieces) - 1)
+        frames, bars = zip(*taken, strict=True)
+        return pl.concat(frames), pl.concat(bars)
+
+    def _split(self, piece: int, ended: pl.Series) -> tuple[pl.DataFrame, pl.Series]:
+        """Take the trades of bars that have ended out of a piece."""
+        trades, opened = self._pieces[piece] or self._nothing
+        is_ended = opened.is_in(ended.implode())
+        whole = is_ended.all()
+        self._pieces[piece] = (
+            None if whole else (trades.filter(~is_ended), opened.filter(~is_ended))
+        )
+        return (trades, opened) if whole else (trades.filter(is_ended), opened.filter(is_ended))
+
+
+class _Aggregated:
+    """Bars with aggregations over their trades."""
+
+    def __init__(
+        self, schema: pl.Schema, options: Options, wanted: list[str] | None, *, whole: bool
+    ) -> None:
+        self._aggs = _wanted_aggs(options, wanted)
+        for agg in self._aggs:
+            for name in agg.meta.root_names():
+                if name not in schema:
+                    raise pl.exceptions.ColumnNotFoundError(
+                        f"no column {name!r} for aggs among the trades: they have "
+                        f"[{', '.join(schema)}]"
+                    )
+        # Trades of a bar that was cut off must be let go, so every bar that ends is asked for.
+        every = replace(options, include_incomplete=True, threshold_column=True)
+        only = None if wanted is None else [*wanted, THRESHOLD, IS_COMPLETE]
+        self._builder = BarBuilder(every.kwargs(only, trace=True, whole=whole))
+        self._builder.bind(exportable(schema, options).to_frame())
+        self._options = options
+        self._held = {threshold: _Held(schema) for threshold in options.thresholds}
+        self._no_bar = pl.Series(OPENED, [], pl.Int64)
+
+    def fold(self, batches: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+        warned, batches_seen = set[str](), False
+        for batch in batches:
+            batches_seen = True
+            ended = self._builder.push(exported(batch, self._options))
+            warn_of(self._builder.notices(), warned)
+            bars = self._builder.trace()
+            if ended is None:
+                for threshold, held in self._held.items():
+                    held.take(self._no_bar, batch, bars[str(threshold)])
+            else:
+                yield self._aggregate(ended, batch, bars)
+        left = self._builder.finish()
+        if self._options.include_incomplete and batches_seen:
+            warn_of(self._builder.notices(), warned)
+        yield self._aggregate(left if self._options.include_incomplete else left.clear())
+
+    def _aggregate(
+        self,
+        ended: pl.DataFrame,
+        trades: pl.DataFrame | None = None,
+        bars_of_trades: pl.DataFrame | None = None,
+    ) -> pl.DataFrame:
+        """Take in the next trades, and put the aggregations of bars that have ended beside them."""
+        parts = []
+        for threshold, held in self._held.items():
+            opened = None if bars_of_trades is None else bars_of_trades[str(threshold)]
+            bars = ended.filter(pl.col(THRESHOLD) == threshold)
+            rows, bar_of_row = held.take(bars[OPENED], trades, opened)
+            if bars.height > 0 or ended.height == 0:
+                # A literal is no column of the trades, so that aggregations by position mean those.
+                # With one key alone Polars sums in another way where it happens to be sorted.
+                keys = (
+                    pl.lit(threshold, pl.Int64).alias(THRESHOLD),
+                    pl.lit(bar_of_row).alias(OPENED),
+                )
+                parts.append(rows.group_by(*keys).agg(self._aggs))
+        aggregated = pl.concat(parts)
+        check_names([*ended.columns, *aggregated.drop(_KEY).columns])
+        bars = ended.join(aggregated, on=_KEY, how="left", maintain_order="left")
+        if self._options.include_incomplete:
+            bars = bars.select(pl.exclude(IS_COMPLETE), IS_COMPLETE)
+        else:
+            bars = bars.filter(IS_COMPLETE).drop(IS_COMPLETE)
+        return bars.drop(_KEY[self._options.threshold_column :])

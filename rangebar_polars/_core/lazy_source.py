@@ -1,0 +1,54 @@
+"""A LazyFrame whose rows are made by Python: the only call of Polars' source interface."""
+
+from collections.abc import Callable, Iterator
+
+import polars as pl
+import polars.selectors as cs
+
+from rangebar_polars._core.forks import check_threads
+from rangebar_polars._core.unstable import register_io_source
+
+Frames = Callable[[list[str] | None, pl.Expr | None], Iterator[pl.DataFrame]]
+"""Makes frames, one after another, of at least the columns asked for.
+
+None asks for all columns, in the order of the schema. What the rows will be filtered by is told
+too. It may be used to leave out frames of which no row would stay; it need not be applied.
+"""
+
+
+def lazy_source(frames: Frames, schema: pl.Schema | Callable[[], pl.Schema]) -> pl.LazyFrame:
+    """Return a plan over frames that are made when it runs.
+
+    Parameters
+    ----------
+    frames
+        Is called for every run.
+    schema
+        That of the frames with all columns, or what returns it.
+
+    Raises
+    ------
+    RangeBarError
+        This process was forked after Polars had begun its threads.
+    """
+    check_threads()
+
+    def generate(
+        with_columns: list[str] | None,
+        predicate: pl.Expr | None,
+        n_rows: int | None,
+        batch_size: int | None,  # noqa: ARG001 - frames come as they are made
+    ) -> Iterator[pl.DataFrame]:
+        wanted = with_columns
+        if with_columns is not None and predicate is not None:
+            wanted = list(dict.fromkeys([*with_columns, *predicate.meta.root_names()]))
+        for made in frames(wanted, predicate if n_rows is None else None):
+            # Where Polars pushes both down, the rows were counted before they were filtered.
+            rows = made if n_rows is None else made.head(n_rows)
+            n_rows = None if n_rows is None else n_rows - rows.height
+            rows = rows if predicate is None else rows.filter(predicate)
+            yield rows if with_columns is None else rows.select(cs.by_name(*with_columns))
+            if n_rows == 0:
+                return
+
+    return register_io_source(generate, schema=schema)

@@ -1,0 +1,155 @@
+"""``df.rangebar``, ``lf.rangebar`` and ``expr.rangebar``.
+
+Type checkers do not see a namespace; the free functions it delegates to are the typed interface.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import SupportsIndex
+
+import polars as pl
+
+from rangebar_polars._core import plugin as _plugin
+from rangebar_polars._core.bars import bars
+from rangebar_polars._core.options import Options, Reset, Threshold, check_threshold
+from rangebar_polars.schema import TradeColumns
+
+
+@pl.api.register_dataframe_namespace("rangebar")
+class FrameNamespace:
+    """Range bars of a DataFrame of trades."""
+
+    def __init__(self, frame: pl.DataFrame) -> None:
+        self._frame = frame
+
+    def bars(
+        self,
+        threshold_decimal_bps: Threshold = 250,
+        *,
+        by: str | Sequence[str] | None = None,
+        reset: Reset | None = None,
+        aggs: pl.Expr | Iterable[pl.Expr] | None = None,
+        include_microstructure: bool = False,
+        include_incomplete: bool = False,
+        prevent_same_timestamp_close: bool = True,
+        columns: TradeColumns | None = None,
+        state: bytes | None = None,
+    ) -> pl.DataFrame:
+        """Return the range bars of the trades: see `rangebar_polars.bars`."""
+        return bars(
+            self._frame,
+            threshold_decimal_bps,
+            by=by,
+            reset=reset,
+            aggs=aggs,
+            include_microstructure=include_microstructure,
+            include_incomplete=include_incomplete,
+            prevent_same_timestamp_close=prevent_same_timestamp_close,
+            columns=columns,
+            state=state,
+        )
+
+
+@pl.api.register_lazyframe_namespace("rangebar")
+class LazyFrameNamespace:
+    """Range bars of a plan over trades."""
+
+    def __init__(self, frame: pl.LazyFrame) -> None:
+        self._frame = frame
+
+    def bars(
+        self,
+        threshold_decimal_bps: Threshold = 250,
+        *,
+        by: str | Sequence[str] | None = None,
+        reset: Reset | None = None,
+        aggs: pl.Expr | Iterable[pl.Expr] | None = None,
+        include_microstructure: bool = False,
+        include_incomplete: bool = False,
+        prevent_same_timestamp_close: bool = True,
+        columns: TradeColumns | None = None,
+        state: bytes | None = None,
+    ) -> pl.LazyFrame:
+        """Return the range bars of the trades, still lazy: see `rangebar_polars.bars`."""
+        return bars(
+            self._frame,
+            threshold_decimal_bps,
+            by=by,
+            reset=reset,
+            aggs=aggs,
+            include_microstructure=include_microstructure,
+            include_incomplete=include_incomplete,
+            prevent_same_timestamp_close=prevent_same_timestamp_close,
+            columns=columns,
+            state=state,
+        )
+
+
+@pl.api.register_expr_namespace("rangebar")
+class ExprNamespace:
+    """Range bars of a price expression; the other columns of the trades are taken by name."""
+
+    def __init__(self, price: pl.Expr) -> None:
+        self._price = price
+
+    def bars(
+        self,
+        threshold_decimal_bps: SupportsIndex = 250,
+        *,
+        reset: Reset | None = None,
+        include_microstructure: bool = False,
+        include_incomplete: bool = False,
+        prevent_same_timestamp_close: bool = True,
+        columns: TradeColumns | None = None,
+    ) -> pl.Expr:
+        """Return the range bars of these prices: see `rangebar_polars.bars_expr`.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> import rangebar_polars
+        >>> quotes = pl.DataFrame(
+        ...     {
+        ...         "timestamp": pl.Series([0, 1000]).cast(pl.Datetime("ms")),
+        ...         "bid": [99.0, 101.0],
+        ...         "ask": [101.0, 103.0],
+        ...         "quantity": [1.0, 1.0],
+        ...     }
+        ... )
+        >>> mid = (pl.col("bid") + pl.col("ask")) / 2
+        >>> quotes.select(mid.rangebar.bars(250)).unnest("bars").select("open", "close")
+        shape: (1, 2)
+        ┌───────┬───────┐
+        │ open  ┆ close │
+        │ ---   ┆ ---   │
+        │ f64   ┆ f64   │
+        ╞═══════╪═══════╡
+        │ 100.0 ┆ 102.0 │
+        └───────┴───────┘
+        """
+        options = Options.check(
+            check_threshold(threshold_decimal_bps),
+            columns=columns,
+            reset=reset,
+            include_microstructure=include_microstructure,
+            include_incomplete=include_incomplete,
+            prevent_same_timestamp_close=prevent_same_timestamp_close,
+        )
+        trades = _plugin.trades_struct(options.columns, price=self._price)
+        return _plugin.bars(trades, options)
+
+    def bar_id(
+        self,
+        threshold_decimal_bps: SupportsIndex = 250,
+        *,
+        reset: Reset | None = None,
+        prevent_same_timestamp_close: bool = True,
+        columns: TradeColumns | None = None,
+    ) -> pl.Expr:
+        """Return which bar each of these prices belongs to: see `rangebar_polars.bar_id`."""
+        options = Options.check(
+            check_threshold(threshold_decimal_bps),
+            columns=columns,
+            reset=reset,
+            prevent_same_timestamp_close=prevent_same_timestamp_close,
+        )
+        return _plugin.bar_id(_plugin.trades_struct(options.columns, price=self._price), options)

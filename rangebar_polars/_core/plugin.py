@@ -1,0 +1,95 @@
+"""Where the package meets Polars: the only calls that register an expression.
+
+Polars trusts the flags given here without a check; a wrong one gives wrong rows, not an error.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+import polars.selectors as cs
+from polars.plugins import register_plugin_function
+
+from rangebar_polars import _internal
+from rangebar_polars._core.batches import batches
+from rangebar_polars._core.fold import columns_read, fold
+from rangebar_polars._core.forks import check_threads
+from rangebar_polars._core.lazy_source import lazy_source
+from rangebar_polars._core.options import Options, check_keys
+from rangebar_polars.schema import COLUMNS, TradeColumns
+
+# The very file: given a folder, Polars takes the first library in it, which may be a stale one.
+_LIBRARY: Final = Path(_internal.__file__)
+
+
+def trades_struct(
+    columns: TradeColumns, roles: Sequence[str] | None = None, *, price: pl.Expr | None = None
+) -> pl.Expr:
+    """Return the columns of trades that are there as one struct.
+
+    Which are missing, or of a wrong dtype, is judged in one place, by the compiled half.
+    """
+    check_threads()
+    names = {role: name for role, name in columns.names().items() if roles is None or role in roles}
+    others = [name for role, name in names.items() if price is None or role != "price"]
+    if price is not None and columns.price in others:
+        raise ValueError(
+            f"columns names {columns.price!r} for another column than the price expression "
+            '(give the expression a name of its own: TradeColumns(price="..."))'
+        )
+    fields = [] if price is None else [price.alias(columns.price)]
+    # A struct of no field is an error of Polars that says nothing of trades; the last keeps ours.
+    return pl.struct(
+        *fields, cs.by_name(*others, require_all=False), pl.lit(None).alias("rangebar trades")
+    )
+
+
+def bars(trades: pl.Expr, options: Options) -> pl.Expr:
+    """Return the bars of a struct of trades, a struct each."""
+    return register_plugin_function(
+        plugin_path=_LIBRARY,
+        function_name="bars",
+        args=[trades],
+        kwargs=options.kwargs(),
+        changes_length=True,
+    ).alias("bars")
+
+
+def bar_id(trades: pl.Expr, options: Options) -> pl.Expr:
+    """Return the ordinal of the bar that each trade belongs to."""
+    return register_plugin_function(
+        plugin_path=_LIBRARY, function_name="bar_id", args=[trades], kwargs=options.kwargs()
+    ).alias("bar_id")
+
+
+def feature(name: str, columns: TradeColumns) -> pl.Expr:
+    """Return a feature of all trades of a group."""
+    (output,) = (output for output in COLUMNS if output.name == name)
+    return register_plugin_function(
+        plugin_path=_LIBRARY,
+        function_name="feature",
+        args=[trades_struct(columns, output.reads)],
+        kwargs={"name": name, "columns": columns.names()},
+        returns_scalar=True,
+    ).alias(name)
+
+
+def scan(trades: pl.LazyFrame, options: Options) -> pl.LazyFrame:
+    """Return the bars of a plan, as the source of another."""
+
+    def bars_schema() -> pl.Schema:
+        given = trades.collect_schema()
+        check_keys(given, options.by)
+        (empty,) = fold([], given, options)
+        return empty.schema
+
+    def frames(wanted: list[str] | None, _: pl.Expr | None) -> Iterator[pl.DataFrame]:
+        given = trades.collect_schema()
+        read = columns_read(given, options, wanted)
+        schema = pl.Schema({name: given[name] for name in read})
+        return fold(
+            batches(trades.select(cs.by_name(*read)), schema), schema, options, wanted, whole=False
+        )
+
+    return lazy_source(frames, bars_schema)

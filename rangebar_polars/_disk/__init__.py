@@ -1,0 +1,1 @@
+"""What stages share of files on disk: locks, hashes, the cache folder."""

@@ -1,0 +1,1 @@
+"""The tick cache: trades of archives and of your own, a Parquet file for each UTC day."""

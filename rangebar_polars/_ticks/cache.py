@@ -1,0 +1,291 @@
+"""The tick cache: one Parquet file per UTC day, which says itself what it was made from.
+
+    <root>/ticks/source=binance/market=spot/symbol=BTCUSDT/2024-08-08.parquet
+
+A day is covered if its file is there, and by nothing else: files appear whole, under a lock,
+and hold the `DayReport` of their rows in their own metadata, with no clock time in it, so
+equal archives give equal bytes. A file that cannot be read, or is not what its place says,
+is an error with its name; nothing here deletes or replaces it on its own.
+"""
+
+import contextlib
+import datetime as dt
+import hashlib
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+from urllib.parse import quote, unquote
+
+import polars as pl
+
+from rangebar_polars._core.unstable import unwarned
+from rangebar_polars._days import days_named
+from rangebar_polars._disk.fingerprint import TableHash
+from rangebar_polars._disk.locked_file import exclusive, sweep
+from rangebar_polars._ticks.report import DayReport
+from rangebar_polars.errors import CacheError
+from rangebar_polars.schema import TRADE_SCHEMA
+
+BINANCE = "binance"
+LAYOUT_VERSION = "3"
+# Fixed, so that a file's bytes do not depend on the pieces its rows were read in.
+ROW_GROUP_ROWS = 1 << 18
+
+# A panic is no PolarsError, and not even an Exception.
+_UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
+
+
+@dataclass(frozen=True)
+class TickCache:
+    """The cached days of one symbol of one market of one source.
+
+    Examples
+    --------
+    >>> TickCache(Path("cache"), "binance", "um", "BTCUSDT").path(dt.date(2024, 8, 8)).as_posix()
+    'cache/ticks/source=binance/market=um/symbol=BTCUSDT/2024-08-08.parquet'
+
+    """
+
+    root: Path
+    source: str
+    market: str
+    symbol: str
+
+    @property
+    def folder(self) -> Path:
+        """Where the days lie."""
+        parts = {"source": self.source, "market": self.market, "symbol": self.symbol}
+        names = [f"{key}={quote(value, safe='')}" for key, value in parts.items()]
+        return self.root.joinpath("ticks", *names)
+
+    def unfinished(self, name: str) -> Path:
+        """Return where a file lies until the days in it are written."""
+        parts = (self.source, self.market, self.symbol, name)
+        return self.root / "downloads" / f"{'-'.join(quote(p, safe='') for p in parts)}.part"
+
+    @property
+    def label(self) -> str:
+        """What messages call the series."""
+        return f"{self.source} {self.market} {self.symbol}"
+
+    @property
+    def remedy(self) -> str:
+        """How a file is made again that is not what it should be."""
+        if self.source == BINANCE:
+            return "delete the file, or call scan_ticks with refresh=True, to have it made again"
+        return "give all trades of the day to import_trades, with replace=True"
+
+    def path(self, day: dt.date) -> Path:
+        """Return where a day's file is, or would be."""
+        return self.folder / f"{day}.parquet"
+
+    def days(self) -> list[dt.date]:
+        """Return the days that are cached, ascending."""
+        return days_named(path.stem for path in self.folder.glob("????-??-??.parquet"))
+
+    def report(self, day: dt.date) -> DayReport | None:
+        """Return what is known of a day, or None where it is not cached.
+
+        Raises
+        ------
+        CacheError
+            The file cannot be read, or is of another series, day or version.
+
+        """
+        with self._opened(day) as handle:
+            return None if handle is None else self._report(day, handle)
+
+    def open(self, day: dt.date) -> tuple[DayReport, pl.LazyFrame] | None:
+        """Return a day's report and its trades, or None where it is not cached.
+
+        Both are of one file, which the plan holds open: the trades stay those of the report
+        when the day is replaced, and many days at a time are many open files. The trades are
+        not compared with what was written: `proven` does that while they are read.
+
+        Raises
+        ------
+        CacheError
+            The file cannot be read, has other columns than trades, or is of another series, day
+            or version.
+
+        """
+        with self._opened(day) as handle:
+            if handle is None:
+                return None
+            report = self._report(day, handle)
+            handle.seek(0)
+            trades = pl.scan_parquet(handle)
+            if trades.collect_schema() != TRADE_SCHEMA:
+                raise self._other_trades(day)
+            return report, trades
+
+    def proven(self, report: DayReport, batches: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+        """Yield the trades of an open day, and refuse them after the last if they are others.
+
+        Parquet pages carry no checksum here, so flipped bits would be read as trades.
+
+        Parameters
+        ----------
+        report
+            The report of the day.
+        batches
+            Its trades, with all of their columns.
+
+        Raises
+        ------
+        CacheError
+            The file cannot be read to its end, or holds other trades than were written to it.
+
+        """
+        hashed = TableHash(TRADE_SCHEMA.to_frame())
+        try:
+            for batch in batches:
+                hashed.push(batch)
+                yield batch
+                del batch  # or it would live on while the next one is made
+        except _UNREADABLE as error:
+            path = self.path(report.day)
+            raise CacheError(f"{path} cannot be read: {error} ({self.remedy})") from error
+        if hashed.hexdigest() != report.fingerprint:
+            raise self._other_trades(report.day)
+
+    def _other_trades(self, day: dt.date) -> CacheError:
+        return CacheError(
+            f"{self.path(day)} holds other trades than were written to it ({self.remedy})"
+        )
+
+    @contextlib.contextmanager
+    def _opened(self, day: dt.date) -> Iterator[BinaryIO | None]:
+        path = self.path(day)
+        try:
+            with path.open("rb") as handle:
+                yield handle
+        except FileNotFoundError:
+            yield None
+        except _UNREADABLE as error:
+            raise CacheError(f"{path} cannot be read: {error} ({self.remedy})") from error
+
+    def write(
+        self,
+        rows: pl.DataFrame,
+        report: DayReport,
+        stop: threading.Event | None = None,
+    ) -> None:
+        """Put a cleaned day in its place, whole or not at all."""
+        target = self.path(report.day)
+        text = report.to_json()
+        metadata = {
+            "rangebar.version": LAYOUT_VERSION,
+            "rangebar.series": self.label,
+            "rangebar.report": text,
+            "rangebar.report.sha256": _sha256(text),
+        }
+        with exclusive(target.with_name(f".{target.name}.part"), stop) as claim:
+            claim.handle.truncate(0)
+            with unwarned():
+                rows.write_parquet(
+                    claim.handle,
+                    compression="zstd",
+                    row_group_size=ROW_GROUP_ROWS,
+                    metadata=metadata,
+                )
+            claim.publish(target)
+
+    def damage(self, day: dt.date) -> str | None:
+        """Read a day's file to the end and say what is wrong with it, or return None."""
+        try:
+            opened = self.open(day)
+            if opened is not None:
+                report, trades = opened
+                for _ in self.proven(report, map(pl.LazyFrame.collect, [trades])):
+                    pass
+        except CacheError as error:
+            return str(error)
+        return None
+
+    def scan(self, days: Iterable[dt.date]) -> pl.LazyFrame:
+        """Return the trades of cached days, in the order given."""
+        paths = [self.path(day) for day in days]
+        if not paths:
+            return pl.LazyFrame(schema=TRADE_SCHEMA)
+        return pl.scan_parquet(paths, glob=False, hive_partitioning=False)
+
+    def size(self) -> int:
+        """Return how many bytes the days take."""
+        size = 0
+        for path in self.folder.glob("*.parquet"):
+            with contextlib.suppress(FileNotFoundError):
+                size += path.stat().st_size
+        return size
+
+    def clear(self) -> None:
+        """Remove every day, and what killed processes left unfinished.
+
+        Raises
+        ------
+        CacheError
+            A file cannot be removed.
+
+        """
+        try:
+            for path in self.folder.glob("*.parquet"):
+                path.unlink(missing_ok=True)
+            self.sweep()
+            with contextlib.suppress(FileNotFoundError):
+                self.folder.rmdir()
+        except OSError as error:
+            raise CacheError(
+                f"{self.folder} cannot be cleared: {error.strerror} (its permissions forbid it, "
+                "or another process is writing there: try again)"
+            ) from error
+
+    def sweep(self) -> None:
+        """Remove what killed processes left unfinished."""
+        sweep(self.folder, ".*.parquet.part")
+        every = self.unfinished("")
+        sweep(every.parent, f"{every.stem}*.part")
+
+    def _report(self, day: dt.date, handle: BinaryIO) -> DayReport:
+        path, metadata = self.path(day), pl.read_parquet_metadata(handle)
+        damaged = f"{path} cannot be read: what it says of itself is damaged ({self.remedy})"
+        got = metadata.get("rangebar.version")
+        if got != LAYOUT_VERSION:
+            raise CacheError(
+                f"{path} has layout version {got}, expected {LAYOUT_VERSION} ({self.remedy})",
+            )
+        try:
+            series, text = metadata["rangebar.series"], metadata["rangebar.report"]
+            report = DayReport.from_json(text)
+            is_whole = metadata["rangebar.report.sha256"] == _sha256(text)
+        except (KeyError, TypeError, ValueError) as error:
+            raise CacheError(damaged) from error
+        if not is_whole:
+            raise CacheError(damaged)
+        if (series, report.day) != (self.label, day):
+            raise CacheError(
+                f"{path} holds {series} of {report.day}, expected {self.label} of {day} "
+                "(the file was moved: move it back, or delete it)",
+            )
+        return report
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def check_names(source: str, market: str, symbol: str) -> None:
+    """Refuse names that no folder can be called by."""
+    for name, value in (("source", source), ("market", market), ("symbol", symbol)):
+        if not isinstance(value, str):
+            raise TypeError(f"{name} is {value!r} (give a name)")
+        if not value:
+            raise ValueError(f"{name} is empty (give a name)")
+
+
+def series(root: Path) -> list[TickCache]:
+    """Return every series that has a folder in the cache, in order."""
+    folders = sorted((root / "ticks").glob("source=*/market=*/symbol=*"))
+    parts = [[unquote(part.partition("=")[2]) for part in path.parts[-3:]] for path in folders]
+    return [TickCache(root, *part) for part in parts]

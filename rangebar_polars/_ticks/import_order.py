@@ -1,0 +1,114 @@
+"""The order of trades that have no ids: they stay as they are given, so time must not go back.
+
+It is judged from the first row to the last, not day by day: that trades come newest first shows in
+the whole of them, where a day may have all its trades at one time.
+"""
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from rangebar_polars._ticks.import_times import NUMBER
+from rangebar_polars._ticks.spill import ROW
+from rangebar_polars.errors import QualityError
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A row and its time, as a number of some unit and as people read it."""
+
+    row: int
+    number: int
+    time: str
+
+
+@dataclass
+class TimeOrder:
+    """What is known of the order of the rows so far.
+
+    Attributes
+    ----------
+    what
+        What messages call the trades.
+    column
+        What their column of times is called.
+    is_file
+        Whether they are of a file, which nobody can reverse or sort as it is.
+
+    """
+
+    what: str
+    column: str
+    is_file: bool = False
+    _rises: bool = False
+    _fall: str | None = None
+    _first: _Seen | None = None
+    _last: _Seen | None = None
+
+    def check(self, trades: pl.DataFrame) -> None:
+        """Look at the next rows.
+
+        Parameters
+        ----------
+        trades
+            Their trades, with `NUMBER`, their times before any of them was cut, and `ROW`, where
+            they are in the input.
+
+        Raises
+        ------
+        QualityError
+            Time goes back in some places and not in others.
+
+        """
+        ids = trades.select(pl.col("agg_trade_id", "first_trade_id").null_count()).row(0)
+        if ids != (trades.height, trades.height):
+            self._last = None
+            return
+        # A price of nothing is dropped, whatever its time.
+        rows = trades.filter((pl.col("price") > 0).fill_null(value=True))
+        if rows.is_empty():
+            return
+        change = rows[NUMBER].diff()
+        start = _seen(rows, 0)
+        if self._last is not None:
+            change = change.scatter(0, start.number - self._last.number)
+        self._rises = self._rises or bool((change > 0).any())
+        falls = (change < 0).fill_null(value=False).arg_true()
+        if self._fall is None and falls.len():
+            at = int(falls[0])
+            before = self._last if at == 0 else _seen(rows, at - 1)
+            now = _seen(rows, at)
+            self._fall = f"row {now.row}: {now.time} after {before.time if before else now.time}"
+        self._first = self._first or start
+        self._last = _seen(rows, rows.height - 1)
+        if self._rises and self._fall is not None:
+            given = "the file's frame" if self.is_file else "the frame"
+            raise QualityError(
+                f"time goes back in {self.what} at {self._fall} (trades without ids stay in the "
+                f"order given: give {given} with .sort({self.column!r}, maintain_order=True), if "
+                "trades of one time are in the order in which they were made)"
+            )
+
+    def end(self) -> None:
+        """Say that there are no more rows.
+
+        Raises
+        ------
+        QualityError
+            Time goes back and never rises.
+
+        """
+        first, last = self._first, self._last
+        if self._fall is None or first is None or last is None:
+            return
+        given = "the file's frame" if self.is_file else "the frame"
+        raise QualityError(
+            f"{self.what} come newest first, from {first.time} at row {first.row} to {last.time} "
+            f"at row {last.row} (trades without ids stay in the order given: give {given} with "
+            ".reverse())"
+        )
+
+
+def _seen(rows: pl.DataFrame, at: int) -> _Seen:
+    row, number, time = rows.select(ROW, NUMBER, "timestamp").row(at)
+    return _Seen(row, number, f"{time:%F %T.%f}")

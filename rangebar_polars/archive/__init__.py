@@ -1,0 +1,1 @@
+"""Archives that trades are downloaded from."""

@@ -1,0 +1,355 @@
+"""The bar store of a team: a database on a ClickHouse server.
+
+Neither an insert nor a merge is the unit of truth there. A write puts its rows into `bars` under a
+random batch of its own; the row of `coverage` that names the batch comes last, so that a month
+appears whole or not at all. A read asks for one batch and counts its rows. Superseded batches are
+deleted by who knows them as superseded: to delete what coverage does not name would race with a
+writer who is about to name it.
+
+The view `current_bars` shows the same to SQL: the bars of the batches that coverage names.
+"""
+
+import datetime as dt
+import re
+import secrets
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from importlib import import_module
+from typing import Final
+
+import polars as pl
+from urllib3 import exceptions as http
+
+from rangebar_polars.errors import StoreError
+from rangebar_polars.schema import BAR_SCHEMA
+from rangebar_polars.store.bar_store import BarStore
+from rangebar_polars.store.chain import BarKey, StoredMonth
+from rangebar_polars.store.clickhouse.address import (
+    AGAIN,
+    NO_DATABASE,
+    NO_TABLE,
+    Address,
+    connect,
+    explained,
+)
+from rangebar_polars.store.clickhouse.tables import (
+    COLUMNS_OF_TABLES,
+    DELETE,
+    ENGINES,
+    EXTRAS,
+    FIND,
+    READ,
+    REMOVE,
+    SCHEMA_VERSION,
+    STATE,
+    TABLES,
+    VIEW,
+)
+
+OLDEST_SERVER: Final = (24, 3)
+# A server cuts what has about twice as many into several parts, of which some may survive it.
+INSERT_ROWS: Final = 500_000
+CONNECTIONS: Final = 16
+# Seconds: whoever removes a chain takes bars that are being named, and then their names.
+LOOKS: Final = (0.0, 0.1, 0.4, 1.0)
+
+
+class ClickHouseStore(BarStore):
+    """Bars in a database on a ClickHouse server, for many writers and readers at once.
+
+    Database and tables are made by the first who needs them. Reading takes the right SELECT on
+    them, writing INSERT and ALTER DELETE too. One store serves any number of threads; a forked
+    process opens its own.
+
+    Parameters
+    ----------
+    url
+        ``"clickhouse://user:password@host:port/database"``, by default of user ``default``, port
+        8123 and database ``rangebar``; with ``clickhouses://`` encrypted, and of port 8443.
+        ``"clickhouse://"`` is what ``CLICKHOUSE_URL`` says.
+
+    Raises
+    ------
+    ValueError
+        The URL has another form.
+    ModuleNotFoundError
+        clickhouse-connect is not installed.
+    StoreError
+        The server cannot be reached, refuses the user or is too old, or the database has tables
+        of another version or form.
+
+    Examples
+    --------
+    >>> ClickHouseStore("clickhouse://localhost:http")
+    Traceback (most recent call last):
+    ValueError: the URL of the store is not of the form
+    clickhouse://user:password@host:port/database (percent-encode / ? # and % in user and password)
+    """
+
+    def __init__(self, url: str) -> None:
+        self._at = Address.parse(url)
+        try:
+            from clickhouse_connect.driver import exceptions, httputil  # noqa: PLC0415 - an extra
+        except ModuleNotFoundError as error:
+            raise ModuleNotFoundError(
+                "bars in ClickHouse need clickhouse-connect "
+                "(pip install 'rangebar-polars[clickhouse]')"
+            ) from error
+        self._failures = (
+            exceptions.ClickHouseError,
+            http.HTTPError,
+            OSError,
+            pl.exceptions.PolarsError,
+        )
+        self._pool = httputil.get_pool_manager(maxsize=CONNECTIONS)
+        try:
+            with self._doing("connecting"):
+                self._client = connect(self._at, self._pool)
+            self._open()
+        except BaseException:
+            self.close()
+            raise
+
+    def __repr__(self) -> str:
+        return f"ClickHouseStore({self.url!r})"
+
+    @property
+    def url(self) -> str:
+        """Server and database, without the password."""
+        return self._at.url()
+
+    @property
+    def address(self) -> str:
+        """Server and database, with the password."""
+        return self._at.url(self._at.password)
+
+    def keys(self) -> list[BarKey]:
+        """Return the chains of which coverage names a month."""
+        rows = self._fetch("listing chains", "SELECT DISTINCT key FROM coverage ORDER BY key")
+        keys = (BarKey.from_path(path) for path in rows["key"])
+        return [key for key in keys if key is not None]
+
+    def find(
+        self, key: BarKey, months: Iterable[dt.date] | None = None
+    ) -> dict[dt.date, StoredMonth]:
+        """Return what is stored of a chain; see `BarStore.find`."""
+        wanted = [] if months is None else list(months)
+        if months is not None and not wanted:
+            return {}
+        found = dict[dt.date, StoredMonth]()
+        rows = self._fetch(f"looking for {key.label}", FIND, key=key.path, months=wanted)
+        for month, batch, links in rows.iter_rows():
+            try:
+                found[month] = StoredMonth.from_json(links, token=str(batch))
+            except (KeyError, TypeError, ValueError) as error:
+                doing = f"reading {month:%Y-%m} of {key.label}"
+                raise self._error(doing, str(error), AGAIN) from error
+        return found
+
+    def read(self, key: BarKey, month: StoredMonth, columns: Sequence[str]) -> pl.DataFrame | None:
+        """Return columns of the bars of a month; see `BarStore.read`."""
+        doing = f"reading {month.month:%Y-%m} of {key.label}"
+        names = {f"column{place}": name for place, name in enumerate(columns)}
+        wanted = ", ".join(f"{{{name}:Identifier}}" for name in names)
+        bars = self._fetch(
+            doing,
+            f"SELECT {wanted} {READ}",
+            # An answer that breaks off is told by its rows: it need not wait for its end.
+            {"wait_end_of_query": 0},
+            key=key.path,
+            batch=int(month.token),
+            **names,
+        ).cast({name: BAR_SCHEMA[name] for name in columns})
+        if bars.height == month.bars:
+            return bars
+        for wait in LOOKS:
+            time.sleep(wait)
+            current = self.find(key, [month.month]).get(month.month)
+            if current is None or current.token != month.token:
+                return None
+        reason = f"it has {bars.height} bars, expected {month.bars}"
+        raise self._error(doing, reason, AGAIN)
+
+    def write(self, key: BarKey, month: StoredMonth, bars: pl.DataFrame) -> None:
+        """Put a month in its place; see `BarStore.write`."""
+        if self._holds(key, month):
+            return
+        doing = f"writing {month.month:%Y-%m} of {key.label}"
+        batch = secrets.randbits(64)
+        try:
+            self._put_bars(doing, key, batch, bars)
+        except BaseException:
+            with suppress(StoreError):
+                self._delete(doing, "bars", key, [batch])
+            raise
+        # Others may have been quicker.
+        if self._holds(key, month):
+            self._delete(doing, "bars", key, [batch])
+            return
+        _, known = self._state(doing, key, month, batch)
+        self._name(doing, key, month, batch=batch, previous=max(known.values(), default=0))
+        there, now = self._state(doing, key, month, batch)
+        latest = max(now.values(), default=0)
+        if there != bars.height and now.get(batch) == latest:
+            self._delete(doing, "coverage", key, [batch])
+            reason = f"{there} of {bars.height} bars are there"
+            raise self._error(doing, reason, "the chain was removed meanwhile: write it again")
+        # Of two of one version either may be current: neither is superseded.
+        known = {**known, batch: 0, **now}
+        superseded = [each for each, version in known.items() if version < latest]
+        self._delete(doing, "bars", key, superseded)
+
+    def remove(self, key: BarKey) -> None:
+        """Remove a chain, and what killed writers left of it; see `BarStore.remove`."""
+        # Whoever names bars that go with the second step is undone by the third, or counts them.
+        for table in ("coverage", "bars", "coverage"):
+            self._run(f"removing {key.label}", REMOVE, table=table, key=key.path)
+
+    def close(self) -> None:
+        """Let connections go."""
+        self._pool.clear()
+        # The driver would hold every pool it has seen until the process ends.
+        import_module("clickhouse_connect.driver.httputil").all_managers.pop(self._pool, None)
+
+    def _open(self) -> None:
+        """Make what is absent, and refuse what is not as it should be."""
+        database = self._at.database
+        doing = f"opening database {database}"
+        version = self._client.server_version or ""
+        if tuple(int(part) for part in re.findall(r"\d+", version)[:2]) < OLDEST_SERVER:
+            oldest = ".".join(map(str, OLDEST_SERVER))
+            reason = f"the server is ClickHouse {version}, expected {oldest} or newer"
+            raise self._error(doing, reason, "update the server")
+        schema = self._schema_version(doing)
+        if schema not in {None, 0, SCHEMA_VERSION}:
+            reason = f"it has schema version {schema}, expected {SCHEMA_VERSION}"
+            remedy = "use the version of rangebar-polars that made it, or another database"
+            raise self._error(doing, reason, remedy)
+        creating = f"creating database {database}"
+        if schema is None:
+            with self._doing(creating):
+                create, name = "CREATE DATABASE IF NOT EXISTS {name:Identifier}", {"name": database}
+                self._client.command(create, name, use_database=False)
+        rows = self._fetch(doing, COLUMNS_OF_TABLES, database=database, tables=list(TABLES)).rows()
+        for table in {table for table, _, _ in rows}:
+            expected = TABLES[table]
+            got = {name: kind for of, name, kind in rows if of == table}
+            for name in {**expected, **got}:
+                if got.get(name) != expected.get(name):
+                    reason = (
+                        f"column {name} of table {table} is {got.get(name, 'absent')}, "
+                        f"expected {expected.get(name, 'absent')}"
+                    )
+                    raise self._error(doing, reason, "choose another database")
+        if not schema or {table for table, _, _ in rows} != TABLES.keys():
+            self._create_tables(creating)
+
+    def _schema_version(self, doing: str) -> int | None:
+        """Return the version of the tables, 0 where they are not yet made, None of no database."""
+        try:
+            schema: int = self._fetch(doing, "SELECT max(schema) FROM store_version").item()
+        except StoreError as error:
+            code = getattr(error.__cause__, "code", None)
+            if code not in {NO_TABLE, NO_DATABASE}:
+                raise
+            return 0 if code == NO_TABLE else None
+        return schema
+
+    def _create_tables(self, doing: str) -> None:
+        for table, types in TABLES.items():
+            columns = ", ".join(
+                f"{name} {kind}{EXTRAS.get(name, '')}" for name, kind in types.items()
+            )
+            self._run(
+                doing, f"CREATE TABLE IF NOT EXISTS {table} ({columns}) ENGINE = {ENGINES[table]}"
+            )
+        self._run(doing, VIEW)
+        # Last: who finds a version finds all the rest.
+        self._run(doing, "INSERT INTO store_version SELECT {schema:UInt32}", schema=SCHEMA_VERSION)
+
+    def _holds(self, key: BarKey, month: StoredMonth) -> bool:
+        try:
+            stored = self.find(key, [month.month]).get(month.month)
+        except StoreError:
+            # What cannot be read is to be replaced; a server that is gone fails the next step.
+            return False
+        return stored is not None and stored.holds(month)
+
+    def _put_bars(self, doing: str, key: BarKey, batch: int, bars: pl.DataFrame) -> None:
+        of_batch = [
+            pl.lit(key.path, pl.Enum([key.path])).alias("key"),
+            pl.lit(batch, pl.UInt64).alias("batch"),
+        ]
+        for start in range(0, bars.height, INSERT_ROWS):
+            piece = bars[start : start + INSERT_ROWS].select(*BAR_SCHEMA)
+            rows = piece.with_row_index("ordinal", start).select(*of_batch, pl.all())
+            self._insert(doing, "bars", rows, f"{batch}-{start}")
+
+    def _name(
+        self, doing: str, key: BarKey, month: StoredMonth, *, batch: int, previous: int
+    ) -> None:
+        """Put in the row that makes a batch the current version of a month."""
+        row = {
+            "key": key.path,
+            "month": month.month,
+            **key.values,
+            "rule_version": key.version,
+            "first_day": month.links[0].day,
+            "last_day": month.links[-1].day,
+            "batch": batch,
+            "rows": month.bars,
+            "links": month.to_json(),
+            "previous": previous,
+        }
+        dtypes = {"reset": pl.String, "origin": pl.Date, "batch": pl.UInt64}
+        self._insert(doing, "coverage", pl.DataFrame([row], schema_overrides=dtypes), str(batch))
+
+    def _insert(self, doing: str, table: str, rows: pl.DataFrame, token: str) -> None:
+        # The newest form has types that servers do not read.
+        stream = rows.write_ipc_stream(None, compat_level=pl.CompatLevel.oldest())
+        with self._doing(doing):
+            self._client.raw_insert(
+                table,
+                column_names=rows.columns,
+                insert_block=stream.getvalue(),
+                # A server that gathers inserts answers before the rows are there.
+                settings={"async_insert": 0, "insert_deduplication_token": token},
+                fmt="ArrowStream",
+            )
+
+    def _state(
+        self, doing: str, key: BarKey, month: StoredMonth, batch: int
+    ) -> tuple[int, dict[int, int]]:
+        """Return the rows of a batch, and all that coverage knows of a month: versions by batch."""
+        state = self._fetch(doing, STATE, key=key.path, month=month.month, batch=batch)
+        there, versions, batches = state.row(0)
+        return there, {
+            each: version for version, each in sorted(zip(versions, batches, strict=True))
+        }
+
+    def _delete(self, doing: str, table: str, key: BarKey, batches: list[int]) -> None:
+        if batches:
+            self._run(doing, DELETE, table=table, key=key.path, batches=batches)
+
+    def _fetch(
+        self, doing: str, sql: str, settings: dict[str, int] | None = None, /, **parameters: object
+    ) -> pl.DataFrame:
+        with self._doing(doing):
+            return pl.read_ipc_stream(
+                self._client.raw_query(sql, parameters, settings, fmt="ArrowStream")
+            )
+
+    def _run(self, doing: str, sql: str, **parameters: object) -> None:
+        with self._doing(doing):
+            self._client.command(sql, parameters)
+
+    @contextmanager
+    def _doing(self, doing: str) -> Iterator[None]:
+        try:
+            yield
+        except self._failures as error:
+            raise self._error(doing, *explained(error, self._at.user)) from error
+
+    def _error(self, doing: str, reason: str, remedy: str) -> StoreError:
+        return StoreError(f"ClickHouse at {self._at.place}: {doing} failed: {reason} ({remedy})")

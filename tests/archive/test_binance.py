@@ -1,0 +1,485 @@
+"""The archive's names, listing and checksums, and downloads from a server that misbehaves."""
+
+import datetime as dt
+import io
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.archive_server import ArchiveServer, Fault, day_csv
+from support.assertions import says
+
+from rangebar_polars._days import day_range, spans, utc_day
+from rangebar_polars._disk.locked_file import CancelledError
+from rangebar_polars.archive import http as download
+from rangebar_polars.archive.binance import (
+    LISTING_URL,
+    ArchiveFile,
+    BinanceArchive,
+    Entry,
+    check_market,
+    check_symbol,
+    is_published,
+    near_names,
+    published_sum,
+    symbols,
+)
+from rangebar_polars.archive.http import Client
+from rangebar_polars.errors import ArchiveError, ChecksumError, DownloadError
+
+DAY = dt.date(2024, 8, 8)
+FILE = ArchiveFile("um", "BTCUSDT", DAY)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retry at once, and be reached without a proxy."""
+    monkeypatch.setattr(download, "FIRST_WAIT", 0.0)
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    for name in ("RANGEBAR_BINANCE_URL", "RANGEBAR_BINANCE_LISTING_URL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def server() -> Iterator[ArchiveServer]:
+    """Serve one day, about 60 kB of zip."""
+    with ArchiveServer() as running:
+        running.publish(FILE, day_csv(DAY, 6000, spot=False, header=True))
+        yield running
+
+
+def fetched(server: ArchiveServer, path: Path, left: bytes = b"") -> tuple[str, bool] | None:
+    """Download FILE over what an earlier run left."""
+    path.write_bytes(left)
+    client = Client(BinanceArchive(server.url, None, attempts=3, timeout=0.3))
+    with path.open("r+b") as body:
+        got = client.download(FILE, body, lambda _: None)
+    client.close()
+    return got
+
+
+# Names
+
+
+@pytest.mark.parametrize(
+    ("file", "path"),
+    [
+        (
+            ArchiveFile("spot", "BTCUSDT", DAY),
+            "data/spot/daily/aggTrades/BTCUSDT/BTCUSDT-aggTrades-2024-08-08.zip",
+        ),
+        (
+            ArchiveFile("um", "BTCUSDT_250926", DAY, monthly=True),
+            "data/futures/um/monthly/aggTrades/BTCUSDT_250926/BTCUSDT_250926-aggTrades-2024-08.zip",
+        ),
+        (
+            ArchiveFile("cm", "BTCUSD_PERP", DAY),
+            "data/futures/cm/daily/aggTrades/BTCUSD_PERP/BTCUSD_PERP-aggTrades-2024-08-08.zip",
+        ),
+    ],
+)
+def test_a_file_lies_where_the_archive_has_it(file: ArchiveFile, path: str) -> None:
+    assert file.path == path
+
+
+def test_a_months_file_holds_every_day_of_it() -> None:
+    file = ArchiveFile("um", "BTCUSDT", dt.date(2024, 2, 1), monthly=True)
+
+    assert file.days == day_range("2024-02-01", "2024-02-29")
+
+
+@pytest.mark.parametrize(
+    ("file", "today", "expected"),
+    [
+        (FILE, dt.date(2024, 8, 11), False),
+        (FILE, dt.date(2024, 8, 12), True),
+        (ArchiveFile("um", "BTCUSDT", DAY, monthly=True), dt.date(2024, 9, 10), False),
+        (ArchiveFile("um", "BTCUSDT", DAY, monthly=True), dt.date(2024, 9, 11), True),
+    ],
+)
+def test_a_file_is_a_hole_only_when_it_is_overdue(
+    file: ArchiveFile, today: dt.date, *, expected: bool
+) -> None:
+    assert is_published(file, today) is expected
+
+
+def test_the_archive_is_the_argument_the_environment_or_binance(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert BinanceArchive.of(None).listing_url == LISTING_URL
+
+    monkeypatch.setenv("RANGEBAR_BINANCE_URL", "http://mirror")
+    assert BinanceArchive.of(None) == BinanceArchive("http://mirror", None)
+
+    monkeypatch.setenv("RANGEBAR_BINANCE_LISTING_URL", "http://list")
+    assert BinanceArchive.of("http://other") == BinanceArchive("http://other", "http://list")
+    own = BinanceArchive(threads=2)
+    assert BinanceArchive.of(own) is own
+
+
+def test_bad_arguments_say_what_to_give() -> None:
+    with says(ValueError, "url is 'binance' (give an http:// or https:// address)"):
+        BinanceArchive("binance")
+    with says(ValueError, "threads is 0 (give 1 to 32)"):
+        BinanceArchive(threads=0)
+    with says(ValueError, "attempts is 0 (give at least 1)"):
+        BinanceArchive(attempts=0)
+    with says(TypeError, "archive is 5 (give a URL or a BinanceArchive)"):
+        BinanceArchive.of(5)  # type: ignore[arg-type]
+    with says(ValueError, "market is 'futures' (binance has 'spot', 'um' and 'cm')"):
+        check_market("futures")
+    with says(ValueError, "symbol 'btc/usdt' is no symbol of binance (did you mean 'BTCUSDT'?)"):
+        check_symbol("btc/usdt")
+    with says(ValueError, "symbol '' is no symbol of binance (give a name such as 'BTCUSDT')"):
+        check_symbol("")
+    with says(TypeError, "symbol is 5 (give a name such as 'BTCUSDT')"):
+        check_symbol(5)  # type: ignore[arg-type]
+
+
+def test_a_day_is_a_date_or_its_text() -> None:
+    assert utc_day("2024-08-08", "start") == utc_day(DAY, "start") == DAY
+    with says(ValueError, "start is '8/8/2024' (write a UTC day as YYYY-MM-DD)"):
+        utc_day("8/8/2024", "start")
+    with says(
+        TypeError,
+        "end is datetime.datetime(2024, 8, 8, 0, 0) (give a UTC day: 'YYYY-MM-DD' or "
+        "datetime.date)",
+    ):
+        utc_day(dt.datetime(2024, 8, 8), "end")  # noqa: DTZ001 - what users may give
+    with says(ValueError, "end 2024-08-07 lies before start 2024-08-08 (both days are included)"):
+        day_range(DAY, "2024-08-07")
+
+
+def test_days_are_told_in_spans() -> None:
+    days = [*day_range("2024-02-28", "2024-03-01"), DAY]
+
+    assert spans(days) == "2024-02-28 to 2024-03-01, 2024-08-08"
+
+
+# Checksums and listings
+
+
+@pytest.mark.parametrize("ending", ["", "\n", "\r\n"])
+def test_a_checksum_is_read_with_or_without_an_end_of_line(ending: str) -> None:
+    text = f"{'AB' * 32}  {FILE.name}{ending}".encode()
+
+    assert published_sum(text, FILE) == "ab" * 32
+
+
+@pytest.mark.parametrize("text", [b"", b"<html>", b"ab" * 32 + b"  OTHER-aggTrades-2024-08-08.zip"])
+def test_a_checksum_of_anything_else_is_refused(text: bytes) -> None:
+    with says(
+        ArchiveError,
+        "BTCUSDT-aggTrades-2024-08-08.zip.CHECKSUM is no checksum of that file: expected 64 hex "
+        f"digits, two spaces and the name, got {text!r}",
+    ):
+        published_sum(text, FILE)
+
+
+def test_a_listing_is_read_page_by_page(server: ArchiveServer) -> None:
+    for number in range(7):
+        server.publish(ArchiveFile("um", f"A{number}USDT", DAY), b"")
+    server.page_size = 3
+    client = Client(BinanceArchive(server.url, server.listing_url))
+
+    got = symbols(client.archive, "um", client.get_listing)
+
+    assert got == [*(f"A{number}USDT" for number in range(7)), "BTCUSDT"]
+    assert len(server.asked("list")) == 3
+    folder = "data/futures/um/daily/aggTrades/A0USDT/"
+    name = f"{folder}A0USDT-aggTrades-2024-08-08.zip"
+    assert list(client.archive.listing(folder, client.get_listing)) == [
+        Entry(name, is_folder=False),
+        Entry(f"{name}.CHECKSUM", is_folder=False),
+    ]
+    client.close()
+
+
+def test_a_listing_that_is_none_says_so() -> None:
+    archive = BinanceArchive("http://mirror", "http://list")
+    url = "http://list?delimiter=%2F&prefix=x"
+    with says(
+        ArchiveError,
+        f"listing {url} is no XML: syntax error: line 1, column 0 (does the mirror have one?)",
+    ):
+        list(archive.listing("x", lambda _: b"no"))
+    with says(ArchiveError, f"listing {url} is a html, expected a ListBucketResult"):
+        list(archive.listing("x", lambda _: b"<html/>"))
+    stuck = b"<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>"
+    with says(ArchiveError, f"listing {url} does not advance beyond ''"):
+        list(archive.listing("x", lambda _: stuck))
+    assert list(BinanceArchive("http://mirror", None).listing("x", lambda _: b"")) == []
+
+
+def test_near_names_are_the_most_alike() -> None:
+    assert near_names("BTCUSTD", ["ETHUSDT", "BTCUSDT", "BTCUSD_PERP"]) == ["BTCUSDT"]
+
+
+# Downloads
+
+
+def test_a_download_is_the_published_file(server: ArchiveServer, tmp_path: Path) -> None:
+    got = fetched(server, tmp_path / "part")
+
+    assert got is not None
+    assert got[1]
+    assert (tmp_path / "part").read_bytes() == server.files[FILE.path]
+
+
+def body_size(server: ArchiveServer) -> int:
+    """Return the size of FILE."""
+    return len(server.files[FILE.path])
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        [Fault("cut", 10_000), Fault("cut", 5_000), Fault("cut", 1)],
+        [Fault("stall", 10_000)],
+        [Fault("status", 429, {"Retry-After": "0"}), Fault("status", 503)],
+        [Fault("status", 500), Fault("status", 403)],
+        [Fault("longer", 100)],
+        [Fault("shorter", 100)],
+        [Fault("unsized", 10_000)],
+        [Fault("cut", 10_000), Fault("no range")],
+        [Fault("cut", 10_000), Fault("other range")],
+        [Fault("cut", 10_000), Fault("status", 503), Fault("cut", 10_000)],
+    ],
+    ids=lambda faults: "-".join(f"{fault.kind} {fault.at}" for fault in faults),
+)
+def test_a_misbehaving_server_costs_attempts_and_no_bytes(
+    server: ArchiveServer, tmp_path: Path, faults: list[Fault]
+) -> None:
+    server.faults[FILE.path].extend(faults)
+
+    got = fetched(server, tmp_path / "part")
+
+    assert got is not None
+    assert (tmp_path / "part").read_bytes() == server.files[FILE.path]
+    assert not server.faults[FILE.path]
+
+
+def test_a_cut_body_is_resumed_where_it_ended_if_it_is_still_the_same(
+    server: ArchiveServer, tmp_path: Path
+) -> None:
+    server.faults[FILE.path].append(Fault("cut", 10_000))
+
+    fetched(server, tmp_path / "part")
+
+    first, second = server.asked(".zip")
+    assert "Range" not in first.headers
+    assert second.headers["Range"] == "bytes=10000-"
+    assert second.headers["If-Range"].startswith('"')
+
+
+def test_a_file_replaced_between_two_attempts_starts_over(
+    server: ArchiveServer, tmp_path: Path
+) -> None:
+    old = server.files[FILE.path]
+    server.faults[FILE.path].append(Fault("cut", 10_000))
+    path = tmp_path / "part"
+    path.touch()
+
+    def replace(_: int) -> None:
+        if server.files[FILE.path] is old:
+            server.publish(FILE, day_csv(DAY, 7000, spot=False))
+
+    client = Client(BinanceArchive(server.url, None, attempts=3))
+    with path.open("r+b") as body:
+        got = client.download(FILE, body, replace)
+    client.close()
+
+    assert got is not None
+    assert path.read_bytes() == server.files[FILE.path] != old
+
+
+def test_what_a_killed_run_left_is_built_upon(server: ArchiveServer, tmp_path: Path) -> None:
+    whole = server.files[FILE.path]
+
+    fetched(server, tmp_path / "part", whole[:30_000])
+    fetched(server, tmp_path / "part", whole)
+
+    assert [r.headers.get("Range") for r in server.asked(".zip")] == [
+        "bytes=30000-",
+        f"bytes={len(whole)}-",
+    ]
+    assert (tmp_path / "part").read_bytes() == whole
+
+
+@pytest.mark.parametrize("left", [b"x" * 30_000, b"x" * 300_000])
+def test_what_a_killed_run_left_of_another_file_is_dropped(
+    server: ArchiveServer, tmp_path: Path, left: bytes
+) -> None:
+    assert fetched(server, tmp_path / "part", left) is not None
+    assert (tmp_path / "part").read_bytes() == server.files[FILE.path]
+
+
+def test_without_a_checksum_nothing_left_is_trusted(server: ArchiveServer, tmp_path: Path) -> None:
+    del server.files[f"{FILE.path}.CHECKSUM"]
+
+    got = fetched(server, tmp_path / "part", b"x" * 30_000)
+
+    assert got is not None
+    assert not got[1]
+    assert (tmp_path / "part").read_bytes() == server.files[FILE.path]
+
+
+def test_pieces_are_joined_only_where_something_can_tell_that_they_belong_together(
+    server: ArchiveServer, tmp_path: Path
+) -> None:
+    server.etags = False
+    server.faults[FILE.path].append(Fault("cut", 10_000))
+    fetched(server, tmp_path / "judged")
+    del server.files[f"{FILE.path}.CHECKSUM"]
+    server.faults[FILE.path].append(Fault("cut", 10_000))
+    fetched(server, tmp_path / "unjudged")
+
+    ranges = [request.headers.get("Range") for request in server.asked(".zip")]
+    assert ranges == [None, "bytes=10000-", None, None]
+    assert (tmp_path / "unjudged").read_bytes() == server.files[FILE.path]
+
+
+def test_a_server_that_takes_back_what_it_gave_is_given_up(
+    server: ArchiveServer, tmp_path: Path
+) -> None:
+    server.faults[FILE.path].extend([Fault("cut", 5_000), Fault("other range")] * 3)
+
+    with pytest.raises(DownloadError, match="the connection broke, 3 times in a row"):
+        fetched(server, tmp_path / "part")
+
+
+def test_a_wrong_sum_is_tried_once_more_and_then_an_error(
+    server: ArchiveServer, tmp_path: Path
+) -> None:
+    got = server.publish(FILE, day_csv(DAY, spot=False), checksum="0" * 64)
+    with says(
+        ChecksumError,
+        f"{FILE.name} has not the published SHA-256: expected {'0' * 64}, got {got}, twice "
+        f"(it may be being replaced: try again later; {server.url}/{FILE.path})",
+    ):
+        fetched(server, tmp_path / "part")
+    assert len(server.asked(".zip")) == 2
+
+
+def test_a_sum_that_is_right_the_second_time_is_accepted(
+    server: ArchiveServer, tmp_path: Path
+) -> None:
+    server.faults[FILE.path].append(Fault("shorter", 100))
+
+    assert fetched(server, tmp_path / "part") is not None
+    assert len(server.asked(".zip")) == 2
+
+
+def test_a_file_that_is_not_there_is_no_error(server: ArchiveServer, tmp_path: Path) -> None:
+    server.files.clear()
+
+    assert fetched(server, tmp_path / "part") is None
+
+
+def test_a_server_that_never_answers_well_is_given_up(
+    server: ArchiveServer, tmp_path: Path
+) -> None:
+    server.faults[FILE.path].extend([Fault("status", 503)] * 3)
+    with says(
+        DownloadError,
+        f"{server.url}/{FILE.path} could not be fetched: HTTP 503, 3 times in a row "
+        "(check the network and the archive's address, or try again later)",
+    ):
+        fetched(server, tmp_path / "part")
+
+
+def test_progress_resets_the_count_of_failures(server: ArchiveServer, tmp_path: Path) -> None:
+    server.faults[FILE.path].extend([Fault("cut", 5_000)] * 5)
+
+    assert fetched(server, tmp_path / "part") is not None
+
+
+def test_an_answer_that_retrying_does_not_change_is_an_error(
+    server: ArchiveServer, tmp_path: Path
+) -> None:
+    server.faults[FILE.path].append(Fault("status", 301, {"Location": "http://elsewhere"}))
+    with says(
+        DownloadError,
+        f"{server.url}/{FILE.path} could not be fetched: HTTP 301 to http://elsewhere, "
+        "expected 200",
+    ):
+        fetched(server, tmp_path / "part")
+
+
+def test_a_port_that_refuses_is_told_without_objects(tmp_path: Path) -> None:
+    with ArchiveServer() as gone:
+        url = gone.url
+    client = Client(BinanceArchive(url, None, attempts=2))
+    with (
+        (tmp_path / "part").open("w+b") as body,
+        says(
+            DownloadError,
+            f"{url}/{FILE.path}.CHECKSUM could not be fetched: no connection, 2 times in a row "
+            "(check the network and the archive's address, or try again later)",
+        ),
+    ):
+        client.download(FILE, body, lambda _: None)
+
+
+def test_a_server_may_not_make_us_wait_for_ever(
+    server: ArchiveServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float | None] = []
+    client = Client(BinanceArchive(server.url, None, longest_wait=7))
+    monkeypatch.setattr(client.stop, "wait", waits.append)
+    server.faults[FILE.path].append(Fault("status", 429, {"Retry-After": "3600"}))
+    server.faults[FILE.path].append(Fault("status", 429, {"Retry-After": "3"}))
+    server.faults[FILE.path].append(Fault("status", 429, {"Retry-After": "soon"}))
+
+    client.get(f"{server.url}/{FILE.path}")
+
+    assert waits == [7, 3, 0]
+    client.close()
+
+
+def test_cancelling_ends_a_stalled_download_at_once(server: ArchiveServer, tmp_path: Path) -> None:
+    server.faults[FILE.path].append(Fault("stall", 10_000))
+    client = Client(BinanceArchive(server.url, None, timeout=60))
+    started, ended = threading.Event(), threading.Event()
+
+    def run() -> None:
+        with (tmp_path / "part").open("w+b") as body, pytest.raises(CancelledError):
+            client.download(FILE, body, lambda _: started.set())
+        ended.set()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    assert started.wait(10)
+    client.cancel()
+    thread.join(10)
+
+    assert ended.is_set()
+
+
+def test_a_proxy_of_the_environment_is_used_with_its_login(
+    server: ArchiveServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", server.url.replace("//", "//me:p%40ss@"))
+    server.faults["BTC"].append(Fault("status", 404))
+    client = Client(BinanceArchive("http://archive.example", None))
+
+    client.get("http://archive.example/BTC")
+
+    assert server.requests[0].headers["Host"] == "archive.example"
+    assert server.requests[0].headers["Proxy-Authorization"] == "Basic bWU6cEBzcw=="
+
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    direct = Client(BinanceArchive(server.url, None))
+    assert direct.get(f"{server.url}/{FILE.path}") == server.files[FILE.path]
+    assert "Proxy-Authorization" not in server.requests[-1].headers
+
+
+def test_a_listing_that_is_not_there_is_an_error(server: ArchiveServer) -> None:
+    client = Client(BinanceArchive(server.url, None))
+    with says(DownloadError, f"{server.url}/none is not there (HTTP 404), expected a listing"):
+        client.get_listing(f"{server.url}/none")
+    assert io.BytesIO(client.get(f"{server.url}/{FILE.path}") or b"").read(2) == b"PK"
+    client.close()

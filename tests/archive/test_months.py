@@ -1,0 +1,119 @@
+"""A closed month comes as one file, and is the same as its days."""
+
+import datetime as dt
+from dataclasses import replace
+from pathlib import Path
+
+import polars as pl
+import pytest
+from support.archive_server import ArchiveServer, day_csv
+
+import rangebar_polars as rb
+from rangebar_polars._catalog import trades as tick_range
+from rangebar_polars._days import month_days
+from rangebar_polars._ticks.cache import TickCache
+from rangebar_polars.archive import binance_csv as aggtrades
+from rangebar_polars.archive.binance import ArchiveFile
+from rangebar_polars.errors import RangeBarWarning
+
+pytestmark = pytest.mark.usefixtures("quick")
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> TickCache:
+    """Return the cache that calls fill by default."""
+    return TickCache(tmp_path / "cache", "binance", "spot", "BTCUSDT")
+
+
+def daily(day: dt.date) -> ArchiveFile:
+    """Return the file of a day."""
+    return ArchiveFile("spot", "BTCUSDT", day)
+
+
+def month_server(server: ArchiveServer, absent: tuple[int, ...] = ()) -> list[dt.date]:
+    """Serve June 2024 as one file and as a file each day; return its days."""
+    days = month_days(dt.date(2024, 6, 1))
+    texts = {
+        day: day_csv(day, 20, first_id=20 * number)
+        for number, day in enumerate(days)
+        if day.day not in absent
+    }
+    for day, text in texts.items():
+        server.publish(daily(day), text)
+    month = ArchiveFile("spot", "BTCUSDT", days[0], monthly=True)
+    server.publish(month, b"".join(texts.values()))
+    return days
+
+
+@pytest.mark.parametrize("piece_bytes", [3000, 1 << 24])
+def test_a_month_comes_as_one_file_and_is_the_same_as_its_days(
+    server: ArchiveServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece_bytes: int
+) -> None:
+    monkeypatch.setattr(aggtrades, "PIECE_BYTES", piece_bytes)
+    days = month_server(server)
+
+    got = rb.scan_ticks("BTCUSDT", days[0], days[-1], archive=server.url).collect()
+
+    assert [request.path.rpartition("/")[2] for request in server.requests] == [
+        "BTCUSDT-aggTrades-2024-06.zip.CHECKSUM",
+        "BTCUSDT-aggTrades-2024-06.zip",
+    ]
+    parts = [
+        rb.scan_ticks("BTCUSDT", day, day, archive=server.url, cache_dir=tmp_path / "other")
+        for day in days
+    ]
+    assert got.equals(pl.concat(parts).collect())
+
+
+def test_a_day_has_one_digest_from_a_months_file_and_from_its_own(
+    server: ArchiveServer, cache: TickCache, tmp_path: Path
+) -> None:
+    days = month_server(server)
+    rb.scan_ticks("BTCUSDT", days[0], days[-1], archive=server.url)
+    rb.scan_ticks("BTCUSDT", days[4], days[4], archive=server.url, cache_dir=tmp_path / "other")
+
+    of_month = cache.report(days[4])
+    of_day = replace(cache, root=tmp_path / "other").report(days[4])
+
+    assert of_month is not None
+    assert of_day is not None
+    assert of_month.origin.archive == "BTCUSDT-aggTrades-2024-06.zip"
+    assert of_day.origin.archive == "BTCUSDT-aggTrades-2024-06-05.zip"
+    assert of_month.digest == of_day.digest
+
+
+def test_less_than_half_a_month_or_an_open_one_comes_by_day(
+    server: ArchiveServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days = month_server(server)
+    rb.scan_ticks("BTCUSDT", days[0], days[14], archive=server.url)
+    assert not server.asked("2024-06.zip")
+
+    monkeypatch.setattr(tick_range, "_today", lambda: dt.date(2024, 7, 10))
+    rb.scan_ticks("BTCUSDT", days[0], days[-1], archive=server.url)
+    assert not server.asked("2024-06.zip")
+
+
+def test_days_that_a_months_file_lacks_are_asked_for_one_by_one(
+    server: ArchiveServer, cache: TickCache
+) -> None:
+    days = month_server(server, absent=(10, 20))
+    server.publish(daily(days[9]), day_csv(days[9], 20, first_id=180))
+
+    with pytest.warns(RangeBarWarning, match="has no file for: 2024-06-20; 20 agg_trade_ids"):
+        rb.scan_ticks("BTCUSDT", days[0], days[-1], archive=server.url)
+    with pytest.warns(RangeBarWarning, match="has no file for: 2024-06-20; 20 agg_trade_ids"):
+        rb.scan_ticks("BTCUSDT", days[0], days[-1], archive=server.url)
+
+    assert cache.days() == [day for day in days if day.day != 20]
+    assert len(server.asked("2024-06.zip")) == 1
+    assert len(server.asked("2024-06-20.zip")) == 2
+
+
+def test_a_month_without_a_file_comes_by_day(server: ArchiveServer, cache: TickCache) -> None:
+    days = month_server(server)
+    del server.files[ArchiveFile("spot", "BTCUSDT", days[0], monthly=True).path]
+
+    rb.scan_ticks("BTCUSDT", days[0], days[-1], archive=server.url)
+
+    assert cache.days() == days

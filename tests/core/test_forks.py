@@ -1,0 +1,129 @@
+"""In a forked child bars are made, or refused with what to do; nothing waits for ever."""
+
+import sys
+
+import pytest
+from support.subprocesses import run
+
+HEAD = """
+import os
+import tempfile
+import polars as pl
+import rangebar_polars as rb
+
+frame = pl.DataFrame(
+    {
+        "timestamp": pl.Series([0, 1000, 2000, 3000]).cast(pl.Datetime("ms")),
+        "price": [100.0, 101.0] * 2,
+        "quantity": [1.0] * 4,
+        "key": ["A"] * 4,
+    }
+)
+mean = pl.col("price").mean().alias("mean")
+calls = {
+    "eager": lambda: rb.bars(frame),
+    "processor": lambda: rb.RangeBarProcessor(250).process_trades(frame),
+    "by": lambda: rb.bars(frame, by="key"),
+    "aggs": lambda: rb.bars(frame, aggs=mean),
+    "lazy": lambda: rb.bars(frame.lazy()).collect(),
+    "processor of a plan": lambda: rb.RangeBarProcessor(250).process_trades(frame.lazy()),
+    "chunks": lambda: rb.bars(chunks),
+    "chunks of chunked": lambda: pl.concat([*rb.process_trades_chunked([chunks])]),
+    "chunks with a state": lambda: rb.bars_with_state(chunks)[0],
+    "expression": lambda: frame.select(rb.bars_expr(250)),
+    "id": lambda: frame.select(rb.bar_id(250)),
+    "feature": lambda: frame.select(rb.features.price_impact()),
+    "namespace": lambda: frame.select(pl.col("price").rangebar.bars(250)),
+    "import": lambda: rb.import_trades(frame, symbol="T", **own),
+    "ticks": lambda: rb.scan_ticks(*days, **own).collect(),
+    "quality": lambda: rb.archive_quality(*days, **own),
+    "bars": lambda: rb.get_range_bars(*days, **own),
+    "last bars": lambda: rb.get_n_range_bars("S", 1, **own),
+    "plan of bars": lambda: rb.scan_range_bars(*days, **own).collect(),
+    "stored": lambda: rb.open_store(cache_dir=own["cache_dir"]).scan_bars().collect(),
+    "status": lambda: rb.cache_status(cache_dir=own["cache_dir"]),
+    "populate": lambda: rb.populate(*days, **own),
+    "polars": lambda: frame.lazy().group_by("price").agg(pl.len()).collect(),
+    "store": lambda: (rb.import_trades(frame, symbol="S", **own), rb.get_range_bars(*days, **own)),
+}
+own = {"source": "mine", "cache_dir": tempfile.mkdtemp()}
+days = "S", "1970-01-01", "1970-01-01"
+
+def in_child(name):
+    child = os.fork()
+    if child == 0:
+        try:
+            print(calls[name]().height, flush=True)
+        except rb.RangeBarError as error:
+            print(error, flush=True)
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+"""
+TEXT = (
+    "this process was forked after its parent had begun the threads of Polars, and would wait for "
+    "ever for threads that a fork does not copy (start it by "
+    'multiprocessing.get_context("spawn") or "forkserver", or make bars of frames, without by and '
+    "aggs)\n"
+)
+POOLS = ["by", "aggs", "lazy", "processor of a plan"]
+PLAIN = ["eager", "processor"]
+CHUNKS = ["chunks", "chunks of chunked", "chunks with a state"]
+EXPRESSIONS = ["expression", "id", "feature", "namespace"]
+STORED = ["import", "ticks", "quality", "bars", "plan of bars", "stored", "last bars"]
+
+
+@pytest.mark.parametrize("used", POOLS)
+@pytest.mark.parametrize("asked", POOLS)
+def test_what_needs_threads_is_refused_after_they_were_used(used: str, asked: str) -> None:
+    assert run(f"{HEAD}\ncalls[{used!r}]()\nin_child({asked!r})") == TEXT
+
+
+@pytest.mark.parametrize("used", [*PLAIN, *POOLS])
+@pytest.mark.parametrize("asked", PLAIN)
+def test_bars_of_frames_are_made_in_any_child(used: str, asked: str) -> None:
+    assert run(f"{HEAD}\ncalls[{used!r}]()\nin_child({asked!r})") == "2\n"
+
+
+@pytest.mark.parametrize("asked", [*PLAIN, *POOLS])
+def test_a_child_forked_before_any_use_makes_all_bars(asked: str) -> None:
+    assert run(f"{HEAD}\nin_child({asked!r})") == "2\n"
+
+
+@pytest.mark.parametrize(
+    "asked", ["aggs", "lazy", "processor of a plan", *EXPRESSIONS, *STORED[:-1]]
+)
+@pytest.mark.skipif(sys.platform != "linux", reason="only there the threads of Polars can be seen")
+def test_what_needs_threads_is_refused_after_polars_alone_used_them(asked: str) -> None:
+    assert run(f"{HEAD}\ncalls['polars']()\nin_child({asked!r})") == TEXT
+
+
+@pytest.mark.parametrize("asked", STORED)
+def test_stored_bars_are_refused_after_bars_were_stored(asked: str) -> None:
+    assert run(f"{HEAD}\ncalls['store']()\nin_child({asked!r})") == TEXT
+
+
+@pytest.mark.parametrize("asked", ["status", "populate"])
+def test_what_needs_no_threads_of_its_own_works_in_any_child(asked: str) -> None:
+    rows = {"status": "2\n", "populate": "1\n"}
+
+    assert run(f"{HEAD}\ncalls['store']()\nin_child({asked!r})") == rows[asked]
+
+
+@pytest.mark.parametrize("asked", [*PLAIN, *CHUNKS])
+def test_bars_of_frames_are_made_after_polars_used_its_threads(asked: str) -> None:
+    chunks = "chunks = pl.concat([frame.head(2), frame.tail(2)], rechunk=False)"
+
+    assert run(f"{HEAD}\ncalls['polars']()\n{chunks}\nin_child({asked!r})") == "2\n"
+
+
+@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+def test_the_remedy_makes_all_bars(method: str) -> None:
+    code = f"""
+import multiprocessing
+calls["lazy"]()
+with multiprocessing.get_context({method!r}).Pool(1) as pool:
+    print(pool.apply(rb.bars, (frame,), {{"by": "key"}}).height)
+"""
+
+    assert run(HEAD + code) == "2\n"

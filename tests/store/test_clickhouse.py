@@ -1,0 +1,445 @@
+"""The ClickHouse store: its database, its rights, its months.
+
+What it has in common with the other store is tested for both in test_stores.py.
+"""
+
+import datetime as dt
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import polars as pl
+import pytest
+from support.assertions import says
+from support.clickhouse_months import (
+    ALL,
+    FEBRUARY,
+    JANUARY,
+    KEY,
+    LABEL,
+    NULLABLE,
+    bars_of,
+    check_whole,
+    month_of,
+    put,
+    refuses,
+)
+from support.clickhouse_server import GRANTED, ClickHouseServer, ask
+from support.entry_points import assert_same
+
+from rangebar_polars.errors import StoreError
+from rangebar_polars.schema import BAR_SCHEMA
+from rangebar_polars.store import (
+    ClickHouseStore,
+)
+from rangebar_polars.store.chain import KEY_SCHEMA
+from rangebar_polars.store.clickhouse import store as clickhouse
+from rangebar_polars.store.clickhouse.address import Address
+
+
+@pytest.fixture
+def store(clickhouse_url: str) -> Iterator[ClickHouseStore]:
+    """Return an empty store."""
+    with ClickHouseStore(clickhouse_url) as opened:
+        yield opened
+
+
+# The database
+
+
+def test_a_database_is_made_by_many_clients_at_once(clickhouse_url: str) -> None:
+    ready = threading.Barrier(16)
+    failed = list[str]()
+
+    def open_it() -> None:
+        ready.wait()
+        try:
+            with ClickHouseStore(clickhouse_url) as store:
+                store.keys()
+        except StoreError as error:
+            failed.append(str(error))
+
+    threads = [threading.Thread(target=open_it) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert failed == []
+    assert ask(clickhouse_url, "SELECT DISTINCT schema FROM store_version") == [(1,)]
+
+
+@pytest.mark.parametrize("version", [2, 7])
+def test_a_database_of_another_version_is_refused(
+    store: ClickHouseStore, clickhouse_url: str, version: int
+) -> None:
+    ask(clickhouse_url, "INSERT INTO store_version SELECT {version:UInt32}", version=version)
+    at = Address.parse(clickhouse_url)
+    reason = (
+        f"it has schema version {version}, expected 1 (use the version of rangebar-polars that "
+        "made it, or another database)"
+    )
+
+    with refuses(at.place, f"opening database {at.database}", reason):
+        ClickHouseStore(store.address)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (
+            "ALTER TABLE bars MODIFY COLUMN ofi Nullable(Float32)",
+            "column ofi of table bars is Nullable(Float32), expected Nullable(Float64)",
+        ),
+        (
+            "ALTER TABLE coverage DROP COLUMN links",
+            "column links of table coverage is absent, expected String",
+        ),
+        (
+            "ALTER TABLE bars ADD COLUMN note String",
+            "column note of table bars is String, expected absent",
+        ),
+    ],
+)
+def test_a_database_with_other_columns_is_refused(
+    store: ClickHouseStore, clickhouse_url: str, change: str, reason: str
+) -> None:
+    ask(clickhouse_url, change)
+    at = Address.parse(clickhouse_url)
+
+    with refuses(
+        at.place, f"opening database {at.database}", f"{reason} (choose another database)"
+    ):
+        ClickHouseStore(store.address)
+
+
+def test_tables_of_somebody_else_are_left_as_they_are(clickhouse_url: str) -> None:
+    at = Address.parse(clickhouse_url)
+    server, database = clickhouse_url.rsplit("/", 1)
+    ask(server, "CREATE DATABASE {name:Identifier}", name=database)
+    ask(clickhouse_url, "CREATE TABLE bars (key LowCardinality(String)) ENGINE = Log")
+    reason = "column batch of table bars is absent, expected UInt64 (choose another database)"
+
+    with refuses(at.place, f"opening database {at.database}", reason):
+        ClickHouseStore(clickhouse_url)
+    assert ask(clickhouse_url, "SHOW TABLES") == [("bars",)]
+
+
+def test_a_database_without_tables_gets_them(clickhouse_url: str) -> None:
+    server, database = clickhouse_url.rsplit("/", 1)
+    ask(server, "CREATE DATABASE {name:Identifier}", name=database)
+
+    with ClickHouseStore(clickhouse_url):
+        tables = ask(clickhouse_url, "SHOW TABLES")
+    assert tables == [("bars",), ("coverage",), ("current_bars",), ("store_version",)]
+
+
+@pytest.fixture
+def granted(clickhouse_server: ClickHouseServer) -> Iterator[Callable[[str], str]]:
+    """Make the database in which users have few rights; return its URL for a user."""
+    with ClickHouseStore(clickhouse_server.url(GRANTED)) as store:
+        put(store, 5)
+    yield lambda user: clickhouse_server.url(GRANTED, user)
+    ask(clickhouse_server.url(), "DROP DATABASE {name:Identifier} SYNC", name=GRANTED)
+
+
+def test_writing_takes_no_right_to_create(granted: Callable[[str], str]) -> None:
+    with ClickHouseStore(granted("writer")) as store:
+        put(store, 6, 1)
+        check_whole(store, KEY)
+        store.remove(KEY)
+        assert store.keys() == []
+
+
+@pytest.mark.parametrize("user", ["reader", "guest"])
+def test_reading_takes_no_right_to_write(granted: Callable[[str], str], user: str) -> None:
+    with ClickHouseStore(granted(user)) as store:
+        assert list(check_whole(store, KEY)) == [JANUARY]
+        assert store.scan_bars().collect().height == 5
+
+
+def test_a_right_that_is_missing_is_named(granted: Callable[[str], str]) -> None:
+    place = Address.parse(granted("reader")).place
+    need = "Not enough privileges. To execute this query, it's necessary to have the grant"
+
+    with ClickHouseStore(granted("reader")) as store:
+        reason = f"reader: {need} INSERT ON {GRANTED}.bars (grant it to 'reader')"
+        with refuses(place, f"writing 2024-01 of {LABEL}", reason):
+            put(store, 6, 1)
+        reason = f"reader: {need} ALTER DELETE ON {GRANTED}.coverage (grant it to 'reader')"
+        with refuses(place, f"removing {LABEL}", reason):
+            store.remove(KEY)
+    reason = f"stranger: {need} SELECT(schema) ON {GRANTED}.store_version (grant it to 'stranger')"
+    with refuses(place, f"opening database {GRANTED}", reason):
+        ClickHouseStore(granted("stranger"))
+    reason = f"writer: {need} CREATE DATABASE ON absent.* (grant it to 'writer')"
+    with refuses(place, "creating database absent", reason):
+        ClickHouseStore(granted("writer").replace(GRANTED, "absent"))
+
+
+# Months
+
+
+def test_a_name_may_have_any_characters(store: ClickHouseStore) -> None:
+    symbols = [*"'\"\\`%/ \t\né{};?&", "a\\'b", "a%27b", "{key:String}", "'; DROP TABLE bars --"]
+    keys = [replace(KEY, source=name, market=name, symbol=name) for name in symbols]
+    for seed, key in enumerate(keys):
+        store.write(key, month_of(3, seed), bars_of(3, seed))
+
+    stored = store.keys()
+    assert {key.symbol for key in stored} == set(symbols)
+    for seed, key in enumerate(keys):
+        assert check_whole(store, key)[JANUARY].links == month_of(3, seed).links
+    shown = ask(store.address, "SELECT DISTINCT source, market, symbol FROM current_bars")
+    assert set(shown) == {(name,) * 3 for name in symbols}
+
+
+def test_extremes_come_back_bit_for_bit(store: ClickHouseStore) -> None:
+    integers = [-(2**63), 2**63 - 1, -1, 0, None]
+    floats = [5e-324, -0.0, float("inf"), 1.7976931348623157e308, None]
+    # The first and the last moment that the server takes.
+    times = [dt.datetime(1900, 1, 1), dt.datetime(2299, 12, 31, 23, 59, 59, 999_999)]  # noqa: DTZ001
+    times += [dt.datetime(1969, 12, 31, 23, 59, 59, 999_999)] * 3  # noqa: DTZ001
+    given: dict[Any, list[Any]] = {
+        pl.Int64: integers,
+        pl.Float64: floats,
+        pl.Boolean: [True, False] * 2 + [True],
+    }
+    columns = []
+    for name, dtype in BAR_SCHEMA.items():
+        values = pl.Series(name, given.get(type(dtype), times)).cast(dtype)
+        columns.append(values if name in NULLABLE else values.fill_null(strategy="forward"))
+    bars = pl.DataFrame(columns)
+    store.write(KEY, month_of(5), bars)
+
+    got = store.read(KEY, store.find(KEY)[JANUARY], ALL)
+
+    assert got is not None
+    assert_same(bars, got)
+    signs = [str(value) for value in got["close"]]
+    assert signs == ["5e-324", "-0.0", "inf", "1.7976931348623157e+308", "1.7976931348623157e+308"]
+
+
+def test_a_chain_may_be_older_than_computers(store: ClickHouseStore) -> None:
+    first = dt.date(1929, 10, 1)
+    key = replace(KEY, origin=first)
+    month = month_of(3, month=first)
+    store.write(key, month, bars_of(3))
+
+    assert check_whole(store, key)[first].links == month.links
+    shown = ask(store.address, "SELECT DISTINCT origin FROM current_bars")
+    assert shown == [(first,)]
+
+
+def test_the_view_shows_what_a_scan_shows(store: ClickHouseStore) -> None:
+    put(store, 4)
+    put(store, 7, 1)
+    columns = [*KEY_SCHEMA, "open", "volume", "ofi", "first_agg_trade_id", "is_complete"]
+    query = f"SELECT {', '.join(columns)} FROM current_bars ORDER BY close_time, ordinal"  # noqa: S608
+
+    scanned = store.scan_bars().select(columns).collect().rows()
+
+    assert scanned[0][: len(KEY_SCHEMA)] == tuple(KEY.values.values())
+    assert ask(store.address, query) == scanned
+    described = [name for name, *_ in ask(store.address, "DESCRIBE current_bars")]
+    assert described == [*KEY_SCHEMA, "rule_version", *BAR_SCHEMA, "ordinal"]
+
+
+def test_bars_that_coverage_does_not_name_are_not_there(
+    store: ClickHouseStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = put(store, 4)
+
+    def die(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(store, "_name", die)
+    with pytest.raises(KeyboardInterrupt):
+        put(store, 7, 1)
+
+    assert ask(store.address, "SELECT count() FROM bars") == [(11,)]
+    assert check_whole(store, KEY) == {JANUARY: old}
+    assert ask(store.address, "SELECT count() FROM current_bars") == [(4,)]
+
+
+def test_what_cannot_be_written_whole_leaves_nothing(
+    store: ClickHouseStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clickhouse, "INSERT_ROWS", 2)
+    insert, pieces = store._insert, iter(range(3))  # noqa: SLF001 - where an error would come from
+
+    def fail_late(*arguments: object) -> None:
+        if next(pieces) == 2:
+            raise StoreError("gone")
+        insert(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(store, "_insert", fail_late)
+    with says(StoreError, "gone"):
+        put(store, 7)
+
+    assert store.keys() == []
+    assert ask(store.address, "SELECT count() FROM bars") == [(0,)]
+
+
+def test_superseded_bars_are_deleted(store: ClickHouseStore) -> None:
+    for seed in range(4):
+        put(store, 5 + seed, seed)
+    put(store, 3, month=FEBRUARY)
+
+    assert ask(store.address, "SELECT count() FROM bars") == [(8 + 3,)]
+    store.remove(KEY)
+    assert ask(store.address, "SELECT count() FROM bars") == [(0,)]
+    assert ask(store.address, "SELECT count() FROM coverage") == [(0,)]
+
+
+def test_a_removed_month_does_not_bring_the_one_before_it_back(store: ClickHouseStore) -> None:
+    put(store, 4)
+    put(store, 7, 1)
+
+    store.remove(KEY)
+
+    assert store.find(KEY) == {}
+    assert store.keys() == []
+
+
+def test_an_insert_that_is_sent_twice_counts_once(
+    store: ClickHouseStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clickhouse, "INSERT_ROWS", 2)
+    client = store._client  # noqa: SLF001 - which repeats what a broken connection leaves open
+    insert = client.raw_insert
+
+    def insert_twice(*arguments: object, **options: object) -> None:
+        for _ in range(2):
+            insert(*arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(client, "raw_insert", insert_twice)
+    put(store, 7)
+
+    check_whole(store, KEY)
+    assert ask(store.address, "SELECT count() FROM coverage") == [(1,)]
+
+
+def test_a_clock_that_is_set_back_does_not_make_the_old_current(store: ClickHouseStore) -> None:
+    put(store, 4)
+    ask(
+        store.address,
+        "INSERT INTO coverage (* EXCEPT (previous, version), previous) "
+        "SELECT * EXCEPT version, toUInt64(version + 1e18) FROM coverage",
+    )
+
+    put(store, 7, 1)
+
+    assert check_whole(store, KEY)[JANUARY].bars == 7
+    assert ask(store.address, "SELECT count() FROM bars") == [(7,)]
+
+
+def test_a_longer_month_that_others_wrote_meanwhile_stays(
+    store: ClickHouseStore, clickhouse_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = month_of(9, days=3)
+    put_bars = store._put_bars  # noqa: SLF001 - the moment between
+
+    def be_late(*arguments: object) -> None:
+        put_bars(*arguments)  # type: ignore[arg-type]
+        with ClickHouseStore(clickhouse_url) as other:
+            other.write(KEY, long, bars_of(9))
+
+    monkeypatch.setattr(store, "_put_bars", be_late)
+    store.write(KEY, replace(long, links=long.links[:1]), bars_of(3))
+
+    assert check_whole(store, KEY)[JANUARY].links == long.links
+    assert ask(store.address, "SELECT count() FROM bars") == [(9,)]
+
+
+def test_whoever_was_overtaken_deletes_what_he_wrote_himself(
+    store: ClickHouseStore, clickhouse_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = store._name  # noqa: SLF001 - the moment after
+
+    def be_overtaken(*arguments: object, **options: object) -> None:
+        name(*arguments, **options)  # type: ignore[arg-type]
+        monkeypatch.undo()
+        with ClickHouseStore(clickhouse_url) as other:
+            put(other, 9, 1)
+
+    monkeypatch.setattr(store, "_name", be_overtaken)
+    store.write(KEY, month_of(7), bars_of(7))
+
+    assert check_whole(store, KEY)[JANUARY].bars == 9
+    assert ask(store.address, "SELECT count() FROM bars") == [(9,)]
+
+
+def test_bars_that_are_removed_while_they_are_written_are_not_named(
+    store: ClickHouseStore, clickhouse_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_bars = store._put_bars  # noqa: SLF001 - the moment between
+
+    def be_late(*arguments: object) -> None:
+        put_bars(*arguments)  # type: ignore[arg-type]
+        with ClickHouseStore(clickhouse_url) as other:
+            other.remove(KEY)
+
+    monkeypatch.setattr(store, "_put_bars", be_late)
+    reason = "0 of 7 bars are there (the chain was removed meanwhile: write it again)"
+    with refuses(Address.parse(clickhouse_url).place, f"writing 2024-01 of {LABEL}", reason):
+        put(store, 7)
+
+    assert store.find(KEY) == {}
+
+
+def test_bars_that_are_named_while_their_chain_is_removed_go_with_it(
+    store: ClickHouseStore, clickhouse_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(store, 4)
+    run = store._run  # noqa: SLF001 - the moment between
+
+    def be_late(*arguments: object, **parameters: object) -> None:
+        if parameters["table"] == "bars":
+            with ClickHouseStore(clickhouse_url) as other:
+                put(other, 7, 1)
+        run(*arguments, **parameters)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(store, "_run", be_late)
+    store.remove(KEY)
+
+    assert store.find(KEY) == {}
+    assert ask(store.address, "SELECT count() FROM bars") == [(0,)]
+
+
+def test_damaged_bars_are_told_and_not_given(
+    store: ClickHouseStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clickhouse, "LOOKS", (0.0,))
+    found = put(store, 4)
+    ask(store.address, "DELETE FROM bars WHERE ordinal = 2")
+    reason = "it has 3 bars, expected 4 (remove the chain, and its bars are computed again)"
+
+    with refuses(Address.parse(store.url).place, f"reading 2024-01 of {LABEL}", reason):
+        store.read(KEY, found, ["open"])
+
+
+def test_bars_that_go_with_their_chain_are_not_called_damaged(
+    store: ClickHouseStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = put(store, 4)
+    ask(store.address, "DELETE FROM bars WHERE 1")
+    monkeypatch.setattr("time.sleep", lambda _: store.remove(KEY))
+
+    assert store.read(KEY, found, ["open"]) is None
+
+
+def test_links_that_cannot_be_read_are_told_and_replaced(store: ClickHouseStore) -> None:
+    put(store, 4)
+    ask(
+        store.address,
+        "ALTER TABLE coverage UPDATE links = '[2, 0, 0]' WHERE 1 SETTINGS mutations_sync = 1",
+    )
+    reason = "version 2, expected 1 (remove the chain, and its bars are computed again)"
+
+    with refuses(Address.parse(store.url).place, f"reading 2024-01 of {LABEL}", reason):
+        store.find(KEY)
+
+    put(store, 5, 1)
+    assert check_whole(store, KEY)[JANUARY].bars == 5

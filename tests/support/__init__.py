@@ -1,0 +1,1 @@
+"""What several test files share: an oracle, entry points, servers, assertions."""
