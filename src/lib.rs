@@ -5,8 +5,8 @@
 //! bar. Prices are compared and quantities summed as integers at scale 1e8, so the same trades give
 //! the same bits however they are cut into batches.
 //!
-//! The modules stand in the order of the flow, and each uses only those above it. The kernel, up to
-//! [`builder`], knows no Polars; what follows it is behind the feature `plugin`.
+//! The modules stand in the order of the flow, and each uses only those above it. They are the kernel,
+//! which knows neither Polars nor Python; what does stands in `plugin`, with the feature of that name.
 
 /// The version of what bars are. It is raised with any change after which the same trades give other
 /// cuts, other values or other columns, so that stored bars are never joined to those of today.
@@ -31,32 +31,4 @@ pub mod checkpoint;
 pub mod row_hash;
 
 #[cfg(feature = "plugin")]
-pub mod inputs;
-#[cfg(feature = "plugin")]
-pub mod options;
-#[cfg(feature = "plugin")]
-pub mod keys;
-#[cfg(feature = "plugin")]
-pub mod values;
-#[cfg(feature = "plugin")]
-pub mod records;
-#[cfg(feature = "plugin")]
-pub mod trace;
-#[cfg(feature = "plugin")]
-pub mod rows;
-#[cfg(feature = "plugin")]
-pub mod frame;
-#[cfg(feature = "plugin")]
-pub mod aggregate;
-#[cfg(feature = "plugin")]
-mod expressions;
-#[cfg(feature = "plugin")]
-pub mod arrow_hash;
-#[cfg(feature = "plugin")]
-pub mod table;
-
-/// Memory comes from where Polars takes its own, so that a column can be passed on and freed on the
-/// other side.
-#[cfg(feature = "plugin")]
-#[global_allocator]
-static ALLOCATOR: pyo3_polars::PolarsAllocator = pyo3_polars::PolarsAllocator::new();
+pub mod plugin;

@@ -7,10 +7,10 @@
 use crate::checkpoint::Given;
 use crate::epoch::EpochUnit;
 use crate::error::Error;
-use crate::inputs::Names;
+use crate::plugin::inputs::Names;
+use crate::plugin::values::{Fault, Read, id, number, shown, side, time};
 use crate::trades::{Bits, Column, Role, Sides, Trades};
 use crate::unfit::Unfit;
-use crate::values::{Fault, Read, id, number, shown, side, time};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyMapping, PyString};

@@ -1,9 +1,9 @@
 //! What is asked for: the arguments of `bars()`, as they come from Python.
 
 use crate::columns::{Group, OUTPUTS, Output};
-use crate::inputs::{Names, refusal};
 use crate::needs::Needs;
 use crate::period::Period;
+use crate::plugin::inputs::{Names, refusal};
 use crate::rule::{RangeRule, Threshold};
 use crate::trades::Role;
 use polars::prelude::PolarsResult;

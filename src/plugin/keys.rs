@@ -1,6 +1,6 @@
 //! Which chain of bars each trade belongs to, where trades of several keys are interleaved.
 
-use crate::inputs::{no_dtype, refusal, twice};
+use crate::plugin::inputs::{no_dtype, refusal, twice};
 use polars::prelude::{
     Column, DataFrame, DataType, Field, GroupsType, IdxCa, IdxSize, IntoColumn, PolarsResult,
     Series, row_encode::encode_rows_unordered,

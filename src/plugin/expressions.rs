@@ -7,11 +7,11 @@
 // The macro hands arguments over by value.
 #![allow(clippy::needless_pass_by_value)]
 
-use crate::aggregate;
 use crate::columns::output;
-use crate::frame::Bars;
-use crate::inputs::{Names, refusal};
-use crate::options::Options;
+use crate::plugin::aggregate;
+use crate::plugin::fold::Bars;
+use crate::plugin::inputs::{Names, refusal};
+use crate::plugin::options::Options;
 use polars::prelude::{
     DataFrame, DataType, Field, IntoSeries, PolarsResult, Series, StructChunked,
 };

@@ -3,9 +3,9 @@
 use crate::bar::Bar;
 use crate::builder::Builder;
 use crate::columns::{Output, Table, Values};
-use crate::inputs::{Batch, Inputs, Names};
 use crate::needs::Needs;
-use crate::options::{Options, is_always_read};
+use crate::plugin::inputs::{Batch, Inputs, Names};
+use crate::plugin::options::{Options, is_always_read};
 use crate::rule::Rule;
 use crate::trades::{Role, Trades};
 use polars::prelude::{ChunkedArray, Field, Int64Chunked, NamedFrom, PolarsResult, Series};

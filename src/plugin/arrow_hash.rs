@@ -1,6 +1,6 @@
 //! Arrow tables as rows that are hashed.
 
-use crate::inputs::{bits, refusal};
+use crate::plugin::inputs::{bits, refusal};
 use crate::row_hash::{ColumnHash, RowHash};
 use polars::prelude::{ArrowDataType, ArrowField, PolarsResult};
 use polars_arrow::array::{Array, BooleanArray, PrimitiveArray, StructArray};

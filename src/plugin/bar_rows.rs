@@ -2,8 +2,8 @@
 
 use crate::bar::Bar;
 use crate::columns::{Compute, Output, Table, Values};
-use crate::keys::Keys;
-use crate::options::{IS_COMPLETE, OPENED, Options, THRESHOLD};
+use crate::plugin::keys::Keys;
+use crate::plugin::options::{IS_COMPLETE, OPENED, Options, THRESHOLD};
 use polars::prelude::{
     BooleanChunked, Column, DataFrame, DataType, Float64Chunked, IdxSize, Int64Chunked, IntoColumn,
     IntoSeries, NewChunkedArray, PolarsResult,

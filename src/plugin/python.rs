@@ -11,11 +11,11 @@ use crate::checkpoint::Checkpoint;
 use crate::columns::{Compute, Group, OUTPUTS, Output};
 use crate::epoch::EpochUnit;
 use crate::error::Error;
-use crate::frame::Bars;
-use crate::inputs::{Inputs, no_dtype, refusal, twice};
-use crate::options::{OPENED, Options, is_always_read};
 use crate::period::Period;
-use crate::records::{Form, Records};
+use crate::plugin::dicts::{Form, Records};
+use crate::plugin::fold::Bars;
+use crate::plugin::inputs::{Inputs, no_dtype, refusal, twice};
+use crate::plugin::options::{OPENED, Options, is_always_read};
 use crate::row_hash::RowHash;
 use crate::trades::Role;
 use polars::prelude::{

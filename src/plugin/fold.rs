@@ -6,15 +6,15 @@
 use crate::builder::{Builder, Closed};
 use crate::checkpoint::{Checkpoint, Given};
 use crate::error::{Error, Gap};
-use crate::inputs::{Batch, Inputs, refusal, time_dtype};
-use crate::keys::{ByKey, Keys};
 use crate::needs::Needs;
 use crate::notice::Notice;
-use crate::options::{IS_COMPLETE, Options, is_always_read};
-use crate::records::Records;
-use crate::rows::{Ended, Rows};
+use crate::plugin::bar_rows::{Ended, Rows};
+use crate::plugin::dicts::Records;
+use crate::plugin::inputs::{Batch, Inputs, refusal, time_dtype};
+use crate::plugin::keys::{ByKey, Keys};
+use crate::plugin::options::{IS_COMPLETE, Options, is_always_read};
+use crate::plugin::trace::{Place, Trace};
 use crate::rule::{RangeRule, Threshold};
-use crate::trace::{Place, Trace};
 use crate::trades::{Role, TimeUnit};
 use polars::prelude::{
     DataFrame, DataType, Field, IdxCa, Int64Chunked, IntoColumn, IntoSeries, NewChunkedArray,
