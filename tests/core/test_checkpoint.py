@@ -16,9 +16,9 @@ from support.assertions import SORT, TWICE, says
 from support.checkpoint_states import MICRO, STATES, State
 from support.entry_points import assert_expected, assert_same
 from support.oracle_chains import RESETS, Question, Reset, across_periods, few
+from support.processors import hushed, options, without_open
 from support.subprocesses import run
 from support.trades import trades, walk
-from test_processor import hushed, options, without_open
 
 import rangebar_polars as rb
 

@@ -15,7 +15,7 @@ from support.assertions import says
 from support.dicts import GOOD, ID, NULL, SEVERAL, T, open_bar, processor
 from support.entry_points import assert_same
 from support.oracle_chains import across_periods, few
-from test_processor import hushed
+from support.processors import hushed
 
 import rangebar_polars as rb
 
