@@ -25,6 +25,7 @@ from rangebar_polars._disk.locked_file import exclusive
 from rangebar_polars._ticks.cache import TickCache
 from rangebar_polars._ticks.report import Origin
 from rangebar_polars.archive.binance import ArchiveFile, BinanceArchive
+from rangebar_polars.schema import Series
 
 ROWS = 5_000_000
 ROUNDS = 5
@@ -79,7 +80,7 @@ def bare(source: Path, folder: Path) -> None:
 
 def package(source: Path, folder: Path) -> None:
     """Do what a fetch does once the bytes are there."""
-    cache = TickCache(folder, "binance", FILE.market, FILE.symbol)
+    cache = TickCache(folder, Series("binance", FILE.market, FILE.symbol))
     intake = Intake(cache, BinanceArchive())
     with source.open("rb") as handle:
         sha256 = hashlib.file_digest(handle, "sha256").hexdigest()
@@ -92,7 +93,7 @@ def package(source: Path, folder: Path) -> None:
 
 def check(folder: Path, rows: int) -> None:
     """Compare the cached day with the bare frame, value by value."""
-    got = TickCache(folder, "binance", FILE.market, FILE.symbol).scan([FILE.day]).collect()
+    got = TickCache(folder, Series("binance", FILE.market, FILE.symbol)).scan([FILE.day]).collect()
     expected = pl.read_parquet(folder / "bare.parquet").select(
         (pl.col("transact_time") * 1000)
         .cast(pl.Datetime("us"))

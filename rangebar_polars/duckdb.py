@@ -18,10 +18,10 @@ from rangebar_polars._core.bars import bars
 from rangebar_polars._core.lazy_source import lazy_source
 from rangebar_polars._disk.cache_root import cache_root
 from rangebar_polars._pruning import kept, may_hold
-from rangebar_polars._ticks.cache import TickCache, series
+from rangebar_polars._ticks.cache import TickCache, caches
 from rangebar_polars._ticks.report import QUALITY_SCHEMA, DayStatus
 from rangebar_polars.errors import CacheError
-from rangebar_polars.schema import BAR_SCHEMA, IS_COMPLETE, TRADE_SCHEMA, ArrowStream
+from rangebar_polars.schema import BAR_SCHEMA, IS_COMPLETE, SERIES_SCHEMA, TRADE_SCHEMA, ArrowStream
 from rangebar_polars.store import BarStore, open_store
 
 if TYPE_CHECKING:
@@ -30,9 +30,8 @@ if TYPE_CHECKING:
 _NEEDED: Final = ("duckdb", "pyarrow", "numpy")
 _INSTALL: Final = "pip install --upgrade 'rangebar-polars[duckdb]'"
 
-_SERIES: Final = {"source": pl.String(), "market": pl.String(), "symbol": pl.String()}
-_TICKS: Final = pl.Schema({**_SERIES, "day": pl.Date(), **TRADE_SCHEMA})
-_QUALITY: Final = pl.Schema({**_SERIES, **QUALITY_SCHEMA})
+_TICKS: Final = pl.Schema({**SERIES_SCHEMA, "day": pl.Date(), **TRADE_SCHEMA})
+_QUALITY: Final = pl.Schema({**SERIES_SCHEMA, **QUALITY_SCHEMA})
 _BARS: Final = pl.Schema({n: dtype for n, dtype in BAR_SCHEMA.items() if n != IS_COMPLETE})
 
 _SQL_TYPES: Final[dict[pl.DataType, str]] = {
@@ -196,7 +195,7 @@ def _ticks(root: Path) -> pl.LazyFrame:
         passes = pl.lit(value=True) if predicate is None else predicate
         for cache in _series_kept(root, predicate):
             of_days = pl.DataFrame({"day": cache.days()}, schema={"day": pl.Date()})
-            keys = of_days.with_columns(_literals(_names(cache)))
+            keys = of_days.with_columns(_literals(cache.series.values))
             for day in kept(of_days["day"].to_list(), keys, predicate):
                 opened = cache.open(day)
                 if opened is None:
@@ -205,7 +204,7 @@ def _ticks(root: Path) -> pl.LazyFrame:
                 report, trades = opened
                 times = report.first_time, report.last_time
                 if may_hold({"timestamp": times}, predicate):
-                    rows = trades.with_columns(_literals({**_names(cache), "day": day}))
+                    rows = trades.with_columns(_literals({**cache.series.values, "day": day}))
                     yield rows.filter(passes).select(wanted).collect()
 
     return lazy_source(frames, _TICKS)
@@ -219,7 +218,7 @@ def _quality(root: Path) -> pl.LazyFrame:
         for cache in _series_kept(root, predicate):
             statuses = (_status(cache, day) for day in cache.days())
             days = tuple(status for status in statuses if status is not None)
-            found = TickRange(cache, days).quality().with_columns(_literals(_names(cache)))
+            found = TickRange(cache, days).quality().with_columns(_literals(cache.series.values))
             yield found.select(*_QUALITY)
 
     return lazy_source(frames, _QUALITY)
@@ -234,13 +233,9 @@ def _status(cache: TickCache, day: dt.date) -> DayStatus | None:
 
 
 def _series_kept(root: Path, predicate: pl.Expr | None) -> list[TickCache]:
-    caches = series(root)
-    names = pl.DataFrame([_names(cache) for cache in caches], schema=_SERIES)
-    return kept(caches, names, predicate)
-
-
-def _names(cache: TickCache) -> dict[str, str]:
-    return {name: getattr(cache, name) for name in _SERIES}
+    every = caches(root)
+    names = pl.DataFrame([cache.series.values for cache in every], schema=SERIES_SCHEMA)
+    return kept(every, names, predicate)
 
 
 def _literals(values: Mapping[str, object]) -> list[pl.Expr]:
@@ -267,9 +262,9 @@ def _range_bars(trades: ArrowStream, thresholds: ArrowStream) -> Any:  # noqa: A
 def _bars_of() -> str:
     """Return the statement that makes the macro."""
     trade = ", ".join(f"{name}: {name}" for name in TRADE_SCHEMA)
-    several = " OR ".join(f"min({name}) IS DISTINCT FROM max({name})" for name in _SERIES)
+    several = " OR ".join(f"min({name}) IS DISTINCT FROM max({name})" for name in SERIES_SCHEMA)
     absent = [f"NULL::{_SQL_TYPES[TRADE_SCHEMA[name]]} AS {name}" for name in _OPTIONAL]
-    absent += [f"NULL::VARCHAR AS {name}" for name in _SERIES]
+    absent += [f"NULL::VARCHAR AS {name}" for name in SERIES_SCHEMA]
     return f"""
         CREATE MACRO bars_of(tbl, threshold_decimal_bps) AS TABLE
         SELECT unnest(
@@ -283,7 +278,7 @@ def _bars_of() -> str:
             recursive := true
         )
         FROM (
-            SELECT {", ".join([*_SERIES, *TRADE_SCHEMA])}, row_number() OVER () AS place
+            SELECT {", ".join([*SERIES_SCHEMA, *TRADE_SCHEMA])}, row_number() OVER () AS place
             FROM (FROM query_table(tbl) UNION ALL BY NAME SELECT {", ".join(absent)} WHERE false)
         )
     """  # noqa: S608 - our own names

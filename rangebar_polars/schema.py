@@ -4,7 +4,8 @@ The table of columns comes from the compiled half, where each is computed; nothi
 """
 
 from dataclasses import dataclass, fields
-from typing import Any, Final, NamedTuple, Protocol, TypeGuard
+from typing import Any, Final, NamedTuple, Protocol, Self, TypeGuard
+from urllib.parse import quote, unquote
 
 import polars as pl
 
@@ -144,3 +145,75 @@ RESERVED: Final = frozenset(
     [THRESHOLD, IS_COMPLETE, _internal.OPENED, *(output.name for output in COLUMNS)]
 )
 """Names that no column of a user's own may have among the columns of bars."""
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Whose trades: a symbol of a market of a source.
+
+    Parameters
+    ----------
+    source
+        An archive's name, such as ``"binance"``, or the one given to `import_trades`.
+    market
+        What the source calls it, such as ``"spot"``.
+    symbol
+        As the source spells it.
+
+    Examples
+    --------
+    >>> series = Series("binance", "um", "BTCUSDT")
+    >>> series.path
+    'source=binance/market=um/symbol=BTCUSDT'
+    >>> Series.from_path(series.path) == series
+    True
+    """
+
+    source: str
+    market: str
+    symbol: str
+
+    def check(self) -> Self:
+        """Return the series, if its names can be those of folders.
+
+        Raises
+        ------
+        TypeError
+            A name is not a string.
+        ValueError
+            A name is empty.
+        """
+        for name, value in self.values.items():
+            if not isinstance(value, str):
+                raise TypeError(f"{name} is {value!r} (give a name)")
+            if not value:
+                raise ValueError(f"{name} is empty (give a name)")
+        return self
+
+    @property
+    def values(self) -> dict[str, str]:
+        """The names, by column."""
+        return {"source": self.source, "market": self.market, "symbol": self.symbol}
+
+    @property
+    def label(self) -> str:
+        """What messages call the series."""
+        return f"{self.source} {self.market} {self.symbol}"
+
+    @property
+    def path(self) -> str:
+        """The names as hive folders, percent-encoded."""
+        return "/".join(f"{name}={quote(value, safe='')}" for name, value in self.values.items())
+
+    @classmethod
+    def from_path(cls, path: str) -> Self | None:
+        """Read `path`; None for any other text."""
+        parts = dict(part.partition("=")[::2] for part in path.split("/"))
+        if list(parts) != list(SERIES_SCHEMA):
+            return None
+        series = cls(*(unquote(value) for value in parts.values()))
+        return series if series.path == path else None
+
+
+SERIES_SCHEMA: Final = pl.Schema(dict.fromkeys(("source", "market", "symbol"), pl.String()))
+"""The names of a series, as columns of a frame."""

@@ -43,6 +43,7 @@ FLOORS_OF_THE_CORE = (
     ("lazy_source", "batches"),
     ("turn", "batch"),
     ("options",),
+    ("rules",),
     ("fold",),
     ("plugin",),
     ("bars",),

@@ -328,7 +328,7 @@ class _Chain:
 
     def _named(self, bars: pl.DataFrame) -> pl.DataFrame:
         """Tell the bars of this chain from those of other thresholds."""
-        threshold = pl.lit(self._key.threshold_decimal_bps, pl.Int64)
+        threshold = pl.lit(self._key.rule.threshold_decimal_bps, pl.Int64)
         return bars.with_columns(threshold.alias(THRESHOLD))
 
 
@@ -343,12 +343,12 @@ def builder_of(key: BarKey, state: bytes = b"") -> BarBuilder:
         Where it goes on from; empty for its beginning.
     """
     options = Options.check(
-        key.threshold_decimal_bps,
+        key.rule.threshold_decimal_bps,
         columns=TradeColumns(),
-        reset=key.reset,  # type: ignore[arg-type]  # stores do not know the names of periods
+        reset=key.reset,
         include_microstructure=True,
         include_incomplete=True,
-        prevent_same_timestamp_close=key.prevent_same_timestamp_close,
+        prevent_same_timestamp_close=key.rule.prevent_same_timestamp_close,
     )
     builder = BarBuilder(options.kwargs(every_sum=True), state or None)
     builder.bind(TRADE_SCHEMA.to_frame())

@@ -18,6 +18,7 @@ from rangebar_polars._catalog.assemble import Found, TickDay, Walk, builder_of
 from rangebar_polars._catalog.trades import TickRange, TickRequest, incomplete
 from rangebar_polars._core.forks import use_threads
 from rangebar_polars._core.options import Options, Reset, Threshold, check_flags
+from rangebar_polars._core.rules import RangeRule
 from rangebar_polars._days import day_range, runs
 from rangebar_polars._progress import Progress
 from rangebar_polars._ticks.cache import BINANCE, TickCache
@@ -113,11 +114,8 @@ class BarRequest:
             days = day_range(period_start(wanted[0], options.reset), wanted[-1])
         keys = tuple(
             BarKey(
-                source=cache.source,
-                market=cache.market,
-                symbol=cache.symbol,
-                threshold_decimal_bps=threshold,
-                prevent_same_timestamp_close=options.prevent_same_timestamp_close,
+                series=cache.series,
+                rule=RangeRule(threshold, options.prevent_same_timestamp_close),
                 reset=options.reset,
                 origin=days[0] if options.reset is None else None,
             )

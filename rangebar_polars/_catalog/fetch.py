@@ -61,7 +61,9 @@ def plan(cache: TickCache, days: Iterable[dt.date], today: dt.date) -> list[Job]
     jobs = []
     for _, group in groupby(sorted(days), key=lambda day: (day.year, day.month)):
         wanted = list(group)
-        month = ArchiveFile(cache.market, cache.symbol, wanted[0].replace(day=1), monthly=True)
+        month = ArchiveFile(
+            cache.series.market, cache.series.symbol, wanted[0].replace(day=1), monthly=True
+        )
         held = _held_by_month(cache, month)
         from_month = [day for day in wanted if held is None or day.day in held]
         many = held is not None or 2 * len(from_month) > len(month.days)
@@ -103,7 +105,7 @@ def plan_refresh(cache: TickCache, days: Iterable[dt.date], today: dt.date) -> l
         if report is None:
             others.append(day)
             continue
-        file = ArchiveFile(cache.market, cache.symbol, day)
+        file = ArchiveFile(cache.series.market, cache.series.symbol, day)
         if report.origin.archive != file.name:
             file = replace(file, day=day.replace(day=1), monthly=True)
         files.setdefault(file.name, (file, []))[1].append(day)

@@ -434,8 +434,8 @@ def _row(bars: BarRange, key: BarKey, before: set[dt.date], fetched: int) -> dic
         f"bars from {lost[0]} on are not stored, since trades before are missing" if lost else None
     )
     return {
-        "symbol": key.symbol,
-        THRESHOLD: key.threshold_decimal_bps,
+        "symbol": key.series.symbol,
+        THRESHOLD: key.rule.threshold_decimal_bps,
         "status": "incomplete" if lost else "ok",
         "days": len(traded),
         "stored": len(traded & before),

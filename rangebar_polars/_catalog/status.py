@@ -8,7 +8,7 @@ import polars as pl
 from rangebar_polars._core.options import check_threshold
 from rangebar_polars._disk.cache_root import cache_root
 from rangebar_polars._disk.locked_file import sweep
-from rangebar_polars._ticks.cache import TickCache, series
+from rangebar_polars._ticks.cache import TickCache, caches
 from rangebar_polars.errors import CacheError, StoreError
 from rangebar_polars.store import BarKey, BarStore, Store, opened
 from rangebar_polars.store.chain import KEY_SCHEMA
@@ -167,17 +167,14 @@ def _wanted(
     return wanted
 
 
-def _is(thing: object, wanted: dict[str, object]) -> bool:
-    return all(getattr(thing, name, None) == value for name, value in wanted.items())
-
-
 def _series(wanted: dict[str, object], cache_dir: str | os.PathLike[str] | None) -> list[TickCache]:
-    return [cache for cache in series(cache_root(cache_dir)) if _is(cache, wanted)]
+    every = caches(cache_root(cache_dir))
+    return [cache for cache in every if wanted.items() <= cache.series.values.items()]
 
 
 def _keys(store: BarStore, wanted: dict[str, object]) -> list[BarKey]:
     every = store.keys()
-    return [key for key in every if _is(key, wanted)]
+    return [key for key in every if wanted.items() <= key.values.items()]
 
 
 def _of_ticks(cache: TickCache) -> dict[str, Any]:
@@ -192,9 +189,7 @@ def _of_ticks(cache: TickCache) -> dict[str, Any]:
         rows += 0 if report is None else report.rows_after
     return {
         "kind": "ticks",
-        "source": cache.source,
-        "market": cache.market,
-        "symbol": cache.symbol,
+        **cache.series.values,
         "days": len(days),
         "first_day": min(days, default=None),
         "last_day": max(days, default=None),

@@ -18,7 +18,7 @@ from rangebar_polars._core.forks import use_threads
 from rangebar_polars._days import day_range, spans
 from rangebar_polars._disk.cache_root import cache_root
 from rangebar_polars._progress import Progress, check_progress, reporter
-from rangebar_polars._ticks.cache import BINANCE, TickCache, check_names
+from rangebar_polars._ticks.cache import BINANCE, TickCache
 from rangebar_polars._ticks.report import DayStatus, joined, quality_frame
 from rangebar_polars.archive.binance import (
     ArchiveFile,
@@ -31,6 +31,7 @@ from rangebar_polars.archive.binance import (
 )
 from rangebar_polars.archive.http import Client
 from rangebar_polars.errors import ArchiveError, CacheError, DownloadError, QualityError
+from rangebar_polars.schema import Series
 
 SEARCHED_DAYS = 14
 MISSING: Final = {
@@ -63,7 +64,7 @@ class TickRange:
     @property
     def contiguous_ids(self) -> bool:
         """Whether a jump of agg_trade_id means missing records."""
-        return self.cache.source == BINANCE
+        return self.cache.series.source == BINANCE
 
     def covered(self) -> list[dt.date]:
         """Return the days that are cached."""
@@ -113,7 +114,7 @@ class TickRange:
             return
         asked = spans([entry.day for entry in self.days]) or "any day"
         if not self.days or any(entry.status == "not cached" for entry in self.days):
-            own = self.cache.source != BINANCE
+            own = self.cache.series.source != BINANCE
             remedy = (
                 "import_trades puts them there" if own else "fetch_if_missing=True fetches them"
             )
@@ -199,9 +200,9 @@ class TickRequest:
                 f"refresh compares with an archive, and source {self.source!r} has none "
                 "(import_trades with replace=True replaces days)",
             )
-        check_names(self.source, self.market, self.symbol)
+        series = Series(self.source, self.market, self.symbol).check()
         check_progress(self.progress)
-        cache = TickCache(cache_root(self.cache_dir), self.source, self.market, self.symbol)
+        cache = TickCache(cache_root(self.cache_dir), series)
         return days, cache, BinanceArchive.of(self.archive)
 
     def _fetch(
@@ -283,7 +284,7 @@ def _refuse_unknown_symbol(cache: TickCache, archive: BinanceArchive) -> None:
         return
     client = Client(archive)
     try:
-        known = symbols(archive, cache.market, client.get_listing)
+        known = symbols(archive, cache.series.market, client.get_listing)
     except DownloadError as error:
         raise ArchiveError(
             f"no file of {cache.label} was found, and whether there is such a symbol cannot be "
@@ -291,7 +292,8 @@ def _refuse_unknown_symbol(cache: TickCache, archive: BinanceArchive) -> None:
         ) from error
     finally:
         client.close()
-    if cache.symbol not in known:
-        near = near_names(cache.symbol, known)
+    symbol, market = cache.series.symbol, cache.series.market
+    if symbol not in known:
+        near = near_names(symbol, known)
         remedy = f"near names: {', '.join(near)}" if near else f"it has {len(known)} others"
-        raise ArchiveError(f"binance {cache.market} has no symbol {cache.symbol} ({remedy})")
+        raise ArchiveError(f"binance {market} has no symbol {symbol} ({remedy})")

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 import polars as pl
 
@@ -26,7 +26,7 @@ from rangebar_polars._disk.fingerprint import TableHash
 from rangebar_polars._disk.locked_file import exclusive, sweep
 from rangebar_polars._ticks.report import DayReport
 from rangebar_polars.errors import CacheError
-from rangebar_polars.schema import TRADE_SCHEMA
+from rangebar_polars.schema import TRADE_SCHEMA, Series
 
 BINANCE = "binance"
 LAYOUT_VERSION = "3"
@@ -39,41 +39,38 @@ _UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
 
 @dataclass(frozen=True)
 class TickCache:
-    """The cached days of one symbol of one market of one source.
+    """The cached days of a series.
 
     Examples
     --------
-    >>> TickCache(Path("cache"), "binance", "um", "BTCUSDT").path(dt.date(2024, 8, 8)).as_posix()
+    >>> cache = TickCache(Path("cache"), Series("binance", "um", "BTCUSDT"))
+    >>> cache.path(dt.date(2024, 8, 8)).as_posix()
     'cache/ticks/source=binance/market=um/symbol=BTCUSDT/2024-08-08.parquet'
 
     """
 
     root: Path
-    source: str
-    market: str
-    symbol: str
+    series: Series
 
     @property
     def folder(self) -> Path:
         """Where the days lie."""
-        parts = {"source": self.source, "market": self.market, "symbol": self.symbol}
-        names = [f"{key}={quote(value, safe='')}" for key, value in parts.items()]
-        return self.root.joinpath("ticks", *names)
+        return self.root / "ticks" / self.series.path
 
     def unfinished(self, name: str) -> Path:
         """Return where a file lies until the days in it are written."""
-        parts = (self.source, self.market, self.symbol, name)
+        parts = (*self.series.values.values(), name)
         return self.root / "downloads" / f"{'-'.join(quote(p, safe='') for p in parts)}.part"
 
     @property
     def label(self) -> str:
         """What messages call the series."""
-        return f"{self.source} {self.market} {self.symbol}"
+        return self.series.label
 
     @property
     def remedy(self) -> str:
         """How a file is made again that is not what it should be."""
-        if self.source == BINANCE:
+        if self.series.source == BINANCE:
             return "delete the file, or call scan_ticks with refresh=True, to have it made again"
         return "give all trades of the day to import_trades, with replace=True"
 
@@ -275,17 +272,9 @@ def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def check_names(source: str, market: str, symbol: str) -> None:
-    """Refuse names that no folder can be called by."""
-    for name, value in (("source", source), ("market", market), ("symbol", symbol)):
-        if not isinstance(value, str):
-            raise TypeError(f"{name} is {value!r} (give a name)")
-        if not value:
-            raise ValueError(f"{name} is empty (give a name)")
-
-
-def series(root: Path) -> list[TickCache]:
-    """Return every series that has a folder in the cache, in order."""
-    folders = sorted((root / "ticks").glob("source=*/market=*/symbol=*"))
-    parts = [[unquote(part.partition("=")[2]) for part in path.parts[-3:]] for path in folders]
-    return [TickCache(root, *part) for part in parts]
+def caches(root: Path) -> list[TickCache]:
+    """Return the cache of every series that has a folder, in order."""
+    top = root / "ticks"
+    folders = sorted(top.glob("source=*/market=*/symbol=*"))
+    every = (Series.from_path(folder.relative_to(top).as_posix()) for folder in folders)
+    return [TickCache(root, series) for series in every if series is not None]

@@ -26,7 +26,7 @@ from rangebar_polars._disk.cache_root import cache_root, local_path
 from rangebar_polars._disk.fingerprint import fingerprint
 from rangebar_polars._disk.locked_file import exclusive, spill_folder
 from rangebar_polars._internal import read_table
-from rangebar_polars._ticks.cache import TickCache, check_names
+from rangebar_polars._ticks.cache import TickCache
 from rangebar_polars._ticks.cleaning import clean
 from rangebar_polars._ticks.import_order import TimeOrder
 from rangebar_polars._ticks.import_times import CUT, NUMBER, Times, times_of
@@ -34,7 +34,7 @@ from rangebar_polars._ticks.import_values import Values
 from rangebar_polars._ticks.report import DayReport, DayStatus, Origin, quality_frame, told
 from rangebar_polars._ticks.spill import ROW, Spill, split_by_day
 from rangebar_polars.errors import CacheError, QualityError
-from rangebar_polars.schema import TRADE_SCHEMA, ArrowStream, TradeColumns, is_arrow_stream
+from rangebar_polars.schema import TRADE_SCHEMA, ArrowStream, Series, TradeColumns, is_arrow_stream
 
 # Weekends and holidays inside an import are days without trades; a longer pause is a hole.
 LONGEST_PAUSE_DAYS = 7
@@ -133,7 +133,7 @@ def import_trades(
     [(datetime.date(2024, 8, 8), 'ok', 2)]
 
     """
-    check_names(source, market, symbol)
+    series = Series(source, market, symbol).check()
     if source == "binance":
         raise ValueError("source 'binance' is the archive's own (give your trades another name)")
     if strictness not in {"report", "raise"}:
@@ -145,7 +145,7 @@ def import_trades(
     is_text = what is not _FRAME and Path(what).suffix == ".csv"
     frame = _read(trades, named)
     plan, times, values = _trades(frame, named, time_unit, what, is_text=is_text)
-    cache = TickCache(cache_root(cache_dir), source, market, symbol)
+    cache = TickCache(cache_root(cache_dir), series)
     with (
         exclusive(cache.unfinished("import")) as claim,
         Spill(spill_folder(claim.path)) as spill,

@@ -160,7 +160,6 @@ class BarStore(ABC):
             "market": market,
             "symbol": symbol,
             "threshold_decimal_bps": threshold_decimal_bps,
-            "version": RULE_VERSION,
         }
         wanted = {name: value for name, value in wanted.items() if value is not None}
         days = _Days(start or dt.date.min, end or dt.date.max)
@@ -170,7 +169,7 @@ class BarStore(ABC):
             chains = [
                 key
                 for key in self.keys()
-                if all(getattr(key, name) == value for name, value in wanted.items())
+                if key.version == RULE_VERSION and wanted.items() <= key.values.items()
             ]
             values = pl.DataFrame([key.values for key in chains], schema=KEY_SCHEMA)
             for key in kept(chains, values, predicate):

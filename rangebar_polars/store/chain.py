@@ -14,29 +14,25 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
-from typing import Final, Self
-from urllib.parse import quote, unquote
+from typing import Final, Self, cast, get_args
 
 import polars as pl
 
-from rangebar_polars.schema import BAR_SCHEMA, RULE_VERSION, THRESHOLD
+from rangebar_polars._core.options import Reset
+from rangebar_polars._core.rules import Rule, parse_rule
+from rangebar_polars.schema import BAR_SCHEMA, RULE_VERSION, SERIES_SCHEMA, THRESHOLD, Series
 
 MONTH_VERSION: Final = 1
 """The version of what a store writes about a month."""
 
-FROM_PERIODS: Final = "reset"
-"""The origin of chains that begin anew with every period."""
-
-_RULE: Final = re.compile(
-    r"range-(?P<threshold>\d+)-(?P<gate>gate|nogate)"
-    r"-(?P<reset>noreset|day|week|month|year)-v(?P<version>\d+)"
+_PATH: Final = re.compile(
+    r"(?P<series>.+)/rule=(?P<rule>[^/]+)/origin=(?:(?P<reset>[a-z]+)|(?P<day>[^/]+))"
+    r"/version=(?P<version>\d+)"
 )
 
 KEY_SCHEMA: Final = pl.Schema(
     {
-        "source": pl.String(),
-        "market": pl.String(),
-        "symbol": pl.String(),
+        **SERIES_SCHEMA,
         THRESHOLD: pl.Int64(),
         "prevent_same_timestamp_close": pl.Boolean(),
         "reset": pl.String(),
@@ -55,86 +51,72 @@ class BarKey:
 
     Attributes
     ----------
-    source, market, symbol
+    series
         Whose trades.
-    threshold_decimal_bps, prevent_same_timestamp_close, reset
-        The rule.
+    rule
+        When a bar ends.
+    reset
+        The period with which a chain begins anew.
     origin
         The day of the first trade; None with `reset`, where every period is a chain of its own.
     version
-        The version of the rule, of this package.
+        The version of the rules, of this package.
 
     Examples
     --------
-    >>> BarKey(
-    ...     source="binance",
-    ...     market="um",
-    ...     symbol="BTCUSDT",
-    ...     threshold_decimal_bps=250,
-    ...     origin=dt.date(2024, 1, 1),
-    ... ).path
-    'source=binance/market=um/symbol=BTCUSDT/rule=range-250-gate-noreset-v2/origin=2024-01-01'
+    >>> series = Series("binance", "um", "BTCUSDT")
+    >>> BarKey(series=series, rule=parse_rule("range-250"), origin=dt.date(2024, 1, 1)).path
+    'source=binance/market=um/symbol=BTCUSDT/rule=range-250/origin=2024-01-01/version=2'
     """
 
-    source: str
-    market: str
-    symbol: str
-    threshold_decimal_bps: int
-    prevent_same_timestamp_close: bool = True
-    reset: str | None = None
+    series: Series
+    rule: Rule
+    reset: Reset | None = None
     origin: dt.date | None
     version: int = RULE_VERSION
 
     @property
-    def rule(self) -> str:
-        """The rule, spelled out."""
-        gate = "gate" if self.prevent_same_timestamp_close else "nogate"
-        reset = self.reset or "noreset"
-        return f"range-{self.threshold_decimal_bps}-{gate}-{reset}-v{self.version}"
-
-    @property
     def path(self) -> str:
         """The key as hive folders, values percent-encoded."""
-        parts = {
-            "source": self.source,
-            "market": self.market,
-            "symbol": self.symbol,
-            "rule": self.rule,
-            "origin": str(self.origin or FROM_PERIODS),
-        }
-        return "/".join(f"{name}={quote(value, safe='')}" for name, value in parts.items())
+        origin = self.reset or self.origin
+        return f"{self.series.path}/rule={self.rule}/origin={origin}/version={self.version}"
 
     @classmethod
     def from_path(cls, path: str) -> Self | None:
         """Read `path`; None for what no key of today's form has."""
-        parts = dict(part.partition("=")[::2] for part in path.split("/"))
-        rule = _RULE.fullmatch(parts.get("rule", ""))
-        try:
-            origin = parts["origin"]
-            from_periods = origin == FROM_PERIODS
-            key = cls(
-                source=unquote(parts["source"]),
-                market=unquote(parts["market"]),
-                symbol=unquote(parts["symbol"]),
-                threshold_decimal_bps=int(rule["threshold"] if rule else ""),
-                prevent_same_timestamp_close=bool(rule and rule["gate"] == "gate"),
-                reset=rule["reset"] if rule and rule["reset"] != "noreset" else None,
-                origin=None if from_periods else dt.date.fromisoformat(origin),
-                version=int(rule["version"] if rule else ""),
-            )
-        except (KeyError, ValueError):
+        match = _PATH.fullmatch(path)
+        series = Series.from_path(match["series"]) if match else None
+        if match is None or series is None:
             return None
-        return key if key.path == path and (key.origin is None) == bool(key.reset) else None
+        reset = cast("Reset", match["reset"]) if match["reset"] in get_args(Reset) else None
+        try:
+            key = cls(
+                series=series,
+                rule=parse_rule(match["rule"]),
+                reset=reset,
+                origin=None if reset else dt.date.fromisoformat(match["day"] or ""),
+                version=int(match["version"]),
+            )
+        except ValueError:
+            return None
+        return key if key.path == path else None
 
     @property
     def label(self) -> str:
         """What messages call the chain."""
-        return f"{self.source} {self.market} {self.symbol} {self.rule}"
+        of_reset = f", anew every {self.reset}" if self.reset else ""
+        return f"{self.series.label} {self.rule}{of_reset}"
 
     @property
     def values(self) -> dict[str, object]:
         """The columns of `KEY_SCHEMA`."""
-        return {name: getattr(self, name) for name in KEY_SCHEMA}
+        return {
+            **self.series.values,
+            THRESHOLD: self.rule.threshold_decimal_bps,
+            "prevent_same_timestamp_close": self.rule.prevent_same_timestamp_close,
+            "reset": self.reset,
+            "origin": self.origin,
+        }
 
     def begins(self, day: dt.date) -> bool:
         """Return whether a chain begins on a day."""

@@ -1,6 +1,6 @@
 """The default bar store: hive folders of Parquet files, one a month, which say what they hold.
 
-    <root>/bars/source=binance/market=um/symbol=BTCUSDT/rule=range-250-gate-noreset-v2/origin=2024-01-01/2024-01.parquet
+    <root>/bars/source=binance/market=um/symbol=BTCUSDT/rule=range-250/origin=2024-01-01/version=2/2024-01.parquet
 
 A file appears whole, under a lock, and has its links in its own metadata, with no clock time in
 it: equal bars give equal bytes. It is read through one open handle, so that it may be replaced at
@@ -61,7 +61,7 @@ class ParquetStore(BarStore):
     def keys(self) -> list[BarKey]:
         """Return the chains that have a folder."""
         top = self.root / "bars"
-        folders = sorted(top.glob("source=*/market=*/symbol=*/rule=*/origin=*"))
+        folders = sorted(top.glob("source=*/market=*/symbol=*/rule=*/origin=*/version=*"))
         keys = (BarKey.from_path(folder.relative_to(top).as_posix()) for folder in folders)
         return [key for key in keys if key is not None]
 

@@ -15,6 +15,7 @@ from rangebar_polars._ticks.cache import TickCache
 from rangebar_polars.archive import binance_csv as aggtrades
 from rangebar_polars.archive.binance import ArchiveFile
 from rangebar_polars.errors import RangeBarWarning
+from rangebar_polars.schema import Series
 
 pytestmark = pytest.mark.usefixtures("quick")
 
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("quick")
 @pytest.fixture
 def cache(tmp_path: Path) -> TickCache:
     """Return the cache that calls fill by default."""
-    return TickCache(tmp_path / "cache", "binance", "spot", "BTCUSDT")
+    return TickCache(tmp_path / "cache", Series("binance", "spot", "BTCUSDT"))
 
 
 def daily(day: dt.date) -> ArchiveFile:

@@ -20,10 +20,11 @@ from support.subprocesses import run
 from support.trades import walk
 
 import rangebar_polars as rb
+from rangebar_polars._core.rules import RangeRule
 from rangebar_polars._ticks.cache import TickCache
 from rangebar_polars._ticks.report import QUALITY_SCHEMA
 from rangebar_polars.duckdb import connect
-from rangebar_polars.schema import BAR_SCHEMA, TRADE_SCHEMA
+from rangebar_polars.schema import BAR_SCHEMA, TRADE_SCHEMA, Series
 from rangebar_polars.store import BarKey, Link, ParquetStore, StoredMonth
 from rangebar_polars.store.chain import STORED_SCHEMA
 
@@ -55,10 +56,8 @@ def trades(symbol: str = "BTC-USD", per_day: int = 300) -> pl.DataFrame:
 def key(symbol: str = "BTC-USD", threshold: int = 30) -> BarKey:
     """Return the chain of bars of a symbol."""
     return BarKey(
-        source="mine",
-        market=SYMBOLS[symbol],
-        symbol=symbol,
-        threshold_decimal_bps=threshold,
+        series=Series("mine", SYMBOLS[symbol], symbol),
+        rule=RangeRule(threshold),
         origin=DAYS[0],
     )
 
@@ -66,8 +65,8 @@ def key(symbol: str = "BTC-USD", threshold: int = 30) -> BarKey:
 def stored(chain: BarKey, version: str = "") -> tuple[StoredMonth, pl.DataFrame]:
     """Return the bars of a chain as a store takes them; versions differ in digests alone."""
     found = rb.bars(
-        trades(chain.symbol),
-        chain.threshold_decimal_bps,
+        trades(chain.series.symbol),
+        chain.rule.threshold_decimal_bps,
         include_microstructure=True,
         include_incomplete=True,
     ).filter("is_complete")
@@ -245,7 +244,7 @@ def touched(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     really = TickCache.open
 
     def spy(cache: TickCache, day: dt.date) -> object:
-        name = f"{cache.symbol} {day}"
+        name = f"{cache.series.symbol} {day}"
         found.opened.append(name)
 
         def see(frame: pl.DataFrame) -> pl.DataFrame:
@@ -328,7 +327,7 @@ def test_months_of_bars_that_a_condition_rules_out_are_not_read(
     really = ParquetStore.read
 
     def spy(store: ParquetStore, chain: BarKey, *others: object) -> pl.DataFrame | None:
-        read.append((chain.symbol, chain.threshold_decimal_bps))
+        read.append((chain.series.symbol, chain.rule.threshold_decimal_bps))
         return really(store, chain, *others)  # type: ignore[arg-type]
 
     monkeypatch.setattr(ParquetStore, "read", spy)
@@ -425,7 +424,7 @@ def test_no_condition_loses_a_row(copied: "DuckDBPyConnection", view: str) -> No
 
 def test_a_damaged_day_is_a_row_of_the_quality_and_an_error_of_the_trades(tmp_path: Path) -> None:
     fill(tmp_path)
-    path = TickCache(tmp_path, "mine", "spot", "BTC-USD").path(DAYS[1])
+    path = TickCache(tmp_path, Series("mine", "spot", "BTC-USD")).path(DAYS[1])
     path.write_bytes(b"no parquet")
     with connect(cache_dir=tmp_path) as connection:
         query = "SELECT day, status, message FROM quality WHERE symbol = 'BTC-USD' ORDER BY day"
@@ -444,7 +443,7 @@ def test_a_day_that_goes_while_the_others_are_read_is_left_out(
 ) -> None:
     fill(tmp_path)
     listed = {name: [*DAYS, DAYS[-1] + dt.timedelta(days=1)] for name in SYMBOLS}
-    monkeypatch.setattr(TickCache, "days", lambda cache: listed[cache.symbol])
+    monkeypatch.setattr(TickCache, "days", lambda cache: listed[cache.series.symbol])
     with connect(cache_dir=tmp_path) as connection:
         counts = [
             connection.sql(f"SELECT count(*) FROM {view}").pl().item()

@@ -387,7 +387,7 @@ def test_a_script_needs_no_guard_and_runs_once(cache: Path, tmp_path: Path) -> N
 
 
 def test_an_import_loads_no_module_of_the_caller_and_tells_nothing() -> None:
-    assert run("from rangebar_polars.populate import populate") == ""
+    assert run("from rangebar_polars._catalog.populate import populate") == ""
 
 
 def test_a_killed_process_fails_its_symbol_alone_and_is_replaced(

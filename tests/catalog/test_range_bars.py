@@ -71,8 +71,8 @@ def test_the_first_call_needs_nothing_but_an_archive(server: ArchiveServer, tmp_
     asked = len(server.requests)
     assert_same(got, of_archive(server, DAYS[0], DAYS[-1], include_microstructure=True))
     assert len(server.requests) == asked
-    rule = "source=binance/market=spot/symbol=BTCUSDT/rule=range-30-gate-noreset-v2"
-    folder = tmp_path / "cache" / "bars" / rule / "origin=2024-01-26"
+    rule = "source=binance/market=spot/symbol=BTCUSDT/rule=range-30"
+    folder = tmp_path / "cache" / "bars" / rule / "origin=2024-01-26" / "version=2"
     assert [path.name for path in sorted(folder.iterdir())] == [
         "2024-01.parquet",
         "2024-02.parquet",
@@ -533,7 +533,7 @@ def test_a_file_of_bars_in_another_place_is_refused() -> None:
     give(_cache(), trades_of(DAYS))
     rb.get_range_bars(SYMBOL, DAYS[0], DAYS[5], 30, source=SOURCE)
     (path,) = (_cache() / "bars").rglob("*.parquet")
-    other = Path(str(path).replace("range-30-", "range-40-"))
+    other = Path(str(path).replace("range-30", "range-40"))
     other.parent.mkdir(parents=True)
     path.rename(other)
 

@@ -17,7 +17,7 @@ from rangebar_polars._catalog.status import STATUS_SCHEMA
 from rangebar_polars._disk.locked_file import exclusive, spill_folder
 from rangebar_polars._ticks.cache import TickCache
 from rangebar_polars.errors import CacheError, StoreError
-from rangebar_polars.schema import BAR_SCHEMA, RULE_VERSION
+from rangebar_polars.schema import BAR_SCHEMA, RULE_VERSION, Series
 from rangebar_polars.store import BarStore, ClickHouseStore, ParquetStore
 
 OF_TICKS = {
@@ -54,7 +54,7 @@ def status_of(root: Path, store: BarStore, **options: Any) -> pl.DataFrame:  # n
 
 def series(root: Path, symbol: str = SYMBOL, market: str = "spot") -> TickCache:
     """Return a series of trades."""
-    return TickCache(root, SOURCE, market, symbol)
+    return TickCache(root, Series(SOURCE, market, symbol))
 
 
 # Looking
@@ -113,7 +113,8 @@ def test_every_series_and_every_chain_has_a_row(store: BarStore, cache: Path) ->
         },
     ]  # fmt: skip
     for row in rows[2:]:
-        of_key = f"rule=range-{row['threshold_decimal_bps']}-gate-{row['reset'] or 'noreset'}-"
+        origin = row["reset"] or row["origin"]
+        of_key = f"rule=range-{row['threshold_decimal_bps']}/origin={origin}/"
         files = [path for path in cache.parent.glob("store/**/*.parquet") if of_key in str(path)]
         is_known = isinstance(store, ParquetStore)
         assert row.pop("bytes") == (sum(p.stat().st_size for p in files) if is_known else None)
@@ -210,7 +211,7 @@ def test_bars_that_are_cleared_are_made_again_and_the_trades_stay(
 
     assert shown["threshold_decimal_bps"].sort().to_list() == [30, 30, 50]
     (kept,) = store.keys()
-    assert kept.symbol == "ETH-USD"
+    assert kept.series.symbol == "ETH-USD"
     assert store.scan_bars(symbol=SYMBOL).collect().is_empty()
     assert tree(cache) == before
     assert_same(want, bars_of(cache, store))
@@ -250,7 +251,7 @@ def test_what_killed_processes_left_is_cleared_too(cache: Path) -> None:
     (key,) = store.keys()
     month = store.path(key, dt.date(2024, 3, 1))
     ticks = series(cache).path(dt.date(2024, 3, 1))
-    never = TickCache(cache, "binance", "spot", "BTCUSDT").unfinished("a.zip")
+    never = TickCache(cache, Series("binance", "spot", "BTCUSDT")).unfinished("a.zip")
     left = [path.with_name(f".{path.name}.part") for path in (month, ticks)]
     left += [series(cache).unfinished("import"), never]
     for path in left:
@@ -268,7 +269,7 @@ def test_what_killed_processes_left_is_cleared_too(cache: Path) -> None:
 
 
 def test_what_another_process_is_fetching_is_left_to_it(tmp_path: Path) -> None:
-    part = TickCache(tmp_path, "binance", "spot", "BTCUSDT").unfinished("a.zip")
+    part = TickCache(tmp_path, Series("binance", "spot", "BTCUSDT")).unfinished("a.zip")
 
     with exclusive(part):
         rb.cache_clear("ticks", cache_dir=tmp_path)
@@ -317,7 +318,7 @@ def test_bars_that_cannot_be_read_are_told_of_and_can_be_cleared(
     shown = rb.cache_clear("bars", threshold_decimal_bps=30, store=store, cache_dir=cache)
     assert_same(bad, shown)
     (kept,) = store.keys()
-    assert kept.threshold_decimal_bps == 50
+    assert kept.rule.threshold_decimal_bps == 50
     want = one_pass(cache, DAYS[0], DAYS[-1], threshold_decimal_bps=30)
     assert_same(want, bars_of(cache, store))
 
@@ -386,7 +387,7 @@ def test_trades_whose_file_says_nothing_of_them_are_told_and_can_be_cleared(
     tmp_path: Path, words: tuple[bytes, bytes]
 ) -> None:
     give(tmp_path, trades_of(DAYS[:2]))
-    path = TickCache(tmp_path, SOURCE, "spot", SYMBOL).path(DAYS[0])
+    path = TickCache(tmp_path, Series(SOURCE, "spot", SYMBOL)).path(DAYS[0])
     path.write_bytes(path.read_bytes().replace(*words))
 
     (told,) = rb.cache_status(cache_dir=tmp_path)["message"]
@@ -425,7 +426,7 @@ def test_files_of_other_names_are_nobodys(tmp_path: Path) -> None:
     before = rb.cache_status(cache_dir=tmp_path).drop("bytes")
     (path,) = (tmp_path / "bars").rglob("*.parquet")
     for folder, name in [
-        (TickCache(tmp_path, SOURCE, "spot", SYMBOL).folder, "copy-of-ab.parquet"),
+        (TickCache(tmp_path, Series(SOURCE, "spot", SYMBOL)).folder, "copy-of-ab.parquet"),
         (path.parent, "2024-99.parquet"),
     ]:
         (folder / name).write_bytes(b"a stray file")

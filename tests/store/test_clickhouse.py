@@ -29,7 +29,7 @@ from support.clickhouse_server import GRANTED, ClickHouseServer, ask
 from support.entry_points import assert_same
 
 from rangebar_polars.errors import StoreError
-from rangebar_polars.schema import BAR_SCHEMA
+from rangebar_polars.schema import BAR_SCHEMA, Series
 from rangebar_polars.store import (
     ClickHouseStore,
 )
@@ -183,12 +183,12 @@ def test_a_right_that_is_missing_is_named(granted: Callable[[str], str]) -> None
 
 def test_a_name_may_have_any_characters(store: ClickHouseStore) -> None:
     symbols = [*"'\"\\`%/ \t\né{};?&", "a\\'b", "a%27b", "{key:String}", "'; DROP TABLE bars --"]
-    keys = [replace(KEY, source=name, market=name, symbol=name) for name in symbols]
+    keys = [replace(KEY, series=Series(name, name, name)) for name in symbols]
     for seed, key in enumerate(keys):
         store.write(key, month_of(3, seed), bars_of(3, seed))
 
     stored = store.keys()
-    assert {key.symbol for key in stored} == set(symbols)
+    assert {key.series.symbol for key in stored} == set(symbols)
     for seed, key in enumerate(keys):
         assert check_whole(store, key)[JANUARY].links == month_of(3, seed).links
     shown = ask(store.address, "SELECT DISTINCT source, market, symbol FROM current_bars")

@@ -26,6 +26,7 @@ from support.clickhouse_server import ClickHouseServer, ask
 from support.entry_points import assert_same
 from support.subprocesses import TIMEOUT
 
+from rangebar_polars._core.rules import RangeRule
 from rangebar_polars.errors import StoreError
 from rangebar_polars.store import (
     ClickHouseStore,
@@ -47,7 +48,7 @@ def test_sixteen_writers_neither_double_nor_lose_a_bar(
     store: ClickHouseStore, clickhouse_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(clickhouse, "INSERT_ROWS", 100)
-    keys = [replace(KEY, threshold_decimal_bps=bps) for bps in (250, 500)]
+    keys = [replace(KEY, rule=RangeRule(bps)) for bps in (250, 500)]
     failed = list[str]()
 
     def write(number: int) -> None:
@@ -72,7 +73,7 @@ def test_sixteen_writers_neither_double_nor_lose_a_bar(
         thread.join()
 
     assert failed == []
-    assert sorted(store.keys(), key=lambda key: key.threshold_decimal_bps) == keys
+    assert sorted(store.keys(), key=lambda key: key.rule.threshold_decimal_bps) == keys
     expected = 0
     for key in keys:
         found = check_whole(store, key)

@@ -16,7 +16,7 @@ from support.oracle_chains import few
 import rangebar_polars as rb
 from rangebar_polars._days import day_range
 from rangebar_polars._ticks.cache import TickCache
-from rangebar_polars.schema import BAR_SCHEMA, RULE_VERSION
+from rangebar_polars.schema import BAR_SCHEMA, RULE_VERSION, Series
 from rangebar_polars.store import BarStore
 
 FULL: dict[str, Any] = {"include_microstructure": True, "include_incomplete": True}
@@ -104,7 +104,7 @@ def test_the_day_after_is_read_alone_even_when_the_trades_before_are_gone(
 ) -> None:
     want = expected(cache, DAYS[0], DAYS[-1], **FULL)
     ask(store, cache, DAYS[0], DAYS[9], **FULL)
-    ticks = TickCache(cache, SOURCE, "spot", SYMBOL)
+    ticks = TickCache(cache, Series(SOURCE, "spot", SYMBOL))
     for day in DAYS[:10]:
         ticks.path(day).unlink()
     read.clear()
@@ -341,7 +341,7 @@ def test_only_months_that_a_filter_can_mean_are_read(
     original = type(store).read
 
     def spied(self: BarStore, key: Any, month: Any, columns: Any) -> Any:  # noqa: ANN401
-        months.append((key.threshold_decimal_bps, month.month.month))
+        months.append((key.rule.threshold_decimal_bps, month.month.month))
         return original(self, key, month, columns)
 
     monkeypatch.setattr(type(store), "read", spied)

@@ -11,11 +11,13 @@ from support.cached_trades import DAYS, SOURCE, SYMBOL, trades_of
 from support.entry_points import assert_same
 
 import rangebar_polars as rb
-from rangebar_polars.schema import BAR_SCHEMA, RULE_VERSION
+from rangebar_polars._core.rules import RangeRule
+from rangebar_polars.schema import BAR_SCHEMA, RULE_VERSION, Series
 from rangebar_polars.store import BarKey, BarStore, Link, StoredMonth
 from rangebar_polars.store.chain import STORED_SCHEMA
 
-KEY = BarKey(source=SOURCE, market="spot", symbol=SYMBOL, threshold_decimal_bps=30, origin=DAYS[0])
+SERIES = Series(SOURCE, "spot", SYMBOL)
+KEY = BarKey(series=SERIES, rule=RangeRule(30), origin=DAYS[0])
 JANUARY, FEBRUARY = dt.date(2024, 1, 1), dt.date(2024, 2, 1)
 ALL = list(BAR_SCHEMA)
 
@@ -127,11 +129,11 @@ def test_a_month_that_has_less_does_not_replace_one_that_has_more(store: BarStor
 
 def test_keys_do_not_mix(store: BarStore) -> None:
     others = [
-        replace(KEY, market="um"),
-        replace(KEY, source="other"),
-        replace(KEY, symbol="BTC/USD ä'\\%{k:String}"),
-        replace(KEY, threshold_decimal_bps=31),
-        replace(KEY, prevent_same_timestamp_close=False),
+        replace(KEY, series=replace(SERIES, market="um")),
+        replace(KEY, series=replace(SERIES, source="other")),
+        replace(KEY, series=replace(SERIES, symbol="BTC/USD ä'\\%{k:String}")),
+        replace(KEY, rule=RangeRule(31)),
+        replace(KEY, rule=RangeRule(30, prevent_same_timestamp_close=False)),
         replace(KEY, reset="day", origin=None),
         replace(KEY, origin=DAYS[1]),
         replace(KEY, version=RULE_VERSION + 1),
@@ -151,7 +153,7 @@ def test_keys_do_not_mix(store: BarStore) -> None:
 
 
 def test_a_chain_is_removed_and_no_other(store: BarStore) -> None:
-    bars, other = bars_of(10), replace(KEY, market="um")
+    bars, other = bars_of(10), replace(KEY, series=replace(SERIES, market="um"))
     store.write(KEY, month_of(bars), bars)
     store.write(other, month_of(bars, key=other), bars)
     (found,) = store.find(KEY).values()

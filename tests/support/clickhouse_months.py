@@ -5,8 +5,9 @@ import datetime as dt
 import polars as pl
 import pytest
 
+from rangebar_polars._core.rules import RangeRule
 from rangebar_polars.errors import StoreError
-from rangebar_polars.schema import BAR_SCHEMA, COLUMNS
+from rangebar_polars.schema import BAR_SCHEMA, COLUMNS, Series
 from rangebar_polars.store import (
     BarKey,
     ClickHouseStore,
@@ -17,10 +18,8 @@ from support.assertions import says
 from support.entry_points import assert_same
 
 JANUARY, FEBRUARY = dt.date(2024, 1, 1), dt.date(2024, 2, 1)
-KEY = BarKey(
-    source="mine", market="spot", symbol="BTC-USD", threshold_decimal_bps=250, origin=JANUARY
-)
-LABEL = "mine spot BTC-USD range-250-gate-noreset-v2"
+KEY = BarKey(series=Series("mine", "spot", "BTC-USD"), rule=RangeRule(250), origin=JANUARY)
+LABEL = "mine spot BTC-USD range-250"
 ALL = list(BAR_SCHEMA)
 NULLABLE = [column.name for column in COLUMNS if column.null_when]
 FORM = "clickhouse://user:password@host:port/database"

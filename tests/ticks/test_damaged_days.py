@@ -34,13 +34,14 @@ from rangebar_polars._ticks import cache as ticks
 from rangebar_polars._ticks.cache import TickCache
 from rangebar_polars.archive.binance import ArchiveFile
 from rangebar_polars.errors import CacheError, QualityError, RangeBarWarning, StoreError
+from rangebar_polars.schema import Series
 
 
 @pytest.fixture
 def cache(tmp_path: Path) -> TickCache:
     """Return a cache of three days."""
     give(tmp_path, trades_of(THREE))
-    return TickCache(tmp_path, SOURCE, "spot", SYMBOL)
+    return TickCache(tmp_path, Series(SOURCE, "spot", SYMBOL))
 
 
 # Other rows under the same metadata
@@ -249,7 +250,7 @@ def test_what_was_fetched_is_made_again(
     question: dict[str, Any] = {"archive": server.url, "cache_dir": tmp_path}
     want = rb.get_range_bars("BTCUSDT", FIRST, LAST, 100, **question)
     shutil.rmtree(tmp_path / "bars")
-    path = TickCache(tmp_path, "binance", "spot", "BTCUSDT").path(MIDDLE)
+    path = TickCache(tmp_path, Series("binance", "spot", "BTCUSDT")).path(MIDDLE)
     whole = path.read_bytes()
     match damage:
         case "other rows":

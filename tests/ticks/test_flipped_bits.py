@@ -10,13 +10,14 @@ from support.damaged import ENTRY_POINTS, FIRST, LAST, MIDDLE, THREE, outcome
 
 import rangebar_polars as rb
 from rangebar_polars._ticks.cache import TickCache
+from rangebar_polars.schema import Series
 
 
 @pytest.fixture
 def cache(tmp_path: Path) -> TickCache:
     """Return a cache of three days."""
     give(tmp_path, trades_of(THREE))
-    return TickCache(tmp_path, SOURCE, "spot", SYMBOL)
+    return TickCache(tmp_path, Series(SOURCE, "spot", SYMBOL))
 
 
 def pages(path: Path) -> tuple[int, int]:

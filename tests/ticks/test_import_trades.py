@@ -12,7 +12,7 @@ from support.shared_data import SHARED, needs_shared_data
 import rangebar_polars as rb
 from rangebar_polars._ticks.cache import TickCache
 from rangebar_polars.errors import CacheError, QualityError, RangeBarWarning
-from rangebar_polars.schema import TRADE_SCHEMA
+from rangebar_polars.schema import TRADE_SCHEMA, Series
 
 DAY, NEXT = dt.date(2024, 8, 5), dt.date(2024, 8, 6)
 
@@ -124,7 +124,7 @@ def test_a_day_is_imported_once_or_replaced_on_demand(bring: Importer, tmp_path:
     before = tree(tmp_path / "cache")
     bring(own())
     assert tree(tmp_path / "cache") == before
-    path = TickCache(tmp_path / "cache", "mine", "spot", "BTC/USD").path(DAY)
+    path = TickCache(tmp_path / "cache", Series("mine", "spot", "BTC/USD")).path(DAY)
 
     with says(
         CacheError,

@@ -18,7 +18,7 @@ from rangebar_polars._catalog.trades import TickRequest, last_published_day
 from rangebar_polars._days import day_range
 from rangebar_polars._disk.cache_root import cache_root
 from rangebar_polars._progress import FetchProgress
-from rangebar_polars._ticks.cache import TickCache, series
+from rangebar_polars._ticks.cache import TickCache, caches
 from rangebar_polars._ticks.report import DayReport
 from rangebar_polars.archive import http as download
 from rangebar_polars.archive.binance import ArchiveFile
@@ -30,7 +30,7 @@ from rangebar_polars.errors import (
     QualityError,
     RangeBarWarning,
 )
-from rangebar_polars.schema import TRADE_SCHEMA
+from rangebar_polars.schema import TRADE_SCHEMA, Series
 
 DAYS = day_range("2024-08-05", "2024-08-09")
 TODAY = dt.date(2024, 10, 1)
@@ -70,7 +70,7 @@ def archive(server: ArchiveServer) -> rb.BinanceArchive:
 @pytest.fixture
 def cache(tmp_path: Path) -> TickCache:
     """Return the cache that calls fill by default."""
-    return TickCache(tmp_path / "cache", "binance", "spot", "BTCUSDT")
+    return TickCache(tmp_path / "cache", Series("binance", "spot", "BTCUSDT"))
 
 
 # From the archive
@@ -116,7 +116,7 @@ def test_the_cache_has_only_whole_files_that_say_what_they_are(
     names = [f"ticks/source=binance/market=spot/symbol=BTCUSDT/{day}.parquet" for day in DAYS]
     assert sorted(tree(cache.root)) == names
     assert cache.days() == DAYS
-    assert series(cache.root) == [cache]
+    assert caches(cache.root) == [cache]
     report = cache.report(DAYS[1])
     assert report is not None
     assert report.origin.archive == "BTCUSDT-aggTrades-2024-08-06.zip"
@@ -365,7 +365,7 @@ def test_a_day_that_is_refused_leaves_the_others(server: ArchiveServer, cache: T
 
     assert str(caught.value) == (
         "time goes back in binance spot BTCUSDT 2024-08-06 (BTCUSDT-aggTrades-2024-08-06.zip) "
-        "although ids rise: row 61 (agg_trade_id 1060, 2024-08-06 00:00:00.000000) (the day is "
+        "although ids rise: row 60 (agg_trade_id 1060, 2024-08-06 00:00:00.000000) (the day is "
         "refused: re-timing or dropping them would invent trades)"
     )
     assert cache.days() == [DAYS[0], DAYS[4]]
