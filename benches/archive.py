@@ -20,18 +20,18 @@ from pathlib import Path
 import polars as pl
 from fresh import run, tell
 
-from rangebar_polars._catalog.fetch import Intake, Job
+from rangebar_polars._catalog.fetch import Fetch, Job
 from rangebar_polars._disk.locked_file import exclusive
 from rangebar_polars._ticks.cache import TickCache
 from rangebar_polars._ticks.report import Origin
-from rangebar_polars.archive.binance import ArchiveFile, BinanceArchive
+from rangebar_polars.archive.binance import BinanceArchive, BinanceFile
 from rangebar_polars.schema import Series
 
 ROWS = 5_000_000
 ROUNDS = 5
 RATIO = 1.3
 PEAK_MB = 500
-FILE = ArchiveFile("um", "BTCUSDT", dt.date(2024, 8, 8))
+FILE = BinanceFile("um", "BTCUSDT", dt.date(2024, 8, 8))
 HEADER = "agg_trade_id,price,quantity,first_trade_id,last_trade_id,transact_time,is_buyer_maker"
 SCHEMA = {
     "agg_trade_id": pl.Int64,
@@ -81,14 +81,14 @@ def bare(source: Path, folder: Path) -> None:
 def package(source: Path, folder: Path) -> None:
     """Do what a fetch does once the bytes are there."""
     cache = TickCache(folder, Series("binance", FILE.market, FILE.symbol))
-    intake = Intake(cache, BinanceArchive())
+    fetch = Fetch(cache, BinanceArchive())
     with source.open("rb") as handle:
         sha256 = hashlib.file_digest(handle, "sha256").hexdigest()
     with exclusive(folder / "bench.part") as claim:
         claim.path.unlink()
         os.link(source, claim.path)
         origin = Origin(archive=FILE.name, sha256=sha256, verified=True)
-        intake.convert(claim, Job(FILE, (FILE.day,)), origin)
+        fetch.convert(claim, Job(FILE, (FILE.day,)), origin)
 
 
 def check(folder: Path, rows: int) -> None:

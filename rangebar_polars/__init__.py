@@ -5,6 +5,8 @@ does nothing else.
 """
 
 from rangebar_polars import duckdb, features
+from rangebar_polars._catalog.catalog import Catalog
+from rangebar_polars._catalog.import_trades import import_trades
 from rangebar_polars._catalog.populate import populate
 from rangebar_polars._catalog.range_bars import get_n_range_bars, get_range_bars, scan_range_bars
 from rangebar_polars._catalog.scan_ticks import archive_quality, scan_ticks
@@ -17,7 +19,6 @@ from rangebar_polars._core.rangebar_py import (
     process_trades_chunked,
     process_trades_polars,
 )
-from rangebar_polars._ticks.import_trades import import_trades
 from rangebar_polars.archive.binance import BinanceArchive
 from rangebar_polars.errors import (
     ArchiveError,
@@ -38,6 +39,7 @@ __all__ = [
     "BarStore",
     "BinanceArchive",
     "CacheError",
+    "Catalog",
     "CheckpointError",
     "ChecksumError",
     "DownloadError",

@@ -23,18 +23,20 @@ def utc_day(value: str | dt.date, name: str) -> dt.date:
         raise ValueError(f"{name} is {value!r} (write a UTC day as YYYY-MM-DD)") from None
 
 
-def day_range(start: str | dt.date, end: str | dt.date, *, suffix: str = "") -> list[dt.date]:
+def day_range(
+    start: str | dt.date, end: str | dt.date, *, names: tuple[str, str] = ("start", "end")
+) -> list[dt.date]:
     """Return every UTC day from `start` to `end`, both included.
 
-    `suffix` is what the caller's arguments are called behind ``start`` and ``end``.
+    `names` is what messages call the two arguments.
 
     >>> len(day_range("2024-02-01", "2024-03-01"))
     30
     """
-    first, last = utc_day(start, f"start{suffix}"), utc_day(end, f"end{suffix}")
+    first, last = utc_day(start, names[0]), utc_day(end, names[1])
     if last < first:
         raise ValueError(
-            f"end{suffix} {last} lies before start{suffix} {first} (both days are included)"
+            f"{names[1]} {last} lies before {names[0]} {first} (both days are included)"
         )
     return [first + dt.timedelta(days=n) for n in range((last - first).days + 1)]
 

@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
-from rangebar_polars._catalog.trades import TickRange
+from rangebar_polars._catalog.settings import every_cache
+from rangebar_polars._catalog.trades import CachedTrades
 from rangebar_polars._core.bars import bars
 from rangebar_polars._core.lazy_source import lazy_source
 from rangebar_polars._disk.cache_root import cache_root
 from rangebar_polars._pruning import kept, may_hold
-from rangebar_polars._ticks.cache import TickCache, caches
+from rangebar_polars._ticks.cache import TickCache
 from rangebar_polars._ticks.report import QUALITY_SCHEMA, DayStatus
+from rangebar_polars.archive import ARCHIVES
 from rangebar_polars.errors import CacheError
 from rangebar_polars.schema import BAR_SCHEMA, IS_COMPLETE, SERIES_SCHEMA, TRADE_SCHEMA, ArrowStream
 from rangebar_polars.store import BarStore, open_store
@@ -218,7 +220,12 @@ def _quality(root: Path) -> pl.LazyFrame:
         for cache in _series_kept(root, predicate):
             statuses = (_status(cache, day) for day in cache.days())
             days = tuple(status for status in statuses if status is not None)
-            found = TickRange(cache, days).quality().with_columns(_literals(cache.series.values))
+            archive = ARCHIVES.get(cache.series.source)
+            found = (
+                CachedTrades(cache, days, archive)
+                .quality()
+                .with_columns(_literals(cache.series.values))
+            )
             yield found.select(*_QUALITY)
 
     return lazy_source(frames, _QUALITY)
@@ -233,7 +240,7 @@ def _status(cache: TickCache, day: dt.date) -> DayStatus | None:
 
 
 def _series_kept(root: Path, predicate: pl.Expr | None) -> list[TickCache]:
-    every = caches(root)
+    every = every_cache(root)
     names = pl.DataFrame([cache.series.values for cache in every], schema=SERIES_SCHEMA)
     return kept(every, names, predicate)
 

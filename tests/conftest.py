@@ -11,7 +11,7 @@ from support.clickhouse_server import clickhouse_server, clickhouse_url, own_ser
 
 import rangebar_polars as rb
 from rangebar_polars._catalog.assemble import TickDay
-from rangebar_polars._catalog.bars import BarRange
+from rangebar_polars._catalog.bars import StoredBars
 from rangebar_polars.archive import http as download
 from rangebar_polars.store import BarStore, ParquetStore
 
@@ -58,11 +58,11 @@ def cache(tmp_path: Path) -> Path:
 def read(monkeypatch: pytest.MonkeyPatch) -> list[dt.date]:
     """Tell of which days trades are read to make bars."""
     days = list[dt.date]()
-    original = BarRange.open_day
+    original = StoredBars.open_day
 
-    def spied(bars: BarRange, day: dt.date) -> TickDay:
+    def spied(bars: StoredBars, day: dt.date) -> TickDay:
         days.append(day)
         return original(bars, day)
 
-    monkeypatch.setattr(BarRange, "open_day", spied)
+    monkeypatch.setattr(StoredBars, "open_day", spied)
     return days

@@ -31,8 +31,9 @@ MAY: dict[str, set[str]] = {
     "store": {"_core", "_days", "_disk", "_pruning", "errors", "schema"},
     "_catalog": {"_core", "_ticks", "archive", "store", "_days", "_disk", "_internal", "_progress"}
     | {"errors", "schema"},
-    "duckdb": {"_catalog", "_core", "_ticks", "store", "_disk", "_pruning", "errors", "schema"},
-    "__init__": {"_catalog", "_core", "_ticks", "archive", "store", "duckdb", "errors", "features"}
+    "duckdb": {"_catalog", "_core", "_ticks", "archive", "store", "_disk", "_pruning"}
+    | {"errors", "schema"},
+    "__init__": {"_catalog", "_core", "archive", "store", "duckdb", "errors", "features"}
     | {"schema"},
 }
 """What each folder, or module of none, may import besides itself."""

@@ -1,151 +1,132 @@
-"""A range of days of bars: asking for it, and what is stored and missing of it.
+"""Bars of a range of days: which are stored, and what the others are made of.
 
-`BarRequest.fulfil` is where trades and stores meet: it finds which days of the chains are stored
-and made from today's trades, has the trades of the others fetched, and returns a `BarRange` that
-gives the bars as often as they are asked for.
+`load_bars` is where trades and stores meet: it finds which days of the chains are stored and made
+of the trades that are cached, and fetches the trades of the other days. The `StoredBars` that it
+returns give the bars as often as they are asked for.
 """
 
 import datetime as dt
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final, Literal
+from typing import Final
 
 import polars as pl
 
 from rangebar_polars._catalog.assemble import Found, TickDay, Walk, builder_of
-from rangebar_polars._catalog.trades import TickRange, TickRequest, incomplete
+from rangebar_polars._catalog.settings import Settings
+from rangebar_polars._catalog.trades import CachedTrades, incomplete, load_trades
 from rangebar_polars._core.forks import use_threads
-from rangebar_polars._core.options import Options, Reset, Threshold, check_flags
+from rangebar_polars._core.options import Options, Reset, Threshold
 from rangebar_polars._core.rules import RangeRule
 from rangebar_polars._days import day_range, runs
-from rangebar_polars._progress import Progress
-from rangebar_polars._ticks.cache import BINANCE, TickCache
 from rangebar_polars._ticks.report import DayReport, DayStatus
-from rangebar_polars.archive.binance import BinanceArchive
 from rangebar_polars.errors import CacheError
-from rangebar_polars.schema import BAR_SCHEMA, COLUMNS, IS_COMPLETE, THRESHOLD, TRADE_SCHEMA
-from rangebar_polars.store import BarKey, BarStore, Link, open_store
+from rangebar_polars.schema import BAR_SCHEMA, COLUMNS, IS_COMPLETE, THRESHOLD, TRADE_SCHEMA, Series
+from rangebar_polars.store import BarKey, BarStore, Link
 from rangebar_polars.store.chain import period_start, proven
 
 _DAY: Final = dt.timedelta(days=1)
 
 
-@dataclass(frozen=True, kw_only=True)
-class BarRequest:
-    """Which bars are wanted, and how they may be had; the arguments of `get_range_bars`."""
+def check_options(
+    threshold_decimal_bps: Threshold,
+    *,
+    include_microstructure: bool,
+    include_incomplete: bool,
+    prevent_same_timestamp_close: bool,
+    reset: Reset | None,
+) -> Options:
+    """Return the options of bars that can be stored.
 
-    symbol: str
-    start_date: str | dt.date
-    end_date: str | dt.date
-    threshold_decimal_bps: Threshold = 250
-    source: str = BINANCE
-    market: str = "spot"
-    include_microstructure: bool = False
-    include_incomplete: bool = False
-    prevent_same_timestamp_close: bool = True
-    reset: Reset | None = None
-    use_cache: bool = True
-    fetch_if_missing: bool = True
-    store: BarStore | str | os.PathLike[str] | None = None
-    cache_dir: str | os.PathLike[str] | None = None
-    archive: BinanceArchive | str | None = None
-    progress: Progress | Literal["tqdm"] | None = None
+    Raises
+    ------
+    ValueError, TypeError
+        An argument is wrong.
+    """
+    return Options.check(
+        threshold_decimal_bps,
+        columns=None,
+        reset=reset,
+        include_microstructure=include_microstructure,
+        include_incomplete=include_incomplete,
+        prevent_same_timestamp_close=prevent_same_timestamp_close,
+    )
 
-    def ticks(self, start: dt.date | None = None, end: dt.date | None = None) -> TickRequest:
-        """Return the request for the trades, or for those of some days."""
-        return TickRequest(
-            symbol=self.symbol,
-            start=start or self.start_date,
-            end=end or self.end_date,
-            market=self.market,
-            source=self.source,
-            cache_dir=self.cache_dir,
-            fetch_if_missing=self.fetch_if_missing,
-            archive=self.archive,
-            progress=self.progress,
+
+def load_bars(  # noqa: PLR0917
+    settings: Settings,
+    series: Series,
+    days: Sequence[dt.date],
+    options: Options,
+    store: BarStore | None,
+    *,
+    allow_empty: bool = False,
+) -> "StoredBars":
+    """Find which bars are stored, and fetch the trades that the others are made of.
+
+    Parameters
+    ----------
+    settings
+        Where trades are, and how they may be had.
+    series
+        Whose trades.
+    days
+        The days that are wanted, ascending and without holes.
+    options
+        What bars.
+    store
+        Where bars are kept; None: nowhere.
+    allow_empty
+        Whether days without any trades are no error.
+
+    Raises
+    ------
+    ArchiveError, ChecksumError, QualityError, CacheError
+        As `scan_ticks`, of the days whose bars are not stored.
+    StoreError
+        The store cannot be reached, or what it has cannot be read.
+    """
+    use_threads()
+    keys, first = chains_of(series, days[0], options), days[0]
+    if options.reset is not None:
+        days = day_range(period_start(first, options.reset), days[-1])
+    bars = StoredBars(settings, series, options, tuple(days), first, keys, store)
+    bars.fetch_missing(allow_empty=allow_empty)
+    return bars
+
+
+def chains_of(series: Series, first_day: dt.date, options: Options) -> tuple[BarKey, ...]:
+    """Return the chains that bars are of, ascending by threshold."""
+    return tuple(
+        BarKey(
+            series=series,
+            rule=RangeRule(threshold, options.prevent_same_timestamp_close),
+            reset=options.reset,
+            origin=first_day if options.reset is None else None,
         )
+        for threshold in options.thresholds
+    )
 
-    def check(self) -> tuple[Options, list[dt.date], TickCache]:
-        """Return what the arguments mean: options, days, and the series of trades.
 
-        Raises
-        ------
-        ValueError, TypeError
-            An argument is wrong.
-        """
-        options = Options.check(
-            self.threshold_decimal_bps,
-            columns=None,
-            reset=self.reset,
-            include_microstructure=self.include_microstructure,
-            include_incomplete=self.include_incomplete,
-            prevent_same_timestamp_close=self.prevent_same_timestamp_close,
-        )
-        check_flags(use_cache=self.use_cache, fetch_if_missing=self.fetch_if_missing)
-        days = day_range(self.start_date, self.end_date, suffix="_date")
-        _, cache, _ = self.ticks().check()
-        return options, days, cache
-
-    def fulfil(self, *, only_kept: bool = False, allow_nothing: bool = False) -> "BarRange":
-        """Find what is stored, and fetch the trades that the rest is made of.
-
-        Parameters
-        ----------
-        only_kept
-            Store nothing of a chain of which nothing is stored.
-        allow_nothing
-            Whether days without any trades are no error.
-
-        Raises
-        ------
-        ValueError, TypeError
-            An argument is wrong.
-        ArchiveError, ChecksumError, QualityError, CacheError
-            As `scan_ticks`, of the days whose bars are not stored.
-        StoreError
-            The store cannot be reached, or what it has cannot be read.
-        """
-        options, wanted, cache = self.check()
-        use_threads()
-        days = wanted
-        if options.reset is not None:
-            days = day_range(period_start(wanted[0], options.reset), wanted[-1])
-        keys = tuple(
-            BarKey(
-                series=cache.series,
-                rule=RangeRule(threshold, options.prevent_same_timestamp_close),
-                reset=options.reset,
-                origin=days[0] if options.reset is None else None,
-            )
-            for threshold in options.thresholds
-        )
-        store: BarStore | None = None
-        if self.use_cache:
-            store = (
-                self.store
-                if isinstance(self.store, BarStore)
-                else open_store(self.store, cache_dir=self.cache_dir)
-            )
-        if store is not None and only_kept:
-            first = days[0].replace(day=1)
-            store = store if all(store.find(key, [first]) for key in keys) else None
-        bars = BarRange(self, options, cache, tuple(days), wanted[0], keys, store)
-        bars.fetch(allow_nothing=allow_nothing)
-        return bars
+def has_months(store: BarStore, keys: Sequence[BarKey], first_day: dt.date) -> bool:
+    """Return whether a store has the month in which chains begin, of each of them."""
+    month = first_day.replace(day=1)
+    return all(store.find(key, [month]) for key in keys)
 
 
 @dataclass
-class BarRange:
+class StoredBars:
     """The bars of a range of days.
 
     Attributes
     ----------
-    request, options
-        What was asked for.
-    cache
-        The trades.
+    settings
+        Where trades are, and how they may be had.
+    series
+        Whose trades.
+    options
+        What bars.
     days
         Every day of the chains, ascending: from the border of the period with ``reset``.
     shown_from
@@ -162,9 +143,9 @@ class BarRange:
         What is wrong with each day, by name, without the days that are right.
     """
 
-    request: BarRequest
+    settings: Settings
+    series: Series
     options: Options
-    cache: TickCache
     days: tuple[dt.date, ...]
     shown_from: dt.date
     keys: tuple[BarKey, ...]
@@ -172,7 +153,7 @@ class BarRange:
     stored: dict[BarKey, dict[dt.date, Link]] = field(default_factory=dict)
     fetched: dict[dt.date, DayStatus] = field(default_factory=dict)
     defects: dict[dt.date, Mapping[str, int]] = field(default_factory=dict)
-    _looked: "_Looked | None" = None
+    _snapshot: "_Snapshot | None" = None
 
     @property
     def schema(self) -> pl.Schema:
@@ -183,34 +164,41 @@ class BarRange:
         names += [IS_COMPLETE] if options.include_incomplete else []
         return pl.Schema({name: dtypes[name] for name in names})
 
-    def fetch(self, *, allow_nothing: bool = False) -> None:
-        """Find which days are stored, and have the trades of the others."""
-        self.judge()
+    def __post_init__(self) -> None:
+        """Find the cached trades."""
+        self.cache = self.settings.cache(self.series)
+
+    def _trades(self, days: Iterable[DayStatus]) -> CachedTrades:
+        return CachedTrades(self.cache, tuple(days), self.settings.archive)
+
+    def fetch_missing(self, *, allow_empty: bool = False) -> None:
+        """Find which days are stored, and fetch the trades of the others."""
+        self.find_stored()
         missing = [
             day for day in self.days if not all(day in self.stored[key] for key in self.keys)
         ]
         for run in runs(missing):
             self._fetch(run)
-        ticks = TickRange(self.cache, tuple(self.fetched.values()))
-        ticks.refuse_errors()
+        trades = self._trades(self.fetched.values())
+        trades.raise_first_error()
         known = any(link.ticks for links in self.stored.values() for link in links.values())
-        if not known and not allow_nothing:
-            ticks.refuse_nothing()
+        if not known and not allow_empty:
+            trades.raise_if_empty()
         for links in self.stored.values():
             for day, link in links.items():
                 if link.defects:
                     self.defects.setdefault(day, link.defects)
         self.defects = dict(sorted(self.defects.items()))
 
-    def judge(self) -> None:
-        """Find which days are stored and made of today's trades."""
-        self._looked = looked = self._look_up()
+    def find_stored(self) -> None:
+        """Find which days are stored, and made of the trades that are cached."""
+        self._snapshot = looked = self._look_up()
         for key in self.keys:
             months = looked.found[key].values()
             links = {link.day: link for month in months for link in month.links}
             self.stored[key] = proven(key, self.days, links, looked.digests)
 
-    def _look_up(self) -> "_Looked":
+    def _look_up(self) -> "_Snapshot":
         """Ask the store for the chains, and the cache for the digests of their days."""
         months = sorted({day.replace(day=1) for day in self.days})
         found: dict[BarKey, Found] = {
@@ -231,14 +219,14 @@ class BarRange:
                 continue
             if report is not None:
                 digests[day] = report.digest
-        return _Looked(found, digests)
+        return _Snapshot(found, digests)
 
     def _fetch(self, run: list[dt.date]) -> None:
-        """Have the trades of days that follow one another, and see what is wrong with them."""
-        ticks = self.request.ticks(run[0], run[-1]).fulfil()
+        """Fetch the trades of days that follow one another, and see what is wrong with them."""
+        trades = load_trades(self.settings, self.series, run)
         before = [self._position(run[0])]
-        judged = TickRange(self.cache, (*filter(None, before), *ticks.days))
-        self.fetched |= {entry.day: entry for entry in ticks.days}
+        judged = self._trades([*filter(None, before), *trades.days])
+        self.fetched |= {entry.day: entry for entry in trades.days}
         wrong = judged.defects()
         self.defects |= {day: wrong[day] for day in run if day in wrong}
 
@@ -259,7 +247,7 @@ class BarRange:
         return None
 
     def missing(self) -> str | None:
-        """Say which trades are missing, or return None for none."""
+        """Return which trades are missing, in words; None for none."""
         return incomplete(self.defects)
 
     def tail(self, count: int) -> tuple[int, pl.DataFrame]:
@@ -273,7 +261,7 @@ class BarRange:
         return bars.height, bars
 
     def frames(
-        self, columns: Sequence[str] | None = None, *, later: bool = False
+        self, columns: Sequence[str] | None = None, *, refresh: bool = False
     ) -> Iterator[pl.DataFrame]:
         """Yield the bars, month by month.
 
@@ -281,11 +269,11 @@ class BarRange:
         ----------
         columns
             Those of `schema` that are wanted; None: all.
-        later
-            Whether store and cache may have changed since they were judged, so that they are
-            looked at again.
+        refresh
+            Whether store and cache may have changed since `find_stored`, so that they are looked
+            at again.
         """
-        looked = self._look_up() if later or self._looked is None else self._looked
+        looked = self._look_up() if refresh or self._snapshot is None else self._snapshot
         walk = Walk(
             label=self.cache.label,
             keys=self.keys,
@@ -312,7 +300,7 @@ class BarRange:
         if day not in self.fetched:
             # It was stored when the trades were fetched, and is no longer.
             self._fetch([day])
-            TickRange(self.cache, (self.fetched[day],)).refuse_errors()
+            self._trades([self.fetched[day]]).raise_first_error()
         entry, defects = self.fetched[day], self.defects.get(day, {})
         if entry.report is None:
             lasting = entry.status == "hole" and day < self._last_covered()
@@ -337,7 +325,7 @@ class BarRange:
 
 
 @dataclass(frozen=True)
-class _Looked:
+class _Snapshot:
     """What store and cache have at one time."""
 
     found: dict[BarKey, Found]

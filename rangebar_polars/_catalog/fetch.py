@@ -1,7 +1,7 @@
 """From the archive's files to days in the tick cache.
 
 A job is one file of the archive and the days wanted from it. Its download is a locked,
-unfinished file that is removed when the days are written; whoever waited for the lock looks
+unfinished file that is removed when the days are written; a process that waited for the lock looks
 again at what is still due. So any number of processes may fill the same days, and a killed
 one loses at most the file it was at. Which file a day is taken from depends on the archive,
 on what is asked for and on what is cached, never on who was interrupted where.
@@ -19,17 +19,15 @@ from pathlib import Path
 
 import polars as pl
 
-from rangebar_polars._days import month_days
 from rangebar_polars._disk.locked_file import CancelledError, Claim, exclusive, spill_folder
 from rangebar_polars._progress import FetchProgress, Progress
 from rangebar_polars._ticks.cache import TickCache
 from rangebar_polars._ticks.cleaning import clean
 from rangebar_polars._ticks.report import DayReport, Origin
 from rangebar_polars._ticks.spill import Spill, split_by_day
-from rangebar_polars.archive.binance import ArchiveFile, BinanceArchive, is_published
-from rangebar_polars.archive.binance_csv import AggTradesFile, empty_trades
-from rangebar_polars.archive.http import Client
+from rangebar_polars.archive import Archive, ArchiveFile, TradeFile
 from rangebar_polars.errors import ArchiveError, CacheError, DownloadError, QualityError
+from rangebar_polars.schema import TRADE_SCHEMA
 
 Failure = ArchiveError | QualityError
 POLL_SECONDS = 0.1
@@ -44,48 +42,57 @@ class Job:
 
 
 @dataclass
-class Taken:
+class FetchResult:
     """What became of a job: days without trades in the archive, and days that failed."""
 
     absent: list[dt.date] = field(default_factory=list)
     failed: dict[dt.date, Failure] = field(default_factory=dict)
 
 
-def plan(cache: TickCache, days: Iterable[dt.date], today: dt.date) -> list[Job]:
-    """Choose the files that `days` are taken from.
+def choose_files(
+    archive: Archive, cache: TickCache, days: Iterable[dt.date], today: dt.date
+) -> list[Job]:
+    """Choose the files that days are taken from.
 
-    A month's file takes the place of its days' files where more than half of the month is
-    wanted, or where some of its days are from it already, so that an interrupted fetch goes
-    on as it began. Days that the month's file is known not to hold are asked for one by one.
+    A month comes as one file where all of it is wanted and its file is published. A day that the
+    month's file then turns out to lack is asked for by its own file.
     """
     jobs = []
     for _, group in groupby(sorted(days), key=lambda day: (day.year, day.month)):
         wanted = list(group)
-        month = ArchiveFile(
-            cache.series.market, cache.series.symbol, wanted[0].replace(day=1), monthly=True
-        )
-        held = _held_by_month(cache, month)
-        from_month = [day for day in wanted if held is None or day.day in held]
-        many = held is not None or 2 * len(from_month) > len(month.days)
-        if many and from_month and is_published(month, today):
-            jobs.append(Job(month, tuple(from_month)))
+        month = archive.month_file(cache.series, wanted[0].replace(day=1))
+        if month is not None and wanted == month.days and archive.is_published(month, today):
+            jobs.append(Job(month, tuple(wanted)))
         else:
-            from_month = []
-        jobs += [_daily(month, day) for day in wanted if day not in from_month]
+            jobs += [Job(archive.day_file(cache.series, day), (day,)) for day in wanted]
     return jobs
 
 
-def _daily(file: ArchiveFile, day: dt.date) -> Job:
-    return Job(replace(file, day=day, monthly=False), (day,))
+def choose_files_to_refresh(
+    archive: Archive, cache: TickCache, days: Iterable[dt.date], today: dt.date
+) -> list[Job]:
+    """Choose the files to compare days with: those they came from, or as `choose_files` does."""
+    files: dict[str, tuple[ArchiveFile, list[dt.date]]] = {}
+    others = []
+    for day in sorted(days):
+        file = _file_of(archive, cache, day)
+        if file is None:
+            others.append(day)
+        else:
+            files.setdefault(file.name, (file, []))[1].append(day)
+    known = [Job(file, tuple(wanted)) for file, wanted in files.values()]
+    return known + choose_files(archive, cache, others, today)
 
 
-def _held_by_month(cache: TickCache, month: ArchiveFile) -> tuple[int, ...] | None:
-    """Return the days that a month's file holds, where a cached day from it knows them."""
-    for day in month_days(month.day):
-        report = _readable_report(cache, day)
-        if report is not None and report.origin.archive == month.name:
-            return report.origin.archive_days
-    return None
+def _file_of(archive: Archive, cache: TickCache, day: dt.date) -> ArchiveFile | None:
+    """Return the file that a cached day came from; None where it is not cached or unreadable."""
+    report = _readable_report(cache, day)
+    if report is None:
+        return None
+    month = archive.month_file(cache.series, day.replace(day=1))
+    if month is not None and report.origin.archive == month.name:
+        return month
+    return archive.day_file(cache.series, day)
 
 
 def _readable_report(cache: TickCache, day: dt.date) -> DayReport | None:
@@ -96,28 +103,11 @@ def _readable_report(cache: TickCache, day: dt.date) -> DayReport | None:
         return None
 
 
-def plan_refresh(cache: TickCache, days: Iterable[dt.date], today: dt.date) -> list[Job]:
-    """Choose the files to compare `days` with: those they came from, or as `plan` does."""
-    files: dict[str, tuple[ArchiveFile, list[dt.date]]] = {}
-    others = []
-    for day in sorted(days):
-        report = _readable_report(cache, day)
-        if report is None:
-            others.append(day)
-            continue
-        file = ArchiveFile(cache.series.market, cache.series.symbol, day)
-        if report.origin.archive != file.name:
-            file = replace(file, day=day.replace(day=1), monthly=True)
-        files.setdefault(file.name, (file, []))[1].append(day)
-    known = [Job(file, tuple(wanted)) for file, wanted in files.values()]
-    return known + plan(cache, others, today)
-
-
 # Bytes that came, and jobs that ended.
-Events = queue.SimpleQueue["int | Future[Taken]"]
+Events = queue.SimpleQueue["int | Future[FetchResult]"]
 
 
-def _next(events: Events) -> "int | Future[Taken]":
+def _next(events: Events) -> "int | Future[FetchResult]":
     """Wait for an event, and for the keyboard.
 
     Once Polars is loaded, a signal does not end a wait for a lock: only between short waits
@@ -131,32 +121,32 @@ def _next(events: Events) -> "int | Future[Taken]":
 
 
 @dataclass
-class Intake:
+class Fetch:
     """One call's fetch: its cache, its connections, and what it is to do again."""
 
     cache: TickCache
-    archive: BinanceArchive
+    archive: Archive
     refresh: bool = False
 
     def __post_init__(self) -> None:
         """Open the connections."""
-        self.client = Client(self.archive)
+        self.client = self.archive.connect()
         # Reading and cleaning hold a day in memory and use every core: one at a time.
         self._reading = threading.Lock()
 
-    def run(self, jobs: list[Job], progress: Progress) -> Taken:
+    def run(self, jobs: list[Job], progress: Progress) -> FetchResult:
         """Do the jobs; return what could not be had, and leave the rest in the cache.
 
         However it ends, no thread of it goes on and nothing half-written is left.
         """
-        taken = Taken()
+        total = FetchResult()
         events: Events = queue.SimpleQueue()
         seen = FetchProgress(self.cache.label, 0, sum(len(job.days) for job in jobs), 0)
-        started: dict[Future[Taken], Job] = {}
+        started: dict[Future[FetchResult], Job] = {}
         with ThreadPoolExecutor(self.archive.threads) as pool:
 
             def start(job: Job) -> None:
-                future = pool.submit(self._take_in, job, events.put)
+                future = pool.submit(self._fetch_file, job, events.put)
                 started[future] = job
                 future.add_done_callback(events.put)
 
@@ -169,12 +159,12 @@ class Intake:
                         seen = replace(seen, bytes_done=seen.bytes_done + event)
                     else:
                         job, result = started.pop(event), event.result()
-                        again = _days_instead(job, result)
+                        again = self._days_instead(job, result)
                         for daily in again:
                             start(daily)
                         if not again:
-                            taken.absent += result.absent
-                            taken.failed |= result.failed
+                            total.absent += result.absent
+                            total.failed |= result.failed
                         done = seen.days_done + len(job.days) - len(again)
                         seen = replace(seen, days_done=done)
                     progress(seen)
@@ -184,26 +174,33 @@ class Intake:
                 raise
             finally:
                 self.client.close()
-        return taken
+        return total
 
-    def _take_in(self, job: Job, tell: Callable[[int], None]) -> Taken:
+    def _days_instead(self, job: Job, result: FetchResult) -> list[Job]:
+        """Return jobs for the days that a month's file did not give."""
+        if len(job.file.days) == 1:
+            return []
+        days = sorted([*result.absent, *result.failed])
+        return [Job(self.archive.day_file(self.cache.series, day), (day,)) for day in days]
+
+    def _fetch_file(self, job: Job, tell: Callable[[int], None]) -> FetchResult:
         part = self.cache.unfinished(job.file.name)
         with exclusive(part, self.client.stop) as claim:
             due = list(job.days)
             try:
                 due = self._due(job)
                 if not due:
-                    return Taken()
+                    return FetchResult()
                 got = self.client.download(job.file, claim.handle, tell)
                 if got is None:
-                    return Taken(absent=due)
+                    return FetchResult(absent=due)
                 origin = Origin(archive=job.file.name, sha256=got[0], verified=got[1])
                 with self._reading:
                     return self.convert(claim, Job(job.file, tuple(due)), origin)
             except DownloadError:
                 raise
             except (ArchiveError, QualityError) as error:
-                return Taken(failed=dict.fromkeys(due, error))
+                return FetchResult(failed=dict.fromkeys(due, error))
 
     def _due(self, job: Job) -> list[dt.date]:
         """Return the days that still want this file, now that nobody else is at it."""
@@ -221,41 +218,41 @@ class Intake:
         with self._reading:
             return is_same and self.cache.damage(day) is None
 
-    def convert(self, claim: Claim, job: Job, origin: Origin) -> Taken:
+    def convert(self, claim: Claim, job: Job, origin: Origin) -> FetchResult:
         """Write the days of a job from its file, which is whole."""
-        source = AggTradesFile(claim.path, job.file.name)
-        if job.file.monthly:
+        source = self.archive.open(claim.path, job.file)
+        if len(job.file.days) > 1:
             return self._split(source, job, origin, spill_folder(claim.path))
-        rows = pl.concat([*self._pieces(source)] or [empty_trades()])
+        rows = pl.concat([pl.DataFrame(schema=TRADE_SCHEMA), *self._pieces(source)])
         cut = source.times_cut.total()
-        self._write(rows, job.file.day, _read_as(source, origin), times_cut=cut)
-        return Taken()
+        self._write(rows, job.file.days[0], _read_as(source, origin), times_cut=cut)
+        return FetchResult()
 
-    def _split(self, source: AggTradesFile, job: Job, origin: Origin, folder: Path) -> Taken:
+    def _split(self, source: TradeFile, job: Job, origin: Origin, folder: Path) -> FetchResult:
         """Cut a month's file into days by way of the disk, since it may exceed memory."""
-        month, taken, held = job.file.days, Taken(), set()
+        month, result, held = job.file.days, FetchResult(), set[dt.date]()
         with Spill(folder) as spill:
             for piece in self._pieces(source):
                 for of, rows in split_by_day(piece):
                     day = _nearest(of, month)
-                    held.add(day.day)
+                    held.add(day)
                     if day in job.days:
                         spill.add(day, rows)
-            origin = replace(_read_as(source, origin), archive_days=tuple(sorted(held)))
+            origin = _read_as(source, origin)
             cut = Counter[dt.date]()
             for of, count in source.times_cut.items():
                 cut[_nearest(of, month)] += count
             for day in job.days:
-                if day.day not in held:
-                    taken.absent.append(day)
+                if day not in held:
+                    result.absent.append(day)
                     continue
                 try:
                     self._write(spill.rows(day), day, origin, times_cut=cut[day])
                 except QualityError as error:
-                    taken.failed[day] = error
-        return taken
+                    result.failed[day] = error
+        return result
 
-    def _pieces(self, source: AggTradesFile) -> Iterator[pl.DataFrame]:
+    def _pieces(self, source: TradeFile) -> Iterator[pl.DataFrame]:
         for piece in source.pieces():
             if self.client.stop.is_set():
                 raise CancelledError
@@ -263,7 +260,8 @@ class Intake:
 
     def _write(self, rows: pl.DataFrame, day: dt.date, origin: Origin, *, times_cut: int) -> None:
         name = f"{self.cache.label} {day} ({origin.archive})"
-        cleaned, report = clean(rows, day, origin, name=name)
+        contiguous = self.archive.contiguous_ids
+        cleaned, report = clean(rows, day, origin, name=name, contiguous_ids=contiguous)
         self.cache.write(cleaned, replace(report, times_cut=times_cut), self.client.stop)
 
 
@@ -272,16 +270,10 @@ def _nearest(day: dt.date, month: Sequence[dt.date]) -> dt.date:
     return min(max(day, month[0]), month[-1])
 
 
-def _read_as(source: AggTradesFile, origin: Origin) -> Origin:
+def _read_as(source: TradeFile, origin: Origin) -> Origin:
     return replace(
         origin,
         header=source.header,
         unit=source.unit,
         repeated_headers=source.repeated_headers,
     )
-
-
-def _days_instead(job: Job, result: Taken) -> list[Job]:
-    """Return jobs for what a month's file did not give: its days may have files of their own."""
-    days = sorted([*result.absent, *result.failed]) if job.file.monthly else []
-    return [_daily(job.file, day) for day in days]

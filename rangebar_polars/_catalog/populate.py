@@ -24,14 +24,14 @@ from typing import IO, Any, Final, Literal, Self, SupportsIndex, cast
 
 import polars as pl
 
-from rangebar_polars._catalog.bars import BarRange, BarRequest
-from rangebar_polars._core.options import Reset, Threshold, check_count, check_thresholds
+from rangebar_polars._catalog.bars import StoredBars, check_options, load_bars
+from rangebar_polars._catalog.settings import Settings
+from rangebar_polars._core.options import Options, Reset, Threshold, check_count
 from rangebar_polars._days import day_range
-from rangebar_polars._progress import FetchProgress, Progress, reporter
-from rangebar_polars._ticks.cache import BINANCE
-from rangebar_polars.archive.binance import BinanceArchive
+from rangebar_polars._progress import FetchProgress, Progress, check_progress, reporter
+from rangebar_polars.archive import Archive
 from rangebar_polars.errors import RangeBarWarning
-from rangebar_polars.schema import THRESHOLD
+from rangebar_polars.schema import THRESHOLD, Series
 from rangebar_polars.store import BarKey, BarStore, open_store
 
 REPORT_SCHEMA: Final = pl.Schema(
@@ -62,6 +62,32 @@ from rangebar_polars._catalog.populate import work
 work(link)
 """
 
+
+@dataclass(frozen=True)
+class FillRequest:
+    """The bars of a symbol, which a process makes and stores.
+
+    Attributes
+    ----------
+    settings
+        Where trades are, and how they may be had.
+    series
+        Whose bars.
+    days
+        The days, ascending and without holes.
+    options
+        What bars.
+    store
+        What opens the store.
+    """
+
+    settings: Settings
+    series: Series
+    days: tuple[dt.date, ...]
+    options: Options
+    store: str
+
+
 Seen = tuple[int, int]
 """How many days of a symbol are done, and how many bytes have come."""
 Tell = Callable[[Seen], None]
@@ -73,14 +99,14 @@ def populate(
     end: str | dt.date,
     thresholds: Threshold = 250,
     *,
-    source: str = BINANCE,
+    source: str = "binance",
     market: str = "spot",
     prevent_same_timestamp_close: bool = True,
     reset: Reset | None = None,
     fetch_if_missing: bool = True,
     store: BarStore | str | os.PathLike[str] | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
-    archive: BinanceArchive | str | None = None,
+    archive: Archive | str | None = None,
     processes: SupportsIndex | None = None,
     progress: Progress | Literal["tqdm"] | None = None,
 ) -> pl.DataFrame:
@@ -157,28 +183,28 @@ def populate(
     """
     names = _names(symbols)
     days = day_range(start, end)
-    check_thresholds(thresholds)
     cores = os.cpu_count() or 1
     most = max(1, cores // 2) if processes is None else check_count(processes, "processes")
-    request = BarRequest(
-        symbol=names[0],
-        start_date=days[0],
-        end_date=days[-1],
-        threshold_decimal_bps=thresholds,
+    settings = Settings.check(
         source=source,
         market=market,
+        cache_dir=cache_dir,
+        archive=archive,
+        fetch_if_missing=fetch_if_missing,
+        progress=None,
+    )
+    options = check_options(
+        thresholds,
+        include_microstructure=False,
+        include_incomplete=False,
         prevent_same_timestamp_close=prevent_same_timestamp_close,
         reset=reset,
-        fetch_if_missing=fetch_if_missing,
-        cache_dir=None if cache_dir is None else os.fspath(cache_dir),
-        archive=BinanceArchive.of(archive),
     )
-    requests = [replace(request, symbol=name) for name in names]
-    for each in requests:
-        each.check()
+    check_progress(progress)
+    series = [settings.series(name) for name in names]
     with reporter(progress) as tell:
         address = _address(store, cache_dir)
-        requests = [replace(each, store=address) for each in requests]
+        requests = [FillRequest(settings, each, tuple(days), options, address) for each in series]
         rows = _Pool(requests, min(most, len(names)), len(days), tell).run()
     failed = {row["symbol"]: row["message"] for row in rows if row["status"] == "failed"}
     if failed:
@@ -252,7 +278,7 @@ class _Worker:
         with contextlib.suppress(OSError):
             self.link.send_bytes(pickle.dumps(what))
 
-    def take(self, number: int, request: BarRequest) -> None:
+    def take(self, number: int, request: FillRequest) -> None:
         """Begin with a symbol."""
         self.number, self.began = number, time.monotonic()
         self.send(request)
@@ -262,7 +288,7 @@ class _Worker:
 class _Pool:
     """The processes of a call."""
 
-    requests: list[BarRequest]
+    requests: list[FillRequest]
     most: int
     days: int
     tell: Progress
@@ -382,7 +408,7 @@ def _answer(request: bytes, tell: Tell) -> list[dict[str, Any]] | str:
         return f"{type(error).__name__}: {error}"
 
 
-def fill(request: BarRequest, tell: Tell) -> list[dict[str, Any]]:
+def fill(request: FillRequest, tell: Tell) -> list[dict[str, Any]]:
     """Have the bars of a symbol made and stored; return its rows of the report.
 
     Parameters
@@ -392,7 +418,7 @@ def fill(request: BarRequest, tell: Tell) -> list[dict[str, Any]]:
     tell
         Is told how many days are done and how many bytes have come, often.
     """
-    _, _, cache = request.check()
+    cache = request.settings.cache(request.series)
     cached = set(cache.days())
     runs, done = [FetchProgress("", 0, 0, 0)], 0
 
@@ -406,20 +432,21 @@ def fill(request: BarRequest, tell: Tell) -> list[dict[str, Any]]:
     def received() -> int:
         return sum(run.bytes_done for run in runs)
 
-    with open_store(cast("str", request.store), cache_dir=request.cache_dir) as store:
-        bars = replace(request, store=store, progress=fetching).fulfil()
+    settings = replace(request.settings, progress=fetching)
+    with open_store(request.store) as store:
+        bars = load_bars(settings, request.series, request.days, request.options, store)
         before = {key: set(links) for key, links in bars.stored.items()}
         if bars.fetched:
             months = groupby(bars.days, lambda day: day.replace(day=1))
             for (_, days), _ in zip(months, bars.frames([THRESHOLD]), strict=True):
                 done += sum(day >= bars.shown_from for day in days)
                 tell((done, received()))
-            bars.judge()
+            bars.find_stored()
     fetched = len(set(cache.days()).intersection(bars.days) - cached)
     return [_row(bars, key, before[key], fetched) for key in bars.keys]
 
 
-def _row(bars: BarRange, key: BarKey, before: set[dt.date], fetched: int) -> dict[str, Any]:
+def _row(bars: StoredBars, key: BarKey, before: set[dt.date], fetched: int) -> dict[str, Any]:
     """Return what became of the bars of one threshold."""
     days = [day for day in bars.days if day >= bars.shown_from]
     links = [link for day, link in bars.stored[key].items() if day >= bars.shown_from]
@@ -448,9 +475,7 @@ def _row(bars: BarRange, key: BarKey, before: set[dt.date], fetched: int) -> dic
     }
 
 
-def _failed(request: BarRequest, message: str) -> list[dict[str, Any]]:
+def _failed(request: FillRequest, message: str) -> list[dict[str, Any]]:
     """Return the rows of a symbol that could not be filled."""
-    of_all = {"symbol": request.symbol, "status": "failed", "message": message}
-    return [
-        of_all | {THRESHOLD: each} for each in check_thresholds(request.threshold_decimal_bps)[0]
-    ]
+    of_all = {"symbol": request.series.symbol, "status": "failed", "message": message}
+    return [of_all | {THRESHOLD: each} for each in request.options.thresholds]

@@ -1,47 +1,26 @@
-"""Bars of a symbol and a range of days, from wherever they have to come.
-
-What a caller sees of trades, fold and store together: arguments checked at the call, what is
-stored and proven read, the rest made and stored, and whatever the result does not show by itself
-raised or warned of.
-"""
+"""Range bars of days in one call: eager, lazy, or the last so many."""
 
 import datetime as dt
 import os
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
-from typing import Final, Literal, SupportsIndex
+from typing import Literal, SupportsIndex
 
 import polars as pl
 
-from rangebar_polars._catalog.bars import BarRange, BarRequest
-from rangebar_polars._catalog.trades import TickRange, last_published_day
-from rangebar_polars._core.lazy_source import lazy_source
-from rangebar_polars._core.options import (
-    Reset,
-    Threshold,
-    check_count,
-    check_flags,
-    check_threshold,
-)
-from rangebar_polars._days import utc_day
+from rangebar_polars._catalog.catalog import Catalog, Symbols
+from rangebar_polars._core.options import Reset, Threshold
+from rangebar_polars._days import day_range, utc_day
 from rangebar_polars._progress import Progress
-from rangebar_polars._ticks.cache import BINANCE
-from rangebar_polars.archive.binance import BinanceArchive
-from rangebar_polars.errors import RangeBarError, RangeBarWarning
-from rangebar_polars.store import Store, opened
-
-_DAY: Final = dt.timedelta(days=1)
+from rangebar_polars.archive import Archive
+from rangebar_polars.store import Store
 
 
 def get_range_bars(
-    symbol: str,
+    symbol: Symbols,
     start_date: str | dt.date,
     end_date: str | dt.date,
     threshold_decimal_bps: Threshold = 250,
     *,
-    source: str = BINANCE,
+    source: str = "binance",
     market: str = "spot",
     include_microstructure: bool = False,
     include_incomplete: bool = False,
@@ -51,7 +30,7 @@ def get_range_bars(
     fetch_if_missing: bool = True,
     store: Store = None,
     cache_dir: str | os.PathLike[str] | None = None,
-    archive: BinanceArchive | str | None = None,
+    archive: Archive | str | None = None,
     progress: Progress | Literal["tqdm"] | None = None,
 ) -> pl.DataFrame:
     """Return the range bars of a symbol over UTC days; the second call finds them stored.
@@ -69,7 +48,8 @@ def get_range_bars(
     Parameters
     ----------
     symbol
-        As the source spells it: ``"BTCUSDT"``.
+        As the source spells it: ``"BTCUSDT"``. Several give a leading column ``symbol``, and their
+        bars one symbol after another.
     start_date, end_date
         UTC days, both included: ``"YYYY-MM-DD"`` or a date.
     threshold_decimal_bps
@@ -100,7 +80,7 @@ def get_range_bars(
     cache_dir
         The cache folder; by default ``RANGEBAR_CACHE_DIR``, or the platform's.
     archive
-        A mirror's base URL, or a `BinanceArchive`; by default ``RANGEBAR_BINANCE_URL``, or
+        A mirror's base URL, or an `Archive`; by default ``RANGEBAR_BINANCE_URL``, or
         Binance's own.
     progress
         A callable that is given each `FetchProgress`, or ``"tqdm"`` for a bar.
@@ -157,37 +137,36 @@ def get_range_bars(
     >>> bars.select("open", "close", "volume").rows()
     [(50000.0, 50125.0, 3.5)]
     """
-    request = BarRequest(
-        symbol=symbol,
-        start_date=start_date,
-        end_date=end_date,
-        threshold_decimal_bps=threshold_decimal_bps,
-        source=source,
-        market=market,
-        include_microstructure=include_microstructure,
-        include_incomplete=include_incomplete,
-        prevent_same_timestamp_close=prevent_same_timestamp_close,
-        reset=reset,
-        use_cache=use_cache,
-        fetch_if_missing=fetch_if_missing,
-        store=store,
+    days = day_range(start_date, end_date, names=("start_date", "end_date"))
+    with Catalog(
+        source,
+        market,
         cache_dir=cache_dir,
+        store=store,
         archive=archive,
+        fetch_if_missing=fetch_if_missing,
         progress=progress,
-    )
-    with _stored_once(request) as once:
-        bars = once.fulfil()
-        _warn(bars)
-        return pl.concat(bars.frames())
+    ) as catalog:
+        return catalog.bars(
+            symbol,
+            days[0],
+            days[-1],
+            threshold_decimal_bps,
+            include_microstructure=include_microstructure,
+            include_incomplete=include_incomplete,
+            prevent_same_timestamp_close=prevent_same_timestamp_close,
+            reset=reset,
+            use_cache=use_cache,
+        )
 
 
 def scan_range_bars(
-    symbol: str,
+    symbol: Symbols,
     start_date: str | dt.date,
     end_date: str | dt.date,
     threshold_decimal_bps: Threshold = 250,
     *,
-    source: str = BINANCE,
+    source: str = "binance",
     market: str = "spot",
     include_microstructure: bool = False,
     include_incomplete: bool = False,
@@ -197,7 +176,7 @@ def scan_range_bars(
     fetch_if_missing: bool = True,
     store: Store = None,
     cache_dir: str | os.PathLike[str] | None = None,
-    archive: BinanceArchive | str | None = None,
+    archive: Archive | str | None = None,
     progress: Progress | Literal["tqdm"] | None = None,
 ) -> pl.LazyFrame:
     """Return the range bars of a symbol over UTC days as a lazy frame.
@@ -249,27 +228,27 @@ def scan_range_bars(
     ...     bars.filter(pl.col("close") < pl.col("open")).select("open", "close").collect().rows()
     [(100.0, 99.0)]
     """
-    request = BarRequest(
-        symbol=symbol,
-        start_date=start_date,
-        end_date=end_date,
-        threshold_decimal_bps=threshold_decimal_bps,
-        source=source,
-        market=market,
+    days = day_range(start_date, end_date, names=("start_date", "end_date"))
+    catalog = Catalog(
+        source,
+        market,
+        cache_dir=cache_dir,
+        store=store,
+        archive=archive,
+        fetch_if_missing=fetch_if_missing,
+        progress=progress,
+    )
+    return catalog.scan_bars(
+        symbol,
+        days[0],
+        days[-1],
+        threshold_decimal_bps,
         include_microstructure=include_microstructure,
         include_incomplete=include_incomplete,
         prevent_same_timestamp_close=prevent_same_timestamp_close,
         reset=reset,
         use_cache=use_cache,
-        fetch_if_missing=fetch_if_missing,
-        store=store,
-        cache_dir=cache_dir,
-        archive=archive,
-        progress=progress,
     )
-    bars = request.fulfil()
-    _warn(bars)
-    return lazy_source(lambda columns, _: bars.frames(columns, later=True), bars.schema)
 
 
 def get_n_range_bars(
@@ -280,7 +259,7 @@ def get_n_range_bars(
     end_date: str | dt.date | None = None,
     max_lookback_days: SupportsIndex = 90,
     allow_fewer: bool = False,
-    source: str = BINANCE,
+    source: str = "binance",
     market: str = "spot",
     include_microstructure: bool = False,
     prevent_same_timestamp_close: bool = True,
@@ -289,7 +268,7 @@ def get_n_range_bars(
     fetch_if_missing: bool = True,
     store: Store = None,
     cache_dir: str | os.PathLike[str] | None = None,
-    archive: BinanceArchive | str | None = None,
+    archive: Archive | str | None = None,
     progress: Progress | Literal["tqdm"] | None = None,
 ) -> pl.DataFrame:
     """Return exactly the last so many completed bars of a symbol.
@@ -357,80 +336,25 @@ def get_n_range_bars(
     ...     rb.get_n_range_bars("BTC-USD", 1, **own)["close"].to_list()
     [99.0]
     """
-    count = check_count(n_bars, "n_bars")
-    most = check_count(max_lookback_days, "max_lookback_days")
-    check_flags(allow_fewer=allow_fewer)
-    wanted = BarRequest(
-        symbol=symbol,
-        start_date=dt.date.min if end_date is None else end_date,
-        end_date=dt.date.min if end_date is None else end_date,
-        threshold_decimal_bps=check_threshold(threshold_decimal_bps),
-        source=source,
-        market=market,
-        include_microstructure=include_microstructure,
-        prevent_same_timestamp_close=prevent_same_timestamp_close,
-        reset=reset,
-        use_cache=use_cache,
-        fetch_if_missing=fetch_if_missing,
-        store=store,
+    end = None if end_date is None else utc_day(end_date, "end_date")
+    with Catalog(
+        source,
+        market,
         cache_dir=cache_dir,
+        store=store,
         archive=archive,
+        fetch_if_missing=fetch_if_missing,
         progress=progress,
-    )
-    end = _last_day(wanted) if end_date is None else utc_day(end_date, "end_date")
-    if most > (end - dt.date.min).days:
-        raise ValueError(f"max_lookback_days is {most}: expected a day that the calendar has")
-    with _stored_once(replace(wanted, start_date=end, end_date=end)) as request:
-        days = 1
-        while True:
-            days = min(days, most)
-            asked = replace(request, start_date=end - (days - 1) * _DAY)
-            bars = asked.fulfil(only_kept=reset is None, allow_nothing=days < most)
-            found, last = bars.tail(count)
-            if found == count or days == most:
-                break
-            days *= 2
-    _warn(bars)
-    if found < count:
-        told = (
-            f"{bars.cache.label} has {found} completed bars of {threshold_decimal_bps} decimal "
-            f"basis points in the {most} days up to {end}: expected {count}"
+    ) as catalog:
+        return catalog.last_bars(
+            symbol,
+            n_bars,
+            threshold_decimal_bps,
+            end=end,
+            max_lookback_days=max_lookback_days,
+            allow_fewer=allow_fewer,
+            include_microstructure=include_microstructure,
+            prevent_same_timestamp_close=prevent_same_timestamp_close,
+            reset=reset,
+            use_cache=use_cache,
         )
-        if not allow_fewer:
-            raise RangeBarError(
-                f"{told} (raise max_lookback_days, lower the threshold, or give allow_fewer=True)"
-            )
-        warnings.warn(told, RangeBarWarning, stacklevel=2)
-    return last
-
-
-def _last_day(request: BarRequest) -> dt.date:
-    """Return the last day that has trades, or will have when they are fetched."""
-    if request.source == BINANCE and request.fetch_if_missing:
-        return last_published_day(request.symbol, request.market, archive=request.archive)
-    _, _, cache = request.check()
-    days = cache.days()
-    if not days:
-        TickRange(cache, ()).refuse_nothing()
-    return days[-1]
-
-
-@contextmanager
-def _stored_once(request: BarRequest) -> Iterator[BarRequest]:
-    """Give a request whose store is opened once for several calls of `fulfil`."""
-    request.check()
-    if not request.use_cache:
-        yield request
-        return
-    with opened(request.store, request.cache_dir) as store:
-        yield replace(request, store=store)
-
-
-def _warn(bars: BarRange) -> None:
-    """Tell the caller of the caller which trades are missing."""
-    missing = bars.missing()
-    if missing:
-        text = (
-            f"bars of {bars.cache.label} run over missing trades: {missing} (see archive_quality)"
-        )
-        warnings.warn(text, RangeBarWarning, stacklevel=3)

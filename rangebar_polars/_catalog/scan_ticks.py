@@ -1,37 +1,28 @@
-"""Trades of a symbol and a range of days, wherever they have to come from.
-
-What a caller sees of the stages together: arguments checked at the call, missing days
-fetched, and whatever the result does not show by itself raised or warned of.
-"""
+"""Trades of days in one call, as a plan or as a report of their quality."""
 
 import datetime as dt
 import os
-import warnings
-from dataclasses import replace
 from typing import Literal
 
 import polars as pl
 
-from rangebar_polars._catalog.trades import TickRange, TickRequest
+from rangebar_polars._catalog.catalog import Catalog, Symbols
 from rangebar_polars._progress import Progress
-from rangebar_polars._ticks.cache import BINANCE, TickCache
-from rangebar_polars._ticks.report import DayStatus, told
-from rangebar_polars.archive.binance import BinanceArchive
-from rangebar_polars.errors import CacheError, QualityError, RangeBarWarning
+from rangebar_polars.archive import Archive
 
 
 def scan_ticks(
-    symbol: str,
+    symbol: Symbols,
     start: str | dt.date,
     end: str | dt.date,
     *,
     market: str = "spot",
-    source: str = BINANCE,
+    source: str = "binance",
     cache_dir: str | os.PathLike[str] | None = None,
     fetch_if_missing: bool = True,
     refresh: bool = False,
     strictness: Literal["report", "raise"] = "report",
-    archive: BinanceArchive | str | None = None,
+    archive: Archive | str | None = None,
     progress: Progress | Literal["tqdm"] | None = None,
 ) -> pl.LazyFrame:
     """Return the trades of a symbol over UTC days, from the tick cache, as a lazy frame.
@@ -44,7 +35,8 @@ def scan_ticks(
     Parameters
     ----------
     symbol
-        As the source spells it: ``"BTCUSDT"``.
+        As the source spells it: ``"BTCUSDT"``. Several give a leading column ``symbol``, and their
+        trades one symbol after another.
     start, end
         UTC days, both included: ``"YYYY-MM-DD"`` or a date.
     market
@@ -62,7 +54,7 @@ def scan_ticks(
     strictness
         With ``"raise"``, any defect found in the range is a QualityError.
     archive
-        A mirror's base URL, or a `BinanceArchive`; by default ``RANGEBAR_BINANCE_URL``, or
+        A mirror's base URL, or an `Archive`; by default ``RANGEBAR_BINANCE_URL``, or
         Binance's own.
     progress
         A callable that is given each `FetchProgress`, or ``"tqdm"`` for a bar.
@@ -112,42 +104,29 @@ def scan_ticks(
     [(datetime.datetime(2024, 8, 9, 0, 0, tzinfo=...), 61750.0)]
 
     """
-    _check_strictness(strictness)
-    ticks = TickRequest(
-        symbol=symbol,
-        start=start,
-        end=end,
-        market=market,
-        source=source,
+    catalog = Catalog(
+        source,
+        market,
         cache_dir=cache_dir,
-        fetch_if_missing=fetch_if_missing,
-        refresh=refresh,
         archive=archive,
+        fetch_if_missing=fetch_if_missing,
         progress=progress,
-    ).fulfil()
-    ticks.refuse_errors()
-    ticks.refuse_nothing()
-    if strictness == "raise":
-        _refuse_defects(ticks)
-    incomplete = ticks.incomplete()
-    if incomplete:
-        text = f"trades of {ticks.cache.label} are missing: {incomplete} (see archive_quality)"
-        warnings.warn(text, RangeBarWarning, stacklevel=2)
-    return ticks.scan()
+    )
+    return catalog.trades(symbol, start, end, refresh=refresh, strictness=strictness)
 
 
 def archive_quality(
-    symbol: str,
+    symbol: Symbols,
     start: str | dt.date,
     end: str | dt.date,
     *,
     market: str = "spot",
-    source: str = BINANCE,
+    source: str = "binance",
     cache_dir: str | os.PathLike[str] | None = None,
     fetch_if_missing: bool = True,
     refresh: bool = False,
     strictness: Literal["report", "raise"] = "report",
-    archive: BinanceArchive | str | None = None,
+    archive: Archive | str | None = None,
     progress: Progress | Literal["tqdm"] | None = None,
 ) -> pl.DataFrame:
     """Return what is known of each UTC day of a symbol: an archive doctor.
@@ -234,40 +213,12 @@ def archive_quality(
     [('ok', 3, 1, 1)]
 
     """
-    _check_strictness(strictness)
-    ticks = TickRequest(
-        symbol=symbol,
-        start=start,
-        end=end,
-        market=market,
-        source=source,
+    catalog = Catalog(
+        source,
+        market,
         cache_dir=cache_dir,
-        fetch_if_missing=fetch_if_missing,
-        refresh=refresh,
         archive=archive,
+        fetch_if_missing=fetch_if_missing,
         progress=progress,
-    ).fulfil()
-    ticks = replace(ticks, days=tuple(_examined(ticks.cache, entry) for entry in ticks.days))
-    if strictness == "raise":
-        ticks.refuse_errors()
-        _refuse_defects(ticks)
-    return ticks.quality()
-
-
-def _examined(cache: TickCache, entry: DayStatus) -> DayStatus:
-    damage = None if entry.report is None else cache.damage(entry.day)
-    return entry if damage is None else replace(entry, status="damaged", error=CacheError(damage))
-
-
-def _refuse_defects(ticks: TickRange) -> None:
-    wrong = ticks.defects()
-    if wrong:
-        raise QualityError(
-            f"{ticks.cache.label} has defects: {told(wrong)} "
-            "(archive_quality shows them, strictness='report' accepts them)",
-        )
-
-
-def _check_strictness(strictness: str) -> None:
-    if strictness not in {"report", "raise"}:
-        raise ValueError(f"strictness is {strictness!r} (give 'report' or 'raise')")
+    )
+    return catalog.quality(symbol, start, end, refresh=refresh, strictness=strictness)

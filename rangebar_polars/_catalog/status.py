@@ -5,10 +5,11 @@ from typing import Any, Final, Literal, SupportsIndex
 
 import polars as pl
 
+from rangebar_polars._catalog.settings import every_cache
 from rangebar_polars._core.options import check_threshold
 from rangebar_polars._disk.cache_root import cache_root
 from rangebar_polars._disk.locked_file import sweep
-from rangebar_polars._ticks.cache import TickCache, caches
+from rangebar_polars._ticks.cache import TickCache
 from rangebar_polars.errors import CacheError, StoreError
 from rangebar_polars.store import BarKey, BarStore, Store, opened
 from rangebar_polars.store.chain import KEY_SCHEMA
@@ -168,7 +169,7 @@ def _wanted(
 
 
 def _series(wanted: dict[str, object], cache_dir: str | os.PathLike[str] | None) -> list[TickCache]:
-    every = caches(cache_root(cache_dir))
+    every = every_cache(cache_root(cache_dir))
     return [cache for cache in every if wanted.items() <= cache.series.values.items()]
 
 

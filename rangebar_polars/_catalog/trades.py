@@ -1,35 +1,31 @@
-"""A range of days of trades: asking for it, and what the tick cache then has of it.
+"""Trades of a range of days: the missing days are fetched, and the tick cache then has them.
 
-`TickRequest.fulfil` is where the archive and the cache meet: days asked for are compared
-with those cached, and the missing ones fetched. The `TickRange` it returns knows each day's
-report, so that whoever builds on the trades can tell what they depend on.
+`load_trades` is where archive and cache meet: the days that are asked for are compared with those
+that are cached, and the missing ones are fetched. The `CachedTrades` that it returns have the
+report of each day, so that a caller can tell what the trades depend on.
 """
 
 import datetime as dt
-import os
-from collections.abc import Mapping
+import difflib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 import polars as pl
 
-from rangebar_polars._catalog.fetch import Intake, Taken, plan, plan_refresh
-from rangebar_polars._core.forks import use_threads
-from rangebar_polars._days import day_range, spans
-from rangebar_polars._disk.cache_root import cache_root
-from rangebar_polars._progress import Progress, check_progress, reporter
-from rangebar_polars._ticks.cache import BINANCE, TickCache
-from rangebar_polars._ticks.report import DayStatus, joined, quality_frame
-from rangebar_polars.archive.binance import (
-    ArchiveFile,
-    BinanceArchive,
-    check_market,
-    check_symbol,
-    is_published,
-    near_names,
-    symbols,
+from rangebar_polars._catalog.fetch import (
+    Fetch,
+    FetchResult,
+    choose_files,
+    choose_files_to_refresh,
 )
-from rangebar_polars.archive.http import Client
+from rangebar_polars._catalog.settings import Settings
+from rangebar_polars._core.forks import use_threads
+from rangebar_polars._days import spans
+from rangebar_polars._progress import reporter
+from rangebar_polars._ticks.cache import TickCache
+from rangebar_polars._ticks.report import DayStatus, joined, quality_frame
+from rangebar_polars.archive import Archive
 from rangebar_polars.errors import ArchiveError, CacheError, DownloadError, QualityError
 from rangebar_polars.schema import Series
 
@@ -42,11 +38,11 @@ MISSING: Final = {
     "missing_ids": "",
     "overlaps_previous": "days that begin before the day before them ends",
 }
-"""What is told of the defects that mean missing trades."""
+"""What messages call the defects that mean missing trades."""
 
 
 @dataclass(frozen=True)
-class TickRange:
+class CachedTrades:
     """The days of a range, as the tick cache has them.
 
     Attributes
@@ -55,24 +51,22 @@ class TickRange:
         The series.
     days
         Every day asked for, ascending, with its report where it is cached.
-
+    archive
+        What the days come from; None where they are imported.
     """
 
     cache: TickCache
     days: tuple[DayStatus, ...]
+    archive: Archive | type[Archive] | None
 
     @property
     def contiguous_ids(self) -> bool:
         """Whether a jump of agg_trade_id means missing records."""
-        return self.cache.series.source == BINANCE
+        return self.archive is not None and self.archive.contiguous_ids
 
     def covered(self) -> list[dt.date]:
         """Return the days that are cached."""
         return [entry.day for entry in self.days if entry.report is not None]
-
-    def digests(self) -> dict[dt.date, str]:
-        """Return what each cached day depends on: equal digests, equal trades."""
-        return {e.day: e.report.digest for e in self.days if e.report is not None}
 
     def quality(self) -> pl.DataFrame:
         """Return a row for each day; see `archive_quality`."""
@@ -83,11 +77,11 @@ class TickRange:
         return self.cache.scan(self.covered())
 
     def incomplete(self) -> str | None:
-        """Say what is missing from the range, or return None where nothing is."""
+        """Return what is missing from the range, in words; None where nothing is."""
         return incomplete(self.defects())
 
-    def refuse_errors(self) -> None:
-        """Raise what is wrong with the first day that could not be had whole.
+    def raise_first_error(self) -> None:
+        """Raise the error of the first day that has one.
 
         Raises
         ------
@@ -99,7 +93,7 @@ class TickRange:
             if entry.error is not None:
                 raise entry.error
 
-    def refuse_nothing(self) -> None:
+    def raise_if_empty(self) -> None:
         """Raise if no day of the range is covered.
 
         Raises
@@ -114,9 +108,10 @@ class TickRange:
             return
         asked = spans([entry.day for entry in self.days]) or "any day"
         if not self.days or any(entry.status == "not cached" for entry in self.days):
-            own = self.cache.series.source != BINANCE
             remedy = (
-                "import_trades puts them there" if own else "fetch_if_missing=True fetches them"
+                "import_trades puts them there"
+                if self.archive is None
+                else "fetch_if_missing=True fetches them"
             )
             raise CacheError(
                 f"no trades of {self.cache.label} are cached for {asked} in {self.cache.root} "
@@ -147,7 +142,7 @@ class TickRange:
 
 
 def incomplete(defects: Mapping[dt.date, Mapping[str, int]]) -> str | None:
-    """Say which trades the defects of days mean to be missing, or return None for none."""
+    """Return which trades the defects of days mean to be missing, in words; None for none."""
     parts = []
     for name, what in MISSING.items():
         days = [day for day, found in defects.items() if found.get(name)]
@@ -159,95 +154,91 @@ def incomplete(defects: Mapping[dt.date, Mapping[str, int]]) -> str | None:
     return "; ".join(parts) or None
 
 
-@dataclass(frozen=True, kw_only=True)
-class TickRequest:
-    """Which trades are wanted, and how they may be had; the arguments of `scan_ticks`."""
+def load_trades(
+    settings: Settings, series: Series, days: Sequence[dt.date], *, refresh: bool = False
+) -> CachedTrades:
+    """Fetch what is missing and return what there is, day by day.
 
-    symbol: str
-    start: str | dt.date
-    end: str | dt.date
-    market: str = "spot"
-    source: str = BINANCE
-    cache_dir: str | os.PathLike[str] | None = None
-    fetch_if_missing: bool = True
-    refresh: bool = False
-    archive: BinanceArchive | str | None = None
-    progress: Progress | Literal["tqdm"] | None = None
+    What is wrong with a day is in its entry; nothing is raised for it.
 
-    def fulfil(self) -> TickRange:
-        """Fetch what is missing and return what there is, day by day.
+    Parameters
+    ----------
+    settings
+        Where trades are, and how they may be had.
+    series
+        Whose trades.
+    days
+        The days, ascending.
+    refresh
+        Whether cached days are compared with the archive, and replaced where they differ.
 
-        What is wrong with a day is in its entry; nothing is raised for it.
-        """
-        days, cache, archive = self.check()
-        use_threads()
-        taken, today = Taken(), _today()
-        if self.source == BINANCE and (self.fetch_if_missing or self.refresh):
-            taken = self._fetch(cache, archive, days, today)
-        entries = tuple(self._entry(cache, day, taken, today) for day in days)
-        if taken.absent and not cache.days():
-            _refuse_unknown_symbol(cache, archive)
-        return TickRange(cache, entries)
-
-    def check(self) -> tuple[list[dt.date], TickCache, BinanceArchive]:
-        """Return what the arguments mean, or raise ValueError or TypeError."""
-        days = day_range(self.start, self.end)
-        if self.source == BINANCE:
-            check_market(self.market)
-            check_symbol(self.symbol)
-        elif self.refresh:
-            raise ValueError(
-                f"refresh compares with an archive, and source {self.source!r} has none "
-                "(import_trades with replace=True replaces days)",
-            )
-        series = Series(self.source, self.market, self.symbol).check()
-        check_progress(self.progress)
-        cache = TickCache(cache_root(self.cache_dir), series)
-        return days, cache, BinanceArchive.of(self.archive)
-
-    def _fetch(
-        self,
-        cache: TickCache,
-        archive: BinanceArchive,
-        days: list[dt.date],
-        today: dt.date,
-    ) -> Taken:
-        past = [day for day in days if day < today]
-        if self.refresh:
-            jobs = plan_refresh(cache, past, today)
-        else:
-            jobs = plan(cache, [day for day in past if not cache.path(day).exists()], today)
-        taken = Taken()
-        if jobs:
-            with reporter(self.progress) as progress:
-                taken = Intake(cache, archive, refresh=self.refresh).run(jobs, progress)
-        taken.absent += [day for day in days if day >= today]
-        cache.sweep()
-        return taken
-
-    def _entry(self, cache: TickCache, day: dt.date, taken: Taken, today: dt.date) -> DayStatus:
-        failure = taken.failed.get(day)
-        if failure is not None:
-            refused = isinstance(failure, QualityError)
-            return DayStatus(day, "refused" if refused else "unreadable", error=failure)
-        try:
-            report = cache.report(day)
-        except CacheError as error:
-            return DayStatus(day, "damaged", error=error)
-        if report is not None:
-            return DayStatus(day, "ok", report)
-        if day not in taken.absent:
-            return DayStatus(day, "not cached")
-        file = ArchiveFile(self.market, self.symbol, day)
-        return DayStatus(day, "hole" if is_published(file, today) else "not published")
+    Raises
+    ------
+    ValueError
+        `refresh` is asked of a source without an archive.
+    ArchiveError
+        There is no such symbol, or the archive cannot be reached.
+    """
+    archive, cache = settings.archive, settings.cache(series)
+    if refresh and archive is None:
+        raise ValueError(
+            f"refresh compares with an archive, and source {series.source!r} has none "
+            "(import_trades with replace=True replaces days)",
+        )
+    use_threads()
+    result, today = FetchResult(), _today()
+    if archive is not None and (settings.fetch_if_missing or refresh):
+        result = _fetch(settings, archive, cache, days, today, refresh=refresh)
+    entries = tuple(_entry(archive, cache, day, result, today) for day in days)
+    if archive is not None and result.absent and not cache.days():
+        _raise_if_unknown(archive, series)
+    return CachedTrades(cache, entries, archive)
 
 
-def last_published_day(
-    symbol: str,
-    market: str = "spot",
+def _fetch(  # noqa: PLR0917
+    settings: Settings,
+    archive: Archive,
+    cache: TickCache,
+    days: Sequence[dt.date],
+    today: dt.date,
     *,
-    archive: BinanceArchive | str | None = None,
-) -> dt.date:
+    refresh: bool,
+) -> FetchResult:
+    past = [day for day in days if day < today]
+    if refresh:
+        jobs = choose_files_to_refresh(archive, cache, past, today)
+    else:
+        missing = [day for day in past if not cache.path(day).exists()]
+        jobs = choose_files(archive, cache, missing, today)
+    result = FetchResult()
+    if jobs:
+        with reporter(settings.progress) as progress:
+            result = Fetch(cache, archive, refresh=refresh).run(jobs, progress)
+    result.absent += [day for day in days if day >= today]
+    cache.sweep()
+    return result
+
+
+def _entry(  # noqa: PLR0917
+    archive: Archive | None, cache: TickCache, day: dt.date, result: FetchResult, today: dt.date
+) -> DayStatus:
+    failure = result.failed.get(day)
+    if failure is not None:
+        refused = isinstance(failure, QualityError)
+        return DayStatus(day, "refused" if refused else "unreadable", error=failure)
+    try:
+        report = cache.report(day)
+    except CacheError as error:
+        return DayStatus(day, "damaged", error=error)
+    if report is not None:
+        return DayStatus(day, "ok", report)
+    if archive is None or day not in result.absent:
+        return DayStatus(day, "not cached")
+    is_final = archive.is_published(archive.day_file(cache.series, day), today)
+    return DayStatus(day, "hole" if is_final else "not published")
+
+
+def last_published_day(archive: Archive, series: Series) -> dt.date:
     """Return the newest day that the archive has a checksum of, by asking for it day by day.
 
     Raises
@@ -255,21 +246,18 @@ def last_published_day(
     ArchiveError
         The last days have none: the symbol is delisted or unknown, or the mirror has no
         checksums.
-
     """
-    check_market(market)
-    check_symbol(symbol)
-    client = Client(BinanceArchive.of(archive))
+    connection = archive.connect()
     today = _today()
     days = [today - dt.timedelta(days=n) for n in range(1, SEARCHED_DAYS + 1)]
     try:
         for day in days:
-            if client.checksum(ArchiveFile(market, symbol, day)) is not None:
+            if connection.checksum(archive.day_file(series, day)) is not None:
                 return day
     finally:
-        client.close()
+        connection.close()
     raise ArchiveError(
-        f"binance {market} {symbol} has no file of the days from {days[-1]} to {days[0]} "
+        f"{series.label} has no file of the days from {days[-1]} to {days[0]} "
         "(give the end of the range)",
     )
 
@@ -278,22 +266,33 @@ def _today() -> dt.date:
     return dt.datetime.now(dt.UTC).date()
 
 
-def _refuse_unknown_symbol(cache: TickCache, archive: BinanceArchive) -> None:
-    """Raise if a listing can be had and does not know the symbol."""
-    if archive.listing_url is None:
-        return
-    client = Client(archive)
+def _raise_if_unknown(archive: Archive, series: Series) -> None:
+    """Raise if the archive has a list of its symbols, and it does not know the symbol."""
+    connection = archive.connect()
     try:
-        known = symbols(archive, cache.series.market, client.get_listing)
+        known = connection.symbols(series.market)
     except DownloadError as error:
         raise ArchiveError(
-            f"no file of {cache.label} was found, and whether there is such a symbol cannot be "
-            f"told: {error}",
+            f"no file of {series.label} was found, and whether there is such a symbol is not "
+            f"known: {error}",
         ) from error
     finally:
-        client.close()
-    symbol, market = cache.series.symbol, cache.series.market
-    if symbol not in known:
-        near = near_names(symbol, known)
+        connection.close()
+    if known is not None and series.symbol not in known:
+        near = near_names(series.symbol, known)
         remedy = f"near names: {', '.join(near)}" if near else f"it has {len(known)} others"
-        raise ArchiveError(f"binance {market} has no symbol {symbol} ({remedy})")
+        raise ArchiveError(
+            f"{series.source} {series.market} has no symbol {series.symbol} ({remedy})"
+        )
+
+
+def near_names(symbol: str, known: list[str]) -> list[str]:
+    """Return the known symbols most like one that is not known.
+
+    Examples
+    --------
+    >>> near_names("BTCUSD", ["BTCUSDT", "ETHUSDT", "BTCUSDC"])
+    ['BTCUSDT', 'BTCUSDC']
+
+    """
+    return difflib.get_close_matches(symbol, known, n=3, cutoff=0.75)

@@ -13,7 +13,7 @@ import datetime as dt
 import hashlib
 import threading
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote
@@ -28,7 +28,7 @@ from rangebar_polars._ticks.report import DayReport
 from rangebar_polars.errors import CacheError
 from rangebar_polars.schema import TRADE_SCHEMA, Series
 
-BINANCE = "binance"
+IMPORT_AGAIN = "give all trades of the day to import_trades, with replace=True"
 LAYOUT_VERSION = "3"
 # Fixed, so that a file's bytes do not depend on the pieces its rows were read in.
 ROW_GROUP_ROWS = 1 << 18
@@ -41,6 +41,15 @@ _UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
 class TickCache:
     """The cached days of a series.
 
+    Attributes
+    ----------
+    root
+        The cache folder.
+    series
+        Whose trades.
+    remedy
+        How a file is made again that is not what it should be.
+
     Examples
     --------
     >>> cache = TickCache(Path("cache"), Series("binance", "um", "BTCUSDT"))
@@ -51,6 +60,7 @@ class TickCache:
 
     root: Path
     series: Series
+    remedy: str = field(default=IMPORT_AGAIN, compare=False)
 
     @property
     def folder(self) -> Path:
@@ -66,13 +76,6 @@ class TickCache:
     def label(self) -> str:
         """What messages call the series."""
         return self.series.label
-
-    @property
-    def remedy(self) -> str:
-        """How a file is made again that is not what it should be."""
-        if self.series.source == BINANCE:
-            return "delete the file, or call scan_ticks with refresh=True, to have it made again"
-        return "give all trades of the day to import_trades, with replace=True"
 
     def path(self, day: dt.date) -> Path:
         """Return where a day's file is, or would be."""

@@ -62,7 +62,7 @@ def clean(
     counts: dict[str, Any] = {}
     if not _is_orderly(rows):
         numbered = rows.with_columns(_numbers(rows, row_numbers))
-        rows, counts = _repaired(numbered, name, is_own=not contiguous_ids)
+        rows, counts = _repaired(numbered, name, is_own=origin.archive is None)
         del numbered
     _refuse_wrong_times(rows, day, name, row_numbers)
     rows = rows.drop("row", strict=False)

@@ -6,12 +6,13 @@ checked to its end before its first day is written: one that is refused changes 
 """
 
 import csv
+import dataclasses
 import datetime as dt
 import functools
 import os
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace as _replace
+from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
 from typing import Literal
@@ -22,7 +23,7 @@ import polars.selectors as cs
 from rangebar_polars._core.batches import batches
 from rangebar_polars._core.caller import warn_caller
 from rangebar_polars._core.options import TimeUnit, check_time_unit
-from rangebar_polars._disk.cache_root import cache_root, local_path
+from rangebar_polars._disk.cache_root import local_path
 from rangebar_polars._disk.fingerprint import fingerprint
 from rangebar_polars._disk.locked_file import exclusive, spill_folder
 from rangebar_polars._internal import read_table
@@ -31,7 +32,7 @@ from rangebar_polars._ticks.cleaning import clean
 from rangebar_polars._ticks.import_order import TimeOrder
 from rangebar_polars._ticks.import_times import CUT, NUMBER, Times, times_of
 from rangebar_polars._ticks.import_values import Values
-from rangebar_polars._ticks.report import DayReport, DayStatus, Origin, quality_frame, told
+from rangebar_polars._ticks.report import DayReport, DayStatus, Origin, describe, quality_frame
 from rangebar_polars._ticks.spill import ROW, Spill, split_by_day
 from rangebar_polars.errors import CacheError, QualityError
 from rangebar_polars.schema import TRADE_SCHEMA, ArrowStream, Series, TradeColumns, is_arrow_stream
@@ -43,138 +44,128 @@ REQUIRED = ("timestamp", "price", "quantity")
 _FRAME = "the trades"
 
 
-def import_trades(
-    trades: pl.DataFrame | pl.LazyFrame | ArrowStream | str | os.PathLike[str],
-    *,
-    symbol: str,
-    source: str,
-    market: str = "spot",
-    columns: TradeColumns | None = None,
-    time_unit: TimeUnit | None = None,
-    cache_dir: str | os.PathLike[str] | None = None,
-    replace: bool = False,
-    strictness: Literal["report", "raise"] = "report",
-) -> pl.DataFrame:
-    """Put trades of your own into the tick cache, and return the report of their days.
+Trades = pl.DataFrame | pl.LazyFrame | ArrowStream | str | os.PathLike[str]
+"""What trades may be given as: a frame, a plan, a table of another library, a file."""
 
-    They are then at ``scan_ticks(symbol, start, end, source=source, market=market)``. With
-    agg_trade_id, or else with trade ids, rows are sorted by them; with neither they stay in
-    the order given. In that order time must not go back. Repetitions and prices of zero or
-    less are dropped, and counted in the report, as with an archive's trades.
+
+def import_days(
+    trades: Trades,
+    root: Path,
+    series: Series,
+    *,
+    by_symbol: bool,
+    columns: TradeColumns | None,
+    time_unit: TimeUnit | None,
+    replace: bool,
+    strictness: Literal["report", "raise"],
+) -> pl.DataFrame:
+    """Put trades into the tick cache, all of them or none, and return the report of their days.
 
     Parameters
     ----------
     trades
-        A frame, a lazy frame, anything with ``__arrow_c_stream__`` (pandas, pyarrow, DuckDB), a
-        narwhals frame, or the path of a ``.parquet`` or ``.csv`` file with a header.
-    symbol, source, market
-        What to call them. ``"binance"`` is taken.
-    columns
-        What they call their columns. timestamp, price and quantity are required; the others
-        are null where absent. A timestamp without a zone is UTC.
-    time_unit
-        The unit of a timestamp that is a whole number, since 1970; from 1990 to 2100.
-    cache_dir
-        The cache folder; by default ``RANGEBAR_CACHE_DIR``, or the platform's.
-    replace
-        Whether a day that is cached with other trades is replaced, which is an error
-        otherwise. A day is replaced whole: give all of its trades.
-    strictness
-        With ``"raise"``, any defect is a QualityError, and nothing is imported.
+        The trades.
+    root
+        The cache folder.
+    series
+        Whose trades; with `by_symbol`, its symbol is the name of the column of symbols.
+    by_symbol
+        Whether the trades are of several symbols.
+    columns, time_unit, replace, strictness
+        As in `rangebar_polars.import_trades`.
 
     Returns
     -------
     DataFrame
-        A row for each day from the first trade to the last; see `archive_quality`. Days
-        without trades, up to a week of them in a row, count as days of the import.
-
-    Raises
-    ------
-    ValueError, TypeError
-        An argument is wrong, or a column is absent or of a dtype that is no trade's.
-    QualityError
-        The trades cannot be put in order, or a value is missing or none of its column's; the error
-        names the row, counted from 0.
-    CacheError
-        A day is cached with other trades.
-
-    Warns
-    -----
-    RangeBarWarning
-        Where times have nanoseconds: the cache keeps microseconds, so that trades may share a time
-        that had none in common. `bars` of the frame itself has the nanoseconds. And where more
-        than a year lies between two trades, of which one may have a wrong time.
-
-    Notes
-    -----
-    The times themselves say which days there are, so that a Datetime of a wrong year is a day for
-    itself: look at the first and the last day of the report.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> trades = pl.DataFrame(
-    ...     {
-    ...         "when": [1_723_075_200_000, 1_723_075_201_000],
-    ...         "px": [61_800.3, 61_800.2],
-    ...         "size": [0.5, 0.25],
-    ...     },
-    ... )
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     report = import_trades(
-    ...         trades,
-    ...         symbol="BTC-USD",
-    ...         source="mine",
-    ...         columns=TradeColumns(timestamp="when", price="px", quantity="size"),
-    ...         time_unit="ms",
-    ...         cache_dir=folder,
-    ...     )
-    >>> report.select("day", "status", "rows_after").rows()
-    [(datetime.date(2024, 8, 8), 'ok', 2)]
-
+        A row a day; with `by_symbol` a leading column ``symbol``.
     """
-    series = Series(source, market, symbol).check()
-    if source == "binance":
-        raise ValueError("source 'binance' is the archive's own (give your trades another name)")
-    if strictness not in {"report", "raise"}:
-        raise ValueError(f"strictness is {strictness!r} (give 'report' or 'raise')")
     if time_unit is not None:
         check_time_unit(time_unit)
     named = columns or TradeColumns()
     what = str(trades) if isinstance(trades, str | os.PathLike) else _FRAME
     is_text = what is not _FRAME and Path(what).suffix == ".csv"
-    frame = _read(trades, named)
-    plan, times, values = _trades(frame, named, time_unit, what, is_text=is_text)
-    cache = TickCache(cache_root(cache_dir), series)
-    with (
-        exclusive(cache.unfinished("import")) as claim,
-        Spill(spill_folder(claim.path)) as spill,
-    ):
-        cut = _spilled(plan, times, values, spill)
-        reports = [
-            _replace(report, times_cut=cut[report.day])
-            for report in _cleaned(spill, cache, replace=replace)
+    frame = _read(trades, named, series.symbol if by_symbol else None)
+    parts = [(series, frame, what)]
+    if by_symbol:
+        parts = [
+            (
+                dataclasses.replace(series, symbol=symbol),
+                frame.filter(cs.by_name(series.symbol).as_expr() == symbol),
+                f"{what} of symbol {symbol!r}",
+            )
+            for symbol in _symbols(frame, series.symbol, what)
         ]
-        if strictness == "raise":
-            _refuse_defects(reports, cache)
-        for report in reports:
-            cache.write(spill.rows(report.day), report)
-    cache.sweep()
-    _warn_of_leaps(reports, cache)
-    if cut.total():
-        warn_caller(
-            f"{cut.total()} times of {cache.label} have nanoseconds, which the cache cuts to "
-            "microseconds: trades may share a time that had none in common (bars of the frame "
-            "itself have the nanoseconds)"
+    with ExitStack() as stack:
+        prepared = []
+        for of_series, of_frame, of_what in parts:
+            cache = TickCache(root, of_series)
+            claim = stack.enter_context(exclusive(cache.unfinished("import")))
+            spill = stack.enter_context(Spill(spill_folder(claim.path)))
+            trades_of = _trades(of_frame, named, time_unit, of_what, is_text=is_text)
+            cut = _spilled(*trades_of, spill, None if what is _FRAME else Path(what))
+            reports = [
+                dataclasses.replace(report, times_cut=cut[report.day])
+                for report in _cleaned(spill, cache, replace=replace)
+            ]
+            if strictness == "raise":
+                _refuse_defects(reports, cache)
+            prepared.append((cache, spill, reports))
+        for cache, spill, reports in prepared:
+            for report in reports:
+                cache.write(spill.rows(report.day), report)
+    frames = list[pl.DataFrame]()
+    for cache, _, reports in prepared:
+        cache.sweep()
+        _warn_of(reports, cache)
+        entries = [DayStatus(report.day, "ok", report) for report in reports]
+        shown = quality_frame(entries, contiguous_ids=False)
+        if by_symbol:
+            shown = shown.select(pl.lit(cache.series.symbol).alias("symbol"), pl.all())
+        frames.append(shown)
+    return pl.concat(frames) if frames else _no_days()
+
+
+def _no_days() -> pl.DataFrame:
+    """Return the report of no symbol."""
+    return quality_frame([], contiguous_ids=False).select(
+        pl.lit(None, pl.String).alias("symbol"), pl.all()
+    )
+
+
+def _symbols(frame: pl.LazyFrame, name: str, what: str) -> list[str]:
+    """Return the symbols of trades, in the order in which they first appear.
+
+    Raises
+    ------
+    ValueError, TypeError
+        There is no such column, or it holds no names.
+    """
+    schema = frame.collect_schema()
+    if name not in schema:
+        raise ValueError(
+            f"the trades have no column {name!r} (they have {', '.join(schema.names())}; give "
+            "symbol='...', if they are all of one)"
         )
-    entries = [DayStatus(report.day, "ok", report) for report in reports]
-    return quality_frame(entries, contiguous_ids=False)
+    if schema[name] not in {pl.String(), pl.Categorical()} and not isinstance(
+        schema[name], pl.Enum
+    ):
+        raise TypeError(f"column {name!r} is {schema[name]}, expected String (cast it first)")
+    column = cs.by_name(name).as_expr().cast(pl.String)
+    found = frame.select(column).unique(maintain_order=True).collect(engine="streaming")
+    names: list[str | None] = found.to_series().to_list()
+    if None in names or "" in names:
+        raise QualityError(
+            f"column {name!r} of {what} is missing or empty in some rows (drop such rows)"
+        )
+    return [each for each in names if each is not None]
 
 
-def _spilled(plan: pl.LazyFrame, times: Times, values: Values, spill: Spill) -> Counter[dt.date]:
+def _spilled(  # noqa: PLR0917
+    plan: pl.LazyFrame, times: Times, values: Values, spill: Spill, file: Path | None
+) -> Counter[dt.date]:
     """Put the trades into a spill by day; return how many times of each day were cut."""
     cut, offset = Counter[dt.date](), 0
-    order = TimeOrder(times.what, times.name, is_file=times.what is not _FRAME)
+    order = TimeOrder(times.what, times.name, is_file=file is not None)
     try:
         rows = batches(plan, plan.collect_schema())
         for batch in values.converted(times.in_microseconds(rows)):
@@ -185,24 +176,22 @@ def _spilled(plan: pl.LazyFrame, times: Times, values: Values, spill: Spill) -> 
                 cut[day] += int(part[CUT].sum())
                 spill.add(day, part.drop(CUT, NUMBER))
     except (pl.exceptions.PolarsError, OSError) as error:
-        if times.what is _FRAME:
+        if file is None:
             raise
-        raise _unreadable(Path(times.what), error) from error
+        raise _unreadable(file, error) from error
     order.end()
     return cut
 
 
-def _read(
-    trades: pl.DataFrame | pl.LazyFrame | ArrowStream | str | os.PathLike[str],
-    columns: TradeColumns,
-) -> pl.LazyFrame:
+def _read(trades: Trades, columns: TradeColumns, symbol: str | None) -> pl.LazyFrame:
     native = getattr(trades, "to_native", None)
     if native is not None and hasattr(trades, "implementation"):
-        return _read(native(), columns)
+        return _read(native(), columns, symbol)
     if isinstance(trades, pl.DataFrame | pl.LazyFrame):
         return trades.lazy()
     if is_arrow_stream(trades):
-        return read_table(trades, [*columns.names().values()]).lazy()
+        wanted = [*columns.names().values(), *([] if symbol is None else [symbol])]
+        return read_table(trades, wanted).lazy()
     if not isinstance(trades, str | os.PathLike):
         raise TypeError(
             f"trades is a {type(trades).__name__} (give a frame, an object with "
@@ -326,8 +315,14 @@ def _cleaned(spill: Spill, cache: TickCache, *, replace: bool) -> Iterator[DayRe
         previous = day
 
 
-def _warn_of_leaps(reports: list[DayReport], cache: TickCache) -> None:
-    """Warn of years without trades: a time may be wrong, and bars would run over the leap."""
+def _warn_of(reports: list[DayReport], cache: TickCache) -> None:
+    """Warn of cut times, and of years without trades: a time may be wrong there."""
+    if cut := sum(report.times_cut for report in reports):
+        warn_caller(
+            f"{cut} times of {cache.label} have nanoseconds, which the cache cuts to "
+            "microseconds: trades may share a time that had none in common (bars of the frame "
+            "itself have the nanoseconds)"
+        )
     days = [report.day for report in reports if report.rows_after]
     for before, after in pairwise(days):
         if after - before > LONGEST_LEAP:
@@ -356,5 +351,5 @@ def _refuse_defects(reports: list[DayReport], cache: TickCache) -> None:
     wrong = {report.day: report.defects() for report in reports if report.defects()}
     if wrong:
         raise QualityError(
-            f"{cache.label} has defects: {told(wrong)} (strictness='report' accepts them)",
+            f"{cache.label} has defects: {describe(wrong)} (strictness='report' accepts them)",
         )

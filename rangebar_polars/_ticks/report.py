@@ -46,7 +46,6 @@ class Origin:
     header: bool | None = None
     unit: str | None = None
     repeated_headers: int = 0
-    archive_days: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,8 +145,6 @@ class DayReport:
             Gap(g["after_id"], _at(g["after_time"]), g["before_id"], _at(g["before_time"]))
             for g in values["gaps"]
         )
-        days = values["origin"]["archive_days"]
-        values["origin"]["archive_days"] = None if days is None else tuple(days)
         return cls(**values | {"origin": Origin(**values["origin"])})
 
 
@@ -281,7 +278,7 @@ def quality_frame(days: Iterable[DayStatus], *, contiguous_ids: bool = True) -> 
     return pl.DataFrame(rows, schema=QUALITY_SCHEMA, orient="row")
 
 
-def told(defects: Mapping[dt.date, Mapping[str, int]]) -> str:
+def describe(defects: Mapping[dt.date, Mapping[str, int]]) -> str:
     """Write the defects of days for people."""
     return "; ".join(
         f"{day}: " + ", ".join(f"{name} {count}" for name, count in found.items())

@@ -7,17 +7,20 @@ that a mirror need not have; nothing but messages and `symbols` depends on it.
 """
 
 import datetime as dt
-import difflib
-import os
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass
-from typing import Literal
+from pathlib import Path
+from typing import ClassVar, Literal, Self, cast
 from urllib.parse import quote, urlencode
 
 from rangebar_polars._days import month_days
+from rangebar_polars.archive.archive import Archive, ArchiveFile
+from rangebar_polars.archive.binance_csv import AggTradesFile
+from rangebar_polars.archive.http import Client
 from rangebar_polars.errors import ArchiveError
+from rangebar_polars.schema import Series
 
 Market = Literal["spot", "um", "cm"]
 
@@ -32,7 +35,7 @@ MONTH_PUBLICATION_DAYS = 7 + PUBLICATION_DAYS
 
 
 @dataclass(frozen=True)
-class BinanceArchive:
+class BinanceArchive(Archive):
     """Where the archive is, and how to treat its server.
 
     Parameters
@@ -55,11 +58,14 @@ class BinanceArchive:
     Examples
     --------
     >>> mirror = BinanceArchive("http://mirror.example/binance", listing_url=None)
-    >>> file = ArchiveFile("um", "BTCUSDT", dt.date(2024, 8, 8))
+    >>> file = BinanceFile("um", "BTCUSDT", dt.date(2024, 8, 8))
     >>> mirror.file_url(file)
     'http://mirror.example/binance/data/futures/um/daily/aggTrades/BTCUSDT/BTCUSDT-aggTrades-2024-08-08.zip'
 
     """
+
+    name: ClassVar[str] = "binance"
+    contiguous_ids: ClassVar[bool] = True
 
     url: str = URL
     listing_url: str | None = LISTING_URL
@@ -81,23 +87,64 @@ class BinanceArchive:
             raise ValueError(f"attempts is {self.attempts} (give at least 1)")
 
     @classmethod
-    def of(cls, archive: "BinanceArchive | str | None") -> "BinanceArchive":
-        """Return the archive meant by an argument: itself, a base URL, or the environment.
+    def at(cls, url: str | None, environment: Mapping[str, str]) -> Self:
+        """Return the archive at a base URL, or where the environment says that it is.
 
         A URL from ``RANGEBAR_BINANCE_URL`` or the argument is a mirror, whose listing is only
         what ``RANGEBAR_BINANCE_LISTING_URL`` says.
         """
-        if isinstance(archive, cls):
-            return archive
-        if archive is not None and not isinstance(archive, str):
-            raise TypeError(f"archive is {archive!r} (give a URL or a BinanceArchive)")
-        url = archive or os.environ.get("RANGEBAR_BINANCE_URL") or URL
-        listing = os.environ.get("RANGEBAR_BINANCE_LISTING_URL") or None
+        url = url or environment.get("RANGEBAR_BINANCE_URL") or URL
+        listing = environment.get("RANGEBAR_BINANCE_LISTING_URL") or None
         return cls(url, listing or (LISTING_URL if url == URL else None))
 
-    def file_url(self, file: "ArchiveFile") -> str:
+    def check(self, series: Series) -> None:
+        """Refuse a market or a symbol that no file of the archive can have."""
+        check_market(series.market)
+        check_symbol(series.symbol)
+
+    def day_file(self, series: Series, day: dt.date) -> "BinanceFile":
+        """Return the zip of a day."""
+        return BinanceFile(series.market, series.symbol, day)
+
+    def month_file(self, series: Series, month: dt.date) -> "BinanceFile":
+        """Return the zip of a month."""
+        return BinanceFile(series.market, series.symbol, month, monthly=True)
+
+    def is_published(self, file: ArchiveFile, today: dt.date) -> bool:
+        """Return whether a file should have appeared by now.
+
+        Examples
+        --------
+        >>> file = BinanceFile("spot", "BTCUSDT", dt.date(2024, 8, 8))
+        >>> BinanceArchive().is_published(file, dt.date(2024, 8, 9))
+        False
+        """
+        delay = MONTH_PUBLICATION_DAYS if len(file.days) > 1 else PUBLICATION_DAYS
+        return today - file.days[-1] > dt.timedelta(days=delay)
+
+    def connect(self) -> Client:
+        """Return connections to the server."""
+        return Client(self)
+
+    def open(self, path: Path, file: ArchiveFile) -> AggTradesFile:
+        """Return a fetched zip, to read its trades."""
+        return AggTradesFile(path, file.name)
+
+    def file_url(self, file: ArchiveFile) -> str:
         """Return where a file is."""
-        return f"{self.url.rstrip('/')}/{quote(file.path)}"
+        return f"{self.url.rstrip('/')}/{quote(cast('BinanceFile', file).path)}"
+
+    def published_sum(self, text: bytes, file: ArchiveFile) -> str:
+        """Read the SHA-256 from a ``.CHECKSUM`` file."""
+        return published_sum(text, file.name)
+
+    def symbols(self, market: str, get: Callable[[str], bytes]) -> list[str] | None:
+        """Return the symbols that have daily files, by the listing; None without one."""
+        if self.listing_url is None:
+            return None
+        prefix = _folder(market, "daily")
+        entries = self.listing(prefix, get)
+        return [entry.key.removeprefix(prefix).strip("/") for entry in entries if entry.is_folder]
 
     def listing(self, prefix: str, get: Callable[[str], bytes]) -> "Iterator[Entry]":
         """Yield what lies under a prefix, folders and files, page after page.
@@ -123,12 +170,12 @@ MAX_THREADS = 32
 
 
 @dataclass(frozen=True)
-class ArchiveFile:
+class BinanceFile:
     """One zip of the archive: a symbol's aggregate trades of a UTC day, or of a month.
 
     Examples
     --------
-    >>> ArchiveFile("spot", "BTCUSDT", dt.date(2024, 8, 1), monthly=True).name
+    >>> BinanceFile("spot", "BTCUSDT", dt.date(2024, 8, 1), monthly=True).name
     'BTCUSDT-aggTrades-2024-08.zip'
 
     """
@@ -209,52 +256,20 @@ def check_symbol(symbol: str) -> None:
         raise ValueError(f"symbol {symbol!r} is no symbol of binance ({remedy})")
 
 
-def published_sum(text: bytes, file: ArchiveFile) -> str:
+def published_sum(text: bytes, name: str) -> str:
     """Read the SHA-256 from a ``.CHECKSUM`` file.
 
     Examples
     --------
-    >>> file = ArchiveFile("um", "BTCUSDT", dt.date(2024, 8, 8))
-    >>> published_sum(b"ab" * 32 + b"  BTCUSDT-aggTrades-2024-08-08.zip", file)[:8]
+    >>> name = "BTCUSDT-aggTrades-2024-08-08.zip"
+    >>> published_sum(b"ab" * 32 + b"  " + name.encode(), name)[:8]
     'abababab'
 
     """
     match = re.fullmatch(rb"([0-9a-fA-F]{64}) [ *](\S+)\s*", text)
-    if match is None or match[2].decode("utf-8", "replace") != file.name:
+    if match is None or match[2].decode("utf-8", "replace") != name:
         raise ArchiveError(
-            f"{file.name}.CHECKSUM is no checksum of that file: expected 64 hex digits, two "
+            f"{name}.CHECKSUM is no checksum of that file: expected 64 hex digits, two "
             f"spaces and the name, got {text[:120]!r}",
         )
     return match[1].decode().lower()
-
-
-def is_published(file: ArchiveFile, today: dt.date) -> bool:
-    """Tell whether a file should have appeared by now.
-
-    Examples
-    --------
-    >>> is_published(ArchiveFile("spot", "BTCUSDT", dt.date(2024, 8, 8)), dt.date(2024, 8, 9))
-    False
-
-    """
-    delay = MONTH_PUBLICATION_DAYS if file.monthly else PUBLICATION_DAYS
-    return today - file.days[-1] > dt.timedelta(days=delay)
-
-
-def symbols(archive: BinanceArchive, market: str, get: Callable[[str], bytes]) -> list[str]:
-    """Return the symbols that have daily files, by the listing; none without one."""
-    prefix = _folder(market, "daily")
-    entries = archive.listing(prefix, get)
-    return [entry.key.removeprefix(prefix).strip("/") for entry in entries if entry.is_folder]
-
-
-def near_names(symbol: str, known: list[str]) -> list[str]:
-    """Return the known symbols most like one that is not known.
-
-    Examples
-    --------
-    >>> near_names("BTCUSD", ["BTCUSDT", "ETHUSDT", "BTCUSDC"])
-    ['BTCUSDT', 'BTCUSDC']
-
-    """
-    return difflib.get_close_matches(symbol, known, n=3, cutoff=0.75)

@@ -20,7 +20,6 @@ from typing import IO
 import polars as pl
 
 from rangebar_polars.errors import ArchiveError
-from rangebar_polars.schema import TRADE_SCHEMA
 
 PIECE_BYTES = 1 << 23
 
@@ -258,8 +257,3 @@ def _fault(cells: list[str], layout: tuple[str, ...]) -> str | None:
 def _shown(text: bytes) -> str:
     limit = 120
     return repr(text[:limit].decode("utf-8", "backslashreplace")) + "…" * (len(text) > limit)
-
-
-def empty_trades() -> pl.DataFrame:
-    """Return a frame of trades without rows."""
-    return pl.DataFrame(schema=TRADE_SCHEMA)

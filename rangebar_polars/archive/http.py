@@ -16,14 +16,14 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import urllib3
 
 from rangebar_polars._disk.locked_file import CancelledError
-from rangebar_polars.archive.binance import ArchiveFile, BinanceArchive, published_sum
+from rangebar_polars.archive.archive import ArchiveFile
 from rangebar_polars.errors import ChecksumError, DownloadError
 
 CHUNK_BYTES = 1 << 18
@@ -33,6 +33,35 @@ HEADERS = {"User-Agent": "rangebar-polars", "Accept-Encoding": "identity"}
 BUSY = frozenset({403, 408, 425, 429, 500, 502, 503, 504})
 
 OK, PARTIAL, NOT_FOUND, BEYOND_END = 200, 206, 404, 416
+
+
+class HttpArchive(Protocol):
+    """An archive whose files are fetched from a server."""
+
+    @property
+    def threads(self) -> int:
+        """How many files are fetched at once."""
+
+    @property
+    def attempts(self) -> int:
+        """How often a request may fail in a row before it is given up."""
+
+    @property
+    def timeout(self) -> float:
+        """Seconds to wait for a connection, and for the next bytes."""
+
+    @property
+    def longest_wait(self) -> float:
+        """Seconds that a server may ask for before the next attempt."""
+
+    def file_url(self, file: ArchiveFile) -> str:
+        """Return where a file is; its checksum is there too, with ``.CHECKSUM`` added."""
+
+    def published_sum(self, text: bytes, file: ArchiveFile) -> str:
+        """Return the SHA-256 that the text of a checksum says of a file."""
+
+    def symbols(self, market: str, get: Callable[[str], bytes]) -> list[str] | None:
+        """Return the symbols of a market, by what `get` gives of URLs; None without a listing."""
 
 
 @dataclass
@@ -48,7 +77,7 @@ class Client:
 
     """
 
-    archive: BinanceArchive
+    archive: HttpArchive
     stop: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
@@ -77,8 +106,18 @@ class Client:
         found = self._fill(url, body, lambda _: None, judged=False)
         return body.getvalue() if found else None
 
-    def get_listing(self, url: str) -> bytes:
-        """Return a page of a listing."""
+    def symbols(self, market: str) -> list[str] | None:
+        """Return the symbols of a market; None where the archive has no listing."""
+        return self.archive.symbols(market, self.listing_page)
+
+    def listing_page(self, url: str) -> bytes:
+        """Return a page of a listing.
+
+        Raises
+        ------
+        DownloadError
+            It cannot be had.
+        """
         body = self.get(url)
         if body is None:
             raise DownloadError(f"{url} is not there (HTTP 404), expected a listing")
@@ -87,7 +126,7 @@ class Client:
     def checksum(self, file: ArchiveFile) -> str | None:
         """Return the SHA-256 that is published for a file, or None where none is."""
         text = self.get(f"{self.archive.file_url(file)}.CHECKSUM")
-        return None if text is None else published_sum(text, file)
+        return None if text is None else self.archive.published_sum(text, file)
 
     def download(
         self,
@@ -267,7 +306,7 @@ def _proxy(url: str) -> str | None:
     return None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
 
 
-def _pool(archive: BinanceArchive, scheme: str, proxy: str | None) -> urllib3.PoolManager:
+def _pool(archive: HttpArchive, scheme: str, proxy: str | None) -> urllib3.PoolManager:
     make: Callable[..., urllib3.PoolManager] = urllib3.PoolManager
     if proxy is not None:
         login = urlsplit(proxy)

@@ -10,26 +10,26 @@ import pytest
 from support.archive_server import ArchiveServer, Fault, day_csv
 from support.assertions import says
 
+from rangebar_polars._catalog.trades import near_names
 from rangebar_polars._days import day_range, spans, utc_day
 from rangebar_polars._disk.locked_file import CancelledError
+from rangebar_polars.archive import archive_of
 from rangebar_polars.archive import http as download
 from rangebar_polars.archive.binance import (
     LISTING_URL,
-    ArchiveFile,
+    URL,
     BinanceArchive,
+    BinanceFile,
     Entry,
     check_market,
     check_symbol,
-    is_published,
-    near_names,
     published_sum,
-    symbols,
 )
 from rangebar_polars.archive.http import Client
 from rangebar_polars.errors import ArchiveError, ChecksumError, DownloadError
 
 DAY = dt.date(2024, 8, 8)
-FILE = ArchiveFile("um", "BTCUSDT", DAY)
+FILE = BinanceFile("um", "BTCUSDT", DAY)
 
 
 @pytest.fixture(autouse=True)
@@ -68,25 +68,25 @@ def fetched(server: ArchiveServer, path: Path, left: bytes = b"") -> tuple[str, 
     ("file", "path"),
     [
         (
-            ArchiveFile("spot", "BTCUSDT", DAY),
+            BinanceFile("spot", "BTCUSDT", DAY),
             "data/spot/daily/aggTrades/BTCUSDT/BTCUSDT-aggTrades-2024-08-08.zip",
         ),
         (
-            ArchiveFile("um", "BTCUSDT_250926", DAY, monthly=True),
+            BinanceFile("um", "BTCUSDT_250926", DAY, monthly=True),
             "data/futures/um/monthly/aggTrades/BTCUSDT_250926/BTCUSDT_250926-aggTrades-2024-08.zip",
         ),
         (
-            ArchiveFile("cm", "BTCUSD_PERP", DAY),
+            BinanceFile("cm", "BTCUSD_PERP", DAY),
             "data/futures/cm/daily/aggTrades/BTCUSD_PERP/BTCUSD_PERP-aggTrades-2024-08-08.zip",
         ),
     ],
 )
-def test_a_file_lies_where_the_archive_has_it(file: ArchiveFile, path: str) -> None:
+def test_a_file_lies_where_the_archive_has_it(file: BinanceFile, path: str) -> None:
     assert file.path == path
 
 
 def test_a_months_file_holds_every_day_of_it() -> None:
-    file = ArchiveFile("um", "BTCUSDT", dt.date(2024, 2, 1), monthly=True)
+    file = BinanceFile("um", "BTCUSDT", dt.date(2024, 2, 1), monthly=True)
 
     assert file.days == day_range("2024-02-01", "2024-02-29")
 
@@ -96,28 +96,28 @@ def test_a_months_file_holds_every_day_of_it() -> None:
     [
         (FILE, dt.date(2024, 8, 11), False),
         (FILE, dt.date(2024, 8, 12), True),
-        (ArchiveFile("um", "BTCUSDT", DAY, monthly=True), dt.date(2024, 9, 10), False),
-        (ArchiveFile("um", "BTCUSDT", DAY, monthly=True), dt.date(2024, 9, 11), True),
+        (BinanceFile("um", "BTCUSDT", DAY, monthly=True), dt.date(2024, 9, 10), False),
+        (BinanceFile("um", "BTCUSDT", DAY, monthly=True), dt.date(2024, 9, 11), True),
     ],
 )
 def test_a_file_is_a_hole_only_when_it_is_overdue(
-    file: ArchiveFile, today: dt.date, *, expected: bool
+    file: BinanceFile, today: dt.date, *, expected: bool
 ) -> None:
-    assert is_published(file, today) is expected
+    assert BinanceArchive().is_published(file, today) is expected
 
 
 def test_the_archive_is_the_argument_the_environment_or_binance(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert BinanceArchive.of(None).listing_url == LISTING_URL
+    assert archive_of("binance") == BinanceArchive(URL, LISTING_URL)
 
     monkeypatch.setenv("RANGEBAR_BINANCE_URL", "http://mirror")
-    assert BinanceArchive.of(None) == BinanceArchive("http://mirror", None)
+    assert archive_of("binance") == BinanceArchive("http://mirror", None)
 
     monkeypatch.setenv("RANGEBAR_BINANCE_LISTING_URL", "http://list")
-    assert BinanceArchive.of("http://other") == BinanceArchive("http://other", "http://list")
+    assert archive_of("binance", "http://other") == BinanceArchive("http://other", "http://list")
     own = BinanceArchive(threads=2)
-    assert BinanceArchive.of(own) is own
+    assert archive_of("binance", own) is own
 
 
 def test_bad_arguments_say_what_to_give() -> None:
@@ -127,8 +127,8 @@ def test_bad_arguments_say_what_to_give() -> None:
         BinanceArchive(threads=0)
     with says(ValueError, "attempts is 0 (give at least 1)"):
         BinanceArchive(attempts=0)
-    with says(TypeError, "archive is 5 (give a URL or a BinanceArchive)"):
-        BinanceArchive.of(5)  # type: ignore[arg-type]
+    with says(TypeError, "archive is 5 (give a URL or an Archive)"):
+        archive_of("binance", 5)  # type: ignore[arg-type]
     with says(ValueError, "market is 'futures' (binance has 'spot', 'um' and 'cm')"):
         check_market("futures")
     with says(ValueError, "symbol 'btc/usdt' is no symbol of binance (did you mean 'BTCUSDT'?)"):
@@ -166,7 +166,7 @@ def test_days_are_told_in_spans() -> None:
 def test_a_checksum_is_read_with_or_without_an_end_of_line(ending: str) -> None:
     text = f"{'AB' * 32}  {FILE.name}{ending}".encode()
 
-    assert published_sum(text, FILE) == "ab" * 32
+    assert published_sum(text, FILE.name) == "ab" * 32
 
 
 @pytest.mark.parametrize("text", [b"", b"<html>", b"ab" * 32 + b"  OTHER-aggTrades-2024-08-08.zip"])
@@ -176,22 +176,23 @@ def test_a_checksum_of_anything_else_is_refused(text: bytes) -> None:
         "BTCUSDT-aggTrades-2024-08-08.zip.CHECKSUM is no checksum of that file: expected 64 hex "
         f"digits, two spaces and the name, got {text!r}",
     ):
-        published_sum(text, FILE)
+        published_sum(text, FILE.name)
 
 
 def test_a_listing_is_read_page_by_page(server: ArchiveServer) -> None:
     for number in range(7):
-        server.publish(ArchiveFile("um", f"A{number}USDT", DAY), b"")
+        server.publish(BinanceFile("um", f"A{number}USDT", DAY), b"")
     server.page_size = 3
-    client = Client(BinanceArchive(server.url, server.listing_url))
+    archive = BinanceArchive(server.url, server.listing_url)
+    client = archive.connect()
 
-    got = symbols(client.archive, "um", client.get_listing)
+    got = client.symbols("um")
 
     assert got == [*(f"A{number}USDT" for number in range(7)), "BTCUSDT"]
     assert len(server.asked("list")) == 3
     folder = "data/futures/um/daily/aggTrades/A0USDT/"
     name = f"{folder}A0USDT-aggTrades-2024-08-08.zip"
-    assert list(client.archive.listing(folder, client.get_listing)) == [
+    assert list(archive.listing(folder, client.listing_page)) == [
         Entry(name, is_folder=False),
         Entry(f"{name}.CHECKSUM", is_folder=False),
     ]
@@ -480,6 +481,6 @@ def test_a_proxy_of_the_environment_is_used_with_its_login(
 def test_a_listing_that_is_not_there_is_an_error(server: ArchiveServer) -> None:
     client = Client(BinanceArchive(server.url, None))
     with says(DownloadError, f"{server.url}/none is not there (HTTP 404), expected a listing"):
-        client.get_listing(f"{server.url}/none")
+        client.listing_page(f"{server.url}/none")
     assert io.BytesIO(client.get(f"{server.url}/{FILE.path}") or b"").read(2) == b"PK"
     client.close()

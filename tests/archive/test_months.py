@@ -9,11 +9,11 @@ import pytest
 from support.archive_server import ArchiveServer, day_csv
 
 import rangebar_polars as rb
-from rangebar_polars._catalog import trades as tick_range
+from rangebar_polars._catalog import trades as cached_trades
 from rangebar_polars._days import month_days
 from rangebar_polars._ticks.cache import TickCache
 from rangebar_polars.archive import binance_csv as aggtrades
-from rangebar_polars.archive.binance import ArchiveFile
+from rangebar_polars.archive.binance import BinanceFile
 from rangebar_polars.errors import RangeBarWarning
 from rangebar_polars.schema import Series
 
@@ -26,9 +26,9 @@ def cache(tmp_path: Path) -> TickCache:
     return TickCache(tmp_path / "cache", Series("binance", "spot", "BTCUSDT"))
 
 
-def daily(day: dt.date) -> ArchiveFile:
+def daily(day: dt.date) -> BinanceFile:
     """Return the file of a day."""
-    return ArchiveFile("spot", "BTCUSDT", day)
+    return BinanceFile("spot", "BTCUSDT", day)
 
 
 def month_server(server: ArchiveServer, absent: tuple[int, ...] = ()) -> list[dt.date]:
@@ -41,7 +41,7 @@ def month_server(server: ArchiveServer, absent: tuple[int, ...] = ()) -> list[dt
     }
     for day, text in texts.items():
         server.publish(daily(day), text)
-    month = ArchiveFile("spot", "BTCUSDT", days[0], monthly=True)
+    month = BinanceFile("spot", "BTCUSDT", days[0], monthly=True)
     server.publish(month, b"".join(texts.values()))
     return days
 
@@ -90,7 +90,7 @@ def test_less_than_half_a_month_or_an_open_one_comes_by_day(
     rb.scan_ticks("BTCUSDT", days[0], days[14], archive=server.url)
     assert not server.asked("2024-06.zip")
 
-    monkeypatch.setattr(tick_range, "_today", lambda: dt.date(2024, 7, 10))
+    monkeypatch.setattr(cached_trades, "_today", lambda: dt.date(2024, 7, 10))
     rb.scan_ticks("BTCUSDT", days[0], days[-1], archive=server.url)
     assert not server.asked("2024-06.zip")
 
@@ -113,7 +113,7 @@ def test_days_that_a_months_file_lacks_are_asked_for_one_by_one(
 
 def test_a_month_without_a_file_comes_by_day(server: ArchiveServer, cache: TickCache) -> None:
     days = month_server(server)
-    del server.files[ArchiveFile("spot", "BTCUSDT", days[0], monthly=True).path]
+    del server.files[BinanceFile("spot", "BTCUSDT", days[0], monthly=True).path]
 
     rb.scan_ticks("BTCUSDT", days[0], days[-1], archive=server.url)
 

@@ -8,7 +8,7 @@ from support.archive_server import ArchiveServer, day_csv
 
 import rangebar_polars as rb
 from rangebar_polars._days import day_range
-from rangebar_polars.archive.binance import ArchiveFile
+from rangebar_polars.archive.binance import BinanceFile
 from rangebar_polars.errors import QualityError
 
 DAYS = day_range("2024-08-07", "2024-08-09")
@@ -29,7 +29,7 @@ def served(server: ArchiveServer, row: int, time: dt.datetime) -> str:
             cells[5] = str(epoch(time))
             lines[row - 1] = ",".join(cells)
         text = "".join(f"{line}\n" for line in lines).encode()
-        server.publish(ArchiveFile("spot", "BTCUSDT", day), text)
+        server.publish(BinanceFile("spot", "BTCUSDT", day), text)
     return server.url
 
 

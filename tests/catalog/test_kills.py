@@ -26,7 +26,7 @@ from support.subprocesses import TIMEOUT
 
 import rangebar_polars as rb
 from rangebar_polars._days import day_range
-from rangebar_polars.archive.binance import ArchiveFile
+from rangebar_polars.archive.binance import BinanceFile
 from rangebar_polars.store import ParquetStore
 
 START, END = dt.date(2024, 5, 30), dt.date(2024, 6, 2)
@@ -142,7 +142,7 @@ def server() -> Iterator[ArchiveServer]:
         for first, symbol in enumerate(SYMBOLS):
             for number, day in enumerate(day_range(START, END)):
                 text = day_csv(day, 500, first_id=500 * number + first)
-                running.publish(ArchiveFile("spot", symbol, day), text)
+                running.publish(BinanceFile("spot", symbol, day), text)
         yield running
 
 

@@ -21,7 +21,7 @@ from support.subprocesses import TIMEOUT, run
 import rangebar_polars as rb
 from rangebar_polars._days import day_range
 from rangebar_polars._progress import FetchProgress
-from rangebar_polars.archive.binance import ArchiveFile
+from rangebar_polars.archive.binance import BinanceFile
 from rangebar_polars.errors import RangeBarWarning, StoreError
 from rangebar_polars.store import BarStore, ParquetStore
 
@@ -89,7 +89,7 @@ def publish(
         for day in days:
             number = (day - dt.date(2024, 1, 1)).days
             csv = day_csv(day, FEW, first_id=1000 + FEW * number, spot=market == "spot")
-            file = ArchiveFile(market, symbol, day)
+            file = BinanceFile(market, symbol, day)
             server.publish(file, csv)
             received += len(server.files[file.path])
     return received
@@ -241,7 +241,7 @@ def test_trades_that_are_missing_are_fetched(
 ) -> None:
     days = DAYS[4:8]
     received = publish(server, days, "BTCUSDT", "ETHUSDT", market=market)
-    lost = ArchiveFile(market, "ETHUSDT", days[2])
+    lost = BinanceFile(market, "ETHUSDT", days[2])
     received -= len(server.files.pop(lost.path))
     seen = list[FetchProgress]()
     archive = server.url if market == "spot" else rb.BinanceArchive(server.url, None, threads=1)
@@ -394,7 +394,7 @@ def test_a_killed_process_fails_its_symbol_alone_and_is_replaced(
     server: ArchiveServer, tmp_path: Path, workers: Workers
 ) -> None:
     publish(server, DAYS[:1], "BTCUSDT", "ETHUSDT", "LTCUSDT")
-    lost = ArchiveFile("spot", "ETHUSDT", DAYS[0])
+    lost = BinanceFile("spot", "ETHUSDT", DAYS[0])
     server.faults[lost.path].append(Fault("stall", 100))
     seen = list[FetchProgress]()
 
@@ -511,7 +511,7 @@ def stalling(server: ArchiveServer) -> ArchiveServer:
     """Serve days of two symbols, of which one comes whole only at the second time."""
     publish(server, DAYS[4:8], "BTCUSDT", "ETHUSDT")
     for symbol in ("BTCUSDT", "ETHUSDT"):
-        server.faults[ArchiveFile("spot", symbol, DAYS[6]).path].append(Fault("stall", 500))
+        server.faults[BinanceFile("spot", symbol, DAYS[6]).path].append(Fault("stall", 500))
     return server
 
 
@@ -665,7 +665,7 @@ WRONG: list[tuple[dict[str, Any], type[Exception], str]] = [
         TypeError,
         "prevent_same_timestamp_close is None: expected True or False",
     ),
-    ({"archive": 5}, TypeError, "archive is 5 (give a URL or a BinanceArchive)"),
+    ({"archive": 5}, TypeError, "archive is 5 (give a URL or an Archive)"),
     ({"progress": "bar"}, ValueError, "progress is 'bar' (give None, 'tqdm', or a callable)"),
     ({"store": 5}, TypeError, "the store is 5 (give a URL, a folder or a BarStore)"),
     (

@@ -9,7 +9,7 @@ from support.archive_server import ArchiveServer, day_csv
 
 import rangebar_polars as rb
 from rangebar_polars._days import day_range
-from rangebar_polars.archive.binance import ArchiveFile
+from rangebar_polars.archive.binance import BinanceFile
 
 FIRST, LAST = date(2024, 5, 30), date(2024, 6, 2)
 pytest.importorskip("tqdm")
@@ -21,7 +21,7 @@ def days(server: ArchiveServer) -> ArchiveServer:
     """Serve a few days."""
     for number, day in enumerate(day_range(FIRST, LAST)):
         text = day_csv(day, 50, first_id=50 * number)
-        server.publish(ArchiveFile("spot", "BTCUSDT", day), text)
+        server.publish(BinanceFile("spot", "BTCUSDT", day), text)
     return server
 
 

@@ -13,9 +13,9 @@ from support.entry_points import assert_same
 from support.subprocesses import run
 
 import rangebar_polars as rb
-from rangebar_polars._catalog import trades as tick_range
+from rangebar_polars._catalog import trades as cached_trades
 from rangebar_polars._days import day_range
-from rangebar_polars.archive.binance import ArchiveFile
+from rangebar_polars.archive.binance import BinanceFile
 from rangebar_polars.errors import (
     ArchiveError,
     CacheError,
@@ -38,7 +38,7 @@ def own_cache(
     quick: None,  # noqa: ARG001
 ) -> None:
     """Have a cache of the test's own, on a fixed day."""
-    monkeypatch.setattr(tick_range, "_today", lambda: TODAY)
+    monkeypatch.setattr(cached_trades, "_today", lambda: TODAY)
     monkeypatch.setenv("RANGEBAR_CACHE_DIR", str(tmp_path / "cache"))
     for name in ("RANGEBAR_BINANCE_URL", "RANGEBAR_BINANCE_LISTING_URL", "RANGEBAR_STORE"):
         monkeypatch.delenv(name, raising=False)
@@ -49,7 +49,7 @@ def publish(server: ArchiveServer, days: list[dt.date], symbol: str = "BTCUSDT")
     for day in days:
         number = (day - dt.date(2024, 1, 1)).days
         csv = day_csv(day, MANY, first_id=1000 + MANY * number)
-        server.publish(ArchiveFile("spot", symbol, day), csv)
+        server.publish(BinanceFile("spot", symbol, day), csv)
 
 
 def of_archive(server: ArchiveServer, start: Any, end: Any, **options: Any) -> pl.DataFrame:  # noqa: ANN401
@@ -115,7 +115,7 @@ def test_a_gap_at_the_end_of_what_was_stored_is_seen(server: ArchiveServer) -> N
     publish(server, DAYS[:3])
     of_archive(server, DAYS[0], DAYS[2])
     csv = day_csv(DAYS[3], MANY, first_id=5_000_000)
-    server.publish(ArchiveFile("spot", "BTCUSDT", DAYS[3]), csv)
+    server.publish(BinanceFile("spot", "BTCUSDT", DAYS[3]), csv)
 
     with pytest.warns(RangeBarWarning, match=r"agg_trade_ids are missing: 2024-01-29 \("):
         of_archive(server, DAYS[0], DAYS[3])
@@ -155,7 +155,7 @@ def test_days_not_published_yet_are_warned_of(
     server: ArchiveServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish(server, DAYS[:5])
-    monkeypatch.setattr(tick_range, "_today", lambda: DAYS[5])
+    monkeypatch.setattr(cached_trades, "_today", lambda: DAYS[5])
 
     with pytest.warns(RangeBarWarning, match="days not published yet: 2024-01-31 to 2024-02-08"):
         got = of_archive(server, DAYS[0], DAYS[-1])
@@ -187,7 +187,7 @@ def test_a_server_that_fails_leaves_what_is_stored(server: ArchiveServer) -> Non
     publish(server, DAYS)
     of_archive(server, DAYS[0], DAYS[4])
     before = tree(_cache() / "bars")
-    path = ArchiveFile("spot", "BTCUSDT", DAYS[5]).path
+    path = BinanceFile("spot", "BTCUSDT", DAYS[5]).path
     server.faults[f"{path}.CHECKSUM"].extend([Fault("status", 500)] * 50)
     server.faults[path].extend([Fault("status", 500)] * 50)
 
@@ -402,7 +402,7 @@ def test_the_last_published_day_is_the_default_of_the_archive(
     server: ArchiveServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish(server, DAYS)
-    monkeypatch.setattr(tick_range, "_today", lambda: DAYS[-1] + dt.timedelta(days=3))
+    monkeypatch.setattr(cached_trades, "_today", lambda: DAYS[-1] + dt.timedelta(days=3))
 
     got = rb.get_n_range_bars("BTCUSDT", 5, 30, archive=server.url)
 

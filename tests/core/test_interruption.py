@@ -16,7 +16,7 @@ from support.assertions import tree
 
 import rangebar_polars as rb
 from rangebar_polars._days import day_range, month_days
-from rangebar_polars.archive.binance import ArchiveFile
+from rangebar_polars.archive.binance import BinanceFile
 
 START, END = dt.date(2024, 5, 28), dt.date(2024, 7, 9)
 KILLS = 30
@@ -45,10 +45,10 @@ def server() -> Iterator[ArchiveServer]:
         month = []
         for number, day in enumerate(day_range(START, END)):
             text = day_csv(day, 3000, first_id=3000 * number)
-            running.publish(ArchiveFile("spot", "BTCUSDT", day), text)
+            running.publish(BinanceFile("spot", "BTCUSDT", day), text)
             if day.month == 6:
                 month.append(text)
-        june = ArchiveFile("spot", "BTCUSDT", dt.date(2024, 6, 1), monthly=True)
+        june = BinanceFile("spot", "BTCUSDT", dt.date(2024, 6, 1), monthly=True)
         running.publish(june, b"".join(month))
         yield running
 
@@ -192,7 +192,7 @@ def test_days_fetched_in_another_order_are_the_same_bytes(
 def test_an_interrupt_from_the_keyboard_leaves_only_whole_days(
     server: ArchiveServer, quiet: dict[str, bytes], tmp_path: Path
 ) -> None:
-    stalled = ArchiveFile("spot", "BTCUSDT", END).path
+    stalled = BinanceFile("spot", "BTCUSDT", END).path
     server.faults[stalled].append(Fault("stall", 1000))
     process = begun(server, tmp_path)
     go(process)

@@ -17,7 +17,7 @@ from typing import Literal, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
 
-from rangebar_polars.archive.binance import ArchiveFile
+from rangebar_polars.archive.binance import BinanceFile
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class ArchiveServer:
 
     def publish(
         self,
-        file: ArchiveFile,
+        file: BinanceFile,
         csv: bytes,
         *,
         checksum: str | None = "",

@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 import rangebar_polars as rb
+from rangebar_polars._catalog.settings import Settings
 from rangebar_polars._days import day_range
 from rangebar_polars.schema import TRADE_SCHEMA
 
@@ -48,3 +49,17 @@ def one_pass(root: Path, start: dt.date, end: dt.date, **options: Any) -> pl.Dat
     names = {"symbol": options.pop("symbol", SYMBOL), "market": options.pop("market", "spot")}
     ticks = rb.scan_ticks(**names, start=start, end=end, source=SOURCE, cache_dir=root)
     return rb.bars(ticks.collect(), **options)
+
+
+def settings_of(
+    source: str, root: Path, market: str = "spot", archive: str | None = None
+) -> Settings:
+    """Return what a catalog of a cache folder has."""
+    return Settings.check(
+        source=source,
+        market=market,
+        cache_dir=root,
+        archive=archive,
+        fetch_if_missing=True,
+        progress=None,
+    )

@@ -7,10 +7,10 @@ from typing import Any
 import polars as pl
 
 import rangebar_polars as rb
-from rangebar_polars._catalog.bars import BarRequest
-from rangebar_polars._catalog.populate import fill
+from rangebar_polars._catalog.bars import check_options
+from rangebar_polars._catalog.populate import FillRequest, fill
 from rangebar_polars.errors import CacheError
-from support.cached_trades import DAYS, SOURCE, SYMBOL
+from support.cached_trades import DAYS, SOURCE, SYMBOL, settings_of
 
 THREE = DAYS[4:7]
 """The last two days of a month, the first of the next."""
@@ -49,14 +49,16 @@ def get_n(root: Path) -> pl.DataFrame:
 
 def filled(root: Path) -> pl.DataFrame:
     """Have the bars of the three days stored as a process of `populate` does; return them."""
-    request = BarRequest(
-        symbol=SYMBOL,
-        start_date=FIRST,
-        end_date=LAST,
-        threshold_decimal_bps=THRESHOLD,
-        source=SOURCE,
-        cache_dir=str(root),
+    settings = settings_of(SOURCE, root)
+    options = check_options(
+        THRESHOLD,
+        include_microstructure=False,
+        include_incomplete=False,
+        prevent_same_timestamp_close=True,
+        reset=None,
     )
+    series = settings.series(SYMBOL)
+    request = FillRequest(settings, series, tuple(THREE), options, str(root))
     fill(request, lambda _: None)
     return get(root)
 

@@ -57,7 +57,7 @@ def cleaned(rows: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, int]]:
 def refusal(rows: pl.DataFrame) -> str:
     """Return what is said of rows that are refused."""
     with pytest.raises(QualityError) as caught:
-        clean(rows, DAY, Origin(), name=NAME)
+        clean(rows, DAY, Origin(archive=NAME), name=NAME)
     return str(caught.value)
 
 

@@ -28,11 +28,11 @@ from support.damaged import (
 
 import rangebar_polars as rb
 from rangebar_polars._catalog import assemble as walk
-from rangebar_polars._catalog import trades as tick_range
+from rangebar_polars._catalog import trades as cached_trades
 from rangebar_polars._disk.fingerprint import TableHash, fingerprint
 from rangebar_polars._ticks import cache as ticks
 from rangebar_polars._ticks.cache import TickCache
-from rangebar_polars.archive.binance import ArchiveFile
+from rangebar_polars.archive.binance import BinanceFile
 from rangebar_polars.errors import CacheError, QualityError, RangeBarWarning, StoreError
 from rangebar_polars.schema import Series
 
@@ -243,10 +243,10 @@ def test_what_was_fetched_is_made_again(
     damage: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(tick_range, "_today", lambda: dt.date(2024, 10, 1))
+    monkeypatch.setattr(cached_trades, "_today", lambda: dt.date(2024, 10, 1))
     for number, day in enumerate(THREE):
         rows = day_csv(day, 100, first_id=1000 + 100 * number)
-        server.publish(ArchiveFile("spot", "BTCUSDT", day), rows)
+        server.publish(BinanceFile("spot", "BTCUSDT", day), rows)
     question: dict[str, Any] = {"archive": server.url, "cache_dir": tmp_path}
     want = rb.get_range_bars("BTCUSDT", FIRST, LAST, 100, **question)
     shutil.rmtree(tmp_path / "bars")

@@ -11,17 +11,18 @@ import polars as pl
 import pytest
 from support.archive_server import ArchiveServer, Fault, day_csv
 from support.assertions import says, tree
+from support.cached_trades import settings_of
 
 import rangebar_polars as rb
-from rangebar_polars._catalog import trades as tick_range
-from rangebar_polars._catalog.trades import TickRequest, last_published_day
+from rangebar_polars._catalog import trades as cached_trades
+from rangebar_polars._catalog.trades import CachedTrades, last_published_day, load_trades
 from rangebar_polars._days import day_range
 from rangebar_polars._disk.cache_root import cache_root
 from rangebar_polars._progress import FetchProgress
 from rangebar_polars._ticks.cache import TickCache, caches
 from rangebar_polars._ticks.report import DayReport
 from rangebar_polars.archive import http as download
-from rangebar_polars.archive.binance import ArchiveFile
+from rangebar_polars.archive.binance import BinanceFile
 from rangebar_polars.errors import (
     ArchiveError,
     CacheError,
@@ -41,7 +42,7 @@ ROWS = 100
 def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Retry at once, on a fixed day, with a cache of the test's own and no proxy."""
     monkeypatch.setattr(download, "FIRST_WAIT", 0.0)
-    monkeypatch.setattr(tick_range, "_today", lambda: TODAY)
+    monkeypatch.setattr(cached_trades, "_today", lambda: TODAY)
     monkeypatch.setenv("RANGEBAR_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.delenv("RANGEBAR_BINANCE_URL", raising=False)
     monkeypatch.delenv("RANGEBAR_BINANCE_LISTING_URL", raising=False)
@@ -57,9 +58,9 @@ def server() -> Iterator[ArchiveServer]:
         yield running
 
 
-def daily(day: dt.date, symbol: str = "BTCUSDT") -> ArchiveFile:
+def daily(day: dt.date, symbol: str = "BTCUSDT") -> BinanceFile:
     """Return the file of a day."""
-    return ArchiveFile("spot", symbol, day)
+    return BinanceFile("spot", symbol, day)
 
 
 def archive(server: ArchiveServer) -> rb.BinanceArchive:
@@ -154,15 +155,31 @@ def test_what_killed_processes_left_is_swept_at_the_next_call(
     assert tree(cache.root) == before
 
 
+SERIES = Series("binance", "spot", "BTCUSDT")
+
+
+def loaded(
+    server: ArchiveServer, cache: TickCache, days: list[dt.date], *, refresh: bool = False
+) -> CachedTrades:
+    """Return the days as the cache has them after a fetch."""
+    settings = settings_of("binance", cache.root, archive=server.url)
+    return load_trades(settings, SERIES, days, refresh=refresh)
+
+
+def digests(trades: CachedTrades) -> dict[dt.date, str]:
+    """Return what tells the trades of cached days apart."""
+    return {entry.day: entry.report.digest for entry in trades.days if entry.report is not None}
+
+
 def test_a_range_knows_its_digests_and_coverage(server: ArchiveServer, cache: TickCache) -> None:
     del server.files[daily(DAYS[2]).path]
 
-    ticks = TickRequest(symbol="BTCUSDT", start=DAYS[0], end=DAYS[3], archive=server.url).fulfil()
+    got = loaded(server, cache, DAYS[:4])
 
-    assert ticks.covered() == [DAYS[0], DAYS[1], DAYS[3]]
-    reports = [cache.report(day) for day in ticks.covered()]
-    assert list(ticks.digests().values()) == [report and report.digest for report in reports]
-    assert len(set(ticks.digests().values())) == 3
+    assert got.covered() == [DAYS[0], DAYS[1], DAYS[3]]
+    reports = [cache.report(day) for day in got.covered()]
+    assert list(digests(got).values()) == [report and report.digest for report in reports]
+    assert len(set(digests(got).values())) == 3
 
 
 def test_a_days_report_and_trades_are_of_one_file_even_if_it_is_replaced(
@@ -257,7 +274,7 @@ def test_a_file_without_trades_is_warned_of(server: ArchiveServer) -> None:
 def test_a_recent_day_is_not_published_yet(
     server: ArchiveServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tick_range, "_today", lambda: dt.date(2024, 8, 11))
+    monkeypatch.setattr(cached_trades, "_today", lambda: dt.date(2024, 8, 11))
 
     with pytest.warns(
         RangeBarWarning, match="missing: days not published yet: 2024-08-10 to 2024-08-12 "
@@ -290,8 +307,8 @@ def test_a_listing_that_cannot_be_had_is_told(server: ArchiveServer) -> None:
     there = rb.BinanceArchive(server.url, f"{server.url}/none")
     with says(
         ArchiveError,
-        "no file of binance spot XYZ was found, and whether there is such a symbol cannot be "
-        f"told: {server.url}/none?delimiter=%2F&prefix=data%2Fspot%2Fdaily%2FaggTrades%2F is not "
+        "no file of binance spot XYZ was found, and whether there is such a symbol is not "
+        f"known: {server.url}/none?delimiter=%2F&prefix=data%2Fspot%2Fdaily%2FaggTrades%2F is not "
         "there (HTTP 404), expected a listing",
     ):
         rb.scan_ticks("XYZ", DAYS[0], DAYS[0], archive=there)
@@ -315,16 +332,16 @@ def test_without_fetching_there_is_what_is_cached(server: ArchiveServer, cache: 
 def test_the_last_published_day_is_the_newest_with_a_checksum(
     server: ArchiveServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tick_range, "_today", lambda: dt.date(2024, 8, 12))
-    assert last_published_day("BTCUSDT", archive=server.url) == DAYS[-1]
+    monkeypatch.setattr(cached_trades, "_today", lambda: dt.date(2024, 8, 12))
+    assert last_published_day(rb.BinanceArchive(server.url, None), SERIES) == DAYS[-1]
 
-    monkeypatch.setattr(tick_range, "_today", lambda: TODAY)
+    monkeypatch.setattr(cached_trades, "_today", lambda: TODAY)
     with says(
         ArchiveError,
         "binance spot BTCUSDT has no file of the days from 2024-09-17 to 2024-09-30 (give the end "
         "of the range)",
     ):
-        last_published_day("BTCUSDT", archive=server.url)
+        last_published_day(rb.BinanceArchive(server.url, None), SERIES)
 
 
 # What is wrong
@@ -376,7 +393,7 @@ def test_a_day_that_is_refused_leaves_the_others(server: ArchiveServer, cache: T
 
 
 def test_a_replaced_archive_replaces_its_day_alone(server: ArchiveServer, cache: TickCache) -> None:
-    before = TickRequest(symbol="BTCUSDT", start=DAYS[0], end=DAYS[2], archive=server.url).fulfil()
+    before = loaded(server, cache, DAYS[:3])
     server.publish(daily(DAYS[1]), day_csv(DAYS[1], ROWS - 1, first_id=1100))
     old = tree(cache.root)
 
@@ -384,11 +401,9 @@ def test_a_replaced_archive_replaces_its_day_alone(server: ArchiveServer, cache:
     assert tree(cache.root) == old
 
     asked = len(server.requests)
-    after = TickRequest(
-        symbol="BTCUSDT", start=DAYS[0], end=DAYS[2], archive=server.url, refresh=True
-    ).fulfil()
+    after = loaded(server, cache, DAYS[:3], refresh=True)
     assert after.scan().collect().height == 3 * ROWS - 1
-    changed = [day for day in DAYS[:3] if before.digests()[day] != after.digests()[day]]
+    changed = [day for day in DAYS[:3] if digests(before)[day] != digests(after)[day]]
     assert changed == [DAYS[1]]
     assert [r.path for r in server.requests[asked:] if r.path.endswith(".zip")] == [
         daily(DAYS[1]).path

@@ -1,0 +1,99 @@
+"""What every call about one source and market shares: where trades are, and how they may be had."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal, Self
+
+from rangebar_polars._core.options import check_flags
+from rangebar_polars._disk.cache_root import cache_root
+from rangebar_polars._progress import Progress, check_progress
+from rangebar_polars._ticks.cache import TickCache, caches
+from rangebar_polars.archive import ARCHIVES, Archive, archive_of
+from rangebar_polars.schema import Series
+
+_FETCH_AGAIN: Final = "delete the file, or call scan_ticks with refresh=True, to have it made again"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Where trades are, and how they may be had; the arguments of `Catalog`, checked.
+
+    Attributes
+    ----------
+    source, market
+        Whose trades.
+    root
+        The cache folder.
+    archive
+        Where missing days are fetched from; None where trades are imported.
+    fetch_if_missing
+        Whether they are fetched.
+    progress
+        What is told of a fetch while it runs.
+    """
+
+    source: str
+    market: str
+    root: Path
+    archive: Archive | None
+    fetch_if_missing: bool
+    progress: Progress | Literal["tqdm"] | None
+
+    @classmethod
+    def check(
+        cls,
+        *,
+        source: str,
+        market: str,
+        cache_dir: str | os.PathLike[str] | None,
+        archive: Archive | str | None,
+        fetch_if_missing: bool,
+        progress: Progress | Literal["tqdm"] | None,
+    ) -> Self:
+        """Return the settings.
+
+        Raises
+        ------
+        ValueError, TypeError
+            An argument is wrong.
+        """
+        check_flags(fetch_if_missing=fetch_if_missing)
+        check_progress(progress)
+        return cls(
+            source=source,
+            market=market,
+            root=cache_root(cache_dir),
+            archive=archive_of(source, archive),
+            fetch_if_missing=fetch_if_missing,
+            progress=progress,
+        )
+
+    def series(self, symbol: str) -> Series:
+        """Return the series of a symbol.
+
+        Raises
+        ------
+        ValueError, TypeError
+            The source has no such market or symbol.
+        """
+        series = Series(self.source, self.market, symbol)
+        if self.archive is not None:
+            self.archive.check(series)
+        return series.check()
+
+    def cache(self, series: Series) -> TickCache:
+        """Return the cached days of a series."""
+        return _cache(self.root, series, self.archive)
+
+
+def every_cache(root: Path) -> list[TickCache]:
+    """Return the cached days of every series that has a folder, in order."""
+    series = [cache.series for cache in caches(root)]
+    return [_cache(root, each, ARCHIVES.get(each.source)) for each in series]
+
+
+def _cache(root: Path, series: Series, archive: Archive | type[Archive] | None) -> TickCache:
+    if archive is None:
+        return TickCache(root, series)
+    return TickCache(root, series, _FETCH_AGAIN)
