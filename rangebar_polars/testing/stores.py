@@ -1,0 +1,247 @@
+"""The tests that every store of bars should pass.
+
+Subclass `StoreTests` in a file of tests of your own, beside the two fixtures that it asks for:
+
+    class TestMyStore(StoreTests):
+        @pytest.fixture
+        def open_one(self, tmp_path):
+            return lambda: MyStore(tmp_path)
+
+        @pytest.fixture
+        def store(self, open_one):
+            with open_one() as store:
+                yield store
+"""
+
+import datetime as dt
+import random
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+import polars as pl
+from polars.testing import assert_frame_equal
+
+from rangebar_polars._core.bars import bars as bars_of_trades
+from rangebar_polars._core.rules import RangeRule
+from rangebar_polars.schema import BAR_SCHEMA, RULE_VERSION, Series
+from rangebar_polars.store import BarKey, BarStore, Link, StoredMonth, open_store
+from rangebar_polars.store.chain import STORED_SCHEMA
+
+SERIES: Final = Series("mine", "spot", "BTC-USD")
+DAYS: Final = [dt.date(2024, 1, 26) + dt.timedelta(days=n) for n in range(5)]
+KEY: Final = BarKey(series=SERIES, rule=RangeRule(30), origin=DAYS[0])
+JANUARY: Final = dt.date(2024, 1, 1)
+FEBRUARY: Final = dt.date(2024, 2, 1)
+ALL: Final = list(BAR_SCHEMA)
+
+
+def bars_of(rows: int, seed: int = 0) -> pl.DataFrame:
+    """Return so many bars as they are stored; another seed gives others."""
+    chance = random.Random(seed)  # noqa: S311 - not a secret
+    prices = [100.0]
+    for _ in range(40 * (rows + 1)):
+        prices.append(round(prices[-1] + chance.choice([-0.04, -0.01, 0.0, 0.01, 0.04]), 2))
+    start = dt.datetime.combine(DAYS[0], dt.time(), dt.UTC)
+    trades = pl.DataFrame(
+        {
+            "timestamp": [start + dt.timedelta(seconds=n) for n in range(len(prices))],
+            "price": prices,
+            "quantity": [chance.randrange(1, 5) / 8 for _ in prices],
+            "is_buyer_maker": [chance.random() < 0.5 for _ in prices],  # noqa: PLR2004
+            "agg_trade_id": list(range(len(prices))),
+        }
+    )
+    bars = bars_of_trades(trades, 10, include_microstructure=True, include_incomplete=True)
+    bars = bars.head(rows).select(ALL)
+    assert bars.height == rows
+    return bars
+
+
+def month_of(bars: pl.DataFrame, *, days: int = 2, key: BarKey = KEY) -> StoredMonth:
+    """Return a month of January whose days share the bars."""
+    links = list[Link]()
+    for number in range(days):
+        share = bars.height // days + (bars.height % days if number == days - 1 else 0)
+        link = Link(
+            day=DAYS[number],
+            ticks=f"{bars.height}-{number}",
+            trades=7,
+            defects={"missing_ids": 3} if number else {},
+            bars=share,
+            state=bytes(range(256)) * number,
+        )
+        links.append(link.sealed(key, links[-1] if links else None))
+    return StoredMonth(month=JANUARY, links=tuple(links))
+
+
+class StoreTests:
+    """What is true of every store, whatever it is made of."""
+
+    def test_an_empty_store_has_nothing(self, store: BarStore) -> None:
+        """An empty store has nothing."""
+        assert store.keys() == []
+        assert store.find(KEY) == {}
+        assert store.find(KEY, [JANUARY]) == {}
+        nothing = pl.DataFrame(schema=STORED_SCHEMA)
+        assert_frame_equal(nothing, store.scan_bars().collect(), check_exact=True)
+        store.remove(KEY)
+
+    def test_a_month_comes_back_as_it_was_written(self, store: BarStore) -> None:
+        """A month comes back as it was written."""
+        for rows in (0, 1, 100):
+            bars = bars_of(rows)
+            month = month_of(bars)
+            store.remove(KEY)
+
+            store.write(KEY, month, bars)
+
+            (found,) = store.find(KEY, [JANUARY, FEBRUARY]).values()
+            assert (found.month, found.links) == (JANUARY, month.links)
+            assert store.keys() == [KEY]
+            got = store.read(KEY, found, ALL)
+            assert got is not None
+            assert_frame_equal(bars, got, check_exact=True)
+
+    def test_every_value_comes_back_bit_for_bit(self, store: BarStore) -> None:
+        """Every value comes back bit for bit."""
+        bars = bars_of(3).with_columns(
+            pl.Series("open", [5e-324, 1.7976931348623157e308, 0.1 + 0.2]),
+            pl.Series("ofi", [None, -1.0, 1e-300]),
+            pl.Series("first_agg_trade_id", [None, 2**63 - 1, 0], pl.Int64),
+            pl.Series("open_time", [-1, 0, 1_706_745_600_000_001]).cast(pl.Datetime("us", "UTC")),
+            pl.Series("is_complete", [True, False, True]),
+        )
+        store.write(KEY, month_of(bars), bars)
+
+        (found,) = store.find(KEY).values()
+        got = store.read(KEY, found, ALL)
+
+        assert got is not None
+        assert_frame_equal(bars, got, check_exact=True)
+
+    def test_columns_come_in_the_order_asked_for(self, store: BarStore) -> None:
+        """Columns come in the order asked for."""
+        bars = bars_of(10)
+        store.write(KEY, month_of(bars), bars)
+
+        (found,) = store.find(KEY).values()
+        got = store.read(KEY, found, ["volume", "open_time", "is_complete"])
+
+        assert got is not None
+        assert_frame_equal(bars.select("volume", "open_time", "is_complete"), got, check_exact=True)
+
+    def test_a_month_that_was_replaced_is_read_no_more(self, store: BarStore) -> None:
+        """A month that was replaced is read no more."""
+        old, new = bars_of(10), bars_of(12, seed=1)
+        store.write(KEY, month_of(old), old)
+        (before,) = store.find(KEY).values()
+
+        store.write(KEY, month_of(new), new)
+
+        assert store.read(KEY, before, ALL) is None
+        (after,) = store.find(KEY).values()
+        got = store.read(KEY, after, ALL)
+        assert got is not None
+        assert_frame_equal(new, got, check_exact=True)
+
+    def test_a_month_with_less_does_not_replace_one_with_more(self, store: BarStore) -> None:
+        """A month with less does not replace one with more."""
+        bars = bars_of(10)
+        month = month_of(bars)
+        store.write(KEY, month, bars)
+        first = replace(month, links=month.links[:1])
+
+        store.write(KEY, first, month.of_days(bars, [DAYS[0]]))
+
+        (found,) = store.find(KEY).values()
+        assert found.links == month.links
+
+    def test_keys_do_not_mix(self, store: BarStore) -> None:
+        """Keys do not mix."""
+        others = [
+            replace(KEY, series=replace(SERIES, market="um")),
+            replace(KEY, series=replace(SERIES, source="other")),
+            replace(KEY, series=replace(SERIES, symbol="BTC/USD ä'\\%{k:String}")),
+            replace(KEY, rule=RangeRule(31)),
+            replace(KEY, rule=RangeRule(30, prevent_same_timestamp_close=False)),
+            replace(KEY, reset="day", origin=None),
+            replace(KEY, origin=DAYS[1]),
+            replace(KEY, version=RULE_VERSION + 1),
+        ]
+        for number, key in enumerate([KEY, *others]):
+            bars = bars_of(10 + number, seed=number)
+            store.write(key, month_of(bars, key=key), bars)
+
+        for number, key in enumerate([KEY, *others]):
+            (found,) = store.find(key).values()
+            got = store.read(key, found, ALL)
+            assert got is not None
+            assert_frame_equal(bars_of(10 + number, seed=number), got, check_exact=True)
+        assert sorted(store.keys(), key=lambda key: key.path) == sorted(
+            [KEY, *others], key=lambda key: key.path
+        )
+
+    def test_a_chain_is_removed_and_no_other(self, store: BarStore) -> None:
+        """A chain is removed and no other."""
+        bars, other = bars_of(10), replace(KEY, series=replace(SERIES, market="um"))
+        store.write(KEY, month_of(bars), bars)
+        store.write(other, month_of(bars, key=other), bars)
+        (found,) = store.find(KEY).values()
+
+        store.remove(KEY)
+        store.remove(KEY)
+
+        assert store.keys() == [other]
+        assert store.find(KEY) == {}
+        assert store.read(KEY, found, ALL) is None
+        store.write(KEY, month_of(bars), bars)
+        assert {*store.keys()} == {KEY, other}
+
+    def test_it_is_opened_again_by_its_address(self, store: BarStore) -> None:
+        """It is opened again by its address."""
+        bars = bars_of(10)
+        store.write(KEY, month_of(bars), bars)
+
+        with open_store(store.address) as again:
+            assert again.keys() == [KEY]
+            assert again.url == store.url
+        assert "secret" not in f"{store.url} {store!r}"
+
+    def test_a_reader_sees_whole_months_while_others_write(
+        self, open_one: Callable[[], BarStore]
+    ) -> None:
+        """A reader sees whole months while others write."""
+        versions = [bars_of(20 + number, seed=number) for number in range(3)]
+        ended, wrong = threading.Event(), list[object]()
+
+        def write(number: int) -> None:
+            with open_one() as mine:
+                for _ in range(10):
+                    mine.write(KEY, month_of(versions[number]), versions[number])
+
+        def look() -> None:
+            with open_one() as mine:
+                while not ended.is_set():
+                    for found in mine.find(KEY, [JANUARY]).values():
+                        got = mine.read(KEY, found, ALL)
+                        if got is not None and not any(got.equals(each) for each in versions):
+                            wrong.append(got)
+
+        writers = [threading.Thread(target=write, args=(number,)) for number in range(3)]
+        readers = [threading.Thread(target=look) for _ in range(2)]
+        for thread in writers + readers:
+            thread.start()
+        for thread in writers:
+            thread.join()
+        ended.set()
+        for thread in readers:
+            thread.join()
+
+        assert wrong == []
+        with open_one() as mine:
+            (found,) = mine.find(KEY, [JANUARY]).values()
+            got = mine.read(KEY, found, ALL)
+        assert got is not None
+        assert any(got.equals(each) for each in versions)
