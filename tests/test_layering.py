@@ -33,6 +33,7 @@ MAY: dict[str, set[str]] = {
     | {"errors", "schema"},
     "duckdb": {"_catalog", "_core", "_ticks", "archive", "store", "_disk", "_pruning"}
     | {"errors", "schema"},
+    "testing": {"_catalog", "_core", "archive", "store", "schema"},
     "__init__": {"_catalog", "_core", "archive", "store", "duckdb", "errors", "features"}
     | {"schema"},
 }
