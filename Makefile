@@ -3,10 +3,14 @@
 PYTHON ?= python3
 VENV := .venv
 FLOOR := .venv-floor
-# Where cargo builds; maturin takes it from here too.
-export CARGO_TARGET_DIR ?= $(CURDIR)/target
-# Clippy must not depend on which Python stands first on the path.
-CLIPPY := PYO3_NO_PYTHON=1 PYO3_BUILD_EXTENSION_MODULE=1 cargo clippy --all-targets -- -D warnings
+# Where cargo builds; maturin takes it from here too. It lies outside of the clone, so that another
+# clone, or a copy of this one, does not build Polars again.
+export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/rangebar-polars/target
+# The plugin is linted by the command that builds it, which finds its dependencies built; `cargo
+# clippy` would check all of Polars first. The flag makes it another build than that of the package.
+CLIPPY := RUSTC_WORKSPACE_WRAPPER=clippy-driver \
+	CLIPPY_ARGS=-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__
+LINTED := maturin develop --release --quiet --skip-install -- --cfg linted
 BIN := $(VENV)/bin
 # A whole ClickHouse server. It declares libraries that its client in Python needs, and the server
 # does not.
@@ -42,9 +46,8 @@ test-floor: $(VENV)/built ## the Python tests on the oldest Polars that is suppo
 	$(FLOOR)/bin/$(SERVER)
 	$(FLOOR)/bin/pytest tests
 
-lint: $(VENV)/built ## formatters, linters and type checkers
+lint: $(VENV)/linted ## formatters, linters and type checkers
 	cargo fmt --check
-	$(CLIPPY)
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
@@ -63,8 +66,8 @@ bench: $(VENV)/built $(VENV)/server ## measure: the kernel by criterion, whole c
 wheel: $(VENV)/tools ## build the wheel into dist/
 	$(BIN)/maturin build --release --out dist
 
-clean: ## remove the environments and what was built here
-	rm -rf $(VENV) $(FLOOR) dist target rangebar_polars/*.so
+clean: ## remove the environments and the package; dependencies stay in CARGO_TARGET_DIR
+	rm -rf $(VENV) $(FLOOR) dist rangebar_polars/*.so
 
 need:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
@@ -83,6 +86,11 @@ $(VENV)/tools: constraints.txt pyproject.toml | need
 $(VENV)/server: constraints.txt $(VENV)/tools
 	@start=$$(date +%s); echo "get a ClickHouse server for the tests"; \
 	$(BIN)/$(SERVER) && touch $@ && $(call TOOK,server)
+
+$(VENV)/linted: $(VENV)/built
+	$(CLIPPY) $(BIN)/$(LINTED)
+	cargo clippy --quiet --no-default-features --all-targets -- -D warnings
+	@touch $@
 
 $(VENV)/built: $(VENV)/tools $(RUST)
 	@start=$$(date +%s); echo "build (the first time about ten minutes on two cores)"; \

@@ -13,6 +13,7 @@ __all__ = [
     "TableHash",
     "bars",
     "fitting_time_unit",
+    "null_side",
     "read_checkpoint",
     "read_table",
 ]

@@ -114,3 +114,4 @@ def write_days(folder: Path, symbol: str, trades: Mapping[dt.date, pl.DataFrame]
         rows.select(TRADE_SCHEMA.names()).with_columns(
             pl.col("timestamp").dt.epoch("us")
         ).write_csv(folder / FolderFile(symbol, day).name)
+

@@ -244,9 +244,7 @@ def test_what_was_fetched_is_made_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(cached_trades, "_today", lambda: dt.date(2024, 10, 1))
-    for number, day in enumerate(THREE):
-        rows = day_csv(day, 100, first_id=1000 + 100 * number)
-        server.publish(BinanceFile("spot", "BTCUSDT", day), rows)
+    publish(server, THREE)
     question: dict[str, Any] = {"archive": server.url, "cache_dir": tmp_path}
     want = rb.get_range_bars("BTCUSDT", FIRST, LAST, 100, **question)
     shutil.rmtree(tmp_path / "bars")
