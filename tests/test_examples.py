@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
-DOCUMENTS = ("README.md", "DESIGN.md", "CONTRIBUTING.md", "CHANGELOG.md")
+DOCUMENTS = ("README.md", "docs/guide.md", "DESIGN.md", "CONTRIBUTING.md", "CHANGELOG.md")
 TIMEOUT = 60
 
 ESSENTIAL = {
