@@ -28,7 +28,7 @@ pub fn bar_id(
         ids.extend((0..bar.rows).map(|_| id));
         id += 1;
     };
-    batch.fold(0..batch.len(), &mut builder, &mut |closed| number(&closed.bar))??;
+    batch.fold(0..batch.len(), &mut builder, &mut |closed| number(&closed.bar))?;
     builder.open_bars().for_each(|(_, bar)| number(bar));
     Ok(ChunkedArray::from_vec("bar_id".into(), ids))
 }
@@ -65,7 +65,7 @@ pub fn feature(
 ) -> PolarsResult<Series> {
     let mut builder = Builder::new([Whole], output.needs);
     let batch = batch(schema, series, names, |role| output.needs.reads(role))?;
-    batch.fold(0..batch.len(), &mut builder, &mut |_| ())??;
+    batch.fold(0..batch.len(), &mut builder, &mut |_| ())?;
     let mut table = Table::new([output]);
     builder.open_bars().for_each(|(_, bar)| table.push(bar));
     let name = output.name.into();

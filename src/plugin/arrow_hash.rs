@@ -1,6 +1,7 @@
 //! Arrow tables as rows that are hashed.
 
-use crate::plugin::inputs::{bits, refusal};
+use crate::plugin::inputs::bits;
+use crate::plugin::refusal::compute_error;
 use crate::row_hash::{ColumnHash, RowHash};
 use polars::prelude::{ArrowDataType, ArrowField, PolarsResult};
 use polars_arrow::array::{Array, BooleanArray, PrimitiveArray, StructArray};
@@ -34,7 +35,7 @@ fn kind(field: &ArrowField) -> PolarsResult<String> {
         ArrowDataType::Timestamp(unit, zone) => {
             Ok(format!("Datetime({unit:?}, {})", zone.as_deref().unwrap_or("no zone")))
         }
-        other => Err(refusal(&format!(
+        other => Err(compute_error(&format!(
             "column {:?} is stored as {other:?}: expected Boolean, Int64, Float64 or Datetime",
             field.name.as_str()
         ))),
@@ -52,7 +53,7 @@ fn push(column: &mut ColumnHash, array: &dyn Array) -> PolarsResult<()> {
         column.push_booleans(bits(array.values()), valid);
     } else {
         let (name, dtype) = (column.name(), array.dtype());
-        return Err(refusal(&format!("column {name:?} is stored as {dtype:?}")));
+        return Err(compute_error(&format!("column {name:?} is stored as {dtype:?}")));
     }
     Ok(())
 }

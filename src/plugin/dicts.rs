@@ -8,7 +8,8 @@ use crate::checkpoint::Given;
 use crate::epoch::EpochUnit;
 use crate::error::Error;
 use crate::plugin::inputs::Names;
-use crate::plugin::values::{Fault, Read, id, number, shown, side, time};
+use crate::plugin::refusal::Refusal;
+use crate::plugin::values::{Read, id, number, shown, side, time};
 use crate::trades::{Bits, Column, Role, Sides, Trades};
 use crate::unfit::Unfit;
 use pyo3::exceptions::PyTypeError;
@@ -126,7 +127,7 @@ impl<'f> Records<'f> {
         form: &'f Form,
         given: Option<&Given>,
         first_row: u64,
-    ) -> PyResult<(Self, Option<Error>)> {
+    ) -> PyResult<(Self, Option<Refusal>)> {
         let there = given.map_or(NONE, |given| {
             Role::ALL.map(|role| form.key(role).is_some() && given.columns.contains(&role))
         });
@@ -144,8 +145,8 @@ impl<'f> Records<'f> {
             }
             match records.push(dict, first_row + row as u64) {
                 Ok(()) => {}
-                Err(Fault::Refused(error)) => return Ok((records, Some(*error))),
-                Err(Fault::Raised(error)) => return Err(error),
+                Err(Refusal::Python(error)) => return Err(error),
+                Err(refusal) => return Ok((records, Some(refusal))),
             }
         }
         Ok((records, None))
@@ -167,7 +168,7 @@ impl<'f> Records<'f> {
         }
     }
 
-    fn push(&mut self, dict: &Bound<'_, PyDict>, row: u64) -> Result<(), Fault> {
+    fn push(&mut self, dict: &Bound<'_, PyDict>, row: u64) -> Result<(), Refusal> {
         let unit = self.form.unit;
         let timestamp = self.value(dict, Role::Timestamp, row, |value| time(value, unit))?;
         let price = self.value(dict, Role::Price, row, number)?;
@@ -197,7 +198,7 @@ impl<'f> Records<'f> {
         role: Role,
         row: u64,
         read: impl Fn(&Bound<'py, PyAny>) -> Read<T>,
-    ) -> Result<Option<T>, Fault> {
+    ) -> Result<Option<T>, Refusal> {
         let Some(mut key) = self.form.key(role) else { return Ok(None) };
         let mut found = dict.get_item(key.object.bind(dict.py()))?;
         if role == Role::Quantity
@@ -223,7 +224,7 @@ impl<'f> Records<'f> {
 
     /// What is wrong with a dict without a key that it must have.
     #[cold]
-    fn lacks(&self, dict: &Bound<'_, PyDict>, role: Role, row: u64) -> Fault {
+    fn lacks(&self, dict: &Bound<'_, PyDict>, role: Role, row: u64) -> Refusal {
         let name = |key: Bound<'_, PyAny>| match key.cast::<PyString>() {
             Ok(key) => Ok(key.to_string_lossy().into_owned()),
             Err(_) => shown(&key),
@@ -233,14 +234,15 @@ impl<'f> Records<'f> {
             Err(error) => return error.into(),
         };
         let guess = usual(role).iter().find(|name| keys.iter().any(|key| key == *name));
-        Fault::Refused(Box::new(Error::Key {
+        Error::Key {
             row,
             key: self.form.name(role).to_owned(),
             or_volume: role == Role::Quantity && self.form.volume.is_some(),
             role,
             guess: (*guess.unwrap_or(&"...")).to_owned(),
             keys,
-        }))
+        }
+        .into()
     }
 
     /// Number of rows.
@@ -319,11 +321,11 @@ impl<'f> Records<'f> {
 
 /// What is wrong with a value.
 #[cold]
-fn refused(key: &Key, value: &Bound<'_, PyAny>, row: u64, why: Unfit) -> Fault {
+fn refused(key: &Key, value: &Bound<'_, PyAny>, row: u64, why: Unfit) -> Refusal {
     match shown(value) {
         Ok(value) => {
             let column = key.name.clone();
-            Fault::Refused(Box::new(Error::Record { column, row, value, why }))
+            Error::Record { column, row, value, why }.into()
         }
         Err(error) => error.into(),
     }

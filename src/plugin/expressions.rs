@@ -10,8 +10,9 @@
 use crate::columns::output;
 use crate::plugin::aggregate;
 use crate::plugin::fold::Bars;
-use crate::plugin::inputs::{Names, refusal};
+use crate::plugin::inputs::Names;
 use crate::plugin::options::Options;
+use crate::plugin::refusal::compute_error;
 use polars::prelude::{
     DataFrame, DataType, Field, IntoSeries, PolarsResult, Series, StructChunked,
 };
@@ -32,14 +33,14 @@ fn fields(inputs: &[Field]) -> PolarsResult<&[Field]> {
         [field] if let DataType::Struct(fields) = field.dtype() => {
             Ok(&fields[..fields.len().saturating_sub(1)])
         }
-        other => Err(refusal(&format!("expected one struct of trades, got {other:?}"))),
+        other => Err(compute_error(&format!("expected one struct of trades, got {other:?}"))),
     }
 }
 
 /// The columns of a struct of trades, and their schema.
 fn trades(inputs: &[Series]) -> PolarsResult<(Vec<Field>, Vec<Series>)> {
     let [series] = inputs else {
-        return Err(refusal(&format!("expected one struct of trades, got {}", inputs.len())));
+        return Err(compute_error(&format!("expected one struct of trades, got {}", inputs.len())));
     };
     let schema = fields(&[series.field().into_owned()])?.to_vec();
     Ok((schema, series.struct_()?.fields_as_series()))
@@ -91,6 +92,6 @@ fn feature(inputs: &[Series], kwargs: FeatureKwargs) -> PolarsResult<Series> {
 }
 
 fn aggregate(schema: &[Field], columns: &[Series], kwargs: &FeatureKwargs) -> PolarsResult<Series> {
-    let unknown = || refusal(&format!("no feature is called {:?}", kwargs.name));
+    let unknown = || compute_error(&format!("no feature is called {:?}", kwargs.name));
     aggregate::feature(schema, columns, output(&kwargs.name).ok_or_else(unknown)?, &kwargs.columns)
 }

@@ -10,9 +10,10 @@ use crate::needs::Needs;
 use crate::notice::Notice;
 use crate::plugin::bar_rows::{Ended, Rows};
 use crate::plugin::dicts::Records;
-use crate::plugin::inputs::{Batch, Inputs, refusal, time_dtype};
+use crate::plugin::inputs::{Batch, Inputs, time_dtype};
 use crate::plugin::keys::{ByKey, Keys};
 use crate::plugin::options::{IS_COMPLETE, Options, is_always_read};
+use crate::plugin::refusal::{Refusal, compute_error};
 use crate::plugin::trace::{Place, Trace};
 use crate::rule::{RangeRule, Threshold};
 use crate::trades::{Role, TimeUnit};
@@ -103,16 +104,14 @@ impl Bars {
     ///
     /// # Errors
     /// A checkpoint of another rule.
-    pub fn resume(options: &Options, checkpoint: Checkpoint) -> PolarsResult<Result<Self, Error>> {
+    pub fn resume(options: &Options, checkpoint: Checkpoint) -> Result<Self, Refusal> {
         let mut bars = Self::new(options)?;
         let (Some(rule), period) = (options.rules()?.pop(), options.period()?) else {
-            return Err(refusal("a checkpoint is of one threshold"));
+            return Err(compute_error("a checkpoint is of one threshold").into());
         };
-        if let Err(error) = checkpoint.agrees(&rule, period) {
-            return Ok(Err(error));
-        }
+        checkpoint.agrees(&rule, period)?;
         if checkpoint.given.as_ref().is_some_and(|given| time_dtype(given).is_err()) {
-            return Ok(Err(Error::CheckpointDamaged { why: "its time zone is unknown" }));
+            return Err(Error::CheckpointDamaged { why: "its time zone is unknown" }.into());
         }
         let rule = match &checkpoint.open {
             Some(bar) => rule.with_open(bar.price.open, bar.time.open),
@@ -125,7 +124,7 @@ impl Bars {
         }
         let builder = Builder::resume(rule, checkpoint.open, checkpoint.check, options.needs());
         bars.builders = vec![builder.reset_every(period)];
-        Ok(Ok(bars))
+        Ok(bars)
     }
 
     /// The state after the trades so far.
@@ -134,7 +133,7 @@ impl Bars {
     /// Options with several chains.
     pub fn checkpoint(&self, symbol: Option<String>) -> PolarsResult<Checkpoint> {
         let ([builder], [threshold]) = (&*self.builders, &*self.options.thresholds) else {
-            return Err(refusal("a checkpoint is of one threshold and no key"));
+            return Err(compute_error("a checkpoint is of one threshold and no key"));
         };
         Ok(Checkpoint {
             symbol,
@@ -174,7 +173,7 @@ impl Bars {
 
     fn agree(&mut self, given: &Given) -> PolarsResult<()> {
         match &self.given {
-            Some(first) if first != given => Err(refusal(&format!(
+            Some(first) if first != given => Err(compute_error(&format!(
                 "this batch of trades differs from the first: {given}, the first {first} (give \
                  all batches the same columns, time unit and zone)"
             ))),
@@ -196,7 +195,7 @@ impl Bars {
             return Ok(());
         }
         match records.other_times(first) {
-            Some(text) => Err(refusal(&text)),
+            Some(text) => Err(compute_error(&text)),
             None => self.agree(&records.looks()),
         }
     }
@@ -307,18 +306,14 @@ impl Bars {
         time_dtype(self.given.as_ref().unwrap_or(&unknown))
     }
 
-    /// Fold trades that are no frame; a frame of the bars that ended, if one did. The inner result
-    /// is what is wrong with a row.
+    /// Fold trades that are no frame; returns a frame of the bars that ended, if one did.
     ///
     /// # Errors
-    /// Trades that look other than the first.
-    pub fn push_records(
-        &mut self,
-        records: &Records<'_>,
-    ) -> PolarsResult<Result<Option<DataFrame>, Error>> {
+    /// The first bad row, or columns and times other than those of the trades before.
+    pub fn push_records(&mut self, records: &Records<'_>) -> Result<Option<DataFrame>, Refusal> {
         let trades = records.trades();
         if trades.len == 0 {
-            return Ok(Ok(None));
+            return Ok(None);
         }
         self.agree_with_records(records)?;
         let first = trades.timestamp.and_then(|column| column.get(0));
@@ -329,11 +324,9 @@ impl Bars {
             rows.push(&Ended { bar, chain, key: 0, row, complete, opened: 0 }, options);
         });
         self.trades += trades.len as u64;
-        if let Err(error) = result {
-            return Ok(Err(error));
-        }
+        result?;
         self.note(0);
-        if self.is_empty() { Ok(Ok(None)) } else { self.take().map(|frame| Ok(Some(frame))) }
+        if self.is_empty() { Ok(None) } else { Ok(Some(self.take()?)) }
     }
 
     /// What the records so far look like, and how many there were.
@@ -400,7 +393,7 @@ impl Bars {
                 place,
                 self.trace.as_mut(),
                 &mut emit,
-            )??;
+            )?;
             self.note(0);
         }
         self.trades += len as u64;
@@ -434,13 +427,15 @@ impl Bars {
                 rows: Some(&order.cont_slice()?[range.clone()]),
             };
             let mut emit = |ended: Ended| all.push((place.row(ended.row), ended));
-            if let Err(error) = fold(builder, &batch, range, place, self.trace.as_mut(), &mut emit)?
-            {
-                faults.push((place.row(error.row()), number, error));
+            match fold(builder, &batch, range, place, self.trace.as_mut(), &mut emit) {
+                Err(Refusal::Kernel(error)) => {
+                    faults.push((place.row(error.row()), number, error));
+                }
+                other => other?,
             }
         }
         if let Some((_, number, error)) = faults.into_iter().min_by_key(|(row, ..)| *row) {
-            return Err(refusal(&format!("{}: {error}", keys.describe(number))));
+            return Err(compute_error(&format!("{}: {error}", keys.describe(number))));
         }
         all.sort_by_key(|(row, _)| *row);
         for (_, ended) in &all {
@@ -527,16 +522,16 @@ fn fold(
     place: Place<'_>,
     mut trace: Option<&mut Trace>,
     emit: &mut impl FnMut(Ended),
-) -> PolarsResult<Result<(), Error>> {
-    let result = batch.fold(rows, builder, &mut |Closed { bar, chain, row, complete }| {
+) -> Result<(), Refusal> {
+    batch.fold(rows, builder, &mut |Closed { bar, chain, row, complete }| {
         let end = row + u64::from(complete);
         let opened = trace.as_mut().map_or(0, |trace| trace.note(place, chain, end, bar.rows));
         emit(Ended { bar, chain, key: place.key, row, complete, opened });
     })?;
-    if let (Ok(()), Some(trace)) = (&result, trace) {
+    if let Some(trace) = trace {
         for (chain, bar) in builder.open_bars() {
             trace.note(place, chain, builder.rows(), bar.rows);
         }
     }
-    Ok(result)
+    Ok(())
 }

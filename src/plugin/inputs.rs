@@ -7,10 +7,11 @@
 use crate::builder::{Builder, Closed};
 use crate::checkpoint::Given;
 use crate::error::Error;
+use crate::plugin::refusal::{Refusal, compute_error};
 use crate::rule::Rule;
 use crate::trades::{Bits, Column, Role, Sides, TimeUnit, Trades};
 use polars::prelude as pl;
-use polars::prelude::{DataType, Field, PolarsError, PolarsResult, Series};
+use polars::prelude::{DataType, Field, PolarsResult, Series};
 use polars_arrow::array::{Array, BooleanArray, PrimitiveArray};
 use polars_arrow::bitmap::Bitmap;
 use polars_arrow::types::NativeType;
@@ -36,18 +37,6 @@ struct Input {
     index: usize,
 }
 
-impl From<Error> for PolarsError {
-    fn from(error: Error) -> Self {
-        refusal(&error.to_string())
-    }
-}
-
-/// What Python sees as `ComputeError`. A message is passed on as a C string, so that a zero in a
-/// column's name must not get into it.
-pub fn refusal(message: &str) -> PolarsError {
-    PolarsError::ComputeError(message.replace('\0', "\\0").into())
-}
-
 impl Inputs {
     /// Find the columns that `reads` asks for.
     ///
@@ -65,20 +54,20 @@ impl Inputs {
             let mut found = (0..schema.len()).filter(|index| schema[*index].name() == name);
             let first = found.next();
             if found.next().is_some() {
-                return Err(refusal(&twice(name, schema)));
+                return Err(compute_error(&twice(name, schema)));
             }
             let Some(index) = first else {
                 if role.is_optional() && name == role.name() {
                     continue;
                 }
-                return Err(refusal(&missing(role, name, schema)));
+                return Err(compute_error(&missing(role, name, schema)));
             };
             let dtype = schema[index].dtype();
             if *dtype == DataType::Null && role.is_optional() {
                 continue;
             }
             if !accepts(role, dtype) {
-                return Err(refusal(&wrong_dtype(role, name, dtype, schema)));
+                return Err(compute_error(&wrong_dtype(role, name, dtype, schema)));
             }
             if let DataType::Datetime(unit, zone) = dtype {
                 inputs.unit = match unit {
@@ -103,7 +92,7 @@ impl Inputs {
             if let Some(name) = names.get(role.name()).filter(|name| *name != role.name())
                 && schema.iter().all(|field| field.name() != name)
             {
-                return Err(refusal(&missing(role, name, schema)));
+                return Err(compute_error(&missing(role, name, schema)));
             }
         }
         Ok(())
@@ -271,17 +260,16 @@ impl Batch {
         self.len() == 0
     }
 
-    /// Fold some rows of the batch into a builder; the inner result is what the kernel says of
-    /// them.
+    /// Fold some rows of the batch into a builder.
     ///
     /// # Errors
-    /// A column that is not stored as its dtype says.
+    /// The first bad row, or a column that is not stored as its dtype says.
     pub fn fold<R: Rule>(
         &self,
         rows: Range<usize>,
         builder: &mut Builder<R>,
         emit: &mut impl FnMut(Closed),
-    ) -> PolarsResult<Result<(), Error>> {
+    ) -> Result<(), Refusal> {
         let first_row = builder.rows();
         // The row of a bad id is shown as well, without that id: what else is wrong with it, or
         // with a row before, comes first.
@@ -292,20 +280,19 @@ impl Batch {
         for chunk in 0..self.columns.first().map_or(0, |(_, series)| series.n_chunks()) {
             let trades = self.chunk(chunk)?;
             let (from, to) = (rows.start.max(offset), end.min(offset + trades.len));
-            if from < to
-                && let Err(error) = builder.push(&trades.slice(from - offset..to - offset), emit)
-            {
-                return Ok(Err(error));
+            if from < to {
+                builder.push(&trades.slice(from - offset..to - offset), emit)?;
             }
             offset += trades.len;
         }
-        Ok(match bad_id {
+        match bad_id {
             None => Ok(()),
             Some(BadId { row, column, value }) => {
                 let (column, value) = (column.clone(), value.clone());
-                Err(Error::Id { column, row: first_row + (row - rows.start) as u64, value })
+                let row = first_row + (row - rows.start) as u64;
+                Err(Error::Id { column, row, value }.into())
             }
-        })
+        }
     }
 
     /// Time and `agg_trade_id` of the first trade.
@@ -376,7 +363,7 @@ fn valid(array: &dyn Array) -> Option<Bits<'_>> {
 }
 
 fn downcast<'a, A: 'static>(name: &str, array: &'a dyn Array) -> PolarsResult<&'a A> {
-    let other = || refusal(&format!("column {name:?} is stored as {:?}", array.dtype()));
+    let other = || compute_error(&format!("column {name:?} is stored as {:?}", array.dtype()));
     array.as_any().downcast_ref().ok_or_else(other)
 }
 

@@ -1,6 +1,7 @@
 //! Which chain of bars each trade belongs to, where trades of several keys are interleaved.
 
-use crate::plugin::inputs::{no_dtype, refusal, twice};
+use crate::plugin::inputs::{no_dtype, twice};
+use crate::plugin::refusal::compute_error;
 use polars::prelude::{
     Column, DataFrame, DataType, Field, GroupsType, IdxCa, IdxSize, IntoColumn, PolarsResult,
     Series, row_encode::encode_rows_unordered,
@@ -35,10 +36,10 @@ impl Keys {
         let empty = names.iter().map(|name| {
             let dtype = schema[position(schema, name)?].dtype();
             if matches!(dtype, DataType::Unknown(_)) {
-                return Err(refusal(&no_dtype(name, "an Arrow type")));
+                return Err(compute_error(&no_dtype(name, "an Arrow type")));
             }
             if contains_float(dtype) {
-                return Err(refusal(&format!(
+                return Err(compute_error(&format!(
                     "column {name:?} is {dtype}: expected keys that are not floats (cast it: \
                      pl.col({name:?}).cast(pl.String))"
                 )));
@@ -123,11 +124,14 @@ impl Keys {
 fn position(schema: &[Field], name: &str) -> PolarsResult<usize> {
     let missing = || {
         let names = schema.iter().map(|field| field.name().as_str()).collect::<Vec<_>>();
-        refusal(&format!("no column {name:?} among the trades: they have [{}]", names.join(", ")))
+        compute_error(&format!(
+            "no column {name:?} among the trades: they have [{}]",
+            names.join(", ")
+        ))
     };
     let mut named = (0..schema.len()).filter(|index| schema[*index].name() == name);
     let first = named.next().ok_or_else(missing)?;
-    if named.next().is_some() { Err(refusal(&twice(name, schema))) } else { Ok(first) }
+    if named.next().is_some() { Err(compute_error(&twice(name, schema))) } else { Ok(first) }
 }
 
 fn contains_float(dtype: &DataType) -> bool {

@@ -3,7 +3,8 @@
 use crate::columns::{Group, OUTPUTS, Output};
 use crate::needs::Needs;
 use crate::period::Period;
-use crate::plugin::inputs::{Names, refusal};
+use crate::plugin::inputs::Names;
+use crate::plugin::refusal::compute_error;
 use crate::rule::{RangeRule, Threshold};
 use crate::trades::Role;
 use polars::prelude::PolarsResult;
@@ -88,7 +89,8 @@ impl Options {
     /// A name that is none.
     pub fn period(&self) -> PolarsResult<Option<Period>> {
         let Some(name) = &self.reset else { return Ok(None) };
-        let unknown = || refusal(&format!("reset is {name:?}: expected day, week, month or year"));
+        let unknown =
+            || compute_error(&format!("reset is {name:?}: expected day, week, month or year"));
         Period::named(name).map(Some).ok_or_else(unknown)
     }
 }

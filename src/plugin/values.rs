@@ -4,7 +4,6 @@
 //! but a price to the nearest f64, as Python's `float` does.
 
 use crate::epoch::EpochUnit;
-use crate::error::Error;
 use crate::trades::TimeUnit;
 use crate::unfit::Unfit;
 use chrono::NaiveDate;
@@ -14,21 +13,6 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyBytes, PyFloat, PyInt, PyString, PyType};
 use std::borrow::Cow;
-
-/// What ends the reading of dicts.
-#[derive(Debug)]
-pub enum Fault {
-    /// An exception that Python raised, or is to raise as it is.
-    Raised(PyErr),
-    /// What is wrong with a trade.
-    Refused(Box<Error>),
-}
-
-impl From<PyErr> for Fault {
-    fn from(error: PyErr) -> Self {
-        Self::Raised(error)
-    }
-}
 
 /// A value, or why it will not do.
 pub type Read<T> = PyResult<Result<T, Unfit>>;
