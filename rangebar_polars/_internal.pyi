@@ -6,7 +6,7 @@ import polars as pl
 
 __all__ = [
     "ALWAYS_READ",
-    "OPENED",
+    "OPENING_ROW",
     "OUTPUTS",
     "RULE_VERSION",
     "BarBuilder",
@@ -25,7 +25,7 @@ read, formula, when they are null (empty: never)."""
 ALWAYS_READ: Final[list[str]]
 """The columns of trades that every bar reads, if they are there."""
 
-OPENED: Final[str]
+OPENING_ROW: Final[str]
 """The column that tells which trade opened a bar, where trades are traced."""
 
 RULE_VERSION: Final[int]

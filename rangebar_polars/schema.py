@@ -142,7 +142,7 @@ THRESHOLD: Final = "threshold_decimal_bps"
 """The column that tells the bars of several thresholds apart."""
 
 RESERVED: Final = frozenset(
-    [THRESHOLD, IS_COMPLETE, _internal.OPENED, *(output.name for output in COLUMNS)]
+    [THRESHOLD, IS_COMPLETE, _internal.OPENING_ROW, *(output.name for output in COLUMNS)]
 )
 """Names that no column of a user's own may have among the columns of bars."""
 

@@ -9,7 +9,7 @@
 
 use crate::fixed::is_finer;
 use crate::needs::Needs;
-use crate::sums::{DURATION_LIMIT, Mask, Overflow, Split, Sums, TRADES_LIMIT, TURNOVER_LIMIT};
+use crate::sums::{DURATION_LIMIT, Mask, MaskedSums, Overflow, Sums, TRADES_LIMIT, TURNOVER_LIMIT};
 use crate::trades::{Sides, TimeUnit, Trades};
 
 /// A bar, open or closed: sums at scale 1e8 (quantities) and 1e16 (turnover).
@@ -104,7 +104,7 @@ impl Bar {
             move |row| sides.sold.word(row) & sides.known.map_or(!0, |known| known.word(row))
         });
         let sold = sold.as_ref().map(|sold| sold as Mask<'_>);
-        let sums = Split::of(trades, needs, sold)?;
+        let sums = MaskedSums::of(trades, needs, sold)?;
         let id_at = |row: usize| trades.agg_trade_id.and_then(|ids| ids.get(row));
         Ok(Some(Self {
             time,
@@ -204,11 +204,11 @@ impl BySide {
         trades: &Trades<'_>,
         needs: Needs,
         sides: Sides<'_>,
-        split: &Split,
+        split: &MaskedSums,
     ) -> Result<Self, Overflow> {
         let mut unknown = Sums::default();
         if let Some(known) = sides.known {
-            unknown = Split::of(trades, needs, Some(&|row| !known.word(row)))?.masked;
+            unknown = MaskedSums::of(trades, needs, Some(&|row| !known.word(row)))?.masked;
         }
         let (all, sold) = (&split.all, &split.masked);
         let side = |volume, turnover, trades: i128| -> Result<Side, Overflow> {

@@ -47,7 +47,7 @@ struct Chain<R> {
 
 /// A bar that has ended.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Closed {
+pub struct Ended {
     /// What it holds.
     pub bar: Bar,
     /// Which of the rules ended it.
@@ -127,11 +127,7 @@ impl<R: Rule> Builder<R> {
     /// # Errors
     /// The first bad row. Bars that ended before it have been emitted; the builder must not be fed
     /// again.
-    pub fn push(
-        &mut self,
-        trades: &Trades<'_>,
-        emit: &mut impl FnMut(Closed),
-    ) -> Result<(), Error> {
+    pub fn push(&mut self, trades: &Trades<'_>, emit: &mut impl FnMut(Ended)) -> Result<(), Error> {
         for start in (0..trades.len).step_by(BLOCK) {
             let block = trades.slice(start..trades.len.min(start + BLOCK));
             let first_row = self.check.rows();
@@ -151,7 +147,7 @@ impl<R: Rule> Builder<R> {
         &mut self,
         trades: &Trades<'_>,
         first_row: u64,
-        emit: &mut impl FnMut(Closed),
+        emit: &mut impl FnMut(Ended),
     ) -> Result<(), Error> {
         let mut from = 0;
         while from < trades.len {
@@ -174,11 +170,11 @@ impl<R: Rule> Builder<R> {
     }
 
     /// End every open bar before the trade `row`.
-    fn cut_off(&mut self, row: u64, emit: &mut impl FnMut(Closed)) {
+    fn cut_off(&mut self, row: u64, emit: &mut impl FnMut(Ended)) {
         for (number, chain) in self.chains.iter_mut().enumerate() {
             chain.rule.cut_off();
             if let Some(bar) = chain.open.take() {
-                emit(Closed { bar, chain: number, row, complete: false });
+                emit(Ended { bar, chain: number, row, complete: false });
             }
         }
     }
@@ -188,7 +184,7 @@ impl<R: Rule> Builder<R> {
         &mut self,
         trades: &Trades<'_>,
         first_row: u64,
-        emit: &mut impl FnMut(Closed),
+        emit: &mut impl FnMut(Ended),
     ) -> Result<(), Error> {
         for chain in &mut self.chains {
             chain.cut = chain.rule.next_close(trades, 0);
@@ -206,7 +202,7 @@ impl<R: Rule> Builder<R> {
                 chain.cut = chain.rule.next_close(trades, to);
                 if let Some(bar) = chain.open.take() {
                     let row = first_row + to as u64 - 1;
-                    emit(Closed { bar, chain: number, row, complete: true });
+                    emit(Ended { bar, chain: number, row, complete: true });
                 }
             }
         }

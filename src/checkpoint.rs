@@ -13,9 +13,8 @@ use crate::check::{Check, Last};
 use crate::error::Error;
 use crate::period::Period;
 use crate::rule::{RangeRule, Threshold};
-use crate::trades::{Role, TimeUnit};
+use crate::trades::{Layout, Role, TimeUnit};
 use serde::{Deserialize, Serialize};
-use std::fmt;
 
 /// The version that is written.
 pub const VERSION: u8 = 2;
@@ -41,30 +40,11 @@ pub struct Checkpoint {
     /// Whether bars that were cut off are rows too.
     pub include_incomplete: bool,
     /// What the trades look like, once there was a batch.
-    pub given: Option<Given>,
+    pub layout: Option<Layout>,
     /// Where the trades stand.
     pub check: Check,
     /// The open bar.
     pub open: Option<Bar>,
-}
-
-/// What the trades of all batches look like.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Given {
-    /// Unit of the times.
-    pub unit: TimeUnit,
-    /// Zone of the times; `None`: naive.
-    pub zone: Option<String>,
-    /// The columns that are there.
-    pub columns: Vec<Role>,
-}
-
-impl fmt::Display for Given {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let columns = self.columns.iter().map(|role| role.name()).collect::<Vec<_>>();
-        let zone = self.zone.as_deref().unwrap_or("no zone");
-        write!(f, "[{}] with times in {} and {zone}", columns.join(", "), self.unit)
-    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -75,7 +55,7 @@ struct Wire {
     reset: Option<u8>,
     include_microstructure: bool,
     include_incomplete: bool,
-    given: Option<(u8, Option<String>, u8)>,
+    layout: Option<(u8, Option<String>, u8)>,
     rows: u64,
     last: Option<(i64, Option<i64>)>,
     last_id: Option<i64>,
@@ -176,10 +156,9 @@ impl Checkpoint {
             let bit = |role: &Role| 1 << code(&Role::ALL, role);
             columns.iter().fold(0, |bits, role| bits | bit(role))
         };
-        let given = self
-            .given
-            .as_ref()
-            .map(|given| (code(&UNITS, &given.unit), given.zone.clone(), columns(&given.columns)));
+        let layout = self.layout.as_ref().map(|layout| {
+            (code(&UNITS, &layout.unit), layout.zone.clone(), columns(&layout.columns))
+        });
         Wire {
             symbol: self.symbol.clone(),
             threshold: self.threshold.decimal_bps(),
@@ -187,7 +166,7 @@ impl Checkpoint {
             reset: self.reset.as_ref().map(|period| code(&PERIODS, period)),
             include_microstructure: self.include_microstructure,
             include_incomplete: self.include_incomplete,
-            given,
+            layout,
             rows: self.check.rows(),
             last: self.check.last().map(|last| (last.time, last.id)),
             last_id: self.check.last_id(),
@@ -199,14 +178,14 @@ impl Checkpoint {
 impl Wire {
     fn checkpoint(self) -> Result<Checkpoint, Error> {
         let unknown = || damaged("it holds an unknown code");
-        let given = self.given.map(|(unit, zone, bits)| {
+        let layout = self.layout.map(|(unit, zone, bits)| {
             let unit = *UNITS.get(usize::from(unit)).ok_or_else(unknown)?;
             let there = |role: &Role| bits >> code(&Role::ALL, role) & 1 == 1;
-            Ok(Given { unit, zone, columns: Role::ALL.into_iter().filter(there).collect() })
+            Ok(Layout { unit, zone, columns: Role::ALL.into_iter().filter(there).collect() })
         });
-        let given = given.transpose()?;
+        let layout = layout.transpose()?;
         let period = |code: u8| PERIODS.get(usize::from(code)).copied().ok_or_else(unknown);
-        let unit = given.as_ref().map(|given| given.unit);
+        let unit = layout.as_ref().map(|layout| layout.unit);
         let open = self.open.zip(unit).map(|(bar, unit)| bar.bar(unit));
         let last = self.last.map(|(time, id)| Last { time, id });
         let checkpoint = Checkpoint {
@@ -216,7 +195,7 @@ impl Wire {
             reset: self.reset.map(period).transpose()?,
             include_microstructure: self.include_microstructure,
             include_incomplete: self.include_incomplete,
-            given,
+            layout,
             check: Check::at(self.rows, last, self.last_id),
             open,
         };

@@ -4,10 +4,8 @@
 //! expression, processor) says the same words. Form: lower case, no full stop, what failed, where,
 //! got, expected, remedy. Rows are 0-based and counted from the first trade ever shown.
 
-use crate::trades::{Role, TimeUnit};
+use crate::trades::{Moment, Role, TimeUnit};
 use crate::unfit::Unfit;
-use chrono::DateTime;
-use std::fmt;
 
 /// Everything the kernel refuses.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -240,64 +238,6 @@ impl Error {
             | Self::Record { row, .. }
             | Self::Key { row, .. }
             | Self::Overflow { row, .. } => *row,
-        }
-    }
-}
-
-/// Ids that are missing between two batches of trades.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Gap {
-    /// Time and id of the last trade before.
-    pub last: (i64, i64),
-    /// Time and id of the next, whose id is higher by more than one.
-    pub next: (i64, i64),
-    /// Unit of both times.
-    pub unit: TimeUnit,
-}
-
-impl Gap {
-    /// How many ids are missing.
-    pub const fn missing(&self) -> i64 {
-        self.next.1.saturating_sub(self.last.1).saturating_sub(1)
-    }
-}
-
-impl fmt::Display for Gap {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { last, next, unit } = *self;
-        write!(
-            f,
-            "{} records are missing between agg_trade_id {} at {} and {} at {} (the bars run over \
-             the gap)",
-            self.missing(),
-            last.1,
-            Moment(last.0, unit),
-            next.1,
-            Moment(next.0, unit)
-        )
-    }
-}
-
-/// A time as people read it, in UTC.
-struct Moment(i64, TimeUnit);
-
-impl fmt::Display for Moment {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(value, unit) = *self;
-        let (moment, form) = match unit {
-            TimeUnit::Milliseconds => {
-                (DateTime::from_timestamp_millis(value), "%Y-%m-%d %H:%M:%S%.3f")
-            }
-            TimeUnit::Microseconds => {
-                (DateTime::from_timestamp_micros(value), "%Y-%m-%d %H:%M:%S%.6f")
-            }
-            TimeUnit::Nanoseconds => {
-                (Some(DateTime::from_timestamp_nanos(value)), "%Y-%m-%d %H:%M:%S%.9f")
-            }
-        };
-        match moment {
-            Some(moment) => write!(f, "{}", moment.format(form)),
-            None => write!(f, "{value} {unit} since 1970"),
         }
     }
 }

@@ -17,6 +17,7 @@ pub mod trades;
 pub mod epoch;
 pub mod unfit;
 pub mod error;
+pub mod gap;
 pub mod check;
 pub mod notice;
 pub mod rule;

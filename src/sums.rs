@@ -40,7 +40,7 @@ pub struct Sums {
 
 /// What all trades of a slice add up to, and what those of a mask do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Split {
+pub struct MaskedSums {
     /// Of all trades.
     pub all: Sums,
     /// Of those in the mask; its `rows_with_ids` is not counted.
@@ -55,7 +55,7 @@ const GROUP: usize = 64;
 /// A number for each row of a group.
 type Group = [u64; GROUP];
 
-impl Split {
+impl MaskedSums {
     /// Sum `trades`; without a mask, `masked` stays zero. What is not needed stays zero too, but
     /// for `trades`, which are then the records.
     ///

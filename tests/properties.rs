@@ -11,15 +11,15 @@
 
 use proptest::prelude::*;
 use rangebar_polars::bar::Bar;
-use rangebar_polars::builder::{Builder, Closed};
-use rangebar_polars::checkpoint::{Checkpoint, Given};
+use rangebar_polars::builder::{Builder, Ended};
+use rangebar_polars::checkpoint::Checkpoint;
 use rangebar_polars::columns::OUTPUTS;
 use rangebar_polars::error::Error;
 use rangebar_polars::fixed::to_fixed;
 use rangebar_polars::needs::Needs;
 use rangebar_polars::period::Period;
 use rangebar_polars::rule::{RangeRule, Rule, Threshold};
-use rangebar_polars::trades::{Bits, Column, Role, Sides, TimeUnit, Trades};
+use rangebar_polars::trades::{Bits, Column, Layout, Role, Sides, TimeUnit, Trades};
 
 /// Columns that own their values.
 #[derive(Clone, Debug, Default)]
@@ -86,7 +86,7 @@ fn range_rule(decimal_bps: i64, gate: bool) -> RangeRule {
 }
 
 /// What a builder emits, and the bars it leaves open.
-fn fold<R: Rule>(mut builder: Builder<R>, batches: &[Trades<'_>]) -> (Vec<Closed>, Vec<Bar>) {
+fn fold<R: Rule>(mut builder: Builder<R>, batches: &[Trades<'_>]) -> (Vec<Ended>, Vec<Bar>) {
     let mut closed = Vec::new();
     for batch in batches {
         builder.push(batch, &mut |bar| closed.push(bar)).unwrap();
@@ -210,7 +210,7 @@ proptest! {
             reset,
             include_microstructure: true,
             include_incomplete: false,
-            given: Some(Given {
+            layout: Some(Layout {
                 unit: TimeUnit::Milliseconds,
                 zone: Some("UTC".to_owned()),
                 columns: Role::ALL.to_vec(),

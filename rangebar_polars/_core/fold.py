@@ -16,10 +16,10 @@ from rangebar_polars import _internal
 from rangebar_polars._core.caller import warn_of
 from rangebar_polars._core.forks import has_lost_pool
 from rangebar_polars._core.options import Options, check_names
-from rangebar_polars._internal import OPENED, BarBuilder
+from rangebar_polars._internal import OPENING_ROW, BarBuilder
 from rangebar_polars.schema import IS_COMPLETE, THRESHOLD, ArrowStream
 
-_KEY = [THRESHOLD, OPENED]
+_KEY = [THRESHOLD, OPENING_ROW]
 
 
 def columns_read(schema: pl.Schema, options: Options, wanted: list[str] | None) -> list[str]:
@@ -154,7 +154,7 @@ class _Held:
     """
 
     def __init__(self, schema: pl.Schema) -> None:
-        self._nothing = pl.DataFrame(schema=schema), pl.Series(OPENED, [], pl.Int64)
+        self._nothing = pl.DataFrame(schema=schema), pl.Series(OPENING_ROW, [], pl.Int64)
         self._pieces: list[tuple[pl.DataFrame, pl.Series] | None] = []
         self._pieces_of: dict[int, list[int]] = {}
         self._trades = 0
@@ -222,7 +222,7 @@ class _Aggregated:
         self._builder.bind(exportable(schema, options).to_frame())
         self._options = options
         self._held = {threshold: _Held(schema) for threshold in options.thresholds}
-        self._no_bar = pl.Series(OPENED, [], pl.Int64)
+        self._no_bar = pl.Series(OPENING_ROW, [], pl.Int64)
 
     def fold(self, batches: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
         warned, batches_seen = set[str](), False
@@ -252,13 +252,13 @@ class _Aggregated:
         for threshold, held in self._held.items():
             opened = None if bars_of_trades is None else bars_of_trades[str(threshold)]
             bars = ended.filter(pl.col(THRESHOLD) == threshold)
-            rows, bar_of_row = held.take(bars[OPENED], trades, opened)
+            rows, bar_of_row = held.take(bars[OPENING_ROW], trades, opened)
             if bars.height > 0 or ended.height == 0:
                 # A literal is no column of the trades, so that aggregations by position mean those.
                 # With one key alone Polars sums in another way where it happens to be sorted.
                 keys = (
                     pl.lit(threshold, pl.Int64).alias(THRESHOLD),
-                    pl.lit(bar_of_row).alias(OPENED),
+                    pl.lit(bar_of_row).alias(OPENING_ROW),
                 )
                 parts.append(rows.group_by(*keys).agg(self._aggs))
         aggregated = pl.concat(parts)

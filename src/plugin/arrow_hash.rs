@@ -1,6 +1,6 @@
 //! Arrow tables as rows that are hashed.
 
-use crate::plugin::inputs::bits;
+use crate::plugin::batch::bits;
 use crate::plugin::refusal::compute_error;
 use crate::row_hash::{ColumnHash, RowHash};
 use polars::prelude::{ArrowDataType, ArrowField, PolarsResult};

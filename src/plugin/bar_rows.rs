@@ -1,34 +1,17 @@
 //! Bars on their way into a frame, and the order of its columns.
 
-use crate::bar::Bar;
+use crate::builder::Ended;
 use crate::columns::{Compute, Output, Table, Values};
 use crate::plugin::keys::Keys;
-use crate::plugin::options::{IS_COMPLETE, OPENED, Options, THRESHOLD};
+use crate::plugin::options::{IS_COMPLETE, OPENING_ROW, Options, THRESHOLD};
 use polars::prelude::{
     BooleanChunked, Column, DataFrame, DataType, Float64Chunked, IdxSize, Int64Chunked, IntoColumn,
     IntoSeries, NewChunkedArray, PolarsResult,
 };
 
-/// A bar that has ended, or is open at the end.
-#[derive(Debug)]
-pub struct Ended {
-    /// What it holds.
-    pub bar: Bar,
-    /// Number of its threshold.
-    pub chain: usize,
-    /// Number of its key.
-    pub key: usize,
-    /// The trade of its key it ended at.
-    pub row: u64,
-    /// Whether its rule closed it.
-    pub complete: bool,
-    /// The trade of all that opened it, if trades are traced.
-    pub opened: i64,
-}
-
 /// Bars on their way into a frame.
 #[derive(Clone, Debug)]
-pub struct Rows {
+pub struct BarRows {
     table: Table,
     /// Number of the threshold of each bar.
     chains: Vec<usize>,
@@ -37,13 +20,13 @@ pub struct Rows {
     complete: Vec<bool>,
     /// The trade that opened each bar, if trades are traced.
     opened: Vec<i64>,
-    /// A price of a bar that says more than 8 decimals.
+    /// A price of a bar that has more than 8 decimals.
     finer: Option<f64>,
     /// Whether a bar has no trade with a side.
     sideless: bool,
 }
 
-impl Rows {
+impl BarRows {
     /// No bar yet.
     pub fn new(options: &Options) -> Self {
         Self {
@@ -57,8 +40,9 @@ impl Rows {
         }
     }
 
-    /// Add a bar, unless it is incomplete and such are not asked for.
-    pub fn push(&mut self, ended: &Ended, options: &Options) {
+    /// Add a bar of a key, unless it is incomplete and the options leave such bars out. `opened` is
+    /// the number of the trade that opened it, if trades are traced.
+    pub fn push(&mut self, ended: &Ended, key: usize, opened: i64, options: &Options) {
         self.finer = self.finer.or_else(|| ended.bar.price.finer());
         if !ended.complete && !options.include_incomplete {
             return;
@@ -66,18 +50,18 @@ impl Rows {
         self.sideless |= ended.bar.is_sideless();
         self.table.push(&ended.bar);
         self.chains.push(ended.chain);
-        // There are no more keys than rows, which Polars counts by the same type.
-        self.keys.push(IdxSize::try_from(ended.key).unwrap_or(IdxSize::MAX));
+        // There are no more keys than rows, and Polars counts rows by the same type.
+        self.keys.push(IdxSize::try_from(key).unwrap_or(IdxSize::MAX));
         self.complete.push(ended.complete);
-        self.opened.push(ended.opened);
+        self.opened.push(opened);
     }
 
-    /// A price of the bars that says more than 8 decimals, if there is one.
+    /// A price of the bars that has more than 8 decimals, if there is one.
     pub const fn finer(&self) -> Option<f64> {
         self.finer
     }
 
-    /// Whether the sides of all trades of a bar are null.
+    /// Whether there is a bar whose trades all have a null side.
     pub const fn has_sideless(&self) -> bool {
         self.sideless
     }
@@ -87,10 +71,10 @@ impl Rows {
         self.complete.is_empty()
     }
 
-    /// The bars as a frame, with times of that dtype.
+    /// The bars as a frame whose times have the dtype `time`.
     ///
     /// # Errors
-    /// A number of a key that was not given out.
+    /// An unknown number of a key, or times that cannot be cast to `time`.
     pub fn frame(
         mut self,
         options: &Options,
@@ -112,7 +96,7 @@ impl Rows {
         }
         columns.retain(|column| options.wants(column.name()));
         if options.trace {
-            columns.push(Int64Chunked::from_vec(OPENED.into(), self.opened).into_column());
+            columns.push(Int64Chunked::from_vec(OPENING_ROW.into(), self.opened).into_column());
         }
         DataFrame::new(height, columns)
     }

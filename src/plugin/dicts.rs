@@ -4,13 +4,12 @@
 //! is None is null. Which of the optional keys the first dict ever has decides which columns there
 //! are; a later dict may lack one, unless the user named it.
 
-use crate::checkpoint::Given;
 use crate::epoch::EpochUnit;
 use crate::error::Error;
 use crate::plugin::inputs::Names;
 use crate::plugin::refusal::Refusal;
 use crate::plugin::values::{Read, id, number, shown, side, time};
-use crate::trades::{Bits, Column, Role, Sides, Trades};
+use crate::trades::{Bits, Column, Layout, Role, Sides, Trades};
 use crate::unfit::Unfit;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -125,11 +124,11 @@ impl<'f> Records<'f> {
     pub fn read(
         dicts: &Bound<'_, PyList>,
         form: &'f Form,
-        given: Option<&Given>,
+        layout: Option<&Layout>,
         first_row: u64,
     ) -> PyResult<(Self, Option<Refusal>)> {
-        let there = given.map_or(NONE, |given| {
-            Role::ALL.map(|role| form.key(role).is_some() && given.columns.contains(&role))
+        let there = layout.map_or(NONE, |layout| {
+            Role::ALL.map(|role| form.key(role).is_some() && layout.columns.contains(&role))
         });
         let mut records = Self::of(form, there, dicts.len());
         for (row, item) in dicts.iter().enumerate() {
@@ -140,7 +139,7 @@ impl<'f> Records<'f> {
                 other = copied(&item, row)?;
                 &other
             };
-            if given.is_none() && row == 0 {
+            if layout.is_none() && row == 0 {
                 records.there = form.columns_of(dict)?;
             }
             match records.push(dict, first_row + row as u64) {
@@ -256,18 +255,18 @@ impl<'f> Records<'f> {
     }
 
     /// What the dicts look like.
-    pub fn looks(&self) -> Given {
+    pub fn layout(&self) -> Layout {
         let columns = Role::ALL.into_iter().filter(|role| self.has(*role)).collect();
-        Given { unit: self.form.unit.column_unit(), zone: Some(ZONE.to_owned()), columns }
+        Layout { unit: self.form.unit.column_unit(), zone: Some(ZONE.to_owned()), columns }
     }
 
     /// Whether that is what they look like.
-    pub fn look_like(&self, given: &Given) -> bool {
+    pub fn has_layout(&self, layout: &Layout) -> bool {
         let count = self.there.iter().filter(|there| **there).count();
-        given.unit == self.form.unit.column_unit()
-            && given.zone.as_deref() == Some(ZONE)
-            && given.columns.len() == count
-            && given.columns.iter().all(|role| self.has(*role))
+        layout.unit == self.form.unit.column_unit()
+            && layout.zone.as_deref() == Some(ZONE)
+            && layout.columns.len() == count
+            && layout.columns.iter().all(|role| self.has(*role))
     }
 
     fn has(&self, role: Role) -> bool {
@@ -275,7 +274,7 @@ impl<'f> Records<'f> {
     }
 
     /// What is wrong if trades with other times are before: dicts cannot be cast.
-    pub fn other_times(&self, first: &Given) -> Option<String> {
+    pub fn other_times(&self, first: &Layout) -> Option<String> {
         let (unit, zone) = (first.unit, first.zone.as_deref());
         let mut remedies = Vec::new();
         if unit != self.form.unit.column_unit() {
@@ -303,17 +302,18 @@ impl<'f> Records<'f> {
 
     /// The columns.
     pub fn trades(&self) -> Trades<'_> {
-        let given = |role: Role| self.has(role).then(|| self.form.name(role));
+        let name_of = |role: Role| self.has(role).then(|| self.form.name(role));
         let sides = Sides { sold: self.sold.bits(), known: self.side_known.nulls() };
         let name = |role: Role| self.form.name(role);
         Trades {
             timestamp: Some(self.timestamp.column(name(Role::Timestamp))),
             price: Some(self.price.column(name(Role::Price))),
             quantity: Some(self.quantity.column(name(Role::Quantity))),
-            is_buyer_maker: given(Role::IsBuyerMaker).map(|_| sides),
-            agg_trade_id: given(Role::AggTradeId).map(|name| self.agg_trade_id.column(name)),
-            first_trade_id: given(Role::FirstTradeId).map(|name| self.first_trade_id.column(name)),
-            last_trade_id: given(Role::LastTradeId).map(|name| self.last_trade_id.column(name)),
+            is_buyer_maker: name_of(Role::IsBuyerMaker).map(|_| sides),
+            agg_trade_id: name_of(Role::AggTradeId).map(|name| self.agg_trade_id.column(name)),
+            first_trade_id: name_of(Role::FirstTradeId)
+                .map(|name| self.first_trade_id.column(name)),
+            last_trade_id: name_of(Role::LastTradeId).map(|name| self.last_trade_id.column(name)),
             ..Trades::new(self.len, self.form.unit.column_unit())
         }
     }

@@ -1,21 +1,25 @@
-//! The plugin: batches of Polars and of Python folded by the kernel, in the order of the flow.
+//! The plugin: the kernel for callers of Polars and Python. The modules stand in the order of the flow.
 
 pub mod refusal;
 pub mod inputs;
+pub mod batch;
 pub mod options;
 pub mod keys;
 pub mod values;
 pub mod dicts;
 pub mod trace;
 pub mod bar_rows;
+pub mod seams;
+pub mod notices;
 pub mod fold;
-pub mod aggregate;
+mod fold_state;
+pub mod bar_id;
+pub mod feature;
 mod expressions;
 pub mod arrow_hash;
 pub mod arrow_stream;
 pub mod python;
 
-/// Memory comes from where Polars takes its own, so that a column can be passed on and freed on the
-/// other side.
+/// Polars' own allocator, so that a column made here can be freed there.
 #[global_allocator]
 static ALLOCATOR: pyo3_polars::PolarsAllocator = pyo3_polars::PolarsAllocator::new();

@@ -17,7 +17,7 @@ pub const IS_COMPLETE: &str = "is_complete";
 pub const THRESHOLD: &str = "threshold_decimal_bps";
 
 /// Name of the column that tells which trade opened a bar, where trades are traced.
-pub const OPENED: &str = "rangebar opening row";
+pub const OPENING_ROW: &str = "rangebar opening row";
 
 /// The arguments of `bars()`, checked by Python for what a user can get wrong.
 #[allow(clippy::struct_excessive_bools)] // each is an argument of its own, by name
@@ -63,6 +63,12 @@ impl Options {
     /// Whether a column of bars is wanted.
     pub fn wants(&self, column: &str) -> bool {
         self.only.as_ref().is_none_or(|only| only.iter().any(|name| name == column))
+    }
+
+    /// The wanted columns that need a side.
+    pub fn columns_by_side(&self) -> Vec<&'static str> {
+        let outputs = self.outputs().filter(|output| output.needs.contains(Needs::SIDES));
+        outputs.map(|output| output.name).collect()
     }
 
     /// What must be summed.

@@ -10,12 +10,14 @@
 use crate::checkpoint::Checkpoint;
 use crate::columns::{Compute, Group, OUTPUTS, Output};
 use crate::epoch::EpochUnit;
+use crate::notice::Notice;
 use crate::period::Period;
 use crate::plugin::arrow_stream::TableStream;
 use crate::plugin::dicts::{Form, Records};
-use crate::plugin::fold::Bars;
+use crate::plugin::fold::Fold;
 use crate::plugin::inputs::Inputs;
-use crate::plugin::options::{OPENED, Options, is_always_read};
+use crate::plugin::notices::Warning;
+use crate::plugin::options::{OPENING_ROW, Options, is_always_read};
 use crate::plugin::refusal::{Refusal, compute_error};
 use crate::row_hash::RowHash;
 use crate::trades::Role;
@@ -26,47 +28,42 @@ use pyo3::types::{PyBytes, PyList};
 use pyo3_polars::PyDataFrame;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// A kind and a text to warn with.
-type Notice = (&'static str, String);
-
-/// What to warn of where no trade of a bar has a side.
+/// The warning about bars whose trades all have a null side, in which these columns are 0 or null.
 #[pyfunction]
-fn null_side(columns: Vec<String>) -> Notice {
-    let notice = crate::notice::Notice::NullSide { columns };
-    (notice.kind(), notice.to_string())
+fn null_side(columns: Vec<String>) -> Warning {
+    Notice::NullSide { columns }.warning()
 }
 
-/// The bars of a table of trades, and what to warn of.
+/// The bars of a table of trades, and the warnings about them.
 #[pyfunction]
 fn bars(
     trades: &Bound<'_, PyAny>,
     options: Options,
-) -> Result<(PyDataFrame, Vec<Notice>), Refusal> {
+) -> Result<(PyDataFrame, Vec<Warning>), Refusal> {
     let mut stream = TableStream::open(trades)?;
-    let mut bars = Bars::new(&options)?;
-    let inputs = bind(&stream, &mut bars)?;
-    stream.drain(trades.py(), |stream| push(stream, &mut bars, &inputs))?;
-    let frame = bars.finish()?;
-    Ok((PyDataFrame(frame), bars.notices()))
+    let mut fold = Fold::new(&options)?;
+    let inputs = bind(&stream, &mut fold)?;
+    stream.drain(trades.py(), |stream| push(stream, &mut fold, &inputs))?;
+    Ok((PyDataFrame(fold.finish()?), fold.warnings()))
 }
 
-/// Find the columns of the trades in the schema.
-fn bind(stream: &TableStream, bars: &mut Bars) -> PolarsResult<Inputs> {
-    stream.check_zone(bars.column_name(Role::Timestamp))?;
-    bars.bind(stream.schema())
+/// Find the columns of the trades in the schema of a stream.
+fn bind(stream: &TableStream, fold: &mut Fold) -> PolarsResult<Inputs> {
+    stream.check_zone(fold.column_name(Role::Timestamp))?;
+    fold.bind(stream.schema())
 }
 
-/// Fold the next chunk; returns whether there was one.
-fn push(stream: &mut TableStream, bars: &mut Bars, inputs: &Inputs) -> PolarsResult<bool> {
+/// Fold the next chunk of a stream; returns whether there was one.
+fn push(stream: &mut TableStream, fold: &mut Fold, inputs: &Inputs) -> PolarsResult<bool> {
     let Some(chunk) = stream.next_chunk()? else { return Ok(false) };
-    bars.push(inputs, stream.schema(), chunk.len(), |index| stream.series(&chunk, index))?;
+    fold.push(inputs, stream.schema(), chunk.len(), |index| stream.series(&chunk, index))?;
     Ok(true)
 }
 
 /// Bars of tables of trades that come one after another.
 #[pyclass(frozen, module = "rangebar_polars._internal")]
 pub struct BarBuilder {
-    bars: Mutex<Bars>,
+    fold: Mutex<Fold>,
     form: Arc<Form>,
 }
 
@@ -85,11 +82,11 @@ impl BarBuilder {
             PyValueError::new_err(format!("time_unit is {time_unit:?}: expected s, ms, us or ns"))
         })?;
         let form = Arc::new(Form::new(py, &options.columns, unit));
-        let bars = match checkpoint {
-            None => Bars::new(&options)?,
-            Some(bytes) => Bars::resume(&options, Checkpoint::from_bytes(bytes)?)?,
+        let fold = match checkpoint {
+            None => Fold::new(&options)?,
+            Some(bytes) => Fold::resume(&options, Checkpoint::from_bytes(bytes)?)?,
         };
-        Ok(Self { bars: Mutex::new(bars), form })
+        Ok(Self { fold: Mutex::new(fold), form })
     }
 
     /// Check the schema of a table, without reading its rows.
@@ -103,41 +100,41 @@ impl BarBuilder {
         let mut stream = TableStream::open(trades)?;
         let inputs = bind(&stream, &mut self.lock())?;
         stream.drain(trades.py(), |stream| push(stream, &mut self.lock(), &inputs))?;
-        if self.lock().is_empty() { Ok(None) } else { self.frame(Bars::take).map(Some) }
+        if self.lock().is_empty() { Ok(None) } else { self.frame(Fold::take).map(Some) }
     }
 
     /// The bars that ended in a list of dicts of trades; None for no bar.
     fn push_records(&self, trades: &Bound<'_, PyList>) -> Result<Option<PyDataFrame>, Refusal> {
-        let mut bars = self.lock();
-        let (given, rows) = bars.records();
-        let (records, refused) = Records::read(trades, &self.form, given, rows)?;
-        let ended = if records.is_empty() && refused.is_none() && given.is_none() {
-            Some(bars.empty_of(&records.looks())?)
+        let mut fold = self.lock();
+        let layout = fold.layout();
+        let (records, refused) = Records::read(trades, &self.form, layout, fold.trades())?;
+        let ended = if records.is_empty() && refused.is_none() && layout.is_none() {
+            Some(fold.empty_of(&records.layout())?)
         } else {
             // An error of a trade before the refused one comes first.
-            bars.push_records(&records)?
+            fold.push_records(&records)?
         };
         refused.map_or(Ok(ended.map(PyDataFrame)), Err)
     }
 
     /// By threshold, the trade that opened the bar of each trade of the last table.
     fn trace(&self) -> Result<PyDataFrame, Refusal> {
-        self.frame(Bars::take_trace)
+        self.frame(Fold::take_trace)
     }
 
     /// A frame of bars without a row.
     fn empty(&self) -> Result<PyDataFrame, Refusal> {
-        self.frame(|bars| bars.empty())
+        self.frame(|fold| fold.empty())
     }
 
     /// The bars that are still open, if they were asked for.
     fn finish(&self) -> Result<PyDataFrame, Refusal> {
-        self.frame(Bars::finish)
+        self.frame(Fold::finish)
     }
 
     /// The bar that is still open, with its features so far; no row if there is none.
     fn open_bar(&self) -> Result<PyDataFrame, Refusal> {
-        self.frame(|bars| bars.open_bar())
+        self.frame(|fold| fold.open_bar())
     }
 
     /// The gaps found at seams, in words, from the `known`-th on.
@@ -146,18 +143,18 @@ impl BarBuilder {
     }
 
     /// What of the trades counts otherwise than they say: of each kind its name and the text.
-    fn notices(&self) -> Vec<Notice> {
-        self.lock().notices()
+    fn notices(&self) -> Vec<Warning> {
+        self.lock().warnings()
     }
 
     /// The gaps found at seams.
     fn gaps(&self) -> Result<PyDataFrame, Refusal> {
-        self.frame(|bars| bars.gaps())
+        self.frame(|fold| fold.gaps())
     }
 
     /// The last time and the last id.
     fn position(&self) -> Result<PyDataFrame, Refusal> {
-        self.frame(|bars| bars.position())
+        self.frame(|fold| fold.position())
     }
 
     /// The state, as bytes.
@@ -173,22 +170,22 @@ impl BarBuilder {
     /// Another builder in the same state, for the next call of a user: ids missing before its first
     /// trade are a gap.
     fn next(&self) -> Self {
-        let mut bars = self.lock().clone();
-        bars.mark_seam();
-        Self { bars: Mutex::new(bars), form: Arc::clone(&self.form) }
+        let mut fold = self.lock().clone();
+        fold.mark_seam();
+        Self { fold: Mutex::new(fold), form: Arc::clone(&self.form) }
     }
 }
 
 impl BarBuilder {
     // A builder that several threads use is not locked while Python runs, or another thread could
     // wait for it with the interpreter's lock held.
-    fn lock(&self) -> MutexGuard<'_, Bars> {
-        self.bars.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Fold> {
+        self.fold.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn frame(
         &self,
-        make: impl FnOnce(&mut Bars) -> PolarsResult<DataFrame>,
+        make: impl FnOnce(&mut Fold) -> PolarsResult<DataFrame>,
     ) -> Result<PyDataFrame, Refusal> {
         Ok(PyDataFrame(make(&mut self.lock())?))
     }
@@ -251,12 +248,12 @@ fn read_checkpoint(checkpoint: &[u8]) -> Result<Settings, Refusal> {
         reset,
         include_microstructure,
         include_incomplete,
-        given,
+        layout,
         ..
     } = Checkpoint::from_bytes(checkpoint)?;
     let (threshold, reset) = (threshold.decimal_bps(), reset.map(Period::name));
     let gate = prevent_same_timestamp_close;
-    let unit = given.map(|given| EpochUnit::of_column(given.unit).name());
+    let unit = layout.map(|layout| EpochUnit::of_column(layout.unit).name());
     Ok((symbol, threshold, gate, reset, include_microstructure, include_incomplete, unit))
 }
 
@@ -301,7 +298,7 @@ fn _internal(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let always = Role::ALL.into_iter().filter(|role| is_always_read(*role)).map(Role::name);
     module.add("OUTPUTS", OUTPUTS.iter().map(row).collect::<Vec<_>>())?;
     module.add("ALWAYS_READ", always.collect::<Vec<_>>())?;
-    module.add("OPENED", OPENED)?;
+    module.add("OPENING_ROW", OPENING_ROW)?;
     module.add("RULE_VERSION", crate::RULE_VERSION)?;
     module.add_function(wrap_pyfunction!(bars, module)?)?;
     module.add_function(wrap_pyfunction!(null_side, module)?)?;

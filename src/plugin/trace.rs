@@ -15,7 +15,7 @@ pub struct Trace {
 
 /// Where the trades of one key stand in a batch.
 #[derive(Clone, Copy, Debug)]
-pub struct Place<'a> {
+pub struct KeyRows<'a> {
     /// The number of the key.
     pub key: usize,
     /// Trades of the key before these.
@@ -28,7 +28,7 @@ pub struct Place<'a> {
     pub rows: Option<&'a [u32]>,
 }
 
-impl Place<'_> {
+impl KeyRows<'_> {
     /// The row of the batch of the key's `trade`-th trade.
     pub fn row(&self, trade: u64) -> usize {
         // The difference of two counts of rows of one batch.
@@ -50,7 +50,7 @@ impl Trace {
 
     /// Note the bar of a key that ends before the key's trade `end`, or is still open there;
     /// returns the trade that opened it.
-    pub fn note(&mut self, place: Place<'_>, chain: usize, end: u64, rows: i64) -> i64 {
+    pub fn note(&mut self, place: KeyRows<'_>, chain: usize, end: u64, rows: i64) -> i64 {
         if self.opened.len() <= place.key {
             self.opened.resize(place.key + 1, vec![0; self.chains]);
         }

@@ -1,0 +1,78 @@
+//! The state of a fold: as a checkpoint and back, and the last trade it has seen.
+
+use crate::builder::Builder;
+use crate::checkpoint::Checkpoint;
+use crate::error::Error;
+use crate::plugin::fold::Fold;
+use crate::plugin::inputs::time_dtype;
+use crate::plugin::options::Options;
+use crate::plugin::refusal::{Refusal, compute_error};
+use crate::rule::Threshold;
+use polars::prelude::{
+    DataFrame, Int64Chunked, IntoColumn, IntoSeries, NewChunkedArray, PolarsResult,
+};
+
+impl Fold {
+    /// A fold that continues from a checkpoint.
+    ///
+    /// # Errors
+    /// A checkpoint of another rule.
+    pub fn resume(options: &Options, checkpoint: Checkpoint) -> Result<Self, Refusal> {
+        let mut fold = Self::new(options)?;
+        let (Some(rule), period) = (options.rules()?.pop(), options.period()?) else {
+            return Err(compute_error("a checkpoint is of one threshold").into());
+        };
+        checkpoint.agrees(&rule, period)?;
+        if checkpoint.layout.as_ref().is_some_and(|layout| time_dtype(layout).is_err()) {
+            return Err(Error::CheckpointDamaged { why: "its time zone is unknown" }.into());
+        }
+        let rule = match &checkpoint.open {
+            Some(bar) => rule.with_open(bar.price.open, bar.time.open),
+            None => rule,
+        };
+        fold.trades = checkpoint.check.rows();
+        fold.layout = checkpoint.layout;
+        if let Some(layout) = &fold.layout {
+            fold.notices.note_layout(layout, options);
+        }
+        let builder = Builder::resume(rule, checkpoint.open, checkpoint.check, options.needs());
+        fold.builders = vec![builder.reset_every(period)];
+        Ok(fold)
+    }
+
+    /// The state after the trades so far.
+    ///
+    /// # Errors
+    /// Options with several chains.
+    pub fn checkpoint(&self, symbol: Option<String>) -> PolarsResult<Checkpoint> {
+        let ([builder], [threshold]) = (&*self.builders, &*self.options.thresholds) else {
+            return Err(compute_error("a checkpoint is of one threshold and no key"));
+        };
+        Ok(Checkpoint {
+            symbol,
+            threshold: Threshold::new(*threshold)?,
+            prevent_same_timestamp_close: self.options.prevent_same_timestamp_close,
+            reset: self.options.period()?,
+            include_microstructure: self.options.include_microstructure,
+            include_incomplete: self.options.include_incomplete,
+            layout: self.layout.clone(),
+            check: builder.check().clone(),
+            open: builder.open_bars().next().map(|(_, bar)| bar.clone()),
+        })
+    }
+
+    /// One row with the time and the id of the last trade; no row before the first trade.
+    ///
+    /// # Errors
+    /// As [`Self::take`].
+    pub fn position(&self) -> PolarsResult<DataFrame> {
+        let check = self.builders.first().map(Builder::check);
+        let last = check.and_then(|check| Some((check.last()?.time, check.last_id())));
+        let time =
+            Int64Chunked::from_iter_values("timestamp".into(), last.iter().map(|last| last.0));
+        let ids = last.iter().map(|last| last.1);
+        let id = Int64Chunked::from_iter_options("agg_trade_id".into(), ids);
+        let time = time.into_series().cast(&self.time_dtype()?)?;
+        DataFrame::new(time.len(), vec![time.into(), id.into_column()])
+    }
+}
