@@ -1,7 +1,7 @@
 //! The kernel alone, one core, on trades in memory. Every run checks its number of bars.
 //!
 //! `cargo bench --no-default-features`
-#![allow(clippy::expect_used, reason = "a benchmark that cannot go on should stop")]
+#![allow(clippy::expect_used, reason = "a benchmark that cannot continue should stop")]
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use rangebar_polars::builder::Builder;
@@ -114,7 +114,7 @@ fn kernel(criterion: &mut Criterion) {
             bencher.iter(|| {
                 let mut table = Table::new(OUTPUTS);
                 let mut builder = Builder::new([rule(decimal_bps)], every_sum);
-                builder.push(&all, &mut |closed| table.push(&closed.bar)).expect("good trades");
+                builder.push(&all, &mut |ended| table.push(&ended.bar)).expect("good trades");
                 table
             });
         });

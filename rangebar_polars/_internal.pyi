@@ -26,20 +26,23 @@ ALWAYS_READ: Final[list[str]]
 """The columns of trades that every bar reads, if they are there."""
 
 OPENING_ROW: Final[str]
-"""The column that tells which trade opened a bar, where trades are traced."""
+"""The column with the number of the trade that opened a bar, if trades are traced."""
 
 RULE_VERSION: Final[int]
-"""The version of what bars are: the same trades give the same bars under the same version."""
+"""The version of the bars: the same trades give the same bars under the same version."""
 
 def bars(trades: object, options: dict[str, Any]) -> tuple[pl.DataFrame, list[tuple[str, str]]]:
-    """Return the bars of a table of trades, and what to warn of: of each kind name and text.
+    """Return the bars of a table of trades, and the warnings about them: name of the kind and text.
 
     A table is anything with ``__arrow_c_stream__``.
-    ``options`` is made by `rangebar_polars.options.Options`.
+    ``options`` comes from `rangebar_polars._core.options.Options`.
     """
 
 def null_side(columns: list[str]) -> tuple[str, str]:
-    """Return what to warn of where no trade of a bar has a side: name of the kind and text."""
+    """Return the warning about bars without a side: name of the kind and text.
+
+    In such bars, whose trades all have a null side, ``columns`` are 0 or null.
+    """
 
 def read_checkpoint(
     checkpoint: bytes,
@@ -52,23 +55,24 @@ def read_checkpoint(
     bool,
     Literal["ms", "us", "ns"] | None,
 ]:
-    """Return symbol, threshold, gate, reset, the two ``include_`` flags and the unit of the times.
+    """Return the settings in a checkpoint, and the unit of the times.
 
-    The unit is None before the first trade.
+    They are symbol, ``threshold_decimal_bps``, ``prevent_same_timestamp_close``, ``reset``,
+    ``include_microstructure`` and ``include_incomplete``. The unit is None before the first trade.
     """
 
 def read_table(table: object, names: list[str] | None) -> pl.DataFrame:
-    """Return the columns of a table that have one of these names; None: all columns."""
+    """Return the columns of a table that have one of these names, or all columns for None."""
 
 def fitting_time_unit(value: int) -> Literal["s", "ms", "us", "ns"] | None:
-    """Return the one unit in which a number is a time from 1990 to 2100; None for no such unit."""
+    """Return the one unit in which a number is a time from 1990 to 2100; None if there is none."""
 
 @final
 class BarBuilder:
     """Bars of tables of trades that come one after another.
 
-    ``options`` is made by `rangebar_polars.options.Options`; ``checkpoint`` is what
-    `BarBuilder.checkpoint` returned; ``time_unit`` is that of whole numbers in dicts.
+    ``options`` comes from `rangebar_polars._core.options.Options`; ``checkpoint`` was returned by
+    `BarBuilder.checkpoint`; ``time_unit`` is the unit of whole numbers in dicts.
     """
 
     def __new__(
@@ -78,32 +82,33 @@ class BarBuilder:
         time_unit: Literal["s", "ms", "us", "ns"] = "ms",
     ) -> BarBuilder: ...
     def bind(self, schema: object) -> None:
-        """Judge the schema of a table of trades, without reading it."""
+        """Check the schema of a table of trades, without reading its rows."""
     def push(self, trades: object) -> pl.DataFrame | None:
         """Return the bars that ended in the next table of trades; None for no bar."""
     def push_records(self, trades: list[Any]) -> pl.DataFrame | None:
         """Return the bars that ended in a list of dicts of trades; None for no bar."""
     def trace(self) -> pl.DataFrame:
-        """Return, by threshold, the trade that opened the bar of each trade of the last table.
+        """Return a column for each threshold: which trade opened the bar of each trade.
 
-        With the option ``trace`` only; trades are counted from the first ever.
+        The rows are those of the last table. It needs the option ``trace``; trades are counted from
+        the first trade of the first table.
         """
     def empty(self) -> pl.DataFrame:
         """Return a frame of bars without a row."""
     def finish(self) -> pl.DataFrame:
-        """Return the bars that are still open, if they were asked for."""
+        """Return the bars that are still open, if incomplete bars are wanted."""
     def open_bar(self) -> pl.DataFrame:
-        """Return the bar that is still open, with its features so far; no row for none."""
+        """Return the bar that is still open, with its features so far; no row if there is none."""
     def gap_texts(self, known: int) -> list[str]:
-        """Return the gaps found at seams, in words, from the ``known``-th on."""
+        """Return the messages about the gaps found at seams, from number ``known`` on."""
     def notices(self) -> list[tuple[str, str]]:
-        """Return what of the trades counts otherwise than they say: of each kind name and text."""
+        """Return the warnings about the bars so far: name of the kind and text."""
     def gaps(self) -> pl.DataFrame:
-        """Return the gaps found at seams."""
+        """Return a row for each gap found at a seam."""
     def position(self) -> pl.DataFrame:
-        """Return one row of the last time and the last id, or none."""
+        """Return one row with the last time and the last id; no row before the first trade."""
     def checkpoint(self, symbol: str | None) -> bytes:
-        """Return the state."""
+        """Return the state as bytes."""
     def next(self) -> BarBuilder:
         """Return another builder in the same state; ids missing before its trades are a gap."""
 
@@ -118,7 +123,7 @@ class TableHash:
 
     def __new__(cls, schema: object) -> TableHash: ...
     def push(self, table: object) -> None:
-        """Take in the rows of the next table, anything with ``__arrow_c_stream__``."""
+        """Add the rows of the next table, anything with ``__arrow_c_stream__``."""
     def hexdigest(self) -> str:
         """Return the hash of all rows so far, as 32 hex digits."""
     def hexdigests(self) -> list[tuple[str, str]]:

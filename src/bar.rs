@@ -1,8 +1,8 @@
-//! What does a bar hold? The sums of a slice of trades, in integers, and nothing derived.
+//! What does a bar hold? The sums of a slice of trades, in integers, and no derived value.
 //!
-//! A bar absorbs the trades between two cuts. Sums of disjoint slices merge, so what a bar holds
+//! A bar holds the sums of the trades between two cuts. Sums of disjoint slices merge, so a bar
 //! does not depend on how its trades were cut into batches. Features are pure functions of a bar
-//! ([`crate::features`]); which sums are kept at all is said by [`Needs`].
+//! ([`crate::features`]); [`Needs`] says which sums are computed.
 //!
 //! Invariants: `low <= open, close <= high`; buy and sell sums never exceed the whole;
 //! `ids <= rows`; `time.open <= time.close`.
@@ -23,7 +23,7 @@ pub struct Bar {
     pub volume: i128,
     /// Sum of price times quantity, at scale 1e16.
     pub turnover: i128,
-    /// Sums by aggressor side; `None` where the trades have no such column.
+    /// Sums by aggressor side; `None` if the trades have no column of sides.
     pub sides: Option<BySide>,
     /// Number of records.
     pub rows: i64,
@@ -37,7 +37,7 @@ pub struct Bar {
     pub last_agg_trade_id: Option<i64>,
 }
 
-/// From the first trade to the last.
+/// The time from the first trade to the last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
     /// Time of the first trade.
@@ -48,7 +48,7 @@ pub struct Span {
     pub unit: TimeUnit,
 }
 
-/// The four prices, the very f64 of the input.
+/// The four prices, as the f64 of the input.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Prices {
     /// First price.
@@ -82,17 +82,17 @@ pub struct Side {
 }
 
 impl Prices {
-    /// A price that says more than 8 decimals, if there is one.
+    /// A price with more than 8 decimals, if there is one.
     pub fn finer(self) -> Option<f64> {
         [self.open, self.high, self.low, self.close].into_iter().find(|price| is_finer(*price))
     }
 }
 
 impl Bar {
-    /// The bar of these trades, all of them; `None` for none.
+    /// The bar of all these trades; `None` if there is no trade.
     ///
     /// # Errors
-    /// [`Overflow`] where a sum is beyond its integer.
+    /// [`Overflow`] if a sum is beyond its integer.
     pub fn of(trades: &Trades<'_>, needs: Needs) -> Result<Option<Self>, Overflow> {
         let Some(last) = trades.len.checked_sub(1) else { return Ok(None) };
         let time = Span::of(trades);
@@ -120,10 +120,10 @@ impl Bar {
         }))
     }
 
-    /// Take in the bar of the trades that follow.
+    /// Add the bar of the trades that follow.
     ///
     /// # Errors
-    /// [`Overflow`] where a sum is beyond its integer; the bar is then as before.
+    /// [`Overflow`] if a sum is beyond its integer; the bar is then unchanged.
     pub fn merge(&mut self, next: &Self) -> Result<(), Overflow> {
         let time = Span { close: next.time.close, ..self.time };
         if time.micros().is_none() {
@@ -134,7 +134,8 @@ impl Bar {
         self.time = time;
         self.turnover = turnover;
         self.trades = trades;
-        // The volume holds 2^64 of the largest quantities; the sides are parts of what was checked.
+        // 2^64 of the largest quantities fit the volume; the sums of a side are parts of checked
+        // sums.
         self.volume += next.volume;
         self.sides = match (self.sides, next.sides) {
             (Some(own), Some(other)) => Some(own.plus(other)),
@@ -151,8 +152,8 @@ impl Bar {
 }
 
 impl Bar {
-    /// Whether the trades have a column of sides, and it is null in all of them. Of sums that are
-    /// not kept nothing is known.
+    /// Whether the trades have a column of sides that is null in all of them, as far as the
+    /// computed sums show it.
     pub fn is_sideless(&self) -> bool {
         let Some(BySide { buy, sell }) = self.sides else { return false };
         let trades = i128::from(self.trades) > 0 && buy.trades == 0 && sell.trades == 0;
@@ -169,7 +170,7 @@ impl Span {
         Self { open: *open, close: *close, unit: trades.unit }
     }
 
-    /// From open to close in whole microseconds; `None` beyond 64 bits.
+    /// The time from open to close in whole microseconds; `None` if 64 bits do not hold it.
     pub fn micros(self) -> Option<i64> {
         let elapsed = i128::from(self.close) - i128::from(self.open);
         i64::try_from(elapsed * 1_000_000 / i128::from(self.unit.per_second())).ok()
@@ -182,7 +183,7 @@ impl Prices {
         let (Some(&open), Some(&close)) = (prices.first(), prices.last()) else {
             return Self { open: 0.0, high: 0.0, low: 0.0, close: 0.0 };
         };
-        // Independent lanes, since the order of a floating-point fold is otherwise kept.
+        // Independent lanes, because a compiler does not reorder a fold of floats.
         let (mut highs, mut lows) = ([open; LANES], [open; LANES]);
         let blocks = prices.chunks_exact(LANES);
         let rest = blocks.remainder();
@@ -199,7 +200,8 @@ impl Prices {
 }
 
 impl BySide {
-    /// What was sold is the masked part; what was bought is the rest, less what knows no side.
+    /// The sums by side from `split`, whose masked part was sold: the rest without the trades of
+    /// unknown side was bought.
     fn of(
         trades: &Trades<'_>,
         needs: Needs,
@@ -236,5 +238,72 @@ impl Side {
             turnover: self.turnover + other.turnover,
             trades: self.trades + other.trades,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trades::{Bits, Column};
+
+    const ALL: Needs = Needs::VOLUME.and(Needs::TURNOVER).and(Needs::TRADES).and(Needs::SIDES);
+
+    /// The bar of trades at these times, with prices 10, 11, ... and quantities of 1; the bits of
+    /// `sold` and `known` are their sides.
+    fn bar_of(times: &[i64], sold: u8, known: u8) -> Bar {
+        let prices: Vec<_> = (0..8).take(times.len()).map(|row| 10.0 + f64::from(row)).collect();
+        let quantities = vec![1.0; times.len()];
+        let (sold, known) = ([sold], [known]);
+        let bits = |bytes| Bits::new(bytes, 0, times.len());
+        let trades = Trades {
+            timestamp: Some(Column::new("timestamp", times)),
+            price: Some(Column::new("price", &prices)),
+            quantity: Some(Column::new("quantity", &quantities)),
+            is_buyer_maker: Some(Sides { sold: bits(&sold), known: Some(bits(&known)) }),
+            agg_trade_id: Some(Column::new("agg_trade_id", times)),
+            ..Trades::new(times.len(), TimeUnit::Milliseconds)
+        };
+        Bar::of(&trades, ALL).unwrap().unwrap()
+    }
+
+    #[test]
+    fn a_bar_has_its_first_highest_lowest_and_last_price_and_time() {
+        let bar = bar_of(&[5, 6, 9], 0, 0b111);
+
+        assert_eq!(bar.price, Prices { open: 10.0, high: 12.0, low: 10.0, close: 12.0 });
+        assert_eq!((bar.time.open, bar.time.close, bar.time.micros()), (5, 9, Some(4_000)));
+        assert_eq!(
+            (bar.rows, bar.first_agg_trade_id, bar.last_agg_trade_id),
+            (3, Some(5), Some(9))
+        );
+    }
+
+    #[test]
+    fn a_trade_of_unknown_side_belongs_to_no_side() {
+        let sides = bar_of(&[0, 1, 2], 0b001, 0b011).sides.unwrap();
+
+        assert_eq!((sides.sell.trades, sides.buy.trades), (1, 1));
+        assert_eq!((sides.sell.volume, sides.buy.volume), (100_000_000, 100_000_000));
+    }
+
+    #[test]
+    fn a_bar_is_sideless_if_every_side_is_null() {
+        assert!(bar_of(&[0, 1], 0, 0b00).is_sideless());
+        assert!(!bar_of(&[0, 1], 0, 0b01).is_sideless());
+    }
+
+    #[test]
+    fn a_failed_merge_leaves_the_bar_as_it_was() {
+        let mut bar = bar_of(&[0], 0, 0b1);
+        let before = bar.clone();
+        let late = bar_of(&[i64::MAX], 0, 0b1);
+
+        assert_eq!(bar.merge(&late), Err(DURATION_LIMIT));
+        assert_eq!(bar, before);
+    }
+
+    #[test]
+    fn no_trade_is_no_bar() {
+        assert_eq!(Bar::of(&Trades::new(0, TimeUnit::Milliseconds), ALL), Ok(None));
     }
 }

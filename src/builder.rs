@@ -1,17 +1,18 @@
-//! The only fold: trades go in, bars come out, the open bar stays between batches.
+//! The only fold: trades go in, bars come out, the open bar is kept between batches.
 //!
 //! ```text
 //!            admit                 next_close              merge                    emit
-//! batch ──► block ──► the good ──► the nearest ──► piece ──► every open bar ──► what closed there
-//!                     rows of it   cut of any rule           takes it in
+//! batch ──► block ──► the good ──► the nearest ──► piece ──► every open bar ──► the bars that
+//!                     rows of it   cut of any rule           adds it             ended there
 //! ```
 //!
 //! Several rules may run over the same trades: the piece between two neighbouring cuts of any of
 //! them is summed once and merged into the open bar of each. A bad row ends the fold after the rows
-//! before it. Nothing here depends on how trades are cut into batches: [`Check`] judges a seam like
-//! any two rows, a rule remembers its open bar, and sums of pieces merge.
+//! before it. The result does not depend on how trades are cut into batches: [`Check`] checks the
+//! border of two batches like any two rows, a rule remembers its open bar, and sums of pieces
+//! merge.
 //!
-//! Whoever changes what is kept between batches changes what a checkpoint must hold.
+//! A change of the fields that are kept between batches is a change of the checkpoint.
 
 use crate::bar::Bar;
 use crate::check::{Check, Fault};
@@ -22,7 +23,7 @@ use crate::rule::Rule;
 use crate::sums::Overflow;
 use crate::trades::Trades;
 
-/// Rows that are checked, cut and summed together, so that they are read from memory once.
+/// How many rows are checked, cut and summed together, so that they are read from memory once.
 const BLOCK: usize = 4096;
 
 /// Folds trades into the bars of one rule, or of several over the same trades.
@@ -32,7 +33,7 @@ pub struct Builder<R> {
     check: Check,
     needs: Needs,
     reset: Option<Period>,
-    /// Where the period of the last trade ends.
+    /// The end of the period of the last trade.
     until: Option<i64>,
 }
 
@@ -41,21 +42,21 @@ pub struct Builder<R> {
 struct Chain<R> {
     rule: R,
     open: Option<Bar>,
-    /// The row of the trades being folded at which the bar ends, if it ends among them.
+    /// The row of the current trades at which the bar ends, if it ends among them.
     cut: Option<usize>,
 }
 
-/// A bar that has ended.
+/// A bar that has ended, or is still open after the last trade.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ended {
     /// What it holds.
     pub bar: Bar,
-    /// Which of the rules ended it.
+    /// The number of its rule.
     pub chain: usize,
-    /// The trade it ended at, counted from the first trade ever.
+    /// The trade at which it ended, counted from the first trade of the first batch.
     pub row: u64,
-    /// Whether its rule closed it, at its own last trade; if not, a period ended, and `row` is the
-    /// first trade of the next.
+    /// Whether its rule closed it, at its own last trade. If not, a period ended, and `row` is the
+    /// first trade of the next period; or the bar is still open, and `row` is the number of trades.
     pub complete: bool,
 }
 
@@ -77,7 +78,7 @@ impl<R: Rule> Builder<R> {
     /// let rule = RangeRule::new(Threshold::new(250)?, true);
     /// let mut builder = Builder::new([rule], Needs::PRICE);
     /// let mut closes = Vec::new();
-    /// builder.push(&trades, &mut |closed| closes.push(closed.bar.price.close))?;
+    /// builder.push(&trades, &mut |ended| closes.push(ended.bar.price.close))?;
     /// assert_eq!(closes, [50_125.0]);
     /// assert_eq!(builder.open_bars().next().unwrap().1.price.open, 50_500.0);
     /// # Ok::<(), rangebar_polars::error::Error>(())
@@ -87,22 +88,23 @@ impl<R: Rule> Builder<R> {
         Self { chains, check: Check::default(), needs, reset: None, until: None }
     }
 
-    /// The same, but the first trade of every such period opens a new bar.
+    /// The same builder, but the first trade of every such period opens a new bar.
     #[must_use]
     pub fn reset_every(self, period: Option<Period>) -> Self {
-        // Only an open bar can be cut off, and it knows the period it is in.
+        // Only an open bar can be cut off, and its times give the current period.
         let open = self.chains.iter().find_map(|chain| chain.open.as_ref());
         let until =
             open.zip(period).and_then(|(bar, period)| period.end(bar.time.close, bar.time.unit));
         Self { reset: period, until, ..self }
     }
 
-    /// A builder of one rule in the middle of trades: `rule` knows of the bar that is open.
+    /// A builder of one rule that continues after earlier trades: `rule` knows the bar that is
+    /// open.
     pub fn resume(rule: R, open: Option<Bar>, check: Check, needs: Needs) -> Self {
         Self { chains: vec![Chain { rule, open, cut: None }], check, ..Self::new([], needs) }
     }
 
-    /// Where the trades stand.
+    /// What is known of the trades so far.
     pub const fn check(&self) -> &Check {
         &self.check
     }
@@ -121,12 +123,12 @@ impl<R: Rule> Builder<R> {
             .filter_map(|(n, bar)| Some((n, bar.as_ref()?)))
     }
 
-    /// Fold a batch; bars are emitted in the order in which they end, those that end at one trade
-    /// in the order of the rules.
+    /// Fold a batch. Bars are emitted in the order in which they end; bars that end at the same
+    /// trade, in the order of the rules.
     ///
     /// # Errors
-    /// The first bad row. Bars that ended before it have been emitted; the builder must not be fed
-    /// again.
+    /// The first bad row. Bars that ended before it have been emitted; the builder must not be used
+    /// after that.
     pub fn push(&mut self, trades: &Trades<'_>, emit: &mut impl FnMut(Ended)) -> Result<(), Error> {
         for start in (0..trades.len).step_by(BLOCK) {
             let block = trades.slice(start..trades.len.min(start + BLOCK));
@@ -142,7 +144,7 @@ impl<R: Rule> Builder<R> {
         Ok(())
     }
 
-    /// Fold admitted trades, of which the first is trade `first_row` of all, period by period.
+    /// Fold checked trades period by period; the first of them is trade `first_row` of all.
     fn fold_periods(
         &mut self,
         trades: &Trades<'_>,
@@ -215,7 +217,7 @@ impl<R: Rule> Builder<R> {
         let piece = Bar::of(trades, needs);
         let faults = self.chains.iter_mut().filter_map(|chain| {
             let overflow = chain.merge(piece.clone()).err()?;
-            // A failed merge leaves the open bar as it was, so the trades can be tried one by one.
+            // A failed merge does not change the open bar, so the trades can be added one by one.
             let mut chain = Chain { rule: (), open: chain.open.clone(), cut: None };
             let mut rows = 0..trades.len;
             let one = |row: usize| Bar::of(&trades.slice(row..row + 1), needs);
@@ -239,5 +241,75 @@ impl<R> Chain<R> {
             (Some(_), None) => {}
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rule::{RangeRule, Threshold};
+    use crate::trades::{Column, TimeUnit};
+
+    const DAY: i64 = 86_400_000;
+
+    fn trades<'a>(times: &'a [i64], prices: &'a [f64]) -> Trades<'a> {
+        Trades {
+            timestamp: Some(Column::new("timestamp", times)),
+            price: Some(Column::new("price", prices)),
+            quantity: Some(Column::new("quantity", prices)),
+            ..Trades::new(times.len(), TimeUnit::Milliseconds)
+        }
+    }
+
+    fn builder(thresholds: &[i64]) -> Builder<RangeRule> {
+        let rule = |bps: &i64| RangeRule::new(Threshold::new(*bps).unwrap(), true);
+        Builder::new(thresholds.iter().map(rule), Needs::PRICE)
+    }
+
+    /// Chain, row and `complete` of each bar that ends.
+    fn ends(builder: &mut Builder<RangeRule>, trades: &Trades<'_>) -> Vec<(usize, u64, bool)> {
+        let mut ends = Vec::new();
+        let emit = &mut |ended: Ended| ends.push((ended.chain, ended.row, ended.complete));
+        builder.push(trades, emit).unwrap();
+        ends
+    }
+
+    #[test]
+    fn bars_end_in_the_order_of_their_trades_then_of_their_rules() {
+        let trades = trades(&[0, 1, 2], &[100.0, 101.0, 103.0]);
+
+        let ends = ends(&mut builder(&[1_000, 3_000]), &trades);
+
+        assert_eq!(ends, [(0, 1, true), (1, 2, true)]);
+    }
+
+    #[test]
+    fn rows_are_counted_over_all_batches() {
+        let mut builder = builder(&[1_000]);
+
+        assert!(ends(&mut builder, &trades(&[0, 1], &[100.0, 100.5])).is_empty());
+        assert_eq!(ends(&mut builder, &trades(&[2, 3], &[100.2, 99.0])), [(0, 3, true)]);
+        assert_eq!((builder.rows(), builder.open_bars().count()), (4, 0));
+    }
+
+    #[test]
+    fn the_end_of_a_period_cuts_the_open_bar_off() {
+        let mut builder = builder(&[1_000]).reset_every(Some(Period::Day));
+
+        let ends = ends(&mut builder, &trades(&[DAY - 1, DAY], &[100.0, 200.0]));
+
+        assert_eq!(ends, [(0, 1, false)]);
+        assert_eq!(builder.open_bars().next().unwrap().1.time.open, DAY);
+    }
+
+    #[test]
+    fn bars_before_a_bad_row_are_emitted() {
+        let mut closes = Vec::new();
+        let trades = trades(&[0, 1, 2], &[100.0, 101.0, f64::NAN]);
+
+        let result = builder(&[1_000]).push(&trades, &mut |ended| closes.push(ended.row));
+
+        assert_eq!(closes, [1]);
+        assert!(matches!(result, Err(Error::Price { row: 2, .. })));
     }
 }

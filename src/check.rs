@@ -1,19 +1,19 @@
 //! The check that every trade passes before it reaches a bar.
 //!
-//! One rule for all batches: the seam between two is judged like the border between two rows, so
-//! no cutting changes what is an error. [`Check::admit`] asks first whether a whole block is sound,
-//! in plain loops over the columns; only a block that is not (or that has nulls among its ids) is
-//! read row by row. The rows, in [`admit_row`], are the definition; the loops
-//! may refuse a good block but never pass a bad one.
+//! The border between two batches is checked like the border between two rows, so the errors do not
+//! depend on how trades are cut into batches. [`Check::admit`] first checks a whole block in plain
+//! loops over the columns; only a block that does not pass (or that has nulls among its ids) is
+//! read row by row. [`admit_row`] is the definition: the loops may refuse a good block but never
+//! pass a bad one.
 
-// Without `&&` there is no branch, which is what lets a loop be vectorised.
+// Without `&&` there is no branch, so the loops can be vectorised.
 #![allow(clippy::needless_bitwise_bool)]
 
 use crate::error::Error;
 use crate::fixed::{LIMIT, SCALE};
 use crate::trades::{Column, Trades};
 
-/// What the check remembers of the trades before.
+/// What must be known of the trades before to check the next one.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Check {
     rows: u64,
@@ -22,7 +22,7 @@ pub struct Check {
     lost: Option<Lost>,
 }
 
-/// A quantity above zero that counts as 0, because its 8 decimals are.
+/// A quantity above zero that counts as 0, because it rounds to 0 at 8 decimals.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Lost {
     /// The trade.
@@ -31,7 +31,7 @@ pub struct Lost {
     pub quantity: f64,
 }
 
-/// Time of the last trade and the last id known of that time.
+/// Time of the last trade, and the last known id of that time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Last {
     /// Time of the last trade.
@@ -40,12 +40,12 @@ pub struct Last {
     pub id: Option<i64>,
 }
 
-/// The first bad row of a batch, and what is wrong with it.
+/// The first bad row of a batch, and its error.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fault {
     /// Its place in the batch; the rows before it are good.
     pub row: usize,
-    /// What is wrong; its row is counted from the first trade ever.
+    /// The error; its row is counted from the first trade of the first batch.
     pub error: Error,
 }
 
@@ -55,22 +55,22 @@ impl Check {
         self.rows
     }
 
-    /// Where the trades stand, if there were any with a time.
+    /// Time and id of the last trade, if there was one with a time.
     pub const fn last(&self) -> Option<Last> {
         self.last
     }
 
-    /// The last `agg_trade_id` that is not null, of whatever time.
+    /// The last `agg_trade_id` that is not null, at any time.
     pub const fn last_id(&self) -> Option<i64> {
         self.last_id
     }
 
-    /// The first quantity that counts as 0 and is none.
+    /// The first quantity above zero that counts as 0.
     pub const fn lost(&self) -> Option<Lost> {
         self.lost
     }
 
-    /// The check after that many trades, the last of which are these.
+    /// The check after this many trades, with this last trade and this last id.
     pub const fn at(rows: u64, last: Option<Last>, last_id: Option<i64>) -> Self {
         Self { rows, last, last_id, lost: None }
     }
@@ -78,7 +78,7 @@ impl Check {
     /// Admit a batch.
     ///
     /// # Errors
-    /// The first bad row; the state is then that of before the batch.
+    /// The first bad row; the check is then as it was before the batch.
     pub fn admit(&mut self, trades: &Trades<'_>) -> Result<(), Fault> {
         self.last = if self.is_sound(trades) {
             self.last_of_sound(trades)
@@ -101,7 +101,7 @@ impl Check {
         Ok(())
     }
 
-    /// Whether every row is surely good, by loops without a branch.
+    /// Whether loops without a branch find every row good.
     fn is_sound(&self, trades: &Trades<'_>) -> bool {
         is_within(trades.price, 0.5)
             && is_within(trades.quantity, 0.0)
@@ -146,7 +146,7 @@ impl Check {
     }
 }
 
-/// `Iterator::all` without its early return, which would keep the loop from being vectorised.
+/// `Iterator::all` without the early return, which would prevent vectorisation.
 fn all<T>(items: impl Iterator<Item = T>, holds: impl Fn(T) -> bool) -> bool {
     items.fold(true, |all, item| all & holds(item))
 }
@@ -168,7 +168,7 @@ fn first_lost(quantities: &[f64], first_row: u64) -> Option<Lost> {
     Some(Lost { row: first_row + row as u64, quantity: quantities[row] })
 }
 
-/// Judge one row after the trade `last`; returns the `last` of the next.
+/// Check one row that follows the trade `last`; returns the `last` for the row after it.
 fn admit_row(
     trades: &Trades<'_>,
     at: usize,
@@ -202,7 +202,7 @@ fn admit_row(
     Ok(last)
 }
 
-/// The value of a column that is read, which must not be null.
+/// The value of a column in a row, which must not be null; `None` if the column is not read.
 fn value_of<T: Copy>(
     column: Option<Column<'_, T>>,
     at: usize,
@@ -215,7 +215,7 @@ fn value_of<T: Copy>(
     }
 }
 
-/// Time may stand still but not go back; while it stands, known ids rise.
+/// Check that time does not go back, and that known ids rise while the time stays the same.
 fn follow(
     trades: &Trades<'_>,
     at: usize,
@@ -251,5 +251,64 @@ fn check_trade_ids(trades: &Trades<'_>, at: usize, row: u64) -> Result<(), Error
             last,
         }),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trades::TimeUnit;
+
+    fn trades<'a>(times: &'a [i64], ids: &'a [i64], quantities: &'a [f64]) -> Trades<'a> {
+        Trades {
+            timestamp: Some(Column::new("timestamp", times)),
+            quantity: Some(Column::new("quantity", quantities)),
+            agg_trade_id: Some(Column::new("agg_trade_id", ids)),
+            ..Trades::new(times.len(), TimeUnit::Milliseconds)
+        }
+    }
+
+    #[test]
+    fn the_border_of_two_batches_is_checked_like_two_rows() {
+        let whole = Check::default().admit(&trades(&[5, 4], &[1, 2], &[1.0; 2]));
+        let mut check = Check::default();
+        check.admit(&trades(&[5], &[1], &[1.0])).unwrap();
+        let parts = check.admit(&trades(&[4], &[2], &[1.0]));
+
+        let (unit, previous, current) = (TimeUnit::Milliseconds, 5, 4);
+        let error = Error::Unsorted { row: 1, previous, current, unit };
+        assert_eq!(whole, Err(Fault { row: 1, error: error.clone() }));
+        assert_eq!(parts, Err(Fault { row: 0, error }));
+    }
+
+    #[test]
+    fn ids_must_rise_while_the_time_stays_the_same() {
+        let admit = |times: &[i64]| Check::default().admit(&trades(times, &[7, 7], &[1.0; 2]));
+
+        assert_eq!(admit(&[1, 2]), Ok(()));
+        assert!(matches!(admit(&[1, 1]), Err(Fault { row: 1, error: Error::Repeated { .. } })));
+    }
+
+    #[test]
+    fn a_refused_batch_leaves_the_check_as_it_was() {
+        let mut check = Check::default();
+        check.admit(&trades(&[5], &[1], &[1.0])).unwrap();
+        let before = check.clone();
+
+        check.admit(&trades(&[6, 7], &[2, 3], &[1.0, f64::NAN])).unwrap_err();
+
+        assert_eq!(check, before);
+    }
+
+    #[test]
+    fn the_first_quantity_that_counts_as_zero_is_remembered() {
+        let mut check = Check::default();
+        check.admit(&trades(&[5], &[1], &[0.0])).unwrap();
+        assert_eq!(check.lost(), None);
+
+        check.admit(&trades(&[6, 7], &[2, 3], &[4e-9, 3e-9])).unwrap();
+
+        assert_eq!(check.lost(), Some(Lost { row: 1, quantity: 4e-9 }));
+        assert_eq!((check.rows(), check.last_id()), (3, Some(3)));
     }
 }

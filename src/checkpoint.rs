@@ -1,12 +1,13 @@
-//! A chain of bars as bytes, and back: all of it or nothing.
+//! The state of a chain of bars as bytes, and back.
 //!
 //! ```text
 //! "RBCP" | version: 1 byte | CRC-32 of the rest: 4 bytes, little-endian | the rest: postcard
 //! ```
 //!
-//! The fields of [`Wire`] and [`WireBar`], their order and types never change within a version, and
-//! neither does the rule by which an open bar will close: a change of either is a new version. Sums are kept in full width; limits of
-//! the rule and the end of the period follow from the open bar and the last time.
+//! Within a version, the fields of [`Wire`] and [`WireBar`], their order and types never change,
+//! and neither does the rule that will close an open bar: a change of either is a new version. Sums
+//! are kept in full width. The limits of the rule and the end of the period are computed from the
+//! open bar and the last time.
 
 use crate::bar::{Bar, BySide, Prices, Side, Span};
 use crate::check::{Check, Last};
@@ -24,10 +25,10 @@ pub const MAX_SYMBOL: usize = 128;
 const MAGIC: &[u8] = b"RBCP";
 const HEADER: usize = MAGIC.len() + 1 + 4;
 
-/// Everything that passes from one batch to the next.
+/// Everything that is kept from one batch to the next.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Checkpoint {
-    /// Whose trades these are, if that was said.
+    /// The symbol of the trades, if it was given.
     pub symbol: Option<String>,
     /// The threshold.
     pub threshold: Threshold,
@@ -35,13 +36,13 @@ pub struct Checkpoint {
     pub prevent_same_timestamp_close: bool,
     /// The period at whose borders bars are cut off.
     pub reset: Option<Period>,
-    /// Whether the sums and the ten features are columns too.
+    /// Whether the sums and the features are columns too.
     pub include_microstructure: bool,
     /// Whether bars that were cut off are rows too.
     pub include_incomplete: bool,
-    /// What the trades look like, once there was a batch.
+    /// What the trades look like, if there was a batch.
     pub layout: Option<Layout>,
-    /// Where the trades stand.
+    /// What is known of the trades so far.
     pub check: Check,
     /// The open bar.
     pub open: Option<Bar>,
@@ -79,7 +80,7 @@ const PERIODS: [Period; 4] = [Period::Day, Period::Week, Period::Month, Period::
 const UNITS: [TimeUnit; 3] =
     [TimeUnit::Milliseconds, TimeUnit::Microseconds, TimeUnit::Nanoseconds];
 
-/// The place of an item in a list whose order is part of the format.
+/// The code of an item: its place in a list whose order is part of the format.
 fn code<T: PartialEq>(list: &[T], item: &T) -> u8 {
     list.iter().position(|other| other == item).map_or(u8::MAX, |place| place.to_le_bytes()[0])
 }
@@ -89,7 +90,7 @@ fn damaged(why: &'static str) -> Error {
 }
 
 impl Checkpoint {
-    /// The bytes.
+    /// Write the checkpoint as bytes.
     ///
     /// # Errors
     /// A symbol of more than 128 bytes.
@@ -104,10 +105,11 @@ impl Checkpoint {
         Ok(bytes)
     }
 
-    /// The checkpoint of those bytes.
+    /// Read the checkpoint in these bytes.
     ///
     /// # Errors
-    /// Bytes that are none, of an unknown version, damaged, or of a state that cannot be.
+    /// Bytes that are not a checkpoint, are damaged, have another version, or hold a state that no
+    /// trades can lead to.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
         if bytes.len() < HEADER || !bytes.starts_with(MAGIC) {
             return Err(damaged("it does not begin like one"));
@@ -127,21 +129,19 @@ impl Checkpoint {
         }
     }
 
-    /// Whether it is of that rule and reset.
+    /// Check that it belongs to this rule and this reset.
     ///
     /// # Errors
-    /// What differs.
+    /// The first setting that differs.
     pub fn agrees(&self, rule: &RangeRule, reset: Option<Period>) -> Result<(), Error> {
-        let period = |period: Option<Period>| period.map_or("None", Period::name).to_owned();
-        let python = |flag: bool| if flag { "True" } else { "False" }.to_owned();
+        let period = |period: Option<Period>| period.map_or("none", Period::name).to_owned();
         let (own, other) = (self.threshold.decimal_bps(), rule.threshold().decimal_bps());
-        let gate = rule.prevents_same_timestamp_close();
         let all = [
             ("threshold_decimal_bps", own.to_string(), other.to_string()),
             (
                 "prevent_same_timestamp_close",
-                python(self.prevent_same_timestamp_close),
-                python(gate),
+                self.prevent_same_timestamp_close.to_string(),
+                rule.prevents_same_timestamp_close().to_string(),
             ),
             ("reset", period(self.reset), period(reset)),
         ];

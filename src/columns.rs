@@ -1,29 +1,29 @@
 //! The columns of a frame of bars: the one table that schema, frames, expressions, docs and tests
 //! read.
 //!
-//! An output is a name, a function of a bar, and what that function needs to have been summed.
-//! What no output asks for is neither read nor summed.
+//! An output is a name, a function of a bar, and the sums that the function needs. A column or sum
+//! that no output needs is neither read nor computed.
 
 use crate::bar::Bar;
 use crate::features;
 use crate::fixed::{to_f64, turnover_to_f64};
 use crate::needs::Needs;
 
-/// Where an output stands among the columns.
+/// The group of columns that an output belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Group {
-    /// In every frame of bars.
+    /// Columns of every frame of bars.
     Bar,
     /// With `include_microstructure`: sums, counts and ids.
     Sum,
-    /// With `include_microstructure`: the ten features.
+    /// With `include_microstructure`: the features.
     Feature,
 }
 
-/// How an output is computed; its dtype is that of the function.
+/// The function of an output; its return type is the dtype of the column.
 #[derive(Clone, Copy, Debug)]
 pub enum Compute {
-    /// A time in the dtype of the input.
+    /// A time, in the unit of the input.
     Time(fn(&Bar) -> i64),
     /// A float or null.
     Float(fn(&Bar) -> Option<f64>),
@@ -36,19 +36,19 @@ pub enum Compute {
 pub struct Output {
     /// Its name.
     pub name: &'static str,
-    /// Where it stands.
+    /// Its group.
     pub group: Group,
-    /// What must have been summed.
+    /// The sums that the function needs.
     pub needs: Needs,
     /// Its value.
     pub compute: Compute,
     /// The formula, in words.
     pub formula: &'static str,
-    /// When it is null; empty: never.
+    /// When it is null; empty if never.
     pub null_when: &'static str,
 }
 
-/// One line of the table: group, name, function, needs, formula; and when it is null.
+/// Reads the lines of the table: group, name, function, needs, formula, and when it is null.
 macro_rules! outputs {
     ($($group:ident $name:ident $kind:ident($function:expr) [$($need:ident)*] $formula:literal
        $(null $null_when:literal)?;)*) => {
@@ -97,12 +97,12 @@ pub const OUTPUTS: &[Output] = outputs! {
     Feature turnover_imbalance Float(features::turnover_imbalance) [TURNOVER SIDES] "(buy_turnover - sell_turnover) / (buy_turnover + sell_turnover)" null "that sum is 0 or unknown";
 };
 
-/// The output of that name.
+/// The output with this name.
 pub fn output(name: &str) -> Option<&'static Output> {
     OUTPUTS.iter().find(|output| output.name == name)
 }
 
-/// The values of one column, a bar each.
+/// The values of one column, one for each bar.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Values {
     /// Times and integers.
@@ -143,5 +143,43 @@ impl Table {
     pub fn take(&mut self) -> Vec<(&'static Output, Values)> {
         let empty = Self::new(self.columns.iter().map(|(output, _)| *output));
         std::mem::replace(self, empty).columns
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trades::{Column, TimeUnit, Trades};
+
+    #[test]
+    fn names_are_unique_and_found() {
+        for (n, output) in OUTPUTS.iter().enumerate() {
+            assert!(OUTPUTS[n + 1..].iter().all(|other| other.name != output.name));
+            assert_eq!(self::output(output.name).map(|found| found.formula), Some(output.formula));
+        }
+        assert!(output("no such column").is_none());
+    }
+
+    #[test]
+    fn a_table_has_a_row_for_each_bar_until_it_is_taken() {
+        let trades = Trades {
+            timestamp: Some(Column::new("timestamp", &[7])),
+            price: Some(Column::new("price", &[2.5])),
+            quantity: Some(Column::new("quantity", &[1.0])),
+            ..Trades::new(1, TimeUnit::Milliseconds)
+        };
+        let bar = Bar::of(&trades, Needs::PRICE).unwrap().unwrap();
+        let wanted = ["open_time", "open"].map(|name| output(name).unwrap());
+        let mut table = Table::new(wanted);
+
+        table.push(&bar);
+        table.push(&bar);
+
+        let values: Vec<_> = table.take().into_iter().map(|(_, values)| values).collect();
+        assert_eq!(values, [Values::Int(vec![Some(7); 2]), Values::Float(vec![Some(2.5); 2])]);
+        assert!(table.take().iter().all(|(_, values)| match values {
+            Values::Int(values) => values.is_empty(),
+            Values::Float(values) => values.is_empty(),
+        }));
     }
 }

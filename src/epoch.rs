@@ -1,8 +1,8 @@
 //! Whole numbers as times since 1970-01-01 00:00 UTC, and the unit in which they make sense.
 //!
-//! A number does not say its unit. Taken in a wrong one, a time of today lies in 1970 or in the year
-//! 56,000, so a number is accepted as a time only from 1990 to 2100. No number is such a time in two
-//! units, so a number that is refused names the unit that fits.
+//! A number has no unit of its own. Read in a wrong unit, a time of today lies in 1970 or in the
+//! year 56,000, so a number is accepted as a time only from 1990 to 2100. No number is such a time
+//! in two units, so the message about a refused number can name the unit that fits.
 
 use crate::trades::TimeUnit;
 use std::fmt;
@@ -24,11 +24,11 @@ pub enum EpochUnit {
 const PLAUSIBLE: std::ops::Range<i64> = 631_152_000..4_102_444_800;
 
 impl EpochUnit {
-    /// All of them.
+    /// All units.
     pub const ALL: [Self; 4] =
         [Self::Seconds, Self::Milliseconds, Self::Microseconds, Self::Nanoseconds];
 
-    /// The unit of that name: "s", "ms", "us" or "ns".
+    /// The unit with this name: "s", "ms", "us" or "ns".
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|unit| unit.name() == name)
     }
@@ -53,8 +53,7 @@ impl EpochUnit {
         }
     }
 
-    /// The unit of a column of such times, of which whole seconds have none: they become
-    /// milliseconds.
+    /// The unit of a column of such times. No column counts seconds, so they become milliseconds.
     pub const fn column_unit(self) -> TimeUnit {
         match self {
             Self::Seconds | Self::Milliseconds => TimeUnit::Milliseconds,

@@ -1,23 +1,23 @@
-//! What can be wrong with trades or with a question about them.
+//! The errors in trades, thresholds and checkpoints.
 //!
-//! Variants carry data; the text is made here and nowhere else, so that every door (frame, plan,
-//! expression, processor) says the same words. Form: lower case, no full stop, what failed, where,
-//! got, expected, remedy. Rows are 0-based and counted from the first trade ever shown.
+//! Variants carry data and their text is made here, so that a fault has the same message at every
+//! entry point. Form: lower case, no full stop, what failed, where, got, expected, remedy. Rows are
+//! 0-based and counted from the first trade of the first batch.
 
 use crate::trades::{Moment, Role, TimeUnit};
 use crate::unfit::Unfit;
 
-/// Everything the kernel refuses.
+/// What is wrong with a trade, a threshold or a checkpoint.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A threshold outside 1 to 100,000 decimal basis points.
     #[error("threshold_decimal_bps is {got}: expected 1 to 100000 (1 is 0.001 %, 250 is 0.25 %)")]
     Threshold {
-        /// What was asked for.
+        /// The threshold.
         got: i64,
     },
-    /// A value that every trade must have.
+    /// A null in a column where every trade needs a value.
     #[error("{column} is null at row {row} (every trade needs one: drop or fill such rows first)")]
     Null {
         /// The column's name.
@@ -74,7 +74,7 @@ pub enum Error {
         /// The price or quantity.
         value: f64,
     },
-    /// Time going back.
+    /// A trade that is earlier than the one before it.
     #[error(
         "trades are not sorted by time at row {row}: {} after {} (sort by timestamp and trade id; \
          without ids, reverse trades that come newest first; a join, unique or group_by before needs \
@@ -90,7 +90,7 @@ pub enum Error {
         /// Unit of both.
         unit: TimeUnit,
     },
-    /// An aggregate id that does not rise among trades of one time.
+    /// An aggregate id that is not above the one before it, at the same time.
     #[error(
         "{column} does not rise at row {row}: {current} after {previous}, both at {} (if it is \
          the same record twice, drop duplicates; if it is of two venues, make bars of each, with \
@@ -101,7 +101,7 @@ pub enum Error {
         column: String,
         /// The trade.
         row: u64,
-        /// The last id known of that time.
+        /// The last known id of that time.
         previous: i64,
         /// Its own id.
         current: i64,
@@ -120,7 +120,7 @@ pub enum Error {
         /// The id.
         value: String,
     },
-    /// A record whose last trade id lies before its first.
+    /// A record whose last trade id is below its first.
     #[error(
         "{last_column} {last} is below {first_column} {first} at row {row} (are the two columns \
          exchanged?)"
@@ -142,15 +142,15 @@ pub enum Error {
     Overflow {
         /// Which sum.
         sum: &'static str,
-        /// The trade that went over.
+        /// The trade at which the sum overflowed.
         row: u64,
         /// The largest sum that can be held, in words.
         limit: &'static str,
     },
-    /// Bytes that are no checkpoint, or no longer.
+    /// Bytes that are not a checkpoint, or were changed.
     #[error("the checkpoint is damaged: {why} (go back to an older one, or read the trades again)")]
     CheckpointDamaged {
-        /// What does not fit.
+        /// How that was noticed.
         why: &'static str,
     },
     /// A checkpoint of another version.
@@ -165,35 +165,35 @@ pub enum Error {
         /// The version that can be read.
         reads: u8,
     },
-    /// A checkpoint of other trades or another rule than asked for.
+    /// A checkpoint of another rule than the wanted one.
     #[error("the checkpoint is of {what} {got}: expected {expected}")]
     CheckpointOther {
-        /// What differs.
+        /// The setting that differs.
         what: &'static str,
-        /// The checkpoint's.
+        /// The value in the checkpoint.
         got: String,
-        /// What was asked for.
+        /// The wanted value.
         expected: String,
     },
-    /// A symbol that a checkpoint has no room for.
+    /// A symbol that is too long for a checkpoint.
     #[error("the symbol has {bytes} bytes: expected at most 128")]
     SymbolTooLong {
         /// Its length.
         bytes: usize,
     },
-    /// A record with a value that will not do.
+    /// A trade with a value that is refused.
     #[error("{column} is {value} at row {row}: {why}")]
     Record {
         /// The key.
         column: String,
-        /// The record.
+        /// The trade.
         row: u64,
-        /// What it holds.
+        /// The value, as text.
         value: String,
-        /// Why that will not do.
+        /// The reason.
         why: Unfit,
     },
-    /// A record without a key that every trade needs.
+    /// A trade without a key that every trade needs.
     #[error(
         "trade at row {row} has no {key:?}{}: its keys are [{}] (say which it is: \
          columns=TradeColumns({}=\"{guess}\"))",
@@ -202,23 +202,23 @@ pub enum Error {
         role.name()
     )]
     Key {
-        /// The record.
+        /// The trade.
         row: u64,
-        /// What the key is called.
+        /// The name of the key.
         key: String,
-        /// Whether "volume" will do, too.
+        /// Whether the key may also be called "volume".
         or_volume: bool,
-        /// What the key is for.
+        /// The role of the key.
         role: Role,
-        /// The keys that it has.
+        /// The keys that the trade has.
         keys: Vec<String>,
-        /// The key that is meant, as far as that can be known.
+        /// The key that is probably meant.
         guess: String,
     },
 }
 
 impl Error {
-    /// The bad row; 0 for what is wrong with no row.
+    /// The bad row; 0 for an error that is not in a row.
     pub const fn row(&self) -> u64 {
         match self {
             Self::Threshold { .. }
@@ -247,7 +247,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_beyond_the_calendar_is_told_as_a_number() {
+    fn a_time_beyond_the_calendar_is_shown_as_a_number() {
         let error = Error::Unsorted {
             row: 1,
             previous: i64::MAX,

@@ -1,16 +1,16 @@
-//! The ten microstructure features: pure functions of one bar, complete or not.
+//! The microstructure features: pure functions of one bar, complete or not.
 //!
-//! Computed from the exact sums: every difference is taken in integers, then each side of a ratio
-//! is cast to f64 once. Not defined is `None`, never 0, 1 or NaN. The expressions of the Python
-//! package and the columns of a bar are these very functions.
+//! They are computed from the exact sums: differences are integers, and each side of a ratio is
+//! cast to f64 once. An undefined value is `None`, never 0, 1 or NaN. Columns and expressions use
+//! the same functions.
 
 use crate::bar::Bar;
 use crate::fixed::{SCALE, to_f64, to_fixed};
 
-/// A cap for [`aggression_ratio`]: one side a hundred times the other is as one-sided as it gets.
+/// The largest value of [`aggression_ratio`], which a bar without sells has too.
 const MOST_AGGRESSIVE: f64 = 100.0;
 
-/// `a / b`, each cast once; `None` where `b` is 0.
+/// `a / b`, each cast once; `None` if `b` is 0.
 #[allow(clippy::cast_precision_loss)]
 fn ratio(a: i128, b: i128) -> Option<f64> {
     (b != 0).then(|| a as f64 / b as f64)
@@ -27,13 +27,13 @@ fn price_change(bar: &Bar) -> i128 {
 
 /// `turnover / volume`: the volume-weighted average price (Berkowitz, Logue and Noser 1988).
 ///
-/// `None` where the volume is 0.
+/// `None` if the volume is 0.
 #[allow(clippy::cast_precision_loss)]
 pub fn vwap(bar: &Bar) -> Option<f64> {
     (bar.volume != 0).then(|| bar.turnover as f64 / (bar.volume as f64 * SCALE))
 }
 
-/// `close_time - open_time` in whole microseconds; nanoseconds are cut off.
+/// `close_time - open_time` in whole microseconds, rounded down.
 pub fn duration_us(bar: &Bar) -> Option<i64> {
     bar.time.micros()
 }
@@ -41,15 +41,15 @@ pub fn duration_us(bar: &Bar) -> Option<i64> {
 /// Order-flow imbalance, `(buy_volume - sell_volume) / (buy_volume + sell_volume)`, in -1 to 1.
 ///
 /// After the order imbalance of Chordia, Roll and Subrahmanyam (2002), here by volume, with the
-/// exchange's own aggressor side. `None` where that sum is 0 or the trades tell no side.
+/// aggressor side that the exchange reports. `None` if that sum is 0 or the trades have no side.
 pub fn ofi(bar: &Bar) -> Option<f64> {
     bar.sides.and_then(|sides| imbalance(sides.buy.volume, sides.sell.volume))
 }
 
-/// `(close - vwap) / (high - low)`: where the bar closed, seen from its average price.
+/// `(close - vwap) / (high - low)`: how far the bar closed from its average price.
 ///
-/// Formed as `(close * V - T) / ((high - low) * V)` with the integer volume `V` and turnover `T`.
-/// `None` where high and low are equal at 8 decimals or the volume is 0.
+/// Computed as `(close * V - T) / ((high - low) * V)` with the integer volume `V` and turnover `T`.
+/// `None` if high and low are equal at 8 decimals or the volume is 0.
 #[allow(clippy::cast_precision_loss)]
 pub fn vwap_close_deviation(bar: &Bar) -> Option<f64> {
     let [high, low, close] =
@@ -57,7 +57,7 @@ pub fn vwap_close_deviation(bar: &Bar) -> Option<f64> {
     let above = close.checked_mul(bar.volume).map(|product| product - bar.turnover);
     match (above, (high - low).checked_mul(bar.volume)) {
         (Some(above), Some(range)) => ratio(above, range),
-        // One of the products needs more than 128 bits, some 1e22 units of turnover in one bar.
+        // A product does not fit 128 bits: the bar has a turnover of about 1e22 units.
         _ => Some((close as f64 - ratio(bar.turnover, bar.volume)?) / (high - low) as f64),
     }
 }
@@ -65,14 +65,14 @@ pub fn vwap_close_deviation(bar: &Bar) -> Option<f64> {
 /// `abs(close - open) / volume`: how far the price moved for each unit traded.
 ///
 /// A variant of Amihud (2002), whose measure is the absolute return over the traded value.
-/// `None` where the volume is 0.
+/// `None` if the volume is 0.
 pub fn price_impact(bar: &Bar) -> Option<f64> {
     ratio(price_change(bar).abs(), bar.volume)
 }
 
 /// `((close - open) / open) / ofi`: the return for each unit of order-flow imbalance.
 ///
-/// A proxy after Kyle (1985), not his regression. `None` where [`ofi`] is 0 or `None`.
+/// A proxy after Kyle (1985), not his regression. `None` if [`ofi`] is 0 or `None`.
 pub fn kyle_lambda_proxy(bar: &Bar) -> Option<f64> {
     let flow = ofi(bar).filter(|flow| *flow != 0.0)?;
     ratio(price_change(bar), i128::from(to_fixed(bar.price.open))).map(|change| change / flow)
@@ -80,7 +80,7 @@ pub fn kyle_lambda_proxy(bar: &Bar) -> Option<f64> {
 
 /// `individual_trade_count / (duration_us / 1e6)`: individual trades a second.
 ///
-/// Cf. the trade arrivals of Engle and Russell (1998). `None` where the duration is 0.
+/// Cf. the trade arrivals of Engle and Russell (1998). `None` if the duration is 0.
 #[allow(clippy::cast_precision_loss)]
 pub fn trade_intensity(bar: &Bar) -> Option<f64> {
     let micros = duration_us(bar).filter(|micros| *micros != 0)?;
@@ -97,8 +97,8 @@ pub fn volume_per_trade(bar: &Bar) -> Option<f64> {
 
 /// `min(buy_trade_count / sell_trade_count, 100)`: buyers for each seller among the aggressors.
 ///
-/// Buys and no sells is 100. `None` where there is neither, or the trades tell no side.
-/// Cf. Lee and Ready (1991), who infer the aggressor that the exchange gives here.
+/// It is 100 if there are buys and no sells. `None` if there is neither, or the trades have no
+/// side. Cf. Lee and Ready (1991), who infer the aggressor that the exchange reports here.
 pub fn aggression_ratio(bar: &Bar) -> Option<f64> {
     let sides = bar.sides.filter(|sides| sides.buy.trades != 0 || sides.sell.trades != 0)?;
     let of_sells = ratio(sides.buy.trades.into(), sides.sell.trades.into());
@@ -107,14 +107,84 @@ pub fn aggression_ratio(bar: &Bar) -> Option<f64> {
 
 /// `individual_trade_count / agg_record_count`: individual trades for each record.
 ///
-/// `None` where no record of the bar has both trade ids.
+/// `None` if no record of the bar has both trade ids.
 pub fn aggregation_density(bar: &Bar) -> Option<f64> {
     ratio(bar.trades.into(), bar.rows.into()).filter(|_| bar.rows_with_trade_ids > 0)
 }
 
 /// `(buy_turnover - sell_turnover) / (buy_turnover + sell_turnover)`: [`ofi`] by value.
 ///
-/// `None` where that sum is 0 or the trades tell no side.
+/// `None` if that sum is 0 or the trades have no side.
 pub fn turnover_imbalance(bar: &Bar) -> Option<f64> {
     bar.sides.and_then(|sides| imbalance(sides.buy.turnover, sides.sell.turnover))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bar::{BySide, Prices, Side, Span};
+    use crate::trades::TimeUnit;
+
+    /// 6 units from 100 to 104 in 2 s: 4 bought at 101 by 3 trades, 2 sold at 98 by 1.
+    fn bar() -> Bar {
+        let side = |units: i128, price: i128, trades| Side {
+            volume: units * 100_000_000,
+            turnover: units * price * 10_i128.pow(16),
+            trades,
+        };
+        let sides = BySide { buy: side(4, 101, 3), sell: side(2, 98, 1) };
+        Bar {
+            time: Span { open: 0, close: 2_000, unit: TimeUnit::Milliseconds },
+            price: Prices { open: 100.0, high: 104.0, low: 98.0, close: 104.0 },
+            volume: sides.buy.volume + sides.sell.volume,
+            turnover: sides.buy.turnover + sides.sell.turnover,
+            sides: Some(sides),
+            rows: 2,
+            trades: 4,
+            rows_with_trade_ids: 2,
+            first_agg_trade_id: None,
+            last_agg_trade_id: None,
+        }
+    }
+
+    #[test]
+    fn every_feature_is_its_formula() {
+        let bar = bar();
+
+        assert_eq!(vwap(&bar), Some(100.0));
+        assert_eq!(duration_us(&bar), Some(2_000_000));
+        assert_eq!(ofi(&bar), Some(2.0 / 6.0));
+        assert_eq!(vwap_close_deviation(&bar), Some(4.0 / 6.0));
+        assert_eq!(price_impact(&bar), Some(4.0 / 6.0));
+        assert_eq!(kyle_lambda_proxy(&bar), Some(0.04 / (2.0 / 6.0)));
+        assert_eq!(trade_intensity(&bar), Some(2.0));
+        assert_eq!(volume_per_trade(&bar), Some(1.5));
+        assert_eq!(aggression_ratio(&bar), Some(3.0));
+        assert_eq!(aggregation_density(&bar), Some(2.0));
+        assert_eq!(turnover_imbalance(&bar), Some(208.0 / 600.0));
+    }
+
+    #[test]
+    fn an_undefined_feature_is_none() {
+        let mut bar = Bar { volume: 0, turnover: 0, rows_with_trade_ids: 0, ..bar() };
+        bar.time.close = bar.time.open;
+        bar.sides = Some(BySide::default());
+
+        for feature in [vwap, ofi, vwap_close_deviation, price_impact, kyle_lambda_proxy] {
+            assert_eq!(feature(&bar), None);
+        }
+        for feature in [trade_intensity, aggression_ratio, aggregation_density, turnover_imbalance]
+        {
+            assert_eq!(feature(&bar), None);
+        }
+        assert_eq!(ofi(&Bar { sides: None, ..bar }), None);
+    }
+
+    #[test]
+    fn a_bar_without_sells_has_the_largest_aggression() {
+        let mut bar = bar();
+        bar.sides = bar.sides.map(|sides| BySide { sell: Side::default(), ..sides });
+
+        assert_eq!(aggression_ratio(&bar), Some(100.0));
+    }
 }

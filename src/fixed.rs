@@ -1,9 +1,10 @@
 //! The one border between f64 and integers at scale 1e8.
 //!
-//! A price or quantity is the f64 it came as; it is compared and summed as `x * 1e8`, rounded half
-//! away from zero. That is exact for values of up to 8 decimals below 2^25 and for whole numbers
-//! below 2.3e10, and the nearest the f64 allows beyond. Rounding is monotone, so a comparison of
-//! integers can be turned back into one of f64: [`lowest_reaching`] gives the very border.
+//! A price or quantity keeps the f64 of the input; it is compared and summed as `x * 1e8`, rounded
+//! half away from zero. That is exact for values of up to 8 decimals below 2^25 and for whole
+//! numbers below 2.3e10; larger values are as near as a f64 is. Rounding is monotone, so a
+//! comparison of integers can be replaced by one of f64: [`lowest_reaching`] gives the exact
+//! border.
 
 /// One unit of a fixed number is 1 / `SCALE`.
 pub const SCALE: f64 = 1e8;
@@ -13,7 +14,7 @@ pub const LIMIT: f64 = 9_223_372_036_854_775_808.0;
 
 /// The integer at scale 1e8 nearest to `x`, half away from zero, for `0 <= x * 1e8 < 2^63`.
 ///
-/// Whole part and rest are taken apart because adding 0.5 first would round
+/// Whole part and rest are rounded separately because adding 0.5 first would round
 /// 0.49999999999999994 up.
 ///
 /// ```
@@ -31,12 +32,12 @@ pub fn to_fixed(x: f64) -> i64 {
     whole.saturating_add(i64::from(scaled - whole as f64 >= 0.5))
 }
 
-/// [`to_fixed`] of up to 64 values, zeros behind them, and whether all are below 2^51; if not, what
-/// stands in `fixed` is void.
+/// Write [`to_fixed`] of up to 64 values, and zeros after them, into `fixed`; returns whether all
+/// are below 2^51. If not, `fixed` must not be used.
 ///
 /// At 2^52 neighbouring f64 are 1 apart, so that adding it rounds, half to even, and leaves the
-/// integer in the low bits. What was rounded off is known exactly: a half that went down to the
-/// even number is put back.
+/// integer in the low bits. The part that was rounded off is known exactly, so a half that went
+/// down to the even number is added again.
 pub(crate) fn fix_group(values: &[f64], fixed: &mut [u64; 64]) -> bool {
     const ROUNDS: f64 = 4_503_599_627_370_496.0;
     const SMALL: f64 = 2_251_799_813_685_248.0;
@@ -52,8 +53,8 @@ pub(crate) fn fix_group(values: &[f64], fixed: &mut [u64; 64]) -> bool {
     large == 0
 }
 
-/// Whether `x` says more than its 8 decimals: it lies off their grid by more than computing with f64
-/// can have moved it.
+/// Whether `x` has more than 8 decimals: it is farther from a number of 8 decimals than rounding
+/// errors of f64 can explain.
 ///
 /// ```
 /// use rangebar_polars::fixed::is_finer;
@@ -84,7 +85,7 @@ pub fn turnover_to_f64(sum: i128) -> f64 {
     sum as f64 / (SCALE * SCALE)
 }
 
-/// The smallest f64 that [`to_fixed`] takes to `value` or above.
+/// The smallest f64 whose [`to_fixed`] is `value` or more.
 ///
 /// ```
 /// use rangebar_polars::fixed::{lowest_reaching, to_fixed};
@@ -95,8 +96,8 @@ pub fn turnover_to_f64(sum: i128) -> f64 {
 /// ```
 #[allow(clippy::cast_precision_loss)]
 pub fn lowest_reaching(value: i64) -> f64 {
-    // The half below `value` is where rounding turns; starting at `value` itself would be
-    // hundreds of steps away for small prices.
+    // Rounding changes at the half below `value`. A start at `value` itself would be hundreds of
+    // steps away for small prices.
     let mut x = (value as f64 - 0.5) / SCALE;
     while to_fixed(x) >= value {
         x = x.next_down();
@@ -107,8 +108,7 @@ pub fn lowest_reaching(value: i64) -> f64 {
     x
 }
 
-/// The largest f64 that [`to_fixed`] takes to `value` or below; every f64 when `value` is the
-/// largest i64.
+/// The largest f64 whose [`to_fixed`] is `value` or less; infinity if `value` is the largest i64.
 pub fn highest_within(value: i64) -> f64 {
     value.checked_add(1).map_or(f64::INFINITY, |above| lowest_reaching(above).next_down())
 }
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_finer_than_eight_decimals_by_what_no_computing_explains() {
+    fn a_value_is_finer_than_eight_decimals_if_no_rounding_error_explains_it() {
         for x in [1.2045e-7, 0.000_009_725, 100.000_000_001, 1.000_000_000_1, 0.4e-8] {
             assert!(is_finer(x), "{x}");
         }
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn borders_are_the_very_f64_where_rounding_turns() {
+    fn borders_are_the_first_and_last_f64_that_round_to_a_value() {
         for value in [1, 2, 3, 399, 10_000, 5_012_500_000_000, i64::MAX / 3, i64::MAX - 1024] {
             let reaching = lowest_reaching(value);
             assert!(to_fixed(reaching) >= value && to_fixed(reaching.next_down()) < value);

@@ -1,4 +1,5 @@
-//! Ids that are missing between two trades: no error, since a venue may skip ids, but reported.
+//! Ids that are missing between two trades. They are reported, but are no error: a venue may skip
+//! ids.
 
 use crate::trades::{Moment, TimeUnit};
 use std::fmt;

@@ -1,15 +1,15 @@
-//! Range bars and market-microstructure features inside Polars query plans.
+//! Range bars and market-microstructure features, computed exactly.
 //!
 //! A range bar opens with a trade, whose price fixes two limits a fixed fraction above and below,
 //! and closes with the first later trade at or beyond one of them; the next trade opens the next
 //! bar. Prices are compared and quantities summed as integers at scale 1e8, so the same trades give
 //! the same bits however they are cut into batches.
 //!
-//! The modules stand in the order of the flow, and each uses only those above it. They are the kernel,
-//! which knows neither Polars nor Python; what does stands in `plugin`, with the feature of that name.
+//! The modules stand in the order of the flow, and each uses only those above it. They are the
+//! kernel. The module `plugin`, behind the feature of that name, connects it with data frames.
 
-/// The version of what bars are. It is raised with any change after which the same trades give other
-/// cuts, other values or other columns, so that stored bars are never joined to those of today.
+/// The version of the bars. It is raised with any change after which the same trades give other
+/// cuts, other values or other columns, so that stored bars are never joined to newer ones.
 pub const RULE_VERSION: u32 = 2;
 
 pub mod fixed;

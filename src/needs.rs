@@ -2,7 +2,7 @@
 
 use crate::trades::Role;
 
-/// What of a bar must be known.
+/// Which sums of a bar are needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Needs(u8);
 
@@ -29,13 +29,13 @@ impl Needs {
         self.0 & other.0 == other.0
     }
 
-    /// Both.
+    /// The sums that either needs.
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// Whether a column of trades must be read.
+    /// Whether these sums read a column of trades.
     pub const fn reads(self, role: Role) -> bool {
         let readers = match role {
             Role::Timestamp => Self::TIME,

@@ -1,25 +1,25 @@
-//! What the bars do not show by themselves: no error, but worth a warning.
+//! Facts about bars that are no error but are worth a warning.
 
 use crate::check::Lost;
 use crate::fixed::{to_f64, to_fixed};
 use std::fmt;
 
-/// What a caller should know of the bars.
+/// A fact that a caller should know about the bars.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Notice {
-    /// A price of a bar that is finer than 8 decimals.
+    /// A price of a bar has more than 8 decimals.
     FinePrice {
         /// The price.
         price: f64,
     },
-    /// A quantity above zero that counts as 0.
+    /// A quantity above zero is counted as 0.
     LostQuantity(Lost),
-    /// Columns of bars that need a side, of trades without one.
+    /// Columns of bars need a side, and the trades have no such column.
     NoSide {
         /// Their names.
         columns: Vec<&'static str>,
     },
-    /// The same columns, of a bar whose trades all have a null side.
+    /// Columns of bars need a side, and it is null in all trades of a bar.
     NullSide {
         /// Their names.
         columns: Vec<String>,
@@ -27,7 +27,7 @@ pub enum Notice {
 }
 
 impl Notice {
-    /// A name for what it is about.
+    /// A name for the kind of fact.
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::FinePrice { .. } => "price",

@@ -1,4 +1,4 @@
-//! The periods at whose borders a chain of bars may start anew, in UTC.
+//! The periods after which a chain of bars can start again, in UTC.
 
 use crate::trades::TimeUnit;
 use chrono::{Datelike, NaiveDate};
@@ -20,7 +20,7 @@ pub enum Period {
 const CYCLE: i64 = 146_097;
 
 impl Period {
-    /// The period of that name: "day", "week", "month" or "year".
+    /// The period with this name: "day", "week", "month" or "year".
     pub fn named(name: &str) -> Option<Self> {
         [Self::Day, Self::Week, Self::Month, Self::Year]
             .into_iter()
@@ -37,7 +37,8 @@ impl Period {
         }
     }
 
-    /// The first time of the period after that of `time`; `None` where 64 bits do not hold it.
+    /// The first time of the period that follows the one of `time`; `None` if 64 bits do not hold
+    /// it.
     ///
     /// ```
     /// use rangebar_polars::period::Period;

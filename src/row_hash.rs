@@ -1,18 +1,20 @@
-//! A hash of rows: equal for equal rows in equal order, whatever batches they come in.
+//! A hash of rows: equal for equal rows in equal order, in any batches.
 //!
-//! It finds rows that were damaged or exchanged. XXH3 is no cryptographic hash, so it does not stop a
-//! forger, who can make other rows with the same hash.
+//! It detects rows that were damaged or exchanged by accident. XXH3 is not a cryptographic hash:
+//! other rows with the same hash can be made on purpose.
 
 use crate::trades::Bits;
 use xxhash_rust::xxh3::Xxh3;
 
-/// Rows are copied here before they are hashed, in one byte order on every machine.
+/// The size of the buffer for the bytes of rows, which are hashed in the same byte order on all
+/// machines.
 const BUFFER_BYTES: usize = 8192;
 
 /// A hash of rows that come batch by batch.
 ///
-/// It depends on the names of the columns, on what their values are, and on the order of columns and
-/// rows. Floats count by their bits: 0.0 and -0.0 differ, as do two NaN of different bits.
+/// It depends on the names and kinds of the columns, on their values, and on the order of columns
+/// and rows. Floats are compared by their bits: 0.0 and -0.0 differ, as do two NaN with different
+/// bits.
 #[derive(Clone, Default)]
 pub struct RowHash {
     columns: Vec<ColumnHash>,
@@ -29,18 +31,18 @@ pub struct ColumnHash {
 }
 
 impl RowHash {
-    /// A hash of no rows; `columns` are names, and what the values of each are.
+    /// A hash of no rows; `columns` are the names of the columns and the kinds of their values.
     pub fn new(columns: impl IntoIterator<Item = (String, String)>) -> Self {
         let columns = columns.into_iter().map(|(name, kind)| ColumnHash::new(name, kind));
         Self { columns: columns.collect() }
     }
 
-    /// The columns, each of which has to be given the same rows.
+    /// The columns; the caller must add the same rows to each.
     pub fn columns(&mut self) -> &mut [ColumnHash] {
         &mut self.columns
     }
 
-    /// Whether another hash is of columns of the same names and kinds.
+    /// Whether another hash has columns with the same names and kinds.
     pub fn has_columns_of(&self, other: &Self) -> bool {
         let named = |column: &ColumnHash| (column.name.clone(), column.kind.clone());
         self.columns.iter().map(named).eq(other.columns.iter().map(named))
@@ -66,12 +68,12 @@ impl ColumnHash {
         Self { name, kind, rows: 0, values: Xxh3::new(), nulls: Xxh3::new() }
     }
 
-    /// What the column is called.
+    /// The name of the column.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Take in values of eight bytes; those that `valid` leaves out are null.
+    /// Add values of eight bytes; those without a bit in `valid` are null.
     pub fn push_words<T: Copy>(
         &mut self,
         values: &[T],
@@ -96,7 +98,7 @@ impl ColumnHash {
         }
     }
 
-    /// Take in booleans; those that `valid` leaves out are null.
+    /// Add booleans; those without a bit in `valid` are null.
     pub fn push_booleans(&mut self, values: Bits<'_>, valid: Option<Bits<'_>>) {
         let mut buffer = [0; BUFFER_BYTES];
         for first in (0..values.len()).step_by(BUFFER_BYTES) {
@@ -119,8 +121,8 @@ impl ColumnHash {
         }
     }
 
-    /// Of the name and the kind, how many rows there are, their values with 0 for null, and which are
-    /// null. Texts go in with their lengths, so that no two columns give the same bytes.
+    /// The hash of name, kind, number of rows, values (0 for null) and the rows that are null.
+    /// Texts are preceded by their lengths, so that no two columns give the same bytes.
     fn digest(&self) -> u128 {
         let mut hash = Xxh3::new();
         for text in [&self.name, &self.kind] {
@@ -159,7 +161,7 @@ mod tests {
             ("side".to_string(), "Boolean".to_string()),
         ]);
         for rows in parts {
-            // What lies under a null must not count, so it is something else each time.
+            // The value under a null must not matter, so it differs each time.
             let under = rows.len().cast_signed();
             let ids: Vec<i64> =
                 rows.iter().map(|(id, _)| id.unwrap_or(under.try_into().unwrap_or(7))).collect();
@@ -174,7 +176,7 @@ mod tests {
         hash.digest()
     }
 
-    /// Bits from the third of a byte on.
+    /// The values as bits, starting at the fourth bit.
     fn packed(values: impl Iterator<Item = bool>) -> Vec<u8> {
         let mut bytes = vec![0; 1];
         for (row, value) in values.enumerate() {

@@ -1,7 +1,8 @@
-//! When does a bar end? A rule looks only at what it needs to find the trade that closes a bar.
+//! When does a bar end? A rule reads only the columns that it needs to find the trade that closes a
+//! bar.
 //!
-//! A rule is shown every trade once, in order. It remembers what it must of the open bar between
-//! two calls, so a batch may end anywhere. It never sums: what a bar holds is [`crate::bar`].
+//! A rule sees every trade once, in order. It remembers what it needs of the open bar between two
+//! calls, so a batch may end anywhere. The values of a bar are summed in [`crate::bar`].
 
 use crate::error::Error;
 use crate::fixed::{highest_within, lowest_reaching, to_fixed};
@@ -11,12 +12,12 @@ use crate::trades::Trades;
 pub trait Rule {
     /// The first row of `from..` that closes a bar.
     ///
-    /// Where no bar is open, the trade at `from` opens one. After `Some(row)` no bar is open and the
-    /// next call begins at `row + 1`; after `None` every row was looked at, the bar is still open,
-    /// and the next call begins at row 0 of the next batch. `from` is at most `trades.len`.
+    /// If no bar is open, the trade at `from` opens one. After `Some(row)` no bar is open and the
+    /// next call begins at `row + 1`; after `None` every row was read, the bar is still open, and
+    /// the next call begins at row 0 of the next batch. `from` is at most `trades.len`.
     fn next_close(&mut self, trades: &Trades<'_>, from: usize) -> Option<usize>;
 
-    /// The open bar, if any, is cut off: the next trade opens one.
+    /// Forget the open bar, if there is one: the next trade opens a new bar.
     fn cut_off(&mut self);
 }
 
@@ -55,8 +56,8 @@ impl Threshold {
         self.0
     }
 
-    /// How far the price must move from `open`, at scale 1e8: at least the threshold, so a part of a
-    /// unit is a whole one.
+    /// How far the price must move from `open`, at scale 1e8. It is rounded up, so that a move is
+    /// never smaller than the threshold.
     fn delta(self, open: i64) -> i64 {
         let whole = i128::from(Self::WHOLE);
         let delta = (i128::from(open) * i128::from(self.0) + whole - 1) / whole;
@@ -67,8 +68,18 @@ impl Threshold {
 
 /// The range rule: a bar closes at the first trade at least one threshold away from its open.
 ///
-/// With the gate, a trade of the bar's opening time never closes it; a breach so blocked is
-/// forgotten, and the first later trade that is itself outside closes the bar.
+/// With `prevent_same_timestamp_close`, a trade at the opening time of the bar never closes it.
+/// Such a trade beyond a limit has no effect later: the bar closes at the first trade of a later
+/// time that is itself at or beyond a limit.
+///
+/// The first bar opens at 100; a threshold of 1 % puts its limits at 99 and 101:
+///
+/// | trade | time | price | closes the bar | with `prevent_same_timestamp_close` |
+/// |---|---|---|---|---|
+/// | 0 | 0 | 100 | no, it opens it | no, it opens it |
+/// | 1 | 0 | 102 | yes | no, it has the opening time |
+/// | 2 | 1 | 100.99 | (opens the next bar) | no, it is between the limits |
+/// | 3 | 2 | 101 | | yes |
 #[derive(Clone, Debug, PartialEq)]
 pub struct RangeRule {
     threshold: Threshold,
@@ -76,7 +87,7 @@ pub struct RangeRule {
     open: Option<Limits>,
 }
 
-/// What the rule remembers of the open bar.
+/// The opening time of the open bar and its two limits.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Limits {
     open_time: i64,
@@ -85,8 +96,9 @@ struct Limits {
 }
 
 impl Limits {
-    /// Comparing f64 with these two is the comparison of integers at scale 1e8, because rounding
-    /// is monotone. A limit beyond i64 is never reached: every admitted price is below.
+    /// A comparison of f64 with these limits gives the same result as one of integers at scale 1e8,
+    /// because rounding is monotone. A limit beyond i64 is never reached: every admitted price is
+    /// below.
     fn new(threshold: Threshold, open: f64, open_time: i64) -> Self {
         let open = to_fixed(open);
         let delta = threshold.delta(open);
@@ -97,7 +109,7 @@ impl Limits {
         }
     }
 
-    /// First price at or beyond a limit, by blocks that a compiler can vectorise.
+    /// The first price at or beyond a limit, searched in blocks that a compiler can vectorise.
     fn first_breach(&self, prices: &[f64]) -> Option<usize> {
         const BLOCK: usize = 32;
         #[allow(clippy::needless_bitwise_bool)] // no branch, so that the loop can be vectorised
@@ -117,7 +129,7 @@ impl RangeRule {
         Self { threshold, prevent_same_timestamp_close, open: None }
     }
 
-    /// The same, in the middle of a bar that opened there.
+    /// The same rule in the middle of a bar that opened with this price at this time.
     #[must_use]
     pub fn with_open(self, price: f64, time: i64) -> Self {
         Self { open: Some(Limits::new(self.threshold, price, time)), ..self }
@@ -147,7 +159,7 @@ impl Rule for RangeRule {
             if !self.prevent_same_timestamp_close || times[row] != limits.open_time {
                 return Some(row);
             }
-            // No trade of the opening time can close the bar: go on behind the last of them.
+            // No trade of the opening time can close the bar: continue after the last of them.
             row += times[row..].partition_point(|&time| time == limits.open_time);
         }
         self.open = Some(limits);
@@ -156,5 +168,69 @@ impl Rule for RangeRule {
 
     fn cut_off(&mut self) {
         self.open = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trades::{Column, TimeUnit};
+
+    /// The rows of these trades, of time and price, that close a bar of 1 %.
+    fn closes(prevent_same_timestamp_close: bool, trades: &[(i64, f64)]) -> Vec<usize> {
+        let (times, prices): (Vec<_>, Vec<_>) = trades.iter().copied().unzip();
+        let trades = Trades {
+            timestamp: Some(Column::new("timestamp", &times)),
+            price: Some(Column::new("price", &prices)),
+            ..Trades::new(trades.len(), TimeUnit::Milliseconds)
+        };
+        let threshold = Threshold::new(1_000).unwrap();
+        let mut rule = RangeRule::new(threshold, prevent_same_timestamp_close);
+        let mut from = 0;
+        std::iter::from_fn(|| {
+            let close = rule.next_close(&trades, from)?;
+            from = close + 1;
+            Some(close)
+        })
+        .collect()
+    }
+
+    #[test]
+    fn the_table_of_four_trades_holds() {
+        let table = [(0, 100.0), (0, 102.0), (1, 100.99), (2, 101.0)];
+
+        assert_eq!(closes(false, &table), [1]);
+        assert_eq!(closes(true, &table), [3]);
+    }
+
+    #[test]
+    fn a_bar_closes_at_its_limits_and_not_one_unit_before() {
+        for limit in [99.0, 101.0] {
+            assert_eq!(closes(true, &[(0, 100.0), (1, limit)]), [1]);
+        }
+        for inside in [99.000_000_01, 100.999_999_99] {
+            assert!(closes(true, &[(0, 100.0), (1, inside)]).is_empty());
+        }
+    }
+
+    #[test]
+    fn a_threshold_below_one_unit_counts_as_one_unit() {
+        assert_eq!(closes(true, &[(0, 1e-8), (1, 1e-8), (2, 2e-8)]), [2]);
+    }
+
+    #[test]
+    fn a_rule_that_was_cut_off_opens_with_the_next_trade() {
+        let times = [0, 1];
+        let prices = [100.0, 102.0];
+        let trades = Trades {
+            timestamp: Some(Column::new("timestamp", &times)),
+            price: Some(Column::new("price", &prices)),
+            ..Trades::new(2, TimeUnit::Milliseconds)
+        };
+        let mut rule = RangeRule::new(Threshold::new(1_000).unwrap(), true);
+
+        assert_eq!(rule.next_close(&trades.slice(0..1), 0), None);
+        rule.cut_off();
+        assert_eq!(rule.next_close(&trades.slice(1..2), 0), None);
     }
 }

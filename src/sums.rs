@@ -1,7 +1,7 @@
 //! The sums over a slice of trades, in integers.
 //!
-//! Rows are taken 64 at a time: as many as fit a word of a bitmap, and few enough that sums of
-//! small values fit 64 bits. Every row does the same work, so that the loops can be vectorised: a
+//! Rows are summed in groups of 64: a word of a bitmap holds as many bits, and the sums of so few
+//! small values fit 64 bits. Every row needs the same work, so the loops can be vectorised: a
 //! masked row adds all of its bits or none. A group with a value of 2^51 or more (22 million at
 //! scale 1e8) is summed row by row instead, with every addition checked.
 
@@ -9,12 +9,12 @@ use crate::fixed::{fix_group, to_fixed};
 use crate::needs::Needs;
 use crate::trades::Trades;
 
-/// A sum that its integer does not hold: its name, and the limit in words.
+/// A sum that is beyond the limit of its integer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Overflow {
     /// Which sum.
     pub sum: &'static str,
-    /// The largest sum that can be held.
+    /// The limit, in words.
     pub limit: &'static str,
 }
 
@@ -25,7 +25,7 @@ pub(crate) const TRADES_LIMIT: Overflow =
 pub(crate) const DURATION_LIMIT: Overflow =
     Overflow { sum: "duration_us", limit: "9223372036854775807 microseconds (64 bits)" };
 
-/// What some trades add up to.
+/// The sums of some trades.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sums {
     /// Quantities, at scale 1e8.
@@ -38,16 +38,17 @@ pub struct Sums {
     pub rows_with_ids: usize,
 }
 
-/// What all trades of a slice add up to, and what those of a mask do.
+/// The sums of all trades of a slice, and of the trades in a mask.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MaskedSums {
-    /// Of all trades.
+    /// The sums of all trades.
     pub all: Sums,
-    /// Of those in the mask; its `rows_with_ids` is not counted.
+    /// The sums of the trades in the mask, without `rows_with_ids`.
     pub masked: Sums,
 }
 
-/// Tells which of the 64 rows from a row on are in the mask; anything of rows behind the last.
+/// A function that returns which of the 64 rows from a row on are in the mask, as bits; the bits
+/// after the last row are ignored.
 pub type Mask<'a> = &'a dyn Fn(usize) -> u64;
 
 /// Rows that are summed together.
@@ -56,11 +57,11 @@ const GROUP: usize = 64;
 type Group = [u64; GROUP];
 
 impl MaskedSums {
-    /// Sum `trades`; without a mask, `masked` stays zero. What is not needed stays zero too, but
-    /// for `trades`, which are then the records.
+    /// Sum `trades`. Without a mask, `masked` is zero. Sums that are not needed are zero too,
+    /// except `trades`, which then counts the records.
     ///
     /// # Errors
-    /// [`Overflow`] where the turnover leaves 128 bits.
+    /// [`Overflow`] if 128 bits do not hold the turnover.
     pub fn of(trades: &Trades<'_>, needs: Needs, mask: Option<Mask<'_>>) -> Result<Self, Overflow> {
         let turnover = needs.contains(Needs::TURNOVER);
         let volume = turnover || needs.contains(Needs::VOLUME);
@@ -77,7 +78,7 @@ impl MaskedSums {
         Ok(split)
     }
 
-    /// Add a group of quantities, and of prices where turnover is wanted.
+    /// Add a group of quantities, and of prices if the turnover is needed.
     fn add(
         &mut self,
         prices: &[f64],
@@ -117,7 +118,7 @@ impl MaskedSums {
 
     fn add_turnover(&mut self, turnover: i128, masked: i128) -> Result<(), Overflow> {
         self.all.turnover = self.all.turnover.checked_add(turnover).ok_or(TURNOVER_LIMIT)?;
-        // A part of what was just checked.
+        // This cannot overflow: it is a part of the sum that was just checked.
         self.masked.turnover += masked;
         Ok(())
     }
@@ -143,14 +144,17 @@ impl MaskedSums {
     fn count(&mut self, trades: &Trades<'_>, start: usize, len: usize, masks: Option<&Group>) {
         let Some((first, last)) = trades.first_trade_id.zip(trades.last_trade_id) else {
             self.all.trades += len as i128;
-            let kept = masks.map_or(0, |masks| masks.iter().sum::<u64>().wrapping_neg());
+            // A mask of all bits is -1 modulo 2^64.
+            let count =
+                |masks: &Group| masks.iter().fold(0_u64, |sum, mask| sum.wrapping_sub(*mask));
+            let kept = masks.map_or(0, count);
             self.masked.trades += i128::from(kept);
             return;
         };
         let (mut counts, mut bits) = ([0; GROUP], 0);
         let ids = first.values[start..start + len].iter().zip(&last.values[start..start + len]);
         for (count, (first, last)) in counts.iter_mut().zip(ids) {
-            // Last is not below first, so that their difference is right modulo 2^64.
+            // Last is not below first, so their difference is right modulo 2^64.
             *count = last.wrapping_sub(*first).cast_unsigned();
             bits |= *count;
         }
@@ -174,8 +178,8 @@ impl MaskedSums {
     }
 }
 
-/// The masks of four rows, by their bits: a look-up where shifting bit by bit would cost more than
-/// the sums.
+/// The masks of four rows, by their four bits. A look-up, because shifts bit by bit would cost more
+/// than the sums.
 const MASKS: [[u64; 4]; 16] = {
     let mut masks = [[0; 4]; 16];
     let mut bits = 0;
@@ -190,7 +194,7 @@ const MASKS: [[u64; 4]; 16] = {
     masks
 };
 
-/// One mask of all bits or none for each of the first `rows` bits.
+/// A mask for each row: all bits set if the row is one of the first `rows` and its bit is set.
 fn spread(bits: u64, rows: usize) -> Group {
     let known = if rows < GROUP { (1 << rows) - 1 } else { !0 };
     let mut left = bits & known;
@@ -200,4 +204,71 @@ fn spread(bits: u64, rows: usize) -> Group {
         left >>= 4;
     }
     masks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trades::{Bits, Column, TimeUnit};
+
+    const ALL: Needs = Needs::VOLUME.and(Needs::TURNOVER).and(Needs::TRADES);
+
+    fn trades<'a>(prices: &'a [f64], quantities: &'a [f64]) -> Trades<'a> {
+        Trades {
+            price: Some(Column::new("price", prices)),
+            quantity: Some(Column::new("quantity", quantities)),
+            ..Trades::new(prices.len(), TimeUnit::Milliseconds)
+        }
+    }
+
+    #[test]
+    fn sums_are_exact_integers_of_all_trades_and_of_the_mask() {
+        let sums =
+            MaskedSums::of(&trades(&[2.0, 3.0, 5.0], &[0.1, 0.2, 1.0]), ALL, Some(&|_| 0b101));
+
+        let sums = sums.unwrap();
+        assert_eq!((sums.all.volume, sums.masked.volume), (130_000_000, 110_000_000));
+        assert_eq!(sums.all.turnover, 58_000_000 * 1_000_000_000);
+        assert_eq!(sums.masked.turnover, 52_000_000 * 1_000_000_000);
+        assert_eq!((sums.all.trades, sums.masked.trades), (3, 2));
+    }
+
+    #[test]
+    fn a_group_with_a_large_value_has_the_same_sums() {
+        let small = vec![1.5; 100];
+        let mut large = small.clone();
+        large[70] = 3e7;
+
+        let of = |quantities: &[f64]| {
+            MaskedSums::of(&trades(&small, quantities), ALL, Some(&|_| !0)).unwrap()
+        };
+
+        let more = i128::from(to_fixed(3e7) - to_fixed(1.5));
+        assert_eq!(of(&large).all.volume, of(&small).all.volume + more);
+        assert_eq!(of(&large).masked, Sums { rows_with_ids: 0, ..of(&large).all });
+    }
+
+    #[test]
+    fn a_record_counts_its_ids_or_one() {
+        let (first, last) = ([10, 20, 30], [14, 20, 39]);
+        let known = [0b101];
+        let last = Column { valid: Some(Bits::new(&known, 0, 3)), ..Column::new("last", &last) };
+        let trades = Trades {
+            first_trade_id: Some(Column::new("first", &first)),
+            last_trade_id: Some(last),
+            ..trades(&[1.0; 3], &[1.0; 3])
+        };
+
+        let sums = MaskedSums::of(&trades, ALL, Some(&|_| 0b010)).unwrap();
+
+        assert_eq!((sums.all.trades, sums.all.rows_with_ids), (5 + 1 + 10, 2));
+        assert_eq!(sums.masked.trades, 1);
+    }
+
+    #[test]
+    fn a_turnover_beyond_128_bits_is_an_overflow() {
+        let result = MaskedSums::of(&trades(&[9e10; 22], &[9e9; 22]), ALL, None);
+
+        assert_eq!(result, Err(TURNOVER_LIMIT));
+    }
 }

@@ -1,8 +1,8 @@
 //! Trades: the borrowed columns of one batch.
 //!
-//! Nothing is copied: a column is a slice of values and, where some are missing, the bits that say
-//! which. A column that was not given or is not read is `None`; what needs it must not be asked.
-//! [`Check`](crate::check::Check) is what makes the values of a batch trustworthy.
+//! Nothing is copied: a column is a slice of values and, if some are missing, a bitmap of the known
+//! ones. A column that is absent or not read is `None`, and nothing that needs it may be computed.
+//! The values of a batch are not checked here; see [`Check`](crate::check::Check).
 
 use chrono::DateTime;
 use std::fmt;
@@ -40,7 +40,7 @@ impl fmt::Display for TimeUnit {
     }
 }
 
-/// A time as people read it, in UTC.
+/// A time as text for messages, in UTC.
 pub(crate) struct Moment(pub i64, pub TimeUnit);
 
 impl fmt::Display for Moment {
@@ -64,7 +64,7 @@ impl fmt::Display for Moment {
     }
 }
 
-/// What a column of trades is for; its name is what it is called by default.
+/// The meaning of a column of trades. [`Role::name`] is the default name of the column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
     /// Time of the trade.
@@ -84,7 +84,7 @@ pub enum Role {
 }
 
 impl Role {
-    /// All of them, in the order in which a row is judged.
+    /// All roles, in the order in which a row is checked.
     pub const ALL: [Self; 7] = [
         Self::Timestamp,
         Self::Price,
@@ -108,20 +108,21 @@ impl Role {
         }
     }
 
-    /// Whether trades may lack it.
+    /// Whether trades may lack the column.
     pub const fn is_optional(self) -> bool {
         !matches!(self, Self::Timestamp | Self::Price | Self::Quantity)
     }
 }
 
-/// What trades look like, the same in all their batches: the time unit, the time zone and the columns.
+/// What trades look like, the same in all their batches: the time unit, the time zone and the
+/// columns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
     /// Unit of the times.
     pub unit: TimeUnit,
-    /// Zone of the times; `None`: naive.
+    /// Zone of the times; `None` if they have no zone.
     pub zone: Option<String>,
-    /// The columns that are there.
+    /// The columns that the trades have.
     pub columns: Vec<Role>,
 }
 
@@ -133,7 +134,8 @@ impl fmt::Display for Layout {
     }
 }
 
-/// Booleans packed eight to a byte, the lowest bit first, from a bit offset on (Arrow's layout).
+/// Booleans packed eight to a byte, the lowest bit first, starting at a bit offset (Arrow's
+/// layout).
 #[derive(Clone, Copy, Debug)]
 pub struct Bits<'a> {
     bytes: &'a [u8],
@@ -192,14 +194,14 @@ impl<'a> Bits<'a> {
     }
 }
 
-/// One borrowed column: its name for messages, its values, and which of them are there.
+/// One borrowed column: its name for messages, its values, and which of them are known.
 #[derive(Clone, Copy, Debug)]
 pub struct Column<'a, T> {
-    /// What the user calls it.
+    /// The user's name for it.
     pub name: &'a str,
-    /// One value a row; where `valid` says no, any value.
+    /// One value for each row; a row without a value holds any number.
     pub values: &'a [T],
-    /// Which rows have a value; `None`: all.
+    /// Which rows have a value; `None` if all have.
     pub valid: Option<Bits<'a>>,
 }
 
@@ -224,16 +226,16 @@ impl<'a, T: Copy> Column<'a, T> {
     }
 }
 
-/// Which side each trade's aggressor took: the column `is_buyer_maker`.
+/// The side of each trade's aggressor: the column `is_buyer_maker`.
 #[derive(Clone, Copy, Debug)]
 pub struct Sides<'a> {
-    /// Set: the buyer was resting, so the aggressor sold.
+    /// A set bit: the buyer was resting, so the aggressor sold.
     pub sold: Bits<'a>,
-    /// Which rows know their side; `None`: all.
+    /// Which rows have a known side; `None` if all have.
     pub known: Option<Bits<'a>>,
 }
 
-/// The columns of one batch; see [`crate::needs::Needs`] for which output reads which.
+/// The columns of one batch; [`crate::needs::Needs`] says which output reads which column.
 #[derive(Clone, Copy, Debug)]
 pub struct Trades<'a> {
     /// Number of rows.
@@ -272,19 +274,19 @@ impl<'a> Trades<'a> {
         }
     }
 
-    /// The times; no value where the column is not read.
+    /// The times; empty if the column is not read.
     #[inline]
     pub fn times(&self) -> &'a [i64] {
         self.timestamp.map_or(&[], |column| column.values)
     }
 
-    /// The prices; no value where the column is not read.
+    /// The prices; empty if the column is not read.
     #[inline]
     pub fn prices(&self) -> &'a [f64] {
         self.price.map_or(&[], |column| column.values)
     }
 
-    /// The quantities; no value where the column is not read.
+    /// The quantities; empty if the column is not read.
     #[inline]
     pub fn quantities(&self) -> &'a [f64] {
         self.quantity.map_or(&[], |column| column.values)

@@ -1,55 +1,55 @@
-//! Why a value of a dict of trades will not do, in words.
+//! Why a value of a single trade is refused, in words.
 
 use crate::epoch::EpochUnit;
 use crate::trades::{Role, TimeUnit};
 use std::fmt;
 
-/// Why a value of a record will not do.
+/// Why a value of a trade is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unfit {
-    /// It is no number.
+    /// It is not a number.
     Number,
-    /// It is no integer, or none of 64 bits.
+    /// It is not an integer of 64 bits.
     Id,
     /// It is neither true nor false.
     Side,
     /// It is a list or an array.
     Several,
-    /// It is no time.
+    /// It is not a time.
     Time {
         /// The unit of whole numbers.
         unit: EpochUnit,
-        /// The unit in which it is a time, if it is a number.
+        /// The unit in which it would be a time, if it is a number.
         float: Option<EpochUnit>,
         /// Whether it is text.
         is_text: bool,
-        /// Whether it is a date and a time as text.
+        /// Whether the text is a date and a time in ISO format.
         is_iso: bool,
     },
-    /// It is a whole number far from today.
+    /// It is a whole number that is no time from 1990 to 2100.
     Implausible {
         /// The unit of whole numbers.
         unit: EpochUnit,
-        /// The unit in which it would be near.
+        /// The unit in which it would be such a time.
         fits: Option<EpochUnit>,
     },
-    /// It is a time between two units of the column.
+    /// It is a time that is finer than the unit of the column.
     TooFine {
         /// The unit of the column.
         unit: TimeUnit,
         /// The unit that holds the time.
         finer: TimeUnit,
     },
-    /// It is a time that the unit of the column does not reach.
+    /// It is a time that 64 bits cannot hold in the unit of the column.
     TooFar {
         /// The unit of the column.
         unit: TimeUnit,
-        /// The unit that reaches it.
+        /// The unit that can hold it.
         wider: TimeUnit,
     },
-    /// The first record has no such key.
+    /// The first trade had no such key.
     Late {
-        /// What it is for.
+        /// The role of the key.
         role: Role,
     },
 }
@@ -109,8 +109,7 @@ impl fmt::Display for Unfit {
     }
 }
 
-/// The whole number of a float that is a time in `unit`. Floats have a fraction sooner or later, of
-/// which no digit may be cut.
+/// The remedy for a float that is a time in `unit`: an expression that keeps its fraction.
 fn of_float(f: &mut fmt::Formatter<'_>, unit: EpochUnit, value: &str) -> fmt::Result {
     let (factor, unit) = match unit {
         EpochUnit::Seconds => (" * 1_000_000", EpochUnit::Microseconds),

@@ -1,4 +1,4 @@
-//! Arrow tables as rows that are hashed.
+//! The hash of the rows of Arrow tables.
 
 use crate::plugin::batch::bits;
 use crate::plugin::refusal::compute_error;
@@ -10,13 +10,13 @@ impl RowHash {
     /// A hash of no rows with these columns.
     ///
     /// # Errors
-    /// A column of a dtype that neither trades nor bars have.
+    /// A column with a dtype that neither trades nor bars have.
     pub fn of(fields: &[ArrowField]) -> PolarsResult<Self> {
         let columns = fields.iter().map(|field| Ok((field.name.to_string(), kind(field)?)));
         Ok(Self::new(columns.collect::<PolarsResult<Vec<_>>>()?))
     }
 
-    /// Take in the rows of a table with the columns that this is a hash of.
+    /// Add the rows of a table that has the columns of this hash.
     ///
     /// # Errors
     /// A column that is not stored as its dtype says.
@@ -26,7 +26,7 @@ impl RowHash {
     }
 }
 
-/// What the values of a column are: equal bits of another kind are other values.
+/// The kind of the values of a column: equal bits of different kinds are different values.
 fn kind(field: &ArrowField) -> PolarsResult<String> {
     match field.dtype() {
         dtype @ (ArrowDataType::Boolean | ArrowDataType::Int64 | ArrowDataType::Float64) => {

@@ -104,7 +104,8 @@ impl TableStream {
     /// Read the columns of these names from all chunks; `None` reads all columns.
     ///
     /// # Errors
-    /// Two columns of one name, a column that Polars has no dtype for, or those of [`Self::next_chunk`].
+    /// Two columns of one name, a column that Polars has no dtype for, or those of
+    /// [`Self::next_chunk`].
     pub fn read(mut self, py: Python<'_>, names: Option<&[String]>) -> Result<DataFrame, Refusal> {
         let is_wanted = |field: &ArrowField| {
             names.is_none_or(|names| names.iter().any(|name| name == field.name.as_str()))
@@ -158,7 +159,8 @@ impl TableStream {
     }
 }
 
-/// Call `read`, and turn a panic into an error: for some arrays that it cannot import, Polars panics.
+/// Call `read`, and turn a panic into an error: for some arrays that it cannot import, Polars
+/// panics.
 fn caught<T>(read: impl FnOnce() -> PolarsResult<T>) -> PolarsResult<T> {
     match std::panic::catch_unwind(AssertUnwindSafe(read)) {
         Ok(Ok(value)) => Ok(value),

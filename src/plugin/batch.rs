@@ -190,8 +190,8 @@ fn column<'a, T: NativeType>(name: &'a str, array: &'a dyn Array) -> PolarsResul
     Ok(Column { name, values, valid: valid(array) })
 }
 
-/// The ids of a chunk. If all of them are null, the column counts as absent, because absent ids need
-/// no look at each row.
+/// The ids of a chunk. If all of them are null, the column counts as absent, because absent ids
+/// need no look at each row.
 fn ids<'a>(name: &'a str, array: &'a dyn Array) -> PolarsResult<Option<Column<'a, i64>>> {
     if array.null_count() == array.len() { Ok(None) } else { column(name, array).map(Some) }
 }

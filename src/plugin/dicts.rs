@@ -1,8 +1,8 @@
 //! Trades as dicts: rows in, columns out.
 //!
-//! The keys are called as the user calls the columns; `volume` is another name for `quantity`. What
-//! is None is null. Which of the optional keys the first dict ever has decides which columns there
-//! are; a later dict may lack one, unless the user named it.
+//! The keys have the user's names for the columns; `volume` is another name for `quantity`. None is
+//! null. The optional keys of the first dict decide which columns there are; a later dict may lack
+//! one, unless the user named it.
 
 use crate::epoch::EpochUnit;
 use crate::error::Error;
@@ -15,7 +15,7 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyMapping, PyString};
 
-/// Ways from a trade of a class to a dict, by an attribute of the class.
+/// How to make a dict of a trade of some class, by an attribute of the class.
 const WAYS: [(&str, &str); 4] = [
     ("__dataclass_fields__", "dataclasses.asdict(trade)"),
     ("_asdict", "trade._asdict()"),
@@ -25,16 +25,16 @@ const WAYS: [(&str, &str); 4] = [
 const VOLUME: &str = "volume";
 const ZONE: &str = "UTC";
 
-/// Which columns there are, by role.
+/// By role, whether there is such a column.
 type There = [bool; Role::ALL.len()];
 const NONE: There = [false; Role::ALL.len()];
 
-/// What the keys of dicts are called, and what a whole number of time means.
+/// The names of the keys, and the unit of times that are whole numbers.
 #[derive(Debug)]
 pub struct Form {
-    /// By role; one without a key is not read.
+    /// The key of each role; a role without a key is not read.
     keys: [Option<Key>; Role::ALL.len()],
-    /// The other key of quantities.
+    /// The other key for quantities.
     volume: Option<Key>,
     unit: EpochUnit,
 }
@@ -48,7 +48,7 @@ struct Key {
 }
 
 impl Form {
-    /// The form of dicts with keys of those names and whole numbers of that unit.
+    /// The form of dicts whose keys have these names and whose whole numbers have this unit.
     pub fn new(py: Python<'_>, names: &Names, unit: EpochUnit) -> Self {
         let key = |name: &str, required| Key {
             name: name.to_owned(),
@@ -64,7 +64,7 @@ impl Form {
         Self { keys, volume: volume.then(|| key(VOLUME, false)), unit }
     }
 
-    /// The columns of trades of which this is the first.
+    /// The columns of the trades, if this is the first of them.
     fn columns_of(&self, dict: &Bound<'_, PyDict>) -> PyResult<There> {
         let mut there = NONE;
         for (there, key) in there.iter_mut().zip(&self.keys) {
@@ -87,7 +87,6 @@ impl Form {
 #[derive(Debug)]
 pub struct Records<'f> {
     form: &'f Form,
-    /// Which columns there are, by role.
     there: There,
     len: usize,
     timestamp: Values<i64>,
@@ -116,11 +115,12 @@ struct Packed {
 }
 
 impl<'f> Records<'f> {
-    /// Read the dicts, which follow `first_row` trades that looked like `given`. With the columns
-    /// comes what is wrong with the dict after them, if something is: then none is read after it.
+    /// Read dicts that follow `first_row` trades with the layout `layout`. Reading ends at the
+    /// first dict that is refused; the reason is returned beside the columns of the dicts before
+    /// it.
     ///
     /// # Errors
-    /// What Python raised; an item that is no dict.
+    /// An exception that Python raised, or an item that is not a dict.
     pub fn read(
         dicts: &Bound<'_, PyList>,
         form: &'f Form,
@@ -176,7 +176,7 @@ impl<'f> Records<'f> {
         let agg_trade_id = self.value(dict, Role::AggTradeId, row, id)?;
         let first_trade_id = self.value(dict, Role::FirstTradeId, row, id)?;
         let last_trade_id = self.value(dict, Role::LastTradeId, row, id)?;
-        // All or none: no column may be longer than another.
+        // All columns or none, because they must have the same length.
         self.timestamp.push(timestamp);
         self.price.push(price);
         self.quantity.push(quantity);
@@ -221,7 +221,7 @@ impl<'f> Records<'f> {
         Err(refused(key, &value, row, why))
     }
 
-    /// What is wrong with a dict without a key that it must have.
+    /// The refusal of a dict that lacks a required key.
     #[cold]
     fn lacks(&self, dict: &Bound<'_, PyDict>, role: Role, row: u64) -> Refusal {
         let name = |key: Bound<'_, PyAny>| match key.cast::<PyString>() {
@@ -260,7 +260,7 @@ impl<'f> Records<'f> {
         Layout { unit: self.form.unit.column_unit(), zone: Some(ZONE.to_owned()), columns }
     }
 
-    /// Whether that is what they look like.
+    /// Whether the dicts have this layout.
     pub fn has_layout(&self, layout: &Layout) -> bool {
         let count = self.there.iter().filter(|there| **there).count();
         layout.unit == self.form.unit.column_unit()
@@ -273,7 +273,8 @@ impl<'f> Records<'f> {
         self.there[role as usize]
     }
 
-    /// What is wrong if trades with other times are before: dicts cannot be cast.
+    /// The message about dicts that follow trades with another time unit or zone, if they do. A
+    /// column can be cast; dicts cannot.
     pub fn other_times(&self, first: &Layout) -> Option<String> {
         let (unit, zone) = (first.unit, first.zone.as_deref());
         let mut remedies = Vec::new();
@@ -319,7 +320,7 @@ impl<'f> Records<'f> {
     }
 }
 
-/// What is wrong with a value.
+/// The refusal of a value.
 #[cold]
 fn refused(key: &Key, value: &Bound<'_, PyAny>, row: u64, why: Unfit) -> Refusal {
     match shown(value) {
@@ -331,7 +332,7 @@ fn refused(key: &Key, value: &Bound<'_, PyAny>, row: u64, why: Unfit) -> Refusal
     }
 }
 
-/// A mapping that is no dict, as one.
+/// A mapping that is not a dict, as a dict.
 fn copied<'py>(item: &Bound<'py, PyAny>, row: usize) -> PyResult<Bound<'py, PyDict>> {
     if let Ok(mapping) = item.cast::<PyMapping>() {
         let dict = PyDict::new(item.py());
@@ -348,7 +349,7 @@ fn copied<'py>(item: &Bound<'py, PyAny>, row: usize) -> PyResult<Bound<'py, PyDi
     Err(PyTypeError::new_err(format!("trade {row} is a {name}: expected a dict{remedy}")))
 }
 
-/// What exchanges call a key that trades must have.
+/// The names that exchanges use for a required key.
 const fn usual(role: Role) -> &'static [&'static str] {
     match role {
         Role::Timestamp => &["time", "ts", "T"],
@@ -389,7 +390,7 @@ impl Packed {
         Bits::new(&self.bytes, 0, self.len)
     }
 
-    /// The bits, unless all are set.
+    /// The bits, or `None` if all are set.
     fn nulls(&self) -> Option<Bits<'_>> {
         (self.unset > 0).then(|| self.bits())
     }

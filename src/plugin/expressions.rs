@@ -1,8 +1,8 @@
 //! The functions Polars calls by name, and the types they return.
 //!
 //! Each takes its trades as one struct, whose fields are the columns of the trades. Nothing is
-//! computed here. The macro requires the name `kwargs`, and the types come from functions because its
-//! plain `output_type` would let a panic through to C.
+//! computed here. The macro requires the name `kwargs`, and the types come from functions because
+//! its plain `output_type` would let a panic through to C.
 
 // The macro passes arguments by value.
 #![allow(clippy::needless_pass_by_value)]
@@ -27,8 +27,9 @@ pub struct FeatureKwargs {
     columns: Names,
 }
 
-/// The fields of a struct of trades without the last one, which is no column of the trades. Python adds
-/// it because Polars refuses a struct without fields, and we could not report the missing columns.
+/// The fields of a struct of trades without the last one, which is no column of the trades. Python
+/// adds it because Polars refuses a struct without fields, and we could not report the missing
+/// columns.
 fn fields(inputs: &[Field]) -> PolarsResult<&[Field]> {
     match inputs {
         [field] if let DataType::Struct(fields) = field.dtype() => {

@@ -1,7 +1,7 @@
 //! Trades in, frames of bars out: one fold for every entry point, and the one schema.
 //!
-//! A [`Fold`] is made from the options, bound to a schema, fed batches of that schema, and gives the
-//! bars that ended in each. A frame of bars without a row is the schema.
+//! A [`Fold`] is made from the options, bound to a schema, fed batches of that schema, and gives
+//! the bars that ended in each. A frame of bars without a row is the schema.
 
 use crate::builder::{Builder, Ended};
 use crate::plugin::bar_rows::BarRows;
@@ -200,8 +200,8 @@ impl Fold {
         open.finish()?.drop(IS_COMPLETE)
     }
 
-    /// Fold a batch of `len` rows. `column` gives a column by its place in `schema`, where [`Self::bind`]
-    /// found `inputs`.
+    /// Fold a batch of `len` rows. `column` gives a column by its place in `schema`, where
+    /// [`Self::bind`] found `inputs`.
     ///
     /// # Errors
     /// The first bad row; the fold must not be used after that.
@@ -251,8 +251,8 @@ impl Fold {
         Ok(())
     }
 
-    /// Fold trades of several keys: those of each key by themselves; then the bars are put in the order
-    /// of all trades.
+    /// Fold trades of several keys: those of each key by themselves; then the bars are put in the
+    /// order of all trades.
     fn push_keyed(
         &mut self,
         inputs: &Inputs,
@@ -301,8 +301,8 @@ impl Fold {
         Ok(())
     }
 
-    /// A column for each threshold: for each row of the last batch, the number of the trade that opened
-    /// its bar.
+    /// A column for each threshold: for each row of the last batch, the number of the trade that
+    /// opened its bar.
     #[allow(clippy::missing_errors_doc)] // all columns have the length of the batch
     pub fn take_trace(&mut self) -> PolarsResult<DataFrame> {
         let bars = self.trace.as_mut().map(Trace::take).unwrap_or_default();

@@ -9,8 +9,8 @@ use polars::prelude as pl;
 use polars::prelude::{DataType, Field, PolarsResult};
 use std::collections::HashMap;
 
-/// What the user calls the columns, by the default name of each role. An optional role that is
-/// missing here is not read.
+/// The user's names for the columns, by the default name of each role. An optional role without a
+/// name is not read.
 pub type Names = HashMap<String, String>;
 
 /// The columns of a schema that are read, in the order of their roles.
@@ -24,7 +24,7 @@ pub struct Inputs {
 /// One column of a schema that is read.
 #[derive(Clone, Debug)]
 pub struct Input {
-    /// What it is for.
+    /// Its role.
     pub role: Role,
     /// Its name.
     pub name: pl::PlSmallStr,
@@ -33,11 +33,11 @@ pub struct Input {
 }
 
 impl Inputs {
-    /// Find the columns that `reads` asks for.
+    /// Find the columns of the roles for which `reads` is true.
     ///
     /// # Errors
-    /// A column that is not there, or of a dtype that will not do; the message names those that
-    /// are, and the cast to write.
+    /// A missing column, or one with a dtype that cannot be read; the message lists the columns and
+    /// shows the cast.
     pub fn resolve(
         schema: &[Field],
         names: &Names,
@@ -77,11 +77,11 @@ impl Inputs {
         Ok(inputs)
     }
 
-    /// Check that every column that the user names is there, whether it is read or not; one that is
-    /// called as by default may be absent.
+    /// Check that every column that the user renamed is in the schema, read or not. A column with
+    /// its default name may be absent.
     ///
     /// # Errors
-    /// The first that is not there.
+    /// The first missing column.
     pub fn check_named(schema: &[Field], names: &Names) -> PolarsResult<()> {
         for role in Role::ALL {
             if let Some(name) = names.get(role.name()).filter(|name| *name != role.name())
@@ -124,7 +124,7 @@ fn listed(schema: &[Field]) -> String {
     schema.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
-/// A name that two columns have, of which nothing tells which is meant.
+/// The message about a name that two columns have, so that it is unknown which one is meant.
 pub fn twice(name: &str, schema: &[Field]) -> String {
     let names = schema.iter().map(|field| field.name().as_str()).collect::<Vec<_>>();
     format!(
@@ -134,7 +134,7 @@ pub fn twice(name: &str, schema: &[Field]) -> String {
     )
 }
 
-/// A column that is read and that Polars has no dtype for.
+/// The message about a column that is read and that Polars has no dtype for.
 pub fn no_dtype(name: &str, stored: &str) -> String {
     format!(
         "column {name:?} is stored as {stored}, for which Polars has no dtype (cast it, or select \

@@ -1,4 +1,4 @@
-//! Which chain of bars each trade belongs to, where trades of several keys are interleaved.
+//! The key of each trade, where trades of several keys are interleaved.
 
 use crate::plugin::inputs::{no_dtype, twice};
 use crate::plugin::refusal::compute_error;
@@ -9,7 +9,7 @@ use polars::prelude::{
 use std::collections::HashMap;
 use std::ops::Range;
 
-/// The keys seen so far, numbered in the order of their first trades.
+/// All keys so far, numbered in the order of their first trades.
 #[derive(Clone, Debug)]
 pub struct Keys {
     names: Vec<String>,
@@ -21,17 +21,17 @@ pub struct Keys {
 /// The rows of a batch, key after key.
 #[derive(Debug, Default)]
 pub struct ByKey {
-    /// The rows of the first key, ascending, then those of the next.
+    /// The rows of the first key, ascending, then those of the next key.
     pub rows: Vec<IdxSize>,
-    /// The number of each key, and where its rows stand.
+    /// The number of each key, and the range of its rows in `rows`.
     pub keys: Vec<(usize, Range<usize>)>,
 }
 
 impl Keys {
-    /// Keys in these columns.
+    /// No key yet; keys will be read from the columns with these names.
     ///
     /// # Errors
-    /// A column that is not there, or holds floats.
+    /// A missing column, or one that holds floats.
     pub fn new(schema: &[Field], names: &[String]) -> PolarsResult<Self> {
         let empty = names.iter().map(|name| {
             let dtype = schema[position(schema, name)?].dtype();
@@ -50,11 +50,10 @@ impl Keys {
         Ok(Self { names: names.to_vec(), numbers: HashMap::new(), seen })
     }
 
-    /// The rows of each key in a batch of `len` rows, of which `column` gives the columns by their
-    /// place in `schema`.
+    /// Split a batch of `len` rows by key. `column` gives a column by its place in `schema`.
     ///
     /// # Errors
-    /// A column that is not there or of another dtype than before.
+    /// A column that is missing, or has another dtype than before.
     pub fn split(
         &mut self,
         schema: &[Field],
@@ -87,7 +86,7 @@ impl Keys {
         Ok(ByKey { rows, keys: numbers.into_iter().zip(ranges).collect() })
     }
 
-    /// The number of each of these keys, which are new or known.
+    /// The number of each of these keys; a new key gets the next number.
     fn number(&mut self, keys: &DataFrame) -> PolarsResult<Vec<usize>> {
         let encoded = encode_rows_unordered(keys.columns())?;
         let mut new = Vec::new();
@@ -104,15 +103,15 @@ impl Keys {
         Ok(numbers)
     }
 
-    /// The key columns of bars, of which the number of the key is given.
+    /// The key columns for bars with these key numbers.
     ///
     /// # Errors
-    /// A number that was not given out.
+    /// A number that no key has.
     pub fn columns(&self, numbers: Vec<IdxSize>) -> PolarsResult<Vec<Column>> {
         Ok(self.seen.take(&IdxCa::from_vec("".into(), numbers))?.into_columns())
     }
 
-    /// A key in words.
+    /// A key as text for messages.
     pub fn describe(&self, number: usize) -> String {
         let of = |column: &Column| {
             format!("{} {}", column.name(), column.get(number).unwrap_or_default())

@@ -1,4 +1,5 @@
-//! The plugin: the kernel for callers of Polars and Python. The modules stand in the order of the flow.
+//! The plugin: the kernel for callers of Polars and Python. The modules stand in the order of the
+//! flow.
 
 pub mod refusal;
 pub mod inputs;

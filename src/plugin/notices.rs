@@ -22,8 +22,8 @@ impl Notices {
         }
     }
 
-    /// Note which values of these bars and trades are counted as other values, and whether the trades
-    /// of a bar all have a null side.
+    /// Note which values of these bars and trades are counted as other values, and whether the
+    /// trades of a bar all have a null side.
     pub fn note<R: Rule>(&mut self, rows: &BarRows, builder: &Builder<R>, options: &Options) {
         let open = || builder.open_bars().find_map(|(_, bar)| bar.price.finer());
         let price = rows.finer().or_else(open).map(|price| Notice::FinePrice { price });

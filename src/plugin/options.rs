@@ -1,4 +1,4 @@
-//! What is asked for: the arguments of `bars()`, as they come from Python.
+//! The options of a fold: the arguments of `bars()` as Python passes them.
 
 use crate::columns::{Group, OUTPUTS, Output};
 use crate::needs::Needs;
@@ -11,16 +11,16 @@ use polars::prelude::PolarsResult;
 use pyo3::FromPyObject;
 use serde::Deserialize;
 
-/// Name of the column that tells complete bars from others.
+/// Name of the column that is true for complete bars.
 pub const IS_COMPLETE: &str = "is_complete";
-/// Name of the column that tells the bars of several thresholds apart.
+/// Name of the column with the threshold of a bar.
 pub const THRESHOLD: &str = "threshold_decimal_bps";
 
-/// Name of the column that tells which trade opened a bar, where trades are traced.
+/// Name of the column with the number of the trade that opened a bar, if trades are traced.
 pub const OPENING_ROW: &str = "rangebar opening row";
 
-/// The arguments of `bars()`, checked by Python for what a user can get wrong.
-#[allow(clippy::struct_excessive_bools)] // each is an argument of its own, by name
+/// The arguments of `bars()`. Python has checked them.
+#[allow(clippy::struct_excessive_bools)] // each is a separate argument, passed by name
 #[derive(Clone, Debug, Deserialize, FromPyObject)]
 #[pyo3(from_item_all)]
 pub struct Options {
@@ -28,26 +28,27 @@ pub struct Options {
     pub thresholds: Vec<i64>,
     /// Whether the threshold is a column.
     pub threshold_column: bool,
-    /// The columns of the keys; each key has a chain of bars of its own.
+    /// The columns of the keys; each key has its own chain of bars.
     pub by: Vec<String>,
     /// The period at whose borders bars are cut off.
     pub reset: Option<String>,
     /// Whether no trade of the opening time may close a bar.
     pub prevent_same_timestamp_close: bool,
-    /// Whether the sums and the ten features are columns too.
+    /// Whether the sums and the features are columns too.
     pub include_microstructure: bool,
     /// Whether bars that did not close are rows too.
     pub include_incomplete: bool,
-    /// What the columns of the trades are called.
+    /// The names of the columns of the trades.
     pub columns: Names,
-    /// The columns of bars that are wanted; `None`: all.
+    /// The wanted columns of bars; `None` for all.
     pub only: Option<Vec<String>>,
-    /// Whether every sum is kept, whatever is wanted: for a chain that will be gone on with.
+    /// Whether every sum is computed, wanted or not: needed if the chain is continued later from a
+    /// checkpoint.
     pub every_sum: bool,
-    /// Whether the schemas are those of the whole trades, so that a column that the user names and
-    /// that is not there is an error.
+    /// Whether a schema lists all columns of the trades, so that a column that the user names must
+    /// be in it.
     pub whole: bool,
-    /// Whether it is kept which bar each trade belongs to.
+    /// Whether the bar of each trade is recorded.
     pub trace: bool,
 }
 
@@ -71,7 +72,7 @@ impl Options {
         outputs.map(|output| output.name).collect()
     }
 
-    /// What must be summed.
+    /// The sums that must be computed.
     pub fn needs(&self) -> Needs {
         let all = OUTPUTS.iter().filter(|_| self.every_sum);
         self.outputs().chain(all).fold(Needs::NOTHING, |needs, output| needs.and(output.needs))
@@ -92,7 +93,7 @@ impl Options {
     /// The period of `reset`.
     ///
     /// # Errors
-    /// A name that is none.
+    /// A name that is not that of a period.
     pub fn period(&self) -> PolarsResult<Option<Period>> {
         let Some(name) = &self.reset else { return Ok(None) };
         let unknown =
@@ -101,7 +102,7 @@ impl Options {
     }
 }
 
-/// Whether a column is read whatever the outputs need: what the rule and the checks look at.
+/// Whether the rule or the checks read a column, so that it is read for any output.
 pub const fn is_always_read(role: Role) -> bool {
     matches!(role, Role::Timestamp | Role::Price | Role::Quantity | Role::AggTradeId)
 }

@@ -1,10 +1,9 @@
-//! Tables of trades in, frames of bars out: what Python calls.
+//! The classes and functions that Python calls: tables of trades in, frames of bars out.
 //!
-//! A table is anything that gives an Arrow C stream: a frame's own chunks, a batch of a plan, a
-//! table of another library. It is read chunk by chunk without the interpreter's lock; nothing of a
-//! chunk is kept but the open bar.
+//! A table is anything with an Arrow C stream: a frame, a batch of a plan, a table of another
+//! library. It is read chunk by chunk without the interpreter's lock; only the open bar is kept.
 
-// Python hands arguments over by value.
+// Python passes arguments by value.
 #![allow(clippy::needless_pass_by_value)]
 
 use crate::checkpoint::Checkpoint;
@@ -69,7 +68,7 @@ pub struct BarBuilder {
 
 #[pymethods]
 impl BarBuilder {
-    /// A builder that has seen no trade, or goes on from a checkpoint.
+    /// A builder that has seen no trade, or continues from a checkpoint.
     #[new]
     #[pyo3(signature = (options, checkpoint=None, time_unit="ms"))]
     fn new(
@@ -117,7 +116,8 @@ impl BarBuilder {
         refused.map_or(Ok(ended.map(PyDataFrame)), Err)
     }
 
-    /// By threshold, the trade that opened the bar of each trade of the last table.
+    /// For each threshold, the number of the trade that opened the bar of each trade of the last
+    /// table.
     fn trace(&self) -> Result<PyDataFrame, Refusal> {
         self.frame(Fold::take_trace)
     }
@@ -127,7 +127,7 @@ impl BarBuilder {
         self.frame(|fold| fold.empty())
     }
 
-    /// The bars that are still open, if they were asked for.
+    /// The bars that are still open, if incomplete bars are wanted.
     fn finish(&self) -> Result<PyDataFrame, Refusal> {
         self.frame(Fold::finish)
     }
@@ -137,12 +137,12 @@ impl BarBuilder {
         self.frame(|fold| fold.open_bar())
     }
 
-    /// The gaps found at seams, in words, from the `known`-th on.
+    /// The messages about the gaps found at seams, from number `known` on.
     fn gap_texts(&self, known: usize) -> Vec<String> {
         self.lock().gap_texts(known)
     }
 
-    /// What of the trades counts otherwise than they say: of each kind its name and the text.
+    /// The warnings about the bars so far, at most one of each kind: name of the kind and text.
     fn notices(&self) -> Vec<Warning> {
         self.lock().warnings()
     }
@@ -152,7 +152,7 @@ impl BarBuilder {
         self.frame(|fold| fold.gaps())
     }
 
-    /// The last time and the last id.
+    /// The time and the id of the last trade.
     fn position(&self) -> Result<PyDataFrame, Refusal> {
         self.frame(|fold| fold.position())
     }
@@ -167,8 +167,8 @@ impl BarBuilder {
         Ok(PyBytes::new(py, &bytes))
     }
 
-    /// Another builder in the same state, for the next call of a user: ids missing before its first
-    /// trade are a gap.
+    /// Another builder in the same state, for the next call of a user. Ids that are missing before
+    /// its first trade are reported as a gap.
     fn next(&self) -> Self {
         let mut fold = self.lock().clone();
         fold.mark_seam();
@@ -177,8 +177,8 @@ impl BarBuilder {
 }
 
 impl BarBuilder {
-    // A builder that several threads use is not locked while Python runs, or another thread could
-    // wait for it with the interpreter's lock held.
+    // The lock must not be held while Python runs: another thread could wait for it and hold the
+    // interpreter's lock.
     fn lock(&self) -> MutexGuard<'_, Fold> {
         self.fold.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -203,7 +203,7 @@ impl TableHash {
         Ok(Self(Mutex::new(RowHash::of(TableStream::open(schema)?.fields())?)))
     }
 
-    /// Take in the rows of the next table.
+    /// Add the rows of the next table.
     fn push(&self, table: &Bound<'_, PyAny>) -> Result<(), Refusal> {
         let mut stream = TableStream::open(table)?;
         if !self.lock().has_columns_of(&RowHash::of(stream.fields())?) {
@@ -237,8 +237,8 @@ impl TableHash {
 
 type Settings = (Option<String>, i64, bool, Option<&'static str>, bool, bool, Option<&'static str>);
 
-/// What a checkpoint says of itself: symbol, threshold, gate, reset, the two `include_` flags, and
-/// the unit of the times, if it has seen one.
+/// The settings in a checkpoint: symbol, threshold, `prevent_same_timestamp_close`, reset, the two
+/// `include_` flags, and the unit of the times, if there was a trade.
 #[pyfunction]
 fn read_checkpoint(checkpoint: &[u8]) -> Result<Settings, Refusal> {
     let Checkpoint {
@@ -252,12 +252,19 @@ fn read_checkpoint(checkpoint: &[u8]) -> Result<Settings, Refusal> {
         ..
     } = Checkpoint::from_bytes(checkpoint)?;
     let (threshold, reset) = (threshold.decimal_bps(), reset.map(Period::name));
-    let gate = prevent_same_timestamp_close;
     let unit = layout.map(|layout| EpochUnit::of_column(layout.unit).name());
-    Ok((symbol, threshold, gate, reset, include_microstructure, include_incomplete, unit))
+    Ok((
+        symbol,
+        threshold,
+        prevent_same_timestamp_close,
+        reset,
+        include_microstructure,
+        include_incomplete,
+        unit,
+    ))
 }
 
-/// The columns of a table of those names, or all of them.
+/// The columns of a table with these names, or all columns.
 #[pyfunction]
 #[pyo3(signature = (table, names))]
 fn read_table(

@@ -10,7 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The gaps of one chain of trades, and the seam where the next one may be.
 ///
-/// Copies share the gaps that they have in common, so a copy costs the same after any number of gaps.
+/// Copies share the gaps that they have in common, so a copy costs the same after any number of
+/// gaps.
 #[derive(Clone, Debug, Default)]
 pub struct Seams {
     /// Time and id of the trade before the seam, until the trade after it is seen.

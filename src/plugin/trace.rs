@@ -1,7 +1,7 @@
-//! Which bar each trade of a batch belongs to, told by the trade that opened the bar.
+//! Which bar each trade of a batch belongs to, as the number of the trade that opened the bar.
 //!
-//! The opening trade's place among all trades names a bar of one threshold for good: it is known
-//! while the bar is still open, and no other bar has it.
+//! That number identifies a bar of one threshold for good: it is known while the bar is still open,
+//! and no other bar has it.
 
 /// The bars of the trades of one batch, for each threshold.
 #[derive(Clone, Debug)]
@@ -13,32 +13,32 @@ pub struct Trace {
     chains: usize,
 }
 
-/// Where the trades of one key stand in a batch.
+/// The rows of a batch that are the trades of one key.
 #[derive(Clone, Copy, Debug)]
 pub struct KeyRows<'a> {
     /// The number of the key.
     pub key: usize,
-    /// Trades of the key before these.
+    /// How many trades of the key were before these.
     pub before: u64,
-    /// Trades of all keys before the batch.
+    /// How many trades of all keys were before the batch.
     pub first_row: u64,
-    /// Rows of the batch before these.
+    /// How many rows of the batch are before these.
     pub offset: usize,
-    /// Their rows, counted from `offset`; `None`: one after another.
+    /// Their rows, counted from `offset`; `None` if no other row is between them.
     pub rows: Option<&'a [u32]>,
 }
 
 impl KeyRows<'_> {
-    /// The row of the batch of the key's `trade`-th trade.
+    /// The row of the batch that holds trade number `trade` of the key.
     pub fn row(&self, trade: u64) -> usize {
-        // The difference of two counts of rows of one batch.
+        // Rows of one batch fit `usize`.
         let at = usize::try_from(trade.saturating_sub(self.before)).unwrap_or(usize::MAX);
         self.offset + self.rows.map_or(at, |rows| rows.get(at).map_or(0, |row| *row as usize))
     }
 }
 
 impl Trace {
-    /// A trace of that many thresholds.
+    /// A trace for this many thresholds.
     pub const fn new(chains: usize) -> Self {
         Self { opened: Vec::new(), bars: Vec::new(), chains }
     }
@@ -48,8 +48,8 @@ impl Trace {
         self.bars = vec![vec![0; len]; self.chains];
     }
 
-    /// Note the bar of a key that ends before the key's trade `end`, or is still open there;
-    /// returns the trade that opened it.
+    /// Record the bar of a key that has `rows` trades and ends before trade number `end` of the
+    /// key, or is still open there; returns the number of the trade that opened it.
     pub fn note(&mut self, place: KeyRows<'_>, chain: usize, end: u64, rows: i64) -> i64 {
         if self.opened.len() <= place.key {
             self.opened.resize(place.key + 1, vec![0; self.chains]);
@@ -70,7 +70,7 @@ impl Trace {
         self.opened.get(key).map_or(0, |opened| opened[chain])
     }
 
-    /// By threshold, the bar of each row of the batch.
+    /// For each threshold, the opening trade of the bar of each row of the batch.
     pub fn take(&mut self) -> Vec<Vec<i64>> {
         std::mem::take(&mut self.bars)
     }

@@ -1,7 +1,7 @@
 //! One value of a dict of trades: a price, an id, a side or a time, as Python has it.
 //!
-//! Exchanges send numbers as text, so digits count as the number they are. Nothing is cut or rounded
-//! but a price to the nearest f64, as Python's `float` does.
+//! Exchanges send numbers as text, so a text of digits counts as a number. Values are never cut or
+//! rounded, except a price to the nearest f64, as Python's `float` does.
 
 use crate::epoch::EpochUnit;
 use crate::trades::TimeUnit;
@@ -14,13 +14,13 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyBytes, PyFloat, PyInt, PyString, PyType};
 use std::borrow::Cow;
 
-/// A value, or why it will not do.
+/// A value or the reason why it is refused; outside, an exception that Python raised.
 pub type Read<T> = PyResult<Result<T, Unfit>>;
 
 /// A price or a quantity.
 ///
 /// # Errors
-/// What Python raised; the inner: what is no number.
+/// An exception that Python raised; inside, a value that is not a number.
 #[inline]
 pub fn number(value: &Bound<'_, PyAny>) -> Read<f64> {
     if let Ok(float) = value.cast_exact::<PyFloat>() {
@@ -44,7 +44,7 @@ pub fn number(value: &Bound<'_, PyAny>) -> Read<f64> {
 /// An id.
 ///
 /// # Errors
-/// What Python raised; the inner: what is no integer of 64 bits.
+/// An exception that Python raised; inside, a value that is not an integer of 64 bits.
 #[inline]
 pub fn id(value: &Bound<'_, PyAny>) -> Read<i64> {
     if value.is_exact_instance_of::<PyInt>() {
@@ -65,7 +65,7 @@ pub fn id(value: &Bound<'_, PyAny>) -> Read<i64> {
 /// A side.
 ///
 /// # Errors
-/// What Python raised; the inner: what is neither true nor false.
+/// An exception that Python raised; inside, a value that is neither true nor false.
 #[inline]
 pub fn side(value: &Bound<'_, PyAny>) -> Read<bool> {
     if let Ok(side) = value.cast_exact::<PyBool>() {
@@ -81,15 +81,16 @@ pub fn side(value: &Bound<'_, PyAny>) -> Read<bool> {
 /// A time in the unit of the column: a whole number of `unit`, or a datetime.
 ///
 /// # Errors
-/// What Python raised; the inner: what is no time, or none that the column can hold.
+/// An exception that Python raised; inside, a value that is not a time or that the column cannot
+/// hold.
 #[inline]
 pub fn time(value: &Bound<'_, PyAny>, unit: EpochUnit) -> Read<i64> {
     if value.is_exact_instance_of::<PyInt>() {
-        return Ok(judged(extracted(value)?, unit));
+        return Ok(checked(extracted(value)?, unit));
     }
     if let Some(text) = text(value) {
         return Ok(if is_whole(&text) {
-            judged(text.parse().ok(), unit)
+            checked(text.parse().ok(), unit)
         } else {
             Err(not_a_time(unit, text.parse().ok(), true, is_iso(&text)))
         });
@@ -100,22 +101,22 @@ pub fn time(value: &Bound<'_, PyAny>, unit: EpochUnit) -> Read<i64> {
     if holds_several(value) {
         return Ok(Err(Unfit::Several));
     }
-    // Python counts True as 1, but nobody means that by it.
+    // Python counts True as 1, but nobody means a time by True.
     if is_flag(value)? {
         return Ok(Err(not_a_time(unit, None, false, false)));
     }
     if value.hasattr(intern!(value.py(), "__index__"))?
         && let Some(number) = extracted(value)?
     {
-        return Ok(judged(Some(number), unit));
+        return Ok(checked(Some(number), unit));
     }
     Ok(Err(not_a_time(unit, extracted(value)?, false, false)))
 }
 
-/// What a value looks like, at most 100 characters of it.
+/// A value as text for messages, at most 100 characters of it.
 ///
 /// # Errors
-/// An exception that is no error, such as Ctrl-C.
+/// An exception that must not be caught, such as Ctrl-C.
 pub fn shown(value: &Bound<'_, PyAny>) -> PyResult<String> {
     const MOST: usize = 100;
     let text = match value.repr() {
@@ -131,13 +132,14 @@ pub fn shown(value: &Bound<'_, PyAny>) -> PyResult<String> {
     })
 }
 
-/// The text of a value that is text. What is no Unicode in it becomes what is no digit.
+/// The text of a value, if it is text. Characters that are not Unicode are replaced, so that the
+/// text is not a number.
 fn text<'a>(value: &'a Bound<'_, PyAny>) -> Option<Cow<'a, str>> {
     value.cast::<PyString>().ok().map(|text| text.to_string_lossy())
 }
 
-/// The number of a decimal literal. Python also takes blanks, underscores, nan and inf, which no
-/// exchange sends for a price.
+/// The number that a text of digits stands for. Python also reads blanks, underscores, nan and inf,
+/// which no exchange sends as a price.
 fn decimal(text: &str) -> Option<f64> {
     let is_part = |byte: u8| byte.is_ascii_digit() || b"+-.eE".contains(&byte);
     let number = text.bytes().all(is_part).then(|| text.parse().ok())?;
@@ -153,7 +155,7 @@ fn whole(text: &str) -> Option<i64> {
     is_whole(text).then(|| text.parse().ok())?
 }
 
-/// Whether it is text that `datetime.fromisoformat` reads without cutting it: up to 6 decimals.
+/// Whether `datetime.fromisoformat` reads the text without loss: up to 6 decimals.
 fn is_iso(text: &str) -> bool {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let digits = fraction.bytes().take_while(u8::is_ascii_digit).count();
@@ -162,7 +164,8 @@ fn is_iso(text: &str) -> bool {
     date == "0000-00-00" && whole.len() > 10 && !whole.contains(',') && digits <= 6
 }
 
-/// What Python makes of a value; none where it says that the value is of another type or too large.
+/// A value as Python converts it; `None` if Python reports that its type is wrong or it is too
+/// large.
 fn extracted<'a, 'py, T: FromPyObject<'a, 'py>>(
     value: &'a Bound<'py, PyAny>,
 ) -> PyResult<Option<T>> {
@@ -180,7 +183,7 @@ fn extracted<'a, 'py, T: FromPyObject<'a, 'py>>(
     }
 }
 
-/// Whether it is true or false, also of `numpy`, which counts as 1 or 0 where a number is asked for.
+/// Whether it is a boolean, of Python or of `numpy`; both would be converted to 1 or 0.
 fn is_flag(value: &Bound<'_, PyAny>) -> PyResult<bool> {
     if value.is_instance_of::<PyBool>() {
         return Ok(true);
@@ -188,7 +191,7 @@ fn is_flag(value: &Bound<'_, PyAny>) -> PyResult<bool> {
     Ok(matches!(value.get_type().name()?.to_str()?, "bool" | "bool_"))
 }
 
-/// Whether a number has an imaginary part, which `numpy` drops where a float is asked for.
+/// Whether a number has an imaginary part, which `numpy` would drop.
 fn has_imaginary_part(value: &Bound<'_, PyAny>) -> PyResult<bool> {
     match value.getattr_opt(intern!(value.py(), "imag"))? {
         Some(part) if !part.is_callable() => Ok(part.is_truthy().unwrap_or(false)),
@@ -196,22 +199,22 @@ fn has_imaginary_part(value: &Bound<'_, PyAny>) -> PyResult<bool> {
     }
 }
 
-/// Whether it is a sequence or an array. One of a single item passes for a number with `numpy`.
+/// Whether it is a sequence or an array. `numpy` would convert one with a single item to a number.
 fn holds_several(value: &Bound<'_, PyAny>) -> bool {
     let is_text = value.is_instance_of::<PyString>() || value.is_instance_of::<PyBytes>();
     !is_text && value.len().is_ok()
 }
 
 /// A whole number as a time of the column.
-fn judged(number: Option<i64>, unit: EpochUnit) -> Result<i64, Unfit> {
+fn checked(number: Option<i64>, unit: EpochUnit) -> Result<i64, Unfit> {
     let time = number.filter(|number| unit.is_plausible(*number));
     let scale = if unit == EpochUnit::Seconds { 1_000 } else { 1 };
     let refused = || Unfit::Implausible { unit, fits: number.and_then(EpochUnit::fitting) };
     time.and_then(|time| time.checked_mul(scale)).ok_or_else(refused)
 }
 
-/// Why something else is no time, with what to do about a float or a text.
-#[allow(clippy::cast_possible_truncation)] // only the size of a float is looked at
+/// The reason why another value is not a time, with the facts that its remedy needs.
+#[allow(clippy::cast_possible_truncation)] // only the magnitude of a float matters
 fn not_a_time(unit: EpochUnit, float: Option<f64>, is_text: bool, is_iso: bool) -> Unfit {
     let float = float.and_then(|float| EpochUnit::fitting(float as i64));
     Unfit::Time { unit, float, is_text, is_iso }
@@ -222,9 +225,9 @@ fn datetime(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
     CLASS.import(py, "datetime", "datetime")
 }
 
-/// The time of a datetime, which is in UTC unless it says otherwise.
+/// The time of a datetime, which is in UTC unless it has an offset.
 ///
-/// Field by field: a subclass may subtract in a way of its own, and may know nanoseconds.
+/// It is read field by field, because a subclass may subtract differently and may have nanoseconds.
 fn of_datetime(value: &Bound<'_, PyAny>, unit: EpochUnit) -> Read<i64> {
     let py = value.py();
     let field = |name: &str| -> PyResult<Option<i64>> { extracted(&value.getattr(name)?) };
