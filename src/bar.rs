@@ -5,7 +5,7 @@
 //! ([`crate::features`]); [`Needs`] says which sums are computed.
 //!
 //! Invariants: `low <= open, close <= high`; buy and sell sums never exceed the whole;
-//! `ids <= rows`; `time.open <= time.close`.
+//! `rows_with_trade_ids <= rows`; `time.open <= time.close`.
 
 use crate::fixed::is_finer;
 use crate::needs::Needs;

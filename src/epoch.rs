@@ -1,6 +1,6 @@
 //! Whole numbers as times since 1970-01-01 00:00 UTC, and the unit in which they make sense.
 //!
-//! A number has no unit of its own. Read in a wrong unit, a time of today lies in 1970 or in the
+//! A number does not show its unit. Read in a wrong unit, a time of today lies in 1970 or in the
 //! year 56,000, so a number is accepted as a time only from 1990 to 2100. No number is such a time
 //! in two units, so the message about a refused number can name the unit that fits.
 

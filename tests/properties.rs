@@ -81,8 +81,8 @@ fn every_sum() -> Needs {
     OUTPUTS.iter().fold(Needs::NOTHING, |needs, output| needs.and(output.needs))
 }
 
-fn range_rule(decimal_bps: i64, gate: bool) -> RangeRule {
-    RangeRule::new(Threshold::new(decimal_bps).unwrap(), gate)
+fn range_rule(decimal_bps: i64, same_time_gate: bool) -> RangeRule {
+    RangeRule::new(Threshold::new(decimal_bps).unwrap(), same_time_gate)
 }
 
 /// What a builder emits, and the bars it leaves open.
@@ -129,12 +129,12 @@ proptest! {
     fn any_cutting_gives_the_same_bars(
         owned in owned(),
         cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..8),
-        gate: bool,
+        same_time_gate: bool,
         day: bool,
     ) {
         let trades = owned.trades();
         let builder = || {
-            let rules = [10, 100, 1_000].map(|decimal_bps| range_rule(decimal_bps, gate));
+            let rules = [10, 100, 1_000].map(|decimal_bps| range_rule(decimal_bps, same_time_gate));
             Builder::new(rules, every_sum()).reset_every(day.then_some(Period::Day))
         };
 
@@ -144,9 +144,9 @@ proptest! {
     }
 
     #[test]
-    fn several_rules_in_one_pass_are_each_alone(owned in owned(), gate: bool) {
+    fn several_rules_in_one_pass_are_each_alone(owned in owned(), same_time_gate: bool) {
         let trades = owned.trades();
-        let rules = [10, 100, 1_000].map(|decimal_bps| range_rule(decimal_bps, gate));
+        let rules = [10, 100, 1_000].map(|decimal_bps| range_rule(decimal_bps, same_time_gate));
 
         let (together, _) = fold(Builder::new(rules.clone(), every_sum()), &[trades]);
 
@@ -159,10 +159,10 @@ proptest! {
     }
 
     #[test]
-    fn bars_hold_every_trade_once(owned in owned(), gate: bool) {
+    fn bars_hold_every_trade_once(owned in owned(), same_time_gate: bool) {
         let trades = owned.trades();
 
-        let (closed, open) = fold(Builder::new([range_rule(100, gate)], every_sum()), &[trades]);
+        let (closed, open) = fold(Builder::new([range_rule(100, same_time_gate)], every_sum()), &[trades]);
 
         let bars: Vec<_> = closed.iter().map(|closed| &closed.bar).chain(&open).collect();
         let volume: i128 = owned.quantities.iter().map(|x| i128::from(to_fixed(*x))).sum();
@@ -259,11 +259,11 @@ proptest! {
             agg_trade_id: quick.agg_trade_id.map(|ids| Column { valid, ..ids }),
             ..quick
         };
-        let judge = |trades: &Trades<'_>| -> Result<(), Error> {
+        let check = |trades: &Trades<'_>| -> Result<(), Error> {
             Builder::new([range_rule(100, true)], every_sum()).push(trades, &mut |_| ())
         };
 
-        prop_assert_eq!(judge(&quick).map_err(|e| e.to_string()), judge(&slow).map_err(|e| e.to_string()));
+        prop_assert_eq!(check(&quick).map_err(|e| e.to_string()), check(&slow).map_err(|e| e.to_string()));
     }
 }
 

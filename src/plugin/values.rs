@@ -132,8 +132,8 @@ pub fn shown(value: &Bound<'_, PyAny>) -> PyResult<String> {
     })
 }
 
-/// The text of a value, if it is text. Characters that are not Unicode are replaced, so that the
-/// text is not a number.
+/// The text of a value, if it is text. Characters that are not Unicode are replaced by one that is
+/// not a digit.
 fn text<'a>(value: &'a Bound<'_, PyAny>) -> Option<Cow<'a, str>> {
     value.cast::<PyString>().ok().map(|text| text.to_string_lossy())
 }
