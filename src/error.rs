@@ -4,8 +4,7 @@
 //! entry point. Form: lower case, no full stop, what failed, where, got, expected, remedy. Rows are
 //! 0-based and counted from the first trade of the first batch.
 
-use crate::trades::{Moment, Role, TimeUnit};
-use crate::unfit::Unfit;
+use crate::trades::{Moment, TimeUnit};
 
 /// What is wrong with a trade, a threshold or a checkpoint.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -181,40 +180,6 @@ pub enum Error {
         /// Its length.
         bytes: usize,
     },
-    /// A trade with a value that is refused.
-    #[error("{column} is {value} at row {row}: {why}")]
-    Record {
-        /// The key.
-        column: String,
-        /// The trade.
-        row: u64,
-        /// The value, as text.
-        value: String,
-        /// The reason.
-        why: Unfit,
-    },
-    /// A trade without a key that every trade needs.
-    #[error(
-        "trade at row {row} has no {key:?}{}: its keys are [{}] (say which it is: \
-         columns=TradeColumns({}=\"{guess}\"))",
-        if *or_volume { " (or \"volume\")" } else { "" },
-        keys.join(", "),
-        role.name()
-    )]
-    Key {
-        /// The trade.
-        row: u64,
-        /// The name of the key.
-        key: String,
-        /// Whether the key may also be called "volume".
-        or_volume: bool,
-        /// The role of the key.
-        role: Role,
-        /// The keys that the trade has.
-        keys: Vec<String>,
-        /// The key that is probably meant.
-        guess: String,
-    },
 }
 
 impl Error {
@@ -235,8 +200,6 @@ impl Error {
             | Self::Repeated { row, .. }
             | Self::Id { row, .. }
             | Self::TradeIds { row, .. }
-            | Self::Record { row, .. }
-            | Self::Key { row, .. }
             | Self::Overflow { row, .. } => *row,
         }
     }

@@ -15,7 +15,6 @@ pub const RULE_VERSION: u32 = 2;
 pub mod fixed;
 pub mod trades;
 pub mod epoch;
-pub mod unfit;
 pub mod error;
 pub mod gap;
 pub mod check;

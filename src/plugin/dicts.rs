@@ -5,12 +5,11 @@
 //! one, unless the user named it.
 
 use crate::epoch::EpochUnit;
-use crate::error::Error;
+use crate::plugin::dict_error::{DictError, Unfit};
 use crate::plugin::inputs::Names;
 use crate::plugin::refusal::Refusal;
 use crate::plugin::values::{Read, id, number, shown, side, time};
 use crate::trades::{Bits, Column, Layout, Role, Sides, Trades};
-use crate::unfit::Unfit;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyMapping, PyString};
@@ -233,7 +232,7 @@ impl<'f> Records<'f> {
             Err(error) => return error.into(),
         };
         let guess = usual(role).iter().find(|name| keys.iter().any(|key| key == *name));
-        Error::Key {
+        DictError::Key {
             row,
             key: self.form.name(role).to_owned(),
             or_volume: role == Role::Quantity && self.form.volume.is_some(),
@@ -326,7 +325,7 @@ fn refused(key: &Key, value: &Bound<'_, PyAny>, row: u64, why: Unfit) -> Refusal
     match shown(value) {
         Ok(value) => {
             let column = key.name.clone();
-            Error::Record { column, row, value, why }.into()
+            DictError::Record { column, row, value, why }.into()
         }
         Err(error) => error.into(),
     }

@@ -1,6 +1,7 @@
 //! The plugin: the kernel for callers of Polars and Python. The modules stand in the order of the
 //! flow.
 
+pub mod dict_error;
 pub mod refusal;
 pub mod inputs;
 pub mod batch;

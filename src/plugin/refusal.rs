@@ -1,6 +1,7 @@
 //! Why trades, options or a checkpoint are refused, and which exception a caller of Python gets.
 
 use crate::error::Error;
+use crate::plugin::dict_error::DictError;
 use polars::prelude::PolarsError;
 use pyo3::prelude::*;
 
@@ -9,6 +10,8 @@ use pyo3::prelude::*;
 pub enum Refusal {
     /// A trade, a threshold or a checkpoint that the kernel refuses.
     Kernel(Box<Error>),
+    /// A dict of a trade that is refused.
+    Dict(Box<DictError>),
     /// A schema or an option that is refused, or an error of Polars itself.
     Polars(PolarsError),
     /// An exception that Python raised.
@@ -24,6 +27,12 @@ pub fn compute_error(message: &str) -> PolarsError {
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
         Self::Kernel(Box::new(error))
+    }
+}
+
+impl From<DictError> for Refusal {
+    fn from(error: DictError) -> Self {
+        Self::Dict(Box::new(error))
     }
 }
 
@@ -44,6 +53,7 @@ impl From<Refusal> for PolarsError {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::Kernel(error) => (*error).into(),
+            Refusal::Dict(error) => compute_error(&error.to_string()),
             Refusal::Polars(error) => error,
             Refusal::Python(error) => compute_error(&error.to_string()),
         }
@@ -56,7 +66,7 @@ impl From<Error> for PolarsError {
     }
 }
 
-/// The package's own exceptions for what the kernel refuses outside of frames, and for the rest the
+/// Outside of frames, the package's own exceptions for errors of the kernel and in dicts; otherwise the
 /// exception that Polars raises for bad data.
 impl From<Refusal> for PyErr {
     fn from(refusal: Refusal) -> Self {
@@ -70,6 +80,7 @@ impl From<Refusal> for PyErr {
                 };
                 ("rangebar_polars.errors", class, error.to_string())
             }
+            Refusal::Dict(error) => ("rangebar_polars.errors", "RangeBarError", error.to_string()),
             Refusal::Polars(error) => ("polars.exceptions", "ComputeError", error.to_string()),
             Refusal::Python(error) => return error,
         };

@@ -4,8 +4,8 @@
 //! rounded, except a price to the nearest f64, as Python's `float` does.
 
 use crate::epoch::EpochUnit;
+use crate::plugin::dict_error::Unfit;
 use crate::trades::TimeUnit;
-use crate::unfit::Unfit;
 use chrono::NaiveDate;
 use pyo3::exceptions::{PyException, PyOverflowError, PyTypeError, PyValueError};
 use pyo3::intern;

@@ -1,8 +1,47 @@
-//! Why a value of a single trade is refused, in words.
+//! What is wrong with a dict of a trade, and its message.
 
 use crate::epoch::EpochUnit;
 use crate::trades::{Role, TimeUnit};
 use std::fmt;
+
+/// What is wrong with a dict of a trade.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum DictError {
+    /// A value that is refused.
+    #[error("{column} is {value} at row {row}: {why}")]
+    Record {
+        /// The key.
+        column: String,
+        /// The trade.
+        row: u64,
+        /// The value, as text.
+        value: String,
+        /// The reason.
+        why: Unfit,
+    },
+    /// A missing key that every trade needs.
+    #[error(
+        "trade at row {row} has no {key:?}{}: its keys are [{}] (say which it is: \
+         columns=TradeColumns({}=\"{guess}\"))",
+        if *or_volume { " (or \"volume\")" } else { "" },
+        keys.join(", "),
+        role.name()
+    )]
+    Key {
+        /// The trade.
+        row: u64,
+        /// The name of the key.
+        key: String,
+        /// Whether the key may also be called "volume".
+        or_volume: bool,
+        /// The role of the key.
+        role: Role,
+        /// The keys that the trade has.
+        keys: Vec<String>,
+        /// The key that is probably meant.
+        guess: String,
+    },
+}
 
 /// Why a value of a trade is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
