@@ -114,4 +114,3 @@ def write_days(folder: Path, symbol: str, trades: Mapping[dt.date, pl.DataFrame]
         rows.select(TRADE_SCHEMA.names()).with_columns(
             pl.col("timestamp").dt.epoch("us")
         ).write_csv(folder / FolderFile(symbol, day).name)
-
