@@ -61,7 +61,7 @@ fmt: $(VENV)/tools ## format everything
 bench: $(VENV)/built $(VENV)/server ## measure: the kernel by criterion, whole calls, stores
 	cargo bench --no-default-features
 	$(BIN)/python benches/calls.py
-	$(BIN)/python benches/stores.py
+	PYTHONPATH=tests $(BIN)/python benches/stores.py
 
 wheel: $(VENV)/tools ## build the wheel into dist/
 	$(BIN)/maturin build --release --out dist

@@ -1,6 +1,6 @@
 """Bars out of stores: what a second call costs beyond reading the bare file, or the bare query.
 
-    python benches/stores.py
+    PYTHONPATH=tests python benches/stores.py
 
 A month of 2 M made trades gives about 50,000 bars at one threshold and 1 M at another. The bare
 read is `pl.read_parquet` of the stored file, or the raw Arrow query of the same columns of the
@@ -26,13 +26,11 @@ from urllib.parse import unquote, urlsplit
 
 import clickhouse_connect
 import polars as pl
+from support.clickhouse_server import ClickHouseServer, new_database
 
 import rangebar_polars as rb
 from rangebar_polars._days import month_days
 from rangebar_polars.store import ParquetStore
-
-sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
-from support.clickhouse_server import ClickHouseServer, new_database
 
 DAYS = month_days(dt.date(2024, 1, 1))
 TRADES = 65_000 * len(DAYS)

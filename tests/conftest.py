@@ -1,4 +1,4 @@
-"""Fixtures of several test files: an archive, a cache with trades, and every kind of bar store."""
+"""Fixtures of several test files: settings, an archive, cached trades, and every kind of store."""
 
 import datetime as dt
 from collections.abc import Callable, Iterator
@@ -7,21 +7,49 @@ from pathlib import Path
 import pytest
 from support.archive_server import ArchiveServer
 from support.cached_trades import DAYS, give, trades_of
-from support.clickhouse_server import clickhouse_server, clickhouse_url, own_server  # noqa: F401
+from support.clickhouse_server import (  # noqa: F401
+    clickhouse_server,
+    clickhouse_store,
+    clickhouse_url,
+    own_server,
+)
 
 import rangebar_polars as rb
+from rangebar_polars._catalog import trades as catalog_trades
 from rangebar_polars._catalog.assemble import TickDay
 from rangebar_polars._catalog.bars import StoredBars
 from rangebar_polars.archive import http as download
 from rangebar_polars.store import BarStore, ParquetStore
 
+TODAY = dt.date(2024, 10, 1)
+SETTINGS = ("RANGEBAR_BINANCE_URL", "RANGEBAR_BINANCE_LISTING_URL", "RANGEBAR_STORE")
+PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_settings_of_this_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Hide the user's settings, proxies and cache, fix the day, and retry without a wait.
+
+    It has the scope of the session, so that it holds for the fixtures of a module too.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        for name in (*SETTINGS, *PROXIES, *map(str.upper, PROXIES)):
+            patch.delenv(name, raising=False)
+        patch.setenv("RANGEBAR_CACHE_DIR", str(tmp_path_factory.mktemp("no-cache")))
+        patch.setattr(catalog_trades, "_today", lambda: TODAY)
+        patch.setattr(download, "FIRST_WAIT", 0.0)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Give each test an empty cache folder, which is the default of every call."""
+    monkeypatch.setenv("RANGEBAR_CACHE_DIR", str(tmp_path / "cache"))
+
 
 @pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Retry at once, with a cache of the test's own and no proxy."""
-    monkeypatch.setattr(download, "FIRST_WAIT", 0.0)
-    monkeypatch.setenv("RANGEBAR_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setenv("no_proxy", "*")
+def quick() -> None:
+    """Do nothing: test_populate.py still asks for it."""
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from rangebar_polars._catalog.trades import near_names
 from rangebar_polars._days import day_range, spans, utc_day
 from rangebar_polars._disk.locked_file import CancelledError
 from rangebar_polars.archive import archive_of
-from rangebar_polars.archive import http as download
 from rangebar_polars.archive.binance import (
     LISTING_URL,
     URL,
@@ -30,17 +29,6 @@ from rangebar_polars.errors import ArchiveError, ChecksumError, DownloadError
 
 DAY = dt.date(2024, 8, 8)
 FILE = BinanceFile("um", "BTCUSDT", DAY)
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Retry at once, and be reached without a proxy."""
-    monkeypatch.setattr(download, "FIRST_WAIT", 0.0)
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-    for name in ("RANGEBAR_BINANCE_URL", "RANGEBAR_BINANCE_LISTING_URL"):
-        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture

@@ -17,8 +17,6 @@ from rangebar_polars.archive.binance import BinanceFile
 from rangebar_polars.errors import RangeBarWarning
 from rangebar_polars.schema import Series
 
-pytestmark = pytest.mark.usefixtures("quick")
-
 
 @pytest.fixture
 def cache(tmp_path: Path) -> TickCache:

@@ -12,7 +12,6 @@ from rangebar_polars.archive.binance import BinanceFile
 from rangebar_polars.errors import QualityError
 
 DAYS = day_range("2024-08-07", "2024-08-09")
-pytestmark = pytest.mark.usefixtures("quick")
 
 
 def epoch(time: dt.datetime) -> int:

@@ -5,23 +5,19 @@ from collections.abc import Callable
 from datetime import date
 
 import pytest
-from support.archive_server import ArchiveServer, day_csv
+from support.archive_server import ArchiveServer, publish
 
 import rangebar_polars as rb
 from rangebar_polars._days import day_range
-from rangebar_polars.archive.binance import BinanceFile
 
 FIRST, LAST = date(2024, 5, 30), date(2024, 6, 2)
 pytest.importorskip("tqdm")
-pytestmark = pytest.mark.usefixtures("quick")
 
 
 @pytest.fixture
 def days(server: ArchiveServer) -> ArchiveServer:
     """Serve a few days."""
-    for number, day in enumerate(day_range(FIRST, LAST)):
-        text = day_csv(day, 50, first_id=50 * number)
-        server.publish(BinanceFile("spot", "BTCUSDT", day), text)
+    publish(server, day_range(FIRST, LAST), rows=50)
     return server
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from support.archive_server import ArchiveServer, Fault, day_csv
+from support.archive_server import ArchiveServer, Fault, day_csv, publish
 from support.assertions import says, tree
 from support.cached_trades import DAYS, SOURCE, SYMBOL, give, one_pass, trades_of
 from support.entry_points import assert_same
@@ -25,31 +25,6 @@ from rangebar_polars.errors import (
     StoreError,
 )
 from rangebar_polars.store import ParquetStore
-
-TODAY = dt.date(2024, 10, 1)
-MANY = 100
-"""Trades of a day of the archive."""
-
-
-@pytest.fixture(autouse=True)
-def own_cache(
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    quick: None,  # noqa: ARG001
-) -> None:
-    """Have a cache of the test's own, on a fixed day."""
-    monkeypatch.setattr(cached_trades, "_today", lambda: TODAY)
-    monkeypatch.setenv("RANGEBAR_CACHE_DIR", str(tmp_path / "cache"))
-    for name in ("RANGEBAR_BINANCE_URL", "RANGEBAR_BINANCE_LISTING_URL", "RANGEBAR_STORE"):
-        monkeypatch.delenv(name, raising=False)
-
-
-def publish(server: ArchiveServer, days: list[dt.date], symbol: str = "BTCUSDT") -> None:
-    """Serve days of the archive, ids going on from day to day."""
-    for day in days:
-        number = (day - dt.date(2024, 1, 1)).days
-        csv = day_csv(day, MANY, first_id=1000 + MANY * number)
-        server.publish(BinanceFile("spot", symbol, day), csv)
 
 
 def of_archive(server: ArchiveServer, start: Any, end: Any, **options: Any) -> pl.DataFrame:  # noqa: ANN401
@@ -114,7 +89,7 @@ def test_a_hole_of_the_archive_is_warned_of_whenever_its_bars_are_given(
 def test_a_gap_at_the_end_of_what_was_stored_is_seen(server: ArchiveServer) -> None:
     publish(server, DAYS[:3])
     of_archive(server, DAYS[0], DAYS[2])
-    csv = day_csv(DAYS[3], MANY, first_id=5_000_000)
+    csv = day_csv(DAYS[3], first_id=5_000_000)
     server.publish(BinanceFile("spot", "BTCUSDT", DAYS[3]), csv)
 
     with pytest.warns(RangeBarWarning, match=r"agg_trade_ids are missing: 2024-01-29 \("):

@@ -17,9 +17,6 @@ DAY = "2024-08-08"
 NAME = f"BTCUSDT-aggTrades-{DAY}.zip"
 
 
-pytestmark = pytest.mark.usefixtures("quick")
-
-
 @needs_shared_data
 @pytest.mark.parametrize(
     ("market", "symbol", "days", "source"),

@@ -37,14 +37,6 @@ from rangebar_polars.store.chain import KEY_SCHEMA
 from rangebar_polars.store.clickhouse import store as clickhouse
 from rangebar_polars.store.clickhouse.address import Address
 
-
-@pytest.fixture
-def store(clickhouse_url: str) -> Iterator[ClickHouseStore]:
-    """Return an empty store."""
-    with ClickHouseStore(clickhouse_url) as opened:
-        yield opened
-
-
 # The database
 
 
@@ -72,7 +64,7 @@ def test_a_database_is_made_by_many_clients_at_once(clickhouse_url: str) -> None
 
 @pytest.mark.parametrize("version", [2, 7])
 def test_a_database_of_another_version_is_refused(
-    store: ClickHouseStore, clickhouse_url: str, version: int
+    clickhouse_store: ClickHouseStore, clickhouse_url: str, version: int
 ) -> None:
     ask(clickhouse_url, "INSERT INTO store_version SELECT {version:UInt32}", version=version)
     at = Address.parse(clickhouse_url)
@@ -82,7 +74,7 @@ def test_a_database_of_another_version_is_refused(
     )
 
     with refuses(at.place, f"opening database {at.database}", reason):
-        ClickHouseStore(store.address)
+        ClickHouseStore(clickhouse_store.address)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +95,7 @@ def test_a_database_of_another_version_is_refused(
     ],
 )
 def test_a_database_with_other_columns_is_refused(
-    store: ClickHouseStore, clickhouse_url: str, change: str, reason: str
+    clickhouse_store: ClickHouseStore, clickhouse_url: str, change: str, reason: str
 ) -> None:
     ask(clickhouse_url, change)
     at = Address.parse(clickhouse_url)
@@ -111,7 +103,7 @@ def test_a_database_with_other_columns_is_refused(
     with refuses(
         at.place, f"opening database {at.database}", f"{reason} (choose another database)"
     ):
-        ClickHouseStore(store.address)
+        ClickHouseStore(clickhouse_store.address)
 
 
 def test_tables_of_somebody_else_are_left_as_they_are(clickhouse_url: str) -> None:
@@ -181,21 +173,23 @@ def test_a_right_that_is_missing_is_named(granted: Callable[[str], str]) -> None
 # Months
 
 
-def test_a_name_may_have_any_characters(store: ClickHouseStore) -> None:
+def test_a_name_may_have_any_characters(clickhouse_store: ClickHouseStore) -> None:
     symbols = [*"'\"\\`%/ \t\né{};?&", "a\\'b", "a%27b", "{key:String}", "'; DROP TABLE bars --"]
     keys = [replace(KEY, series=Series(name, name, name)) for name in symbols]
     for seed, key in enumerate(keys):
-        store.write(key, month_of(3, seed), bars_of(3, seed))
+        clickhouse_store.write(key, month_of(3, seed), bars_of(3, seed))
 
-    stored = store.keys()
+    stored = clickhouse_store.keys()
     assert {key.series.symbol for key in stored} == set(symbols)
     for seed, key in enumerate(keys):
-        assert check_whole(store, key)[JANUARY].links == month_of(3, seed).links
-    shown = ask(store.address, "SELECT DISTINCT source, market, symbol FROM current_bars")
+        assert check_whole(clickhouse_store, key)[JANUARY].links == month_of(3, seed).links
+    shown = ask(
+        clickhouse_store.address, "SELECT DISTINCT source, market, symbol FROM current_bars"
+    )
     assert set(shown) == {(name,) * 3 for name in symbols}
 
 
-def test_extremes_come_back_bit_for_bit(store: ClickHouseStore) -> None:
+def test_extremes_come_back_bit_for_bit(clickhouse_store: ClickHouseStore) -> None:
     integers = [-(2**63), 2**63 - 1, -1, 0, None]
     floats = [5e-324, -0.0, float("inf"), 1.7976931348623157e308, None]
     # The first and the last moment that the server takes.
@@ -211,9 +205,9 @@ def test_extremes_come_back_bit_for_bit(store: ClickHouseStore) -> None:
         values = pl.Series(name, given.get(type(dtype), times)).cast(dtype)
         columns.append(values if name in NULLABLE else values.fill_null(strategy="forward"))
     bars = pl.DataFrame(columns)
-    store.write(KEY, month_of(5), bars)
+    clickhouse_store.write(KEY, month_of(5), bars)
 
-    got = store.read(KEY, store.find(KEY)[JANUARY], ALL)
+    got = clickhouse_store.read(KEY, clickhouse_store.find(KEY)[JANUARY], ALL)
 
     assert got is not None
     assert_same(bars, got)
@@ -221,93 +215,95 @@ def test_extremes_come_back_bit_for_bit(store: ClickHouseStore) -> None:
     assert signs == ["5e-324", "-0.0", "inf", "1.7976931348623157e+308", "1.7976931348623157e+308"]
 
 
-def test_a_chain_may_be_older_than_computers(store: ClickHouseStore) -> None:
+def test_a_chain_may_be_older_than_computers(clickhouse_store: ClickHouseStore) -> None:
     first = dt.date(1929, 10, 1)
     key = replace(KEY, origin=first)
     month = month_of(3, month=first)
-    store.write(key, month, bars_of(3))
+    clickhouse_store.write(key, month, bars_of(3))
 
-    assert check_whole(store, key)[first].links == month.links
-    shown = ask(store.address, "SELECT DISTINCT origin FROM current_bars")
+    assert check_whole(clickhouse_store, key)[first].links == month.links
+    shown = ask(clickhouse_store.address, "SELECT DISTINCT origin FROM current_bars")
     assert shown == [(first,)]
 
 
-def test_the_view_shows_what_a_scan_shows(store: ClickHouseStore) -> None:
-    put(store, 4)
-    put(store, 7, 1)
+def test_the_view_shows_what_a_scan_shows(clickhouse_store: ClickHouseStore) -> None:
+    put(clickhouse_store, 4)
+    put(clickhouse_store, 7, 1)
     columns = [*KEY_SCHEMA, "open", "volume", "ofi", "first_agg_trade_id", "is_complete"]
     query = f"SELECT {', '.join(columns)} FROM current_bars ORDER BY close_time, ordinal"  # noqa: S608
 
-    scanned = store.scan_bars().select(columns).collect().rows()
+    scanned = clickhouse_store.scan_bars().select(columns).collect().rows()
 
     assert scanned[0][: len(KEY_SCHEMA)] == tuple(KEY.values.values())
-    assert ask(store.address, query) == scanned
-    described = [name for name, *_ in ask(store.address, "DESCRIBE current_bars")]
+    assert ask(clickhouse_store.address, query) == scanned
+    described = [name for name, *_ in ask(clickhouse_store.address, "DESCRIBE current_bars")]
     assert described == [*KEY_SCHEMA, "rule_version", *BAR_SCHEMA, "ordinal"]
 
 
 def test_bars_that_coverage_does_not_name_are_not_there(
-    store: ClickHouseStore, monkeypatch: pytest.MonkeyPatch
+    clickhouse_store: ClickHouseStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    old = put(store, 4)
+    old = put(clickhouse_store, 4)
 
     def die(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(store, "_name", die)
+    monkeypatch.setattr(clickhouse_store, "_name", die)
     with pytest.raises(KeyboardInterrupt):
-        put(store, 7, 1)
+        put(clickhouse_store, 7, 1)
 
-    assert ask(store.address, "SELECT count() FROM bars") == [(11,)]
-    assert check_whole(store, KEY) == {JANUARY: old}
-    assert ask(store.address, "SELECT count() FROM current_bars") == [(4,)]
+    assert ask(clickhouse_store.address, "SELECT count() FROM bars") == [(11,)]
+    assert check_whole(clickhouse_store, KEY) == {JANUARY: old}
+    assert ask(clickhouse_store.address, "SELECT count() FROM current_bars") == [(4,)]
 
 
 def test_what_cannot_be_written_whole_leaves_nothing(
-    store: ClickHouseStore, monkeypatch: pytest.MonkeyPatch
+    clickhouse_store: ClickHouseStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(clickhouse, "INSERT_ROWS", 2)
-    insert, pieces = store._insert, iter(range(3))  # noqa: SLF001 - where an error would come from
+    insert, pieces = clickhouse_store._insert, iter(range(3))  # noqa: SLF001 - where an error would come from
 
     def fail_late(*arguments: object) -> None:
         if next(pieces) == 2:
             raise StoreError("gone")
         insert(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(store, "_insert", fail_late)
+    monkeypatch.setattr(clickhouse_store, "_insert", fail_late)
     with says(StoreError, "gone"):
-        put(store, 7)
+        put(clickhouse_store, 7)
 
-    assert store.keys() == []
-    assert ask(store.address, "SELECT count() FROM bars") == [(0,)]
+    assert clickhouse_store.keys() == []
+    assert ask(clickhouse_store.address, "SELECT count() FROM bars") == [(0,)]
 
 
-def test_superseded_bars_are_deleted(store: ClickHouseStore) -> None:
+def test_superseded_bars_are_deleted(clickhouse_store: ClickHouseStore) -> None:
     for seed in range(4):
-        put(store, 5 + seed, seed)
-    put(store, 3, month=FEBRUARY)
+        put(clickhouse_store, 5 + seed, seed)
+    put(clickhouse_store, 3, month=FEBRUARY)
 
-    assert ask(store.address, "SELECT count() FROM bars") == [(8 + 3,)]
-    store.remove(KEY)
-    assert ask(store.address, "SELECT count() FROM bars") == [(0,)]
-    assert ask(store.address, "SELECT count() FROM coverage") == [(0,)]
+    assert ask(clickhouse_store.address, "SELECT count() FROM bars") == [(8 + 3,)]
+    clickhouse_store.remove(KEY)
+    assert ask(clickhouse_store.address, "SELECT count() FROM bars") == [(0,)]
+    assert ask(clickhouse_store.address, "SELECT count() FROM coverage") == [(0,)]
 
 
-def test_a_removed_month_does_not_bring_the_one_before_it_back(store: ClickHouseStore) -> None:
-    put(store, 4)
-    put(store, 7, 1)
+def test_a_removed_month_does_not_bring_the_one_before_it_back(
+    clickhouse_store: ClickHouseStore,
+) -> None:
+    put(clickhouse_store, 4)
+    put(clickhouse_store, 7, 1)
 
-    store.remove(KEY)
+    clickhouse_store.remove(KEY)
 
-    assert store.find(KEY) == {}
-    assert store.keys() == []
+    assert clickhouse_store.find(KEY) == {}
+    assert clickhouse_store.keys() == []
 
 
 def test_an_insert_that_is_sent_twice_counts_once(
-    store: ClickHouseStore, monkeypatch: pytest.MonkeyPatch
+    clickhouse_store: ClickHouseStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(clickhouse, "INSERT_ROWS", 2)
-    client = store._client  # noqa: SLF001 - which repeats what a broken connection leaves open
+    client = clickhouse_store._client  # noqa: SLF001 - which repeats what a broken connection leaves open
     insert = client.raw_insert
 
     def insert_twice(*arguments: object, **options: object) -> None:
@@ -315,48 +311,50 @@ def test_an_insert_that_is_sent_twice_counts_once(
             insert(*arguments, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(client, "raw_insert", insert_twice)
-    put(store, 7)
+    put(clickhouse_store, 7)
 
-    check_whole(store, KEY)
-    assert ask(store.address, "SELECT count() FROM coverage") == [(1,)]
+    check_whole(clickhouse_store, KEY)
+    assert ask(clickhouse_store.address, "SELECT count() FROM coverage") == [(1,)]
 
 
-def test_a_clock_that_is_set_back_does_not_make_the_old_current(store: ClickHouseStore) -> None:
-    put(store, 4)
+def test_a_clock_that_is_set_back_does_not_make_the_old_current(
+    clickhouse_store: ClickHouseStore,
+) -> None:
+    put(clickhouse_store, 4)
     ask(
-        store.address,
+        clickhouse_store.address,
         "INSERT INTO coverage (* EXCEPT (previous, version), previous) "
         "SELECT * EXCEPT version, toUInt64(version + 1e18) FROM coverage",
     )
 
-    put(store, 7, 1)
+    put(clickhouse_store, 7, 1)
 
-    assert check_whole(store, KEY)[JANUARY].bars == 7
-    assert ask(store.address, "SELECT count() FROM bars") == [(7,)]
+    assert check_whole(clickhouse_store, KEY)[JANUARY].bars == 7
+    assert ask(clickhouse_store.address, "SELECT count() FROM bars") == [(7,)]
 
 
 def test_a_longer_month_that_others_wrote_meanwhile_stays(
-    store: ClickHouseStore, clickhouse_url: str, monkeypatch: pytest.MonkeyPatch
+    clickhouse_store: ClickHouseStore, clickhouse_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     long = month_of(9, days=3)
-    put_bars = store._put_bars  # noqa: SLF001 - the moment between
+    put_bars = clickhouse_store._put_bars  # noqa: SLF001 - the moment between
 
     def be_late(*arguments: object) -> None:
         put_bars(*arguments)  # type: ignore[arg-type]
         with ClickHouseStore(clickhouse_url) as other:
             other.write(KEY, long, bars_of(9))
 
-    monkeypatch.setattr(store, "_put_bars", be_late)
-    store.write(KEY, replace(long, links=long.links[:1]), bars_of(3))
+    monkeypatch.setattr(clickhouse_store, "_put_bars", be_late)
+    clickhouse_store.write(KEY, replace(long, links=long.links[:1]), bars_of(3))
 
-    assert check_whole(store, KEY)[JANUARY].links == long.links
-    assert ask(store.address, "SELECT count() FROM bars") == [(9,)]
+    assert check_whole(clickhouse_store, KEY)[JANUARY].links == long.links
+    assert ask(clickhouse_store.address, "SELECT count() FROM bars") == [(9,)]
 
 
 def test_whoever_was_overtaken_deletes_what_he_wrote_himself(
-    store: ClickHouseStore, clickhouse_url: str, monkeypatch: pytest.MonkeyPatch
+    clickhouse_store: ClickHouseStore, clickhouse_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    name = store._name  # noqa: SLF001 - the moment after
+    name = clickhouse_store._name  # noqa: SLF001 - the moment after
 
     def be_overtaken(*arguments: object, **options: object) -> None:
         name(*arguments, **options)  # type: ignore[arg-type]
@@ -364,36 +362,36 @@ def test_whoever_was_overtaken_deletes_what_he_wrote_himself(
         with ClickHouseStore(clickhouse_url) as other:
             put(other, 9, 1)
 
-    monkeypatch.setattr(store, "_name", be_overtaken)
-    store.write(KEY, month_of(7), bars_of(7))
+    monkeypatch.setattr(clickhouse_store, "_name", be_overtaken)
+    clickhouse_store.write(KEY, month_of(7), bars_of(7))
 
-    assert check_whole(store, KEY)[JANUARY].bars == 9
-    assert ask(store.address, "SELECT count() FROM bars") == [(9,)]
+    assert check_whole(clickhouse_store, KEY)[JANUARY].bars == 9
+    assert ask(clickhouse_store.address, "SELECT count() FROM bars") == [(9,)]
 
 
 def test_bars_that_are_removed_while_they_are_written_are_not_named(
-    store: ClickHouseStore, clickhouse_url: str, monkeypatch: pytest.MonkeyPatch
+    clickhouse_store: ClickHouseStore, clickhouse_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put_bars = store._put_bars  # noqa: SLF001 - the moment between
+    put_bars = clickhouse_store._put_bars  # noqa: SLF001 - the moment between
 
     def be_late(*arguments: object) -> None:
         put_bars(*arguments)  # type: ignore[arg-type]
         with ClickHouseStore(clickhouse_url) as other:
             other.remove(KEY)
 
-    monkeypatch.setattr(store, "_put_bars", be_late)
+    monkeypatch.setattr(clickhouse_store, "_put_bars", be_late)
     reason = "0 of 7 bars are there (the chain was removed meanwhile: write it again)"
     with refuses(Address.parse(clickhouse_url).place, f"writing 2024-01 of {LABEL}", reason):
-        put(store, 7)
+        put(clickhouse_store, 7)
 
-    assert store.find(KEY) == {}
+    assert clickhouse_store.find(KEY) == {}
 
 
 def test_bars_that_are_named_while_their_chain_is_removed_go_with_it(
-    store: ClickHouseStore, clickhouse_url: str, monkeypatch: pytest.MonkeyPatch
+    clickhouse_store: ClickHouseStore, clickhouse_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put(store, 4)
-    run = store._run  # noqa: SLF001 - the moment between
+    put(clickhouse_store, 4)
+    run = clickhouse_store._run  # noqa: SLF001 - the moment between
 
     def be_late(*arguments: object, **parameters: object) -> None:
         if parameters["table"] == "bars":
@@ -401,45 +399,45 @@ def test_bars_that_are_named_while_their_chain_is_removed_go_with_it(
                 put(other, 7, 1)
         run(*arguments, **parameters)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(store, "_run", be_late)
-    store.remove(KEY)
+    monkeypatch.setattr(clickhouse_store, "_run", be_late)
+    clickhouse_store.remove(KEY)
 
-    assert store.find(KEY) == {}
-    assert ask(store.address, "SELECT count() FROM bars") == [(0,)]
+    assert clickhouse_store.find(KEY) == {}
+    assert ask(clickhouse_store.address, "SELECT count() FROM bars") == [(0,)]
 
 
 def test_damaged_bars_are_told_and_not_given(
-    store: ClickHouseStore, monkeypatch: pytest.MonkeyPatch
+    clickhouse_store: ClickHouseStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(clickhouse, "LOOKS", (0.0,))
-    found = put(store, 4)
-    ask(store.address, "DELETE FROM bars WHERE ordinal = 2")
+    found = put(clickhouse_store, 4)
+    ask(clickhouse_store.address, "DELETE FROM bars WHERE ordinal = 2")
     reason = "it has 3 bars, expected 4 (remove the chain, and its bars are computed again)"
 
-    with refuses(Address.parse(store.url).place, f"reading 2024-01 of {LABEL}", reason):
-        store.read(KEY, found, ["open"])
+    with refuses(Address.parse(clickhouse_store.url).place, f"reading 2024-01 of {LABEL}", reason):
+        clickhouse_store.read(KEY, found, ["open"])
 
 
 def test_bars_that_go_with_their_chain_are_not_called_damaged(
-    store: ClickHouseStore, monkeypatch: pytest.MonkeyPatch
+    clickhouse_store: ClickHouseStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = put(store, 4)
-    ask(store.address, "DELETE FROM bars WHERE 1")
-    monkeypatch.setattr("time.sleep", lambda _: store.remove(KEY))
+    found = put(clickhouse_store, 4)
+    ask(clickhouse_store.address, "DELETE FROM bars WHERE 1")
+    monkeypatch.setattr("time.sleep", lambda _: clickhouse_store.remove(KEY))
 
-    assert store.read(KEY, found, ["open"]) is None
+    assert clickhouse_store.read(KEY, found, ["open"]) is None
 
 
-def test_links_that_cannot_be_read_are_told_and_replaced(store: ClickHouseStore) -> None:
-    put(store, 4)
+def test_links_that_cannot_be_read_are_told_and_replaced(clickhouse_store: ClickHouseStore) -> None:
+    put(clickhouse_store, 4)
     ask(
-        store.address,
+        clickhouse_store.address,
         "ALTER TABLE coverage UPDATE links = '[2, 0, 0]' WHERE 1 SETTINGS mutations_sync = 1",
     )
     reason = "version 2, expected 1 (remove the chain, and its bars are computed again)"
 
-    with refuses(Address.parse(store.url).place, f"reading 2024-01 of {LABEL}", reason):
-        store.find(KEY)
+    with refuses(Address.parse(clickhouse_store.url).place, f"reading 2024-01 of {LABEL}", reason):
+        clickhouse_store.find(KEY)
 
-    put(store, 5, 1)
-    assert check_whole(store, KEY)[JANUARY].bars == 5
+    put(clickhouse_store, 5, 1)
+    assert check_whole(clickhouse_store, KEY)[JANUARY].bars == 5

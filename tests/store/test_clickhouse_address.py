@@ -27,14 +27,6 @@ from rangebar_polars.store import ClickHouseStore
 from rangebar_polars.store.clickhouse import address
 from rangebar_polars.store.clickhouse.address import Address
 
-
-@pytest.fixture
-def store(clickhouse_url: str) -> Iterator[ClickHouseStore]:
-    """Return an empty store."""
-    with ClickHouseStore(clickhouse_url) as opened:
-        yield opened
-
-
 # URLs
 
 

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Self
@@ -33,19 +33,11 @@ from rangebar_polars.store import (
 )
 from rangebar_polars.store.clickhouse import store as clickhouse
 
-
-@pytest.fixture
-def store(clickhouse_url: str) -> Iterator[ClickHouseStore]:
-    """Return an empty store."""
-    with ClickHouseStore(clickhouse_url) as opened:
-        yield opened
-
-
 # Many at once
 
 
 def test_sixteen_writers_neither_double_nor_lose_a_bar(
-    store: ClickHouseStore, clickhouse_url: str, monkeypatch: pytest.MonkeyPatch
+    clickhouse_store: ClickHouseStore, clickhouse_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(clickhouse, "INSERT_ROWS", 100)
     keys = [replace(KEY, rule=RangeRule(bps)) for bps in (250, 500)]
@@ -53,7 +45,7 @@ def test_sixteen_writers_neither_double_nor_lose_a_bar(
 
     def write(number: int) -> None:
         chance = random.Random(number)  # noqa: S311 - not a secret
-        own = ClickHouseStore(clickhouse_url) if number % 2 else store
+        own = ClickHouseStore(clickhouse_url) if number % 2 else clickhouse_store
         try:
             for _ in range(2):
                 rows, seed = chance.randrange(200), chance.randrange(1000)
@@ -73,17 +65,17 @@ def test_sixteen_writers_neither_double_nor_lose_a_bar(
         thread.join()
 
     assert failed == []
-    assert sorted(store.keys(), key=lambda key: key.rule.threshold_decimal_bps) == keys
+    assert sorted(clickhouse_store.keys(), key=lambda key: key.rule.threshold_decimal_bps) == keys
     expected = 0
     for key in keys:
-        found = check_whole(store, key)
+        found = check_whole(clickhouse_store, key)
         assert list(found) == [JANUARY, FEBRUARY]
         expected += sum(month.bars for month in found.values())
-    assert ask(store.address, "SELECT count() FROM current_bars") == [(expected,)]
+    assert ask(clickhouse_store.address, "SELECT count() FROM current_bars") == [(expected,)]
 
 
 def test_a_reader_gets_a_whole_version_or_none(
-    store: ClickHouseStore, clickhouse_url: str, monkeypatch: pytest.MonkeyPatch
+    clickhouse_store: ClickHouseStore, clickhouse_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(clickhouse, "INSERT_ROWS", 100)
     versions = set[int]()
@@ -99,7 +91,7 @@ def test_a_reader_gets_a_whole_version_or_none(
                         assert_same(bars_of(rows, seed), bars)
                         versions.add(seed)
 
-    put(store, 300)
+    put(clickhouse_store, 300)
     failed = list[BaseException]()
     threads = [threading.Thread(target=catching(look, failed)) for _ in range(2)]
     for thread in threads:
@@ -107,7 +99,7 @@ def test_a_reader_gets_a_whole_version_or_none(
     seeds = iter(range(1, 100))
     while len(versions) < 4 and not failed:
         seed = next(seeds)
-        put(store, 200 + seed, seed)
+        put(clickhouse_store, 200 + seed, seed)
     ended.set()
     for thread in threads:
         thread.join()
@@ -252,11 +244,13 @@ class Writers:
         os.kill(self.alive.pop(), signal.SIGKILL)
 
 
-def test_whenever_a_writer_is_killed_every_month_is_whole(store: ClickHouseStore) -> None:
+def test_whenever_a_writer_is_killed_every_month_is_whole(
+    clickhouse_store: ClickHouseStore,
+) -> None:
     chance = random.Random(0)  # noqa: S311 - not a secret
     pause = threading.Event().wait
     seen = set[str]()
-    with Writers(store.address) as writers:
+    with Writers(clickhouse_store.address) as writers:
         for _ in range(10):
             for _ in range(3):
                 writers.start()
@@ -264,7 +258,7 @@ def test_whenever_a_writer_is_killed_every_month_is_whole(store: ClickHouseStore
             pause(chance.random() / 5)
             writers.kill()
             for _ in range(TIMEOUT * 100):
-                written = {month.token for month in store.find(KEY).values()}
+                written = {month.token for month in clickhouse_store.find(KEY).values()}
                 if not written <= seen:
                     break
                 pause(0.01)
@@ -275,6 +269,6 @@ def test_whenever_a_writer_is_killed_every_month_is_whole(store: ClickHouseStore
                 pause(chance.random() / 10)
                 writers.kill()
 
-            check_whole(store, KEY)
-    rows = sum(month.bars for month in check_whole(store, KEY).values())
-    assert ask(store.address, "SELECT count() FROM current_bars") == [(rows,)]
+            check_whole(clickhouse_store, KEY)
+    rows = sum(month.bars for month in check_whole(clickhouse_store, KEY).values())
+    assert ask(clickhouse_store.address, "SELECT count() FROM current_bars") == [(rows,)]

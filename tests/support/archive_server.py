@@ -10,6 +10,7 @@ import io
 import threading
 import zipfile
 from collections import defaultdict, deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -145,6 +146,29 @@ def day_csv(  # every part of the format that changed over the years is a parame
         tail = f"{side},True" if spot else side.lower()
         lines.append(",".join(map(str, cells)) + "," + tail)
     return "".join(f"{line}\n" for line in lines).encode()
+
+
+def publish(
+    server: ArchiveServer,
+    days: Sequence[dt.date],
+    *symbols: str,
+    market: str = "spot",
+    rows: int = 100,
+    first_day: dt.date = dt.date(2024, 1, 1),
+) -> int:
+    """Serve days of symbols (BTCUSDT if none is named); return the bytes of their files.
+
+    Ids rise from day to day, and a day has the same ids whatever the other days are: they begin
+    at 1000 on the first day.
+    """
+    received = 0
+    for symbol in symbols or ("BTCUSDT",):
+        for day in days:
+            first_id = 1000 + rows * (day - first_day).days
+            file = BinanceFile(market, symbol, day)
+            server.publish(file, day_csv(day, rows, first_id=first_id, spot=market == "spot"))
+            received += len(server.files[file.path])
+    return received
 
 
 class _Server(ThreadingHTTPServer):

@@ -18,6 +18,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from rangebar_polars.store import ClickHouseStore
 from support.subprocesses import TIMEOUT
 
 USER, PASSWORD = "rangebar", "secret"
@@ -197,3 +198,10 @@ def clickhouse_url(request: pytest.FixtureRequest) -> Iterator[str]:
     if not url:
         url = request.getfixturevalue("clickhouse_server").url()
     yield from new_database(url)
+
+
+@pytest.fixture
+def clickhouse_store(clickhouse_url: str) -> Iterator[ClickHouseStore]:
+    """Return an empty store on a ClickHouse server."""
+    with ClickHouseStore(clickhouse_url) as opened:
+        yield opened

@@ -1,6 +1,5 @@
 """A day of the cache with other trades than were written to it is an error, and nothing lasting."""
 
-import datetime as dt
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,7 +8,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from support.archive_server import ArchiveServer, day_csv
+from support.archive_server import ArchiveServer, publish
 from support.assertions import says
 from support.cached_trades import DAYS, SOURCE, SYMBOL, give, trades_of
 from support.damaged import (
@@ -28,11 +27,9 @@ from support.damaged import (
 
 import rangebar_polars as rb
 from rangebar_polars._catalog import assemble as walk
-from rangebar_polars._catalog import trades as cached_trades
 from rangebar_polars._disk.fingerprint import TableHash, fingerprint
 from rangebar_polars._ticks import cache as ticks
 from rangebar_polars._ticks.cache import TickCache
-from rangebar_polars.archive.binance import BinanceFile
 from rangebar_polars.errors import CacheError, QualityError, RangeBarWarning, StoreError
 from rangebar_polars.schema import Series
 
@@ -233,7 +230,6 @@ def test_what_was_imported_is_imported_again(cache: TickCache) -> None:
     assert want.equals(get(cache.root))
 
 
-@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("remedy", ["delete the file", "call scan_ticks with refresh=True"])
 @pytest.mark.parametrize("damage", ["other rows", "other bytes", "another layout", "no report"])
 def test_what_was_fetched_is_made_again(
@@ -241,9 +237,7 @@ def test_what_was_fetched_is_made_again(
     tmp_path: Path,
     remedy: str,
     damage: str,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(cached_trades, "_today", lambda: dt.date(2024, 10, 1))
     publish(server, THREE)
     question: dict[str, Any] = {"archive": server.url, "cache_dir": tmp_path}
     want = rb.get_range_bars("BTCUSDT", FIRST, LAST, 100, **question)

@@ -17,12 +17,6 @@ from rangebar_polars.schema import TRADE_SCHEMA, Series
 DAY, NEXT = dt.date(2024, 8, 5), dt.date(2024, 8, 6)
 
 
-@pytest.fixture(autouse=True)
-def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Give each test a cache of its own."""
-    monkeypatch.setenv("RANGEBAR_CACHE_DIR", str(tmp_path / "cache"))
-
-
 def own(*, rows: int = 10, day: dt.date = DAY) -> pl.DataFrame:
     """Return trades as a user may have them."""
     start = dt.datetime.combine(day, dt.time(), dt.UTC)

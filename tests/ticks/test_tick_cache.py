@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from support.archive_server import ArchiveServer, Fault, day_csv
+from support.archive_server import ArchiveServer, Fault, day_csv, publish
 from support.assertions import says, tree
 from support.cached_trades import settings_of
 
@@ -21,7 +21,6 @@ from rangebar_polars._disk.cache_root import cache_root
 from rangebar_polars._progress import FetchProgress
 from rangebar_polars._ticks.cache import TickCache, caches
 from rangebar_polars._ticks.report import DayReport
-from rangebar_polars.archive import http as download
 from rangebar_polars.archive.binance import BinanceFile
 from rangebar_polars.errors import (
     ArchiveError,
@@ -38,23 +37,11 @@ TODAY = dt.date(2024, 10, 1)
 ROWS = 100
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Retry at once, on a fixed day, with a cache of the test's own and no proxy."""
-    monkeypatch.setattr(download, "FIRST_WAIT", 0.0)
-    monkeypatch.setattr(cached_trades, "_today", lambda: TODAY)
-    monkeypatch.setenv("RANGEBAR_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.delenv("RANGEBAR_BINANCE_URL", raising=False)
-    monkeypatch.delenv("RANGEBAR_BINANCE_LISTING_URL", raising=False)
-    monkeypatch.setenv("no_proxy", "*")
-
-
 @pytest.fixture
 def server() -> Iterator[ArchiveServer]:
     """Serve five days of a spot symbol, ids going on from day to day."""
     with ArchiveServer() as running:
-        for number, day in enumerate(DAYS):
-            running.publish(daily(day), day_csv(day, ROWS, first_id=1000 + ROWS * number))
+        publish(running, DAYS, rows=ROWS, first_day=DAYS[0])
         yield running
 
 
