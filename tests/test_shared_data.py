@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from support.entry_points import BASE, DOORS, Asked, assert_expected, assert_same
+from support.entry_points import BASE, ENTRY_POINTS, Asked, assert_expected, assert_same
 from support.reference import cuts
 from support.shared_data import SHARED, needs_shared_data
 from support.trades import rows
@@ -52,12 +52,12 @@ def test_bars_of_real_trades_are_the_same_from_a_scan_of_the_file(path: Path) ->
 
 
 @of_small
-def test_bars_of_real_trades_are_the_same_through_every_door(path: Path) -> None:
+def test_bars_of_real_trades_are_the_same_through_every_entry_point(path: Path) -> None:
     trades, options = pl.read_parquet(path, n_rows=3_000), Asked(threshold_decimal_bps=25)
 
     eager = options.through("eager", trades)
-    for door in DOORS:
-        assert_same(eager, options.through(door, trades))
+    for entry_point in ENTRY_POINTS:
+        assert_same(eager, options.through(entry_point, trades))
 
 
 @of_all

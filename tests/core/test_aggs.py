@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.assertions import says
-from support.entry_points import assert_same
-from support.oracle_chains import ASKS, DOORS, Question, few, keyed, questions, streamed
+from support.entry_points import assert_same, collect_streaming
+from support.oracle_chains import ASKS, CHAIN_ENTRY_POINTS, Question, few, keyed, questions
 from support.trades import trades, walk
 
 import rangebar_polars as rb
@@ -49,14 +49,16 @@ def of_groups(frame: pl.DataFrame, question: Question, aggs: list[pl.Expr]) -> p
     # The bars of a chain come in the order of their ids.
     chain = [*question.by, *([THRESHOLD] if question.threshold_column else [])]
     number = pl.int_range(pl.len())
-    told = bars.with_columns(
+    reported = bars.with_columns(
         (number.over(chain) if chain else number).alias("bar_id"),
         (pl.col(THRESHOLD) if question.threshold_column else pl.lit(question.thresholds[0]))
         .cast(pl.Int64)
         .alias("of threshold"),
     )
     on = [*question.by, "bar_id", "of threshold"]
-    joined = told.join(pl.concat(parts), on=on, how="left", nulls_equal=True, maintain_order="left")
+    joined = reported.join(
+        pl.concat(parts), on=on, how="left", nulls_equal=True, maintain_order="left"
+    )
     joined = joined.drop("bar_id", "of threshold")
     if question.include_incomplete:
         return joined.select(pl.exclude("is_complete"), "is_complete")
@@ -82,7 +84,7 @@ def test_aggregations_are_those_of_groups_of_ids_of_bars(
 
 @few
 @given(st.data(), st.sampled_from([(), ("venue", "symbol")]))
-def test_aggregations_of_a_few_trades_are_the_same_through_every_door(
+def test_aggregations_of_a_few_trades_are_the_same_through_every_entry_point(
     data: st.DataObject, by: tuple[str, ...]
 ) -> None:
     question = data.draw(questions(by))
@@ -90,19 +92,19 @@ def test_aggregations_of_a_few_trades_are_the_same_through_every_door(
     options = question.options | {"aggs": [AGGS["n"], AGGS["prices"], AGGS["at_high"]]}
 
     expected = rb.bars(frame, **options)
-    for door in DOORS:
-        assert_same(expected, DOORS[door](frame, **options))
+    for entry_point in CHAIN_ENTRY_POINTS:
+        assert_same(expected, CHAIN_ENTRY_POINTS[entry_point](frame, **options))
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_aggregations_are_the_same_through_every_door(door: str) -> None:
+@pytest.mark.parametrize("entry_point", CHAIN_ENTRY_POINTS)
+def test_aggregations_are_the_same_through_every_entry_point(entry_point: str) -> None:
     frame = walk(600).with_columns(symbol=pl.int_range(600) % 2)
     question = Question(
         thresholds=(20, 100), threshold_column=True, by=("symbol",), include_incomplete=False
     )
     aggs = list(AGGS.values())
 
-    bars = DOORS[door](frame, **question.options, aggs=aggs)
+    bars = CHAIN_ENTRY_POINTS[entry_point](frame, **question.options, aggs=aggs)
 
     assert_same(of_groups(frame, question, aggs), bars)
 
@@ -196,7 +198,9 @@ ASKS_OF_AGGS: dict[str, Callable[[pl.LazyFrame], pl.LazyFrame]] = {
 }
 
 
-@pytest.mark.parametrize("collect", [pl.LazyFrame.collect, streamed], ids=["memory", "streaming"])
+@pytest.mark.parametrize(
+    "collect", [pl.LazyFrame.collect, collect_streaming], ids=["memory", "streaming"]
+)
 @pytest.mark.parametrize("asked", [*ASKS, *ASKS_OF_AGGS])
 def test_what_a_plan_asks_of_bars_with_aggregations_is_what_it_asks_of_their_frame(
     asked: str, collect: Callable[[pl.LazyFrame], pl.DataFrame]
@@ -246,7 +250,7 @@ def test_two_aggregations_of_one_name_are_refused(call: Callable[..., object]) -
     [[pl.all().max()], [pl.col("price").min(), pl.col("price", "quantity").max()]],
     ids=["the key", "another"],
 )
-def test_a_name_twice_that_only_the_trades_can_tell_is_refused_with_them(
+def test_a_name_twice_that_only_the_trades_show_is_refused_with_them(
     aggs: list[pl.Expr],
 ) -> None:
     name = "symbol" if len(aggs) == 1 else "price"
@@ -258,7 +262,7 @@ def test_a_name_twice_that_only_the_trades_can_tell_is_refused_with_them(
     assert kind is not ValueError or str(raised.value) == twice(name)
 
 
-def test_a_name_twice_that_only_the_trades_can_tell_is_refused_with_the_schema_of_a_plan() -> None:
+def test_a_name_twice_that_only_the_trades_show_is_refused_with_the_schema_of_a_plan() -> None:
     plan = rb.bars(FRAME.lazy(), by="symbol", aggs=pl.all().max())
 
     with says(pl.exceptions.ComputeError, f"schema callable failed: ValueError: {twice('symbol')}"):
@@ -274,7 +278,7 @@ def test_an_aggregation_that_is_no_expression_is_refused(
         call(aggs=bad)
 
 
-def test_bad_trades_are_told_in_the_same_words_with_aggregations() -> None:
+def test_bad_trades_raise_the_same_message_with_aggregations() -> None:
     with says(
         pl.exceptions.ComputeError,
         "price is -1 at row 1: expected a finite number above 0 (drop or repair such rows first)",

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.entry_points import assert_expected, assert_same
-from support.oracle_chains import DOORS, few, keyed, questions, some
+from support.oracle_chains import CHAIN_ENTRY_POINTS, few, keyed, questions, some
 from support.trades import trades
 
 import rangebar_polars as rb
@@ -29,15 +29,15 @@ def test_the_bars_of_any_question_are_those_of_the_oracle(
 
 @few
 @given(st.data(), KEYS)
-def test_any_question_has_the_same_answer_through_every_door(
+def test_any_question_has_the_same_answer_through_every_entry_point(
     data: st.DataObject, by: tuple[str, ...]
 ) -> None:
     question = data.draw(questions(by))
     frame = data.draw(keyed(question.thresholds[-1]))
 
     expected = question.ask(frame)
-    for door in DOORS:
-        assert_same(expected, question.ask(frame, door))
+    for entry_point in CHAIN_ENTRY_POINTS:
+        assert_same(expected, question.ask(frame, entry_point))
 
 
 @few

@@ -388,7 +388,7 @@ def test_dicts_give_the_bars_of_the_frame(frame: pl.DataFrame, size: int) -> Non
     assert_same(rb.bars(frame, include_microstructure=True), pl.concat(bars))
 
 
-def test_no_dict_at_all_gives_a_frame_that_later_ones_can_be_put_behind() -> None:
+def test_an_empty_list_of_dicts_gives_a_frame_that_later_ones_can_be_appended_to() -> None:
     one = processor()
     frames = [one.process_trades([]), one.process_trades(GOOD), one.process_trades([])]
 

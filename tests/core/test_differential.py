@@ -1,9 +1,9 @@
-"""Every door against the oracle, and every door against every other."""
+"""Every entry point against the oracle, and every entry point against every other."""
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.entry_points import DOORS, Asked, assert_expected, assert_same
+from support.entry_points import ENTRY_POINTS, Asked, assert_expected, assert_same
 from support.strategies import asked, frames
 from support.trades import trades, walk
 
@@ -21,12 +21,12 @@ def test_the_bars_of_a_frame_are_those_of_the_oracle(data: st.DataObject, option
 
 @few
 @given(st.data(), asked())
-def test_every_door_gives_the_same_bits(data: st.DataObject, options: Asked) -> None:
+def test_every_entry_point_gives_the_same_bits(data: st.DataObject, options: Asked) -> None:
     frame = data.draw(frames(options.threshold_decimal_bps))
 
     expected = options.through("eager", frame)
-    for door in DOORS:
-        assert_same(expected, options.through(door, frame))
+    for entry_point in ENTRY_POINTS:
+        assert_same(expected, options.through(entry_point, frame))
 
 
 SIZES = [1, 31, 32, 33, 63, 64, 65, 127, 4_095, 4_096, 4_097, 9_000]
@@ -38,8 +38,8 @@ def test_bars_around_the_sizes_of_blocks_are_those_of_the_oracle(rows: int, thre
     options, frame = Asked(threshold_decimal_bps=threshold), walk(rows)
 
     expected = options.expected(frame)
-    for door in ("eager", "eager, a slice", "expression, a slice", "lazy, row groups of 3"):
-        assert_expected(expected, options.through(door, frame))
+    for entry_point in ("eager", "eager, a slice", "expression, a slice", "lazy, row groups of 3"):
+        assert_expected(expected, options.through(entry_point, frame))
 
 
 @pytest.mark.parametrize("start", [1, 7, 8, 9, 63, 64, 65])
@@ -47,8 +47,8 @@ def test_bits_from_any_offset_are_those_of_the_oracle(start: int) -> None:
     options, frame = Asked(threshold_decimal_bps=100), walk(400).slice(start, 200)
 
     expected = options.expected(frame)
-    for door in ("eager", "expression", "grouped", "lazy"):
-        assert_expected(expected, options.through(door, frame))
+    for entry_point in ("eager", "expression", "grouped", "lazy"):
+        assert_expected(expected, options.through(entry_point, frame))
 
 
 def test_a_deviation_whose_products_need_more_than_128_bits_is_that_of_the_oracle() -> None:

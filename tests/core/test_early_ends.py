@@ -114,7 +114,7 @@ def test_a_processor_is_as_before_a_plan_that_ended_early(
 
 @pytest.mark.parametrize("kind", [ValueError, KeyboardInterrupt, MemoryError, GeneratorExit])
 def test_what_polars_passes_on_is_passed_on(kind: type[BaseException]) -> None:
-    # Polars before 2.0 says so in words of its own.
+    # Polars before 2.0 says so in other words.
     with pytest.raises((kind, pl.exceptions.ComputeError), match=rf"^x$|{kind.__name__}: x$"):
         rb.process_trades_polars(fails_with(kind("x")), 20)
 

@@ -110,7 +110,7 @@ def test_time_windows_are_chains_of_their_own() -> None:
     assert bars.select("open", "close").rows() == [(100.0, 101.0), (103.0, 104.0)]
 
 
-BEHIND: dict[str, Callable[[pl.LazyFrame], pl.LazyFrame]] = {
+OPERATIONS: dict[str, Callable[[pl.LazyFrame], pl.LazyFrame]] = {
     "head": lambda plan: plan.head(150),
     "tail": lambda plan: plan.tail(150),
     "slice": lambda plan: plan.slice(70, 80),
@@ -123,27 +123,27 @@ BEHIND: dict[str, Callable[[pl.LazyFrame], pl.LazyFrame]] = {
 }
 
 
-@pytest.mark.parametrize("name", BEHIND)
-def test_what_stands_behind_ids_gives_the_rows_of_the_collected_frame(name: str) -> None:
-    behind, frame = BEHIND[name], walk(300)
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_operations_after_bar_ids_give_the_rows_of_the_collected_frame(name: str) -> None:
+    operation, frame = OPERATIONS[name], walk(300)
 
-    plan = behind(frame.lazy().with_columns(rb.bar_id(100)))
+    plan = operation(frame.lazy().with_columns(rb.bar_id(100)))
 
-    expected = behind(frame.with_columns(rb.bar_id(100)).lazy()).collect()
+    expected = operation(frame.with_columns(rb.bar_id(100)).lazy()).collect()
     assert_same(expected, plan.collect())
     assert_same(expected, plan.collect(engine="streaming"))
 
 
 @pytest.mark.parametrize("name", ["head", "tail", "slice", "length"])
-def test_what_stands_behind_bars_gives_the_bars_of_the_collected_frame(name: str) -> None:
-    behind, frame = BEHIND[name], walk(3_000)
+def test_operations_after_bars_give_the_bars_of_the_collected_frame(name: str) -> None:
+    operation, frame = OPERATIONS[name], walk(3_000)
 
-    plan = behind(frame.lazy().select(rb.bars_expr(50)))
+    plan = operation(frame.lazy().select(rb.bars_expr(50)))
 
-    assert_same(behind(frame.select(rb.bars_expr(50)).lazy()).collect(), plan.collect())
+    assert_same(operation(frame.select(rb.bars_expr(50)).lazy()).collect(), plan.collect())
 
 
-def test_a_filter_behind_ids_keeps_whole_bars() -> None:
+def test_a_filter_after_bar_ids_keeps_whole_bars() -> None:
     frame = trades([100, 101, 102, 103, 104])
 
     second = frame.lazy().with_columns(rb.bar_id()).filter(pl.col("bar_id") == 1).collect()
@@ -159,7 +159,7 @@ def test_a_filter_in_front_of_ids_is_seen_by_them() -> None:
     assert plan.collect()["bar_id"].to_list() == [0, 0, 1, 1]
 
 
-def test_a_sort_in_front_of_bars_is_kept() -> None:
+def test_a_sort_before_bars_is_kept() -> None:
     frame = trades([100, 101, 102, 103])
     plan = frame.reverse().lazy().sort("timestamp").select(rb.bars_expr())
 

@@ -14,7 +14,7 @@ from support.trades import trades, walk
 import rangebar_polars as rb
 
 some = settings(max_examples=60, deadline=None)
-ALL_TEN = [getattr(rb.features, name)() for name in FEATURES]
+ALL_FEATURES = [getattr(rb.features, name)() for name in FEATURES]
 
 
 @some
@@ -28,7 +28,7 @@ def test_features_of_groups_by_bar_are_the_columns_of_the_bars(
         prevent_same_timestamp_close=options.prevent_same_timestamp_close,
     )
 
-    groups = frame.group_by(bar_id, maintain_order=True).agg(ALL_TEN)
+    groups = frame.group_by(bar_id, maintain_order=True).agg(ALL_FEATURES)
 
     assert_same(options.through("eager", frame).select(FEATURES), groups.select(FEATURES))
 

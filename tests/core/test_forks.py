@@ -81,7 +81,7 @@ def test_what_needs_threads_is_refused_after_they_were_used(used: str, asked: st
 
 @pytest.mark.parametrize("used", [*PLAIN, *POOLS])
 @pytest.mark.parametrize("asked", PLAIN)
-def test_bars_of_frames_are_made_in_any_child(used: str, asked: str) -> None:
+def test_bars_of_frames_are_computed_in_any_child(used: str, asked: str) -> None:
     assert run(f"{HEAD}\ncalls[{used!r}]()\nin_child({asked!r})") == "2\n"
 
 
@@ -111,7 +111,7 @@ def test_what_needs_no_threads_of_its_own_works_in_any_child(asked: str) -> None
 
 
 @pytest.mark.parametrize("asked", [*PLAIN, *CHUNKS])
-def test_bars_of_frames_are_made_after_polars_used_its_threads(asked: str) -> None:
+def test_bars_of_frames_are_computed_after_polars_used_its_threads(asked: str) -> None:
     chunks = "chunks = pl.concat([frame.head(2), frame.tail(2)], rechunk=False)"
 
     assert run(f"{HEAD}\ncalls['polars']()\n{chunks}\nin_child({asked!r})") == "2\n"

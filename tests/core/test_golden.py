@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import polars as pl
 import pytest
-from support.entry_points import DOORS, Asked
+from support.entry_points import ENTRY_POINTS, Asked
 from support.trades import Unit, trades
 
 import rangebar_polars as rb
@@ -180,7 +180,7 @@ CASES = [
         threshold=100_000,
     ),
     same(
-        "microseconds tell times apart",
+        "microseconds distinguish times",
         [100, 101, 100, 101, 100, 101, 100],
         None,
         [],
@@ -217,20 +217,23 @@ def expect_bars(case: Case, expected: list[Bar], *, is_open: bool, gate: bool) -
     frame = trades(case.prices, case.times, unit=case.unit)
     options = Asked(threshold_decimal_bps=case.threshold, prevent_same_timestamp_close=gate)
     complete = [True] * (len(expected) - 1) + [not is_open]
-    for door in DOORS:
-        bars = options.through(door, frame)
+    for entry_point in ENTRY_POINTS:
+        bars = options.through(entry_point, frame)
 
         columns = ["open", "high", "low", "close", "agg_record_count"]
-        assert expected == [Bar(*row) for row in bars.select(columns).iter_rows()], door
-        assert complete == bars["is_complete"].to_list(), door
+        assert expected == [Bar(*row) for row in bars.select(columns).iter_rows()], entry_point
+        assert complete == bars["is_complete"].to_list(), entry_point
 
 
 def test_a_volume_beyond_64_bits_is_exact() -> None:
     frame = trades([100, 100, 100, 101], quantity=[9.2e10, 9.2e10, 9.2e10, 1.0])
 
-    volumes = {door: Asked().through(door, frame)["volume"].to_list() for door in DOORS}
+    volumes = {
+        entry_point: Asked().through(entry_point, frame)["volume"].to_list()
+        for entry_point in ENTRY_POINTS
+    }
 
-    assert volumes == {door: [276_000_000_001.0] for door in DOORS}
+    assert volumes == {entry_point: [276_000_000_001.0] for entry_point in ENTRY_POINTS}
 
 
 VECTORS = {
@@ -301,11 +304,11 @@ VECTORS = {
 @pytest.mark.parametrize("name", VECTORS)
 def test_a_feature_vector_gives_the_values_of_the_specification(name: str) -> None:
     frame, expected = VECTORS[name]
-    for door in DOORS:
-        bars = Asked(include_incomplete=False).through(door, frame)
+    for entry_point in ENTRY_POINTS:
+        bars = Asked(include_incomplete=False).through(entry_point, frame)
 
         actual = bars.select(*expected).row(0, named=True)
-        assert pytest.approx(expected, rel=1e-12, abs=0) == actual, door
+        assert pytest.approx(expected, rel=1e-12, abs=0) == actual, entry_point
 
 
 @pytest.mark.parametrize("name", VECTORS)

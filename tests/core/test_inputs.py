@@ -136,7 +136,7 @@ def test_bars_of_an_empty_table_have_the_schema() -> None:
     assert (empty.height, empty.schema) == (0, BARS.schema)
 
 
-def test_an_error_of_the_stream_is_told() -> None:
+def test_an_error_of_the_stream_is_reported() -> None:
     def breaks() -> Iterator[pa.RecordBatch]:
         yield TABLE.to_batches()[0]
         raise OSError("the disk is gone")

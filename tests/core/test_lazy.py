@@ -1,4 +1,4 @@
-"""Bars inside plans: whatever stands behind or in front of them, the rows are those of the frame.
+"""Bars inside plans: whatever comes before or after them, the rows are those of the frame.
 
 Guards what the source does itself: projection, filter and head are pushed into it.
 """
@@ -26,13 +26,13 @@ OPTIONS: dict[str, Any] = {"include_microstructure": True, "include_incomplete":
 BARS = rb.bars(WALK, 100, **OPTIONS)
 C = pl.col
 
-BEHIND: dict[str, Callable[[pl.LazyFrame], pl.LazyFrame]] = {
+OPERATIONS: dict[str, Callable[[pl.LazyFrame], pl.LazyFrame]] = {
     "head": lambda bars: bars.head(3),
     "head of none": lambda bars: bars.head(0),
     "head of all": lambda bars: bars.head(10**6),
     "tail": lambda bars: bars.tail(3),
     "slice": lambda bars: bars.slice(2, 5),
-    "slice from behind": lambda bars: bars.slice(-4, 2),
+    "slice from the end": lambda bars: bars.slice(-4, 2),
     "last": lambda bars: bars.last(),
     "every second": lambda bars: bars.gather_every(2),
     "select": lambda bars: bars.select("close", "open"),
@@ -76,15 +76,15 @@ BEHIND: dict[str, Callable[[pl.LazyFrame], pl.LazyFrame]] = {
 
 
 @engines
-@pytest.mark.parametrize("name", BEHIND)
-def test_what_stands_behind_bars_gives_the_rows_of_the_collected_frame(
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_operations_after_bars_give_the_rows_of_the_collected_frame(
     name: str, engine: Engine
 ) -> None:
-    behind = BEHIND[name]
+    operation = OPERATIONS[name]
 
-    plan = behind(rb.bars(parquet(WALK, 300), 100, **OPTIONS))
+    plan = operation(rb.bars(parquet(WALK, 300), 100, **OPTIONS))
 
-    assert_same(behind(BARS.lazy()).collect(), plan.collect(engine=engine))
+    assert_same(operation(BARS.lazy()).collect(), plan.collect(engine=engine))
 
 
 @settings(max_examples=60, deadline=None)
@@ -100,15 +100,15 @@ def test_any_projection_filter_and_head_give_the_rows_of_the_collected_frame(
     above: tuple[str, float] | None,
     head: tuple[int, bool] | None,
 ) -> None:
-    def behind(bars: pl.LazyFrame) -> pl.LazyFrame:
+    def operation(bars: pl.LazyFrame) -> pl.LazyFrame:
         bars = bars.head(head[0]) if head is not None and head[1] else bars
         bars = bars if above is None else bars.filter(C(above[0]) >= above[1])
         bars = bars.select(columns)
         return bars if head is None or head[1] else bars.head(head[0])
 
-    plan = behind(rb.bars(parquet(frame, 5), **OPTIONS))
+    plan = operation(rb.bars(parquet(frame, 5), **OPTIONS))
 
-    assert_same(behind(rb.bars(frame, **OPTIONS).lazy()).collect(), plan.collect())
+    assert_same(operation(rb.bars(frame, **OPTIONS).lazy()).collect(), plan.collect())
 
 
 UPSTREAM: dict[str, Callable[[pl.LazyFrame], pl.LazyFrame]] = {
@@ -265,7 +265,7 @@ def test_the_source_is_not_read_to_the_end_by(name: str) -> None:
     assert source.given < 2_000
 
 
-def test_rows_behind_an_early_stop_are_not_checked() -> None:
+def test_rows_after_an_early_stop_are_not_checked() -> None:
     source = Counted(20_000, bad_from=10_000)
 
     assert rb.bars(source.plan()).head(3).collect(engine="streaming").height == 3

@@ -27,7 +27,7 @@ def expected() -> pl.DataFrame:
 
 
 def start(folder: Path, size: int, code: str | None = None) -> subprocess.Popen[str]:
-    """Start the example in a process of its own."""
+    """Start the example in a separate process."""
     call = [str(EXAMPLE)] if code is None else ["-c", code, str(EXAMPLE)]
     return subprocess.Popen(  # noqa: S603 - the tests' own code
         [sys.executable, *call, str(folder), str(size)],
@@ -54,7 +54,7 @@ def test_the_example_runs_as_a_script(tmp_path: Path) -> None:
     assert len(out.splitlines()) == 4
 
 
-def test_a_run_behind_the_end_of_the_feed_changes_nothing(tmp_path: Path) -> None:
+def test_a_run_after_the_end_of_the_feed_changes_nothing(tmp_path: Path) -> None:
     example.run(tmp_path, 5_000)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
 

@@ -1,38 +1,24 @@
-"""Trades that come piece by piece: the bars are those of one pass, whatever the pieces."""
+"""Batches of trades give the bars of one pass, and a bad batch changes nothing."""
 
 import io
 import warnings
 from collections.abc import Callable, Iterator
-from datetime import datetime
 from typing import Any
 
 import polars as pl
 import pyarrow as pa  # type: ignore[import-untyped]
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 from support.assertions import SORT, says
+from support.batches import DAY, processor
 from support.entry_points import assert_same
-from support.oracle_chains import RESETS, Reset, across_periods, few
+from support.oracle_chains import across_periods, few
 from support.processors import batched, hushed, options, pieces, without_open
 from support.trades import trades, walk
 
 import rangebar_polars as rb
 
 MICRO: dict[str, Any] = {"include_microstructure": True, "include_incomplete": True}
-resets = st.none() | st.sampled_from(RESETS)
-
-
-def processor(**options: Any) -> rb.RangeBarProcessor:  # noqa: ANN401
-    return rb.RangeBarProcessor(options.pop("threshold_decimal_bps", 250), **options)
-
-
-@pytest.fixture
-def quiet() -> Iterator[None]:
-    """Let gaps pass."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", rb.RangeBarWarning)
-        yield
 
 
 @few
@@ -125,8 +111,6 @@ def test_process_trades_chunked_keeps_what_it_gave_before_a_bad_batch() -> None:
         next(frames)
 
 
-DAY = 1_704_067_200_000
-
 FORMS: dict[str, Callable[[pl.DataFrame], Any]] = {
     "a frame": lambda frame: frame,
     "a plan": lambda frame: frame.lazy(),
@@ -152,7 +136,7 @@ def test_a_batch_may_come_in_any_form(form: str) -> None:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_bad_row_is_told_in_the_same_words_whatever_the_form(form: str) -> None:
+def test_a_bad_row_raises_the_same_message_whatever_the_form(form: str) -> None:
     frame = trades([100, 100, 100], [5, 5, 4], zone="UTC")
     one = processor()
     one.process_trades(FORMS[form](frame.head(1)))
@@ -193,7 +177,7 @@ SEAMS: dict[str, pl.DataFrame] = {
     "time going back": trades([100] * 4, [0, 5, 4, 6]),
     "an id that repeats": trades([100] * 4, [0, 5, 5, 6], ids=[1, 2, 2, 3]),
     "an id that falls": trades([100] * 4, [5, 5, 5, 6], ids=[1, 7, 6, 8]),
-    "an id that repeats behind nulls": trades([100] * 5, [5] * 5, ids=[1, None, None, 1, 9]),
+    "an id that repeats after nulls": trades([100] * 5, [5] * 5, ids=[1, None, None, 1, 9]),
     "a bad price": trades([100, 100, -1.0, 100]),
     "a null quantity": trades([100] * 3, quantity=[1.0, 1.0, None]),
     "exchanged trade ids": trades([100] * 3, counted=[(1, 1), (2, 2), (4, 3)]),
@@ -210,7 +194,7 @@ def test_no_cutting_changes_what_is_an_error_or_its_text(name: str) -> None:
     with pytest.raises(pl.exceptions.ComputeError) as eager:
         rb.bars(frame, include_microstructure=True)
 
-    told = {}
+    reported = {}
     for cut in range(1, frame.height):
         one = processor()
         for start, end in ((0, cut), (cut, frame.height)):
@@ -219,9 +203,9 @@ def test_no_cutting_changes_what_is_an_error_or_its_text(name: str) -> None:
                 try:
                     one.process_trades(frame[start:end])
                 except rb.RangeBarError as error:
-                    told[cut] = str(error)
+                    reported[cut] = str(error)
                     break
-    assert told == dict.fromkeys(range(1, frame.height), str(whole.value))
+    assert reported == dict.fromkeys(range(1, frame.height), str(whole.value))
     assert str(eager.value) == str(whole.value)
 
 
@@ -270,7 +254,7 @@ def test_a_bad_batch_leaves_the_state_as_before(name: str) -> None:
     assert one.process_trades(trades([101], [9_000]))["close"].to_list() == [101]
 
 
-def test_a_warning_that_is_made_an_error_leaves_the_state_as_before() -> None:
+def test_a_warning_that_is_turned_into_an_error_leaves_the_state_unchanged() -> None:
     one = processor()
     one.process_trades(trades([100], [0], ids=[1]))
     before = one.create_checkpoint()
@@ -301,173 +285,3 @@ def test_columns_of_other_names_are_taken() -> None:
     frame = trades([100, 101]).rename({"timestamp": "t", "price": "px", "quantity": "size"})
 
     assert processor(columns=columns).process_trades(frame)["close"].to_list() == [101]
-
-
-# What the feed tells of gaps.
-
-
-def test_a_gap_at_a_seam_is_a_warning_and_is_kept() -> None:
-    one = processor()
-    one.process_trades(trades([100], [1_000], ids=[5]))
-
-    with pytest.warns(rb.RangeBarWarning) as told:
-        one.process_trades(trades([100, 100], [2_000, 3_000], ids=[8, 20]))
-
-    assert [str(warning.message) for warning in told] == [
-        (
-            "2 records are missing between agg_trade_id 5 at 1970-01-01 00:00:01.000 and 8 at "
-            "1970-01-01 00:00:02.000 (the bars run over the gap)"
-        )
-    ]
-    assert one.gaps.rows() == [
-        (5, 8, 2, datetime(1970, 1, 1, 0, 0, 1), datetime(1970, 1, 1, 0, 0, 2))  # noqa: DTZ001 - naive
-    ]
-
-
-def test_a_warning_of_a_gap_points_at_the_call() -> None:
-    one = processor()
-    one.process_trades(trades([100], ids=[5]))
-
-    with pytest.warns(rb.RangeBarWarning) as told:
-        one.process_trades(trades([100], ids=[8]))
-
-    assert told[0].filename == __file__
-
-
-NO_GAPS: dict[str, list[pl.DataFrame]] = {
-    "inside a batch": [trades([100, 100], ids=[1, 9])],
-    "ids that follow": [trades([100], ids=[1]), trades([100], ids=[2])],
-    "ids that fall": [trades([100], [0], ids=[9]), trades([100], [1], ids=[2])],
-    "no ids": [trades([100], [0]), trades([100], [1])],
-    "a null before the seam is no id": [
-        trades([100, 100], ids=[1, None]),
-        trades([100], [9_000], ids=[2]),
-    ],
-    "a null behind the seam": [trades([100], ids=[1]), trades([100, 100], [1, 2], ids=[None, 9])],
-    "an empty batch between": [trades([100], ids=[1]), trades([], ids=[]), trades([100], ids=[2])],
-}
-
-
-@pytest.mark.parametrize("name", NO_GAPS)
-def test_what_is_no_gap_is_no_gap(name: str) -> None:
-    one = processor()
-
-    for batch in NO_GAPS[name]:
-        one.process_trades(batch)
-
-    assert one.gaps.is_empty()
-
-
-@pytest.mark.usefixtures("quiet")
-@pytest.mark.parametrize("between", [[], [trades([], ids=[])]], ids=["none", "an empty batch"])
-@pytest.mark.parametrize("ids", [[1], [1, None]], ids=str)
-def test_a_gap_is_from_the_last_id_that_was_known(
-    ids: list[int | None], between: list[pl.DataFrame]
-) -> None:
-    one = processor()
-
-    for batch in [trades([100.0] * len(ids), ids=ids), *between, trades([100], [9_000], ids=[3])]:
-        one.process_trades(batch)
-
-    assert one.gaps["missing"].to_list() == [1]
-
-
-@pytest.mark.usefixtures("quiet")
-def test_gaps_are_seen_in_dicts_and_plans_too() -> None:
-    one = processor()
-    one.process_trades([{"timestamp": DAY, "price": 100, "quantity": 1, "agg_trade_id": 1}])
-    one.process_trades(trades([100], [DAY + 1], ids=[4], zone="UTC").lazy())
-    one.process_trades([{"timestamp": DAY + 2, "price": 100, "quantity": 1, "agg_trade_id": 9}])
-
-    assert one.gaps.select("last_agg_trade_id", "next_agg_trade_id").rows() == [(1, 4), (4, 9)]
-
-
-@pytest.mark.usefixtures("quiet")
-def test_the_whole_range_of_ids_may_be_missing() -> None:
-    one = processor()
-    one.process_trades(trades([100], [0], ids=[-(2**63)]))
-    one.process_trades(trades([100], [1], ids=[2**63 - 1]))
-
-    assert one.gaps["next_agg_trade_id"].to_list() == [2**63 - 1]
-    assert one.gaps["missing"].to_list() == [2**63 - 2]
-
-
-def test_a_gap_at_a_time_beyond_the_calendar_of_python_is_told_too() -> None:
-    one = processor()
-    one.process_trades(trades([100], [2**50], ids=[1]))
-
-    with pytest.warns(rb.RangeBarWarning, match=r"^1 records are missing between agg_trade_id 1 "):
-        one.process_trades(trades([100], [2**50 + 1], ids=[3]))
-
-
-def test_an_empty_chunk_at_a_seam_is_no_gap() -> None:
-    one, none = processor(), trades([], ids=[])
-    one.process_trades(trades([100], ids=[1]))
-
-    one.process_trades(pl.concat([none, trades([100], ids=[2])], rechunk=False))
-
-    assert one.gaps.is_empty()
-
-
-# Position.
-
-
-@pytest.mark.parametrize("zone", [None, "UTC", "Asia/Kathmandu"])
-def test_the_position_is_the_last_time_and_id_in_the_dtype_of_the_input(zone: str | None) -> None:
-    frame = trades([100] * 3, [-5, 1, 2**50], ids=[7, 8, None], unit="us", zone=zone)
-    one = processor()
-
-    one.process_trades(frame)
-
-    expected = pl.DataFrame([frame["timestamp"].tail(1), pl.Series("agg_trade_id", [8], pl.Int64)])
-    assert_same(expected, one.position)
-
-
-def test_the_position_before_any_trade_has_no_row() -> None:
-    assert processor().position.is_empty()
-
-
-def test_a_caller_can_skip_what_was_seen_by_the_position() -> None:
-    frame = walk(300)
-    one = processor(threshold_decimal_bps=20)
-    first = one.process_trades(frame.head(200))
-
-    again = frame.tail(150).filter(pl.col("agg_trade_id") > one.position["agg_trade_id"].item())
-    second = one.process_trades(again)
-
-    assert_same(rb.bars(frame, 20), pl.concat([first, second]))
-
-
-def test_before_a_trade_there_is_no_open_bar() -> None:
-    assert processor().get_incomplete_bar() is None
-
-
-def test_behind_a_closing_trade_there_is_no_open_bar() -> None:
-    one = processor()
-    one.process_trades(trades([100, 101]))
-
-    assert one.get_incomplete_bar() is None
-
-
-def test_a_bar_cut_off_by_a_reset_is_returned_if_asked_for() -> None:
-    one = processor(reset="day", include_incomplete=True)
-    one.process_trades(trades([100], [0]))
-
-    bars = one.process_trades(trades([100], [86_400_000]))
-
-    assert bars.select("open_time", "is_complete").rows() == [(datetime(1970, 1, 1), False)]  # noqa: DTZ001 - naive
-
-
-@pytest.mark.parametrize("reset", [None, *RESETS])
-def test_a_processor_tells_what_it_is_of(reset: Reset | None) -> None:
-    one = rb.RangeBarProcessor(125, "BTCUSDT", reset=reset)
-
-    assert (one.threshold_decimal_bps, one.symbol) == (125, "BTCUSDT")
-
-
-def test_the_frame_of_a_batch_without_bars_is_the_callers_own() -> None:
-    one = processor()
-    first = one.process_trades(trades([100], [0]))
-    first.insert_column(0, pl.Series("mine", [], pl.Int8))
-
-    assert "mine" not in one.process_trades(trades([100], [1])).columns

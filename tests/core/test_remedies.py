@@ -1,4 +1,4 @@
-"""What a message tells a user to do is done, and gives the right bars."""
+"""The remedies that messages name give the right bars."""
 
 import re
 from collections.abc import Callable

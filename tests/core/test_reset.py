@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.assertions import says
-from support.entry_points import DOORS, assert_expected, assert_same
+from support.entry_points import ENTRY_POINTS, assert_expected, assert_same
 from support.oracle_chains import RESETS, Question, Reset, across_periods, few, keyed
 from support.trades import PER_SECOND, Unit, trades, walk
 
@@ -52,14 +52,14 @@ def test_bars_with_a_reset_are_those_of_the_oracle_for_each_period(
 
 @few
 @given(across_periods(), st.sampled_from(RESETS))
-def test_bars_with_a_reset_are_the_same_through_every_door(
+def test_bars_with_a_reset_are_the_same_through_every_entry_point(
     frame: pl.DataFrame, reset: Reset
 ) -> None:
     options: dict[str, Any] = {"reset": reset, "include_incomplete": True}
 
     expected = rb.bars(frame, **options)
-    for door in DOORS.values():
-        assert_same(expected, door(frame, **options))
+    for entry_point in ENTRY_POINTS.values():
+        assert_same(expected, entry_point(frame, **options))
 
 
 @few

@@ -1,4 +1,4 @@
-"""Several thresholds in one pass: each one's bars are those of a call of its own."""
+"""Several thresholds in one pass: each one's bars are those of a separate call."""
 
 from collections.abc import Callable
 from functools import partial
@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.assertions import says
-from support.entry_points import assert_same
-from support.oracle_chains import ASKS, DOORS, Question, across_periods, few, questions, streamed
+from support.entry_points import assert_same, collect_streaming
+from support.oracle_chains import ASKS, CHAIN_ENTRY_POINTS, Question, across_periods, few, questions
 from support.trades import trades, walk
 
 import rangebar_polars as rb
@@ -38,12 +38,12 @@ def test_the_bars_of_each_threshold_are_those_of_a_call_of_its_own(
         assert_same(rb.bars(frame, **options | {THRESHOLD: threshold}), of(bars, threshold))
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_ten_thresholds_over_many_blocks_are_ten_calls(door: str) -> None:
+@pytest.mark.parametrize("entry_point", CHAIN_ENTRY_POINTS)
+def test_ten_thresholds_over_many_blocks_are_ten_calls(entry_point: str) -> None:
     frame, several = walk(9_000), [20, 40, 60, 80, 100, 150, 200, 300, 400, 2_000]
     micro = {"include_microstructure": True, "include_incomplete": True}
 
-    bars = DOORS[door](frame, threshold_decimal_bps=several, **micro)
+    bars = CHAIN_ENTRY_POINTS[entry_point](frame, threshold_decimal_bps=several, **micro)
 
     for threshold in several:
         assert_same(rb.bars(frame, threshold, **micro), of(bars, threshold))  # type: ignore[call-overload]
@@ -103,7 +103,9 @@ ASKS_OF_THRESHOLDS: dict[str, Callable[[pl.LazyFrame], pl.LazyFrame]] = {
 }
 
 
-@pytest.mark.parametrize("collect", [pl.LazyFrame.collect, streamed], ids=["memory", "streaming"])
+@pytest.mark.parametrize(
+    "collect", [pl.LazyFrame.collect, collect_streaming], ids=["memory", "streaming"]
+)
 @pytest.mark.parametrize("asked", [*ASKS, *ASKS_OF_THRESHOLDS])
 def test_what_a_plan_asks_of_the_bars_is_what_it_asks_of_their_frame(
     asked: str, collect: Callable[[pl.LazyFrame], pl.DataFrame]
@@ -184,7 +186,7 @@ def test_a_bad_row_ends_the_bars_of_every_threshold() -> None:
         rb.bars(frame, [1, 250, 100_000])
 
 
-def test_a_sum_that_overflows_only_in_the_longest_bar_is_told_with_its_row() -> None:
+def test_a_sum_that_overflows_only_in_the_longest_bar_is_reported_with_its_row() -> None:
     frame = trades([9e10, 9.1e10] * 3, quantity=9.2e10)
     limit = "17014118346046923173168.73 (128 bits at 16 decimals)"
 

@@ -115,7 +115,7 @@ def test_the_borders_of_what_is_a_time_are_1990_and_2100(unit: TimeUnit) -> None
             time_of(number, unit)
 
 
-def test_a_time_from_1970_in_a_frame_or_a_datetime_is_not_judged() -> None:
+def test_a_time_from_1970_in_a_frame_or_a_datetime_is_accepted() -> None:
     first = datetime(1970, 1, 1, tzinfo=UTC)
     frame = pl.DataFrame([trade(first), trade(first + timedelta(hours=1), 101)])
 

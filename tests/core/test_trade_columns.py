@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 import pytest
 from support.assertions import says
-from support.entry_points import DOORS, assert_same
+from support.entry_points import ENTRY_POINTS, assert_same
 from support.trades import trades, walk
 
 import rangebar_polars as rb
@@ -38,12 +38,14 @@ def text_of(call: Callable[[], object]) -> str:
 
 @pytest.mark.parametrize("rows", [0, 3])
 @pytest.mark.parametrize("role", ROLES)
-def test_a_column_that_is_named_must_be_there_through_every_door(role: str, rows: int) -> None:
+def test_a_column_that_is_named_must_be_there_through_every_entry_point(
+    role: str, rows: int
+) -> None:
     frame, columns = FRAME.head(rows), named(role)
 
     texts = {
-        name: text_of(lambda door=door: door(frame, columns=columns))  # type: ignore[misc]
-        for name, door in DOORS.items()
+        name: text_of(lambda entry_point=entry_point: entry_point(frame, columns=columns))  # type: ignore[misc]
+        for name, entry_point in ENTRY_POINTS.items()
         # Without a row there is no group.
         if rows or name != "grouped"
     }
@@ -176,7 +178,7 @@ def test_a_column_that_is_none_is_not_read_even_if_it_is_there(name: str) -> Non
     frame = FRAME.with_columns(agg_trade_id=pl.lit("no id"))
     columns = rb.TradeColumns(agg_trade_id=None)
 
-    assert_same(rb.bars(FRAME), DOORS[name](frame, columns=columns))
+    assert_same(rb.bars(FRAME), ENTRY_POINTS[name](frame, columns=columns))
 
 
 def test_a_named_column_that_is_not_needed_may_be_of_any_dtype() -> None:

@@ -1,4 +1,4 @@
-"""Every door to the bars of trades, and the frame that each must give according to the oracle."""
+"""Every entry point to bars, and the frame that each must give according to the oracle."""
 
 import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,14 +10,14 @@ import polars as pl
 from polars.testing import assert_frame_equal
 
 import rangebar_polars as rb
-from support.reference import Trade, cuts, sums, ten
+from support.reference import Trade, cuts, features, sums
 from support.trades import PER_SECOND, rows
 
-Door = Callable[..., pl.DataFrame]
+EntryPoint = Callable[..., pl.DataFrame]
 
 
 class Options(TypedDict, total=False):
-    """What every door takes."""
+    """What every entry point takes."""
 
     threshold_decimal_bps: int
     include_microstructure: bool
@@ -88,7 +88,8 @@ def parquet(frame: pl.DataFrame, row_group_size: int) -> pl.LazyFrame:
     return pl.scan_parquet(file.getvalue())
 
 
-def _streamed(plan: pl.LazyFrame) -> pl.DataFrame:
+def collect_streaming(plan: pl.LazyFrame) -> pl.DataFrame:
+    """Collect by the streaming engine."""
     return plan.collect(engine="streaming")
 
 
@@ -101,7 +102,7 @@ def _selected(frame: pl.DataFrame, **options: Unpack[Options]) -> pl.DataFrame:
     return frame.select(rb.bars_expr(**options)).unnest("bars")
 
 
-DOORS: Mapping[str, Door] = {
+ENTRY_POINTS: Mapping[str, EntryPoint] = {
     "eager": rb.bars,
     "eager namespace": lambda frame, **options: frame.rangebar.bars(**options),
     "eager, one chunk a row": lambda frame, **options: rb.bars(one_chunk_a_row(frame), **options),
@@ -114,13 +115,13 @@ DOORS: Mapping[str, Door] = {
         frame.to_arrow().to_reader(max_chunksize=3), **options
     ),
     "lazy": lambda frame, **options: rb.bars(frame.lazy(), **options).collect(),
-    "lazy namespace, streaming": lambda frame, **options: _streamed(
+    "lazy namespace, streaming": lambda frame, **options: collect_streaming(
         frame.lazy().rangebar.bars(**options)
     ),
     "lazy, one chunk a row": lambda frame, **options: rb.bars(
         one_chunk_a_row(frame).lazy(), **options
     ).collect(),
-    "lazy, row groups of 3": lambda frame, **options: _streamed(
+    "lazy, row groups of 3": lambda frame, **options: collect_streaming(
         rb.bars(parquet(frame, 3), **options)
     ),
     "expression": _selected,
@@ -134,7 +135,7 @@ DOORS: Mapping[str, Door] = {
     "expression in a plan": lambda frame, **options: (
         frame.lazy().select(rb.bars_expr(**options)).unnest("bars").collect()
     ),
-    "expression in a plan, streaming": lambda frame, **options: _streamed(
+    "expression in a plan, streaming": lambda frame, **options: collect_streaming(
         frame.lazy().select(rb.bars_expr(**options)).unnest("bars")
     ),
     "price expression": lambda frame, **options: frame.select(
@@ -153,9 +154,9 @@ class Asked:
     include_incomplete: bool = True
     prevent_same_timestamp_close: bool = True
 
-    def through(self, door: str, frame: pl.DataFrame) -> pl.DataFrame:
-        """Return the bars that come out of a door."""
-        return DOORS[door](frame, **asdict(self))
+    def through(self, entry_point: str, frame: pl.DataFrame) -> pl.DataFrame:
+        """Return the bars that come out of an entry point."""
+        return ENTRY_POINTS[entry_point](frame, **asdict(self))
 
     def expected(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Return the bars of the oracle, in the shape of a frame of bars."""
@@ -215,7 +216,7 @@ def _columns(piece: Sequence[Trade], per_second: int, *, sides: bool) -> dict[st
         "sell_trade_count": sell[2] if sides else None,
         "first_agg_trade_id": first.agg_trade_id,
         "last_agg_trade_id": last.agg_trade_id,
-        **dict(zip(FEATURES, ten(piece, per_second), strict=True)),
+        **dict(zip(FEATURES, features(piece, per_second), strict=True)),
     }
     return {name: float(x) if isinstance(x, Fraction) else x for name, x in bar.items()}
 

@@ -15,7 +15,7 @@ import polars as pl
 from hypothesis import HealthCheck, settings
 
 import rangebar_polars as rb
-from support.entry_points import BASE, frame_of, one_chunk_a_row, parquet
+from support.entry_points import BASE, collect_streaming, frame_of, one_chunk_a_row, parquet
 from support.reference import Trade, cuts
 from support.strategies import frames
 from support.trades import PER_SECOND, rows
@@ -26,22 +26,17 @@ some = settings(max_examples=60, deadline=None, suppress_health_check=list(Healt
 few = settings(some, max_examples=25)
 
 
-def streamed(plan: pl.LazyFrame) -> pl.DataFrame:
-    """Collect by the streaming engine."""
-    return plan.collect(engine="streaming")
-
-
-DOORS: Mapping[str, Callable[..., pl.DataFrame]] = {
+CHAIN_ENTRY_POINTS: Mapping[str, Callable[..., pl.DataFrame]] = {
     "eager": rb.bars,
     "eager, one chunk a row": lambda frame, **options: rb.bars(one_chunk_a_row(frame), **options),
     "lazy": lambda frame, **options: rb.bars(frame.lazy(), **options).collect(),
-    "lazy, streaming": lambda frame, **options: streamed(rb.bars(frame.lazy(), **options)),
-    "lazy, batches of one row": lambda frame, **options: streamed(
+    "lazy, streaming": lambda frame, **options: collect_streaming(rb.bars(frame.lazy(), **options)),
+    "lazy, batches of one row": lambda frame, **options: collect_streaming(
         rb.bars(parquet(frame, 1), **options)
     ),
     "namespace": lambda frame, **options: frame.rangebar.bars(**options),
 }
-"""Doors that take several thresholds, keys, resets and aggregations."""
+"""Entry points that take several thresholds, keys, resets and aggregations."""
 
 ASKS: Mapping[str, Callable[[pl.LazyFrame], pl.LazyFrame]] = {
     "one column": lambda bars: bars.select("close"),
@@ -95,9 +90,9 @@ class Question:
             "prevent_same_timestamp_close": self.prevent_same_timestamp_close,
         }
 
-    def ask(self, trades: pl.DataFrame, door: str = "eager") -> pl.DataFrame:
-        """Return the bars that come out of a door."""
-        return DOORS[door](trades, **self.options)
+    def ask(self, trades: pl.DataFrame, entry_point: str = "eager") -> pl.DataFrame:
+        """Return the bars that come out of an entry point."""
+        return CHAIN_ENTRY_POINTS[entry_point](trades, **self.options)
 
     def pieces(self, frame: pl.DataFrame) -> list[Piece]:
         """Return every bar of the oracle, the open ones too, in order."""
@@ -121,7 +116,7 @@ class Question:
                 of_key, lambda row: self.reset and period(every[row].time, per_second, self.reset)
             )
         ]
-        # Bars still open come behind all that ended, by key and then threshold.
+        # Bars still open come after all that ended, by key and then threshold.
         at_the_end = (frame.height, number, threshold)
         for here, following in zip(periods, [*periods[1:], None], strict=True):
             trades = [every[row] for row in here]
@@ -146,8 +141,8 @@ class Question:
         firsts = pl.Series([piece.first_of_key for piece in pieces], dtype=pl.UInt32)
         columns = [frame[name].gather(firsts) for name in self.by]
         if self.threshold_column:
-            told = [piece.threshold for piece in pieces]
-            columns.append(pl.Series("threshold_decimal_bps", told, pl.Int64))
+            reported = [piece.threshold for piece in pieces]
+            columns.append(pl.Series("threshold_decimal_bps", reported, pl.Int64))
         columns += bars.get_columns()
         if self.include_incomplete:
             mark = [piece.complete for piece in pieces]

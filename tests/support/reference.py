@@ -43,7 +43,7 @@ def sums(rows: Sequence[Trade]) -> tuple[int, int, int]:
     return sum(volumes), sum(turnovers), sum(counts)
 
 
-def ten(rows: Sequence[Trade], per_second: int) -> list[int | Fraction | None]:
+def features(rows: Sequence[Trade], per_second: int) -> list[int | Fraction | None]:
     """Return the features of the bar of these trades, whose times are ``per_second`` a second."""
     (v, t, n), prices = sums(rows), [fx(row.price) for row in rows]
     bv, bt, bn = sums([row for row in rows if row.is_buyer_maker is False])
