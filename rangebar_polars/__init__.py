@@ -1,40 +1,21 @@
 """Range bars and market-microstructure features inside Polars query plans.
 
 Importing the package registers the namespace ``rangebar`` on frames, plans and expressions, and
-does nothing else.
+does nothing else: a name loads the module that defines it when it is first used.
 """
 
-from rangebar_polars import duckdb, features
-from rangebar_polars._catalog.catalog import Catalog
-from rangebar_polars._catalog.import_trades import import_trades
-from rangebar_polars._catalog.populate import populate
-from rangebar_polars._catalog.range_bars import get_n_range_bars, get_range_bars, scan_range_bars
-from rangebar_polars._catalog.scan_ticks import archive_quality, scan_ticks
-from rangebar_polars._catalog.status import cache_clear, cache_status
-from rangebar_polars._core.bars import bar_id, bars, bars_expr
-from rangebar_polars._core.namespace import ExprNamespace, FrameNamespace, LazyFrameNamespace
-from rangebar_polars._core.processor import RangeBarProcessor
-from rangebar_polars._core.rangebar_py import (
-    bars_with_state,
-    process_trades_chunked,
-    process_trades_polars,
-)
-from rangebar_polars.archive.binance import BinanceArchive
-from rangebar_polars.errors import (
-    ArchiveError,
-    CacheError,
-    CheckpointError,
-    ChecksumError,
-    DownloadError,
-    QualityError,
-    RangeBarError,
-    RangeBarWarning,
-    StoreError,
-)
-from rangebar_polars.schema import TradeColumns
-from rangebar_polars.store import BarStore, open_store
+import importlib
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+import polars as pl
+
+# It notes whether Polars has threads before a process forks, so it cannot wait for a first use.
+from rangebar_polars._core import forks as _forks  # noqa: F401
 
 __all__ = [
+    "THRESHOLD_DECIMAL_MAX",
+    "THRESHOLD_DECIMAL_MIN",
     "ArchiveError",
     "BarStore",
     "BinanceArchive",
@@ -59,8 +40,6 @@ __all__ = [
     "bars_with_state",
     "cache_clear",
     "cache_status",
-    "duckdb",
-    "features",
     "get_n_range_bars",
     "get_range_bars",
     "import_trades",
@@ -71,3 +50,124 @@ __all__ = [
     "scan_range_bars",
     "scan_ticks",
 ]
+
+# A star-import binds what is in __all__. Modules are not in it, because a user's own `duckdb` is
+# another module than ours.
+_MODULES: Final = ("archive", "duckdb", "errors", "features", "schema", "store", "testing")
+
+_HOMES: Final = {
+    name: module
+    for module, names in {
+        "_catalog.catalog": ("Catalog",),
+        "_catalog.import_trades": ("import_trades",),
+        "_catalog.populate": ("populate",),
+        "_catalog.range_bars": ("get_n_range_bars", "get_range_bars", "scan_range_bars"),
+        "_catalog.scan_ticks": ("archive_quality", "scan_ticks"),
+        "_catalog.status": ("cache_clear", "cache_status"),
+        "_core.bars": ("bar_id", "bars", "bars_expr"),
+        "_core.namespace": ("ExprNamespace", "FrameNamespace", "LazyFrameNamespace"),
+        "_core.options": ("THRESHOLD_DECIMAL_MAX", "THRESHOLD_DECIMAL_MIN"),
+        "_core.processor": ("RangeBarProcessor",),
+        "_core.rangebar_py": (
+            "bars_with_state",
+            "process_trades_chunked",
+            "process_trades_polars",
+        ),
+        "archive.binance": ("BinanceArchive",),
+        "errors": (
+            "ArchiveError",
+            "CacheError",
+            "CheckpointError",
+            "ChecksumError",
+            "DownloadError",
+            "QualityError",
+            "RangeBarError",
+            "RangeBarWarning",
+            "StoreError",
+        ),
+        "schema": ("TradeColumns",),
+        "store": ("BarStore", "open_store"),
+    }.items()
+    for name in names
+}
+
+
+def _load(name: str) -> Any:  # noqa: ANN401
+    """Return a public name, and keep it where the next use finds it without a call."""
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    if name == "__version__":
+        value = importlib.import_module("importlib.metadata").version("rangebar-polars")
+    elif name in _HOMES:
+        value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    else:
+        raise AttributeError(
+            f"module {__name__!r} has no attribute {name!r}", name=name, obj=sys.modules[__name__]
+        )
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, *_MODULES, "__version__"])
+
+
+def _namespace(name: str) -> Any:  # noqa: ANN401
+    """Return what Polars calls with a frame, in the place of a class that is not loaded yet."""
+
+    def namespace(owner: object) -> object:
+        return _load(name)(owner)
+
+    return namespace
+
+
+pl.api.register_dataframe_namespace("rangebar")(_namespace("FrameNamespace"))
+pl.api.register_lazyframe_namespace("rangebar")(_namespace("LazyFrameNamespace"))
+pl.api.register_expr_namespace("rangebar")(_namespace("ExprNamespace"))
+
+if TYPE_CHECKING:
+    from rangebar_polars import archive as archive
+    from rangebar_polars import duckdb as duckdb
+    from rangebar_polars import errors as errors
+    from rangebar_polars import features as features
+    from rangebar_polars import schema as schema
+    from rangebar_polars import store as store
+    from rangebar_polars import testing as testing
+    from rangebar_polars._catalog.catalog import Catalog
+    from rangebar_polars._catalog.import_trades import import_trades
+    from rangebar_polars._catalog.populate import populate
+    from rangebar_polars._catalog.range_bars import (
+        get_n_range_bars,
+        get_range_bars,
+        scan_range_bars,
+    )
+    from rangebar_polars._catalog.scan_ticks import archive_quality, scan_ticks
+    from rangebar_polars._catalog.status import cache_clear, cache_status
+    from rangebar_polars._core.bars import bar_id, bars, bars_expr
+    from rangebar_polars._core.namespace import ExprNamespace, FrameNamespace, LazyFrameNamespace
+    from rangebar_polars._core.options import THRESHOLD_DECIMAL_MAX, THRESHOLD_DECIMAL_MIN
+    from rangebar_polars._core.processor import RangeBarProcessor
+    from rangebar_polars._core.rangebar_py import (
+        bars_with_state,
+        process_trades_chunked,
+        process_trades_polars,
+    )
+    from rangebar_polars.archive.binance import BinanceArchive
+    from rangebar_polars.errors import (
+        ArchiveError,
+        CacheError,
+        CheckpointError,
+        ChecksumError,
+        DownloadError,
+        QualityError,
+        RangeBarError,
+        RangeBarWarning,
+        StoreError,
+    )
+    from rangebar_polars.schema import TradeColumns
+    from rangebar_polars.store import BarStore, open_store
+
+    __version__: str
+else:
+    # Type checkers would take it for a promise that every name is there.
+    __getattr__ = _load

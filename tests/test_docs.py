@@ -11,7 +11,9 @@ from rangebar_polars.schema import COLUMNS, IS_COMPLETE
 
 README = Path(__file__).parents[1] / "README.md"
 FEATURES = {f"features.{name}": getattr(rb.features, name) for name in rb.features.__all__}
-NAMES = {name: getattr(rb, name) for name in rb.__all__} | FEATURES
+NAMES = {
+    name: getattr(rb, name) for name in dir(rb) if not isinstance(getattr(rb, name), int | str)
+} | FEATURES
 METHODS = {
     f"{space.__name__}.{name}": method
     for space in (rb.FrameNamespace, rb.LazyFrameNamespace, rb.ExprNamespace)

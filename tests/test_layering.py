@@ -35,7 +35,7 @@ MAY: dict[str, set[str]] = {
     | {"errors", "schema"},
     "testing": {"_catalog", "_core", "archive", "store", "schema"},
     "__init__": {"_catalog", "_core", "archive", "store", "duckdb", "errors", "features"}
-    | {"schema"},
+    | {"schema", "testing"},
 }
 """What each folder, or module of none, may import besides itself."""
 

@@ -1,26 +1,44 @@
 """``df.rangebar``, ``lf.rangebar`` and ``expr.rangebar``.
 
-Type checkers do not see a namespace; the free functions it delegates to are the typed interface.
+The package registers these classes, so that they load at their first use. Type checkers do not see
+a namespace; ``rb.FrameNamespace(df).bars()`` and the free functions are the typed interface.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import SupportsIndex
+import inspect
+from collections.abc import Callable, Iterable, Sequence
+from typing import SupportsIndex, TypeVar
 
 import polars as pl
 
 from rangebar_polars._core import plugin as _plugin
-from rangebar_polars._core.bars import bars
+from rangebar_polars._core.bars import bar_id, bars, bars_expr
 from rangebar_polars._core.options import Options, Reset, Threshold, check_threshold
 from rangebar_polars.schema import TradeColumns
 
+Method = TypeVar("Method", bound=Callable[..., object])
 
-@pl.api.register_dataframe_namespace("rangebar")
+
+def documented_by(function: Callable[..., object]) -> Callable[[Method], Method]:
+    """Give a method the docstring of the function it calls, followed by its own examples."""
+
+    def documented(method: Method) -> Method:
+        # Without docstrings (python -OO) there is nothing to show.
+        whole = inspect.cleandoc(function.__doc__ or "")
+        examples = inspect.cleandoc(method.__doc__ or "").partition("\n--------\n")[2]
+        whole = whole.replace("\ntrades\n", "\ntrades (the frame itself)\n")
+        method.__doc__ = "\n\n".join(filter(None, [whole, examples]))
+        return method
+
+    return documented
+
+
 class FrameNamespace:
     """Range bars of a DataFrame of trades."""
 
     def __init__(self, frame: pl.DataFrame) -> None:
         self._frame = frame
 
+    @documented_by(bars)
     def bars(
         self,
         threshold_decimal_bps: Threshold = 250,
@@ -49,13 +67,13 @@ class FrameNamespace:
         )
 
 
-@pl.api.register_lazyframe_namespace("rangebar")
 class LazyFrameNamespace:
     """Range bars of a plan over trades."""
 
     def __init__(self, frame: pl.LazyFrame) -> None:
         self._frame = frame
 
+    @documented_by(bars)
     def bars(
         self,
         threshold_decimal_bps: Threshold = 250,
@@ -84,13 +102,13 @@ class LazyFrameNamespace:
         )
 
 
-@pl.api.register_expr_namespace("rangebar")
 class ExprNamespace:
     """Range bars of a price expression; the other columns of the trades are taken by name."""
 
     def __init__(self, price: pl.Expr) -> None:
         self._price = price
 
+    @documented_by(bars_expr)
     def bars(
         self,
         threshold_decimal_bps: SupportsIndex = 250,
@@ -137,6 +155,7 @@ class ExprNamespace:
         trades = _plugin.trades_struct(options.columns, price=self._price)
         return _plugin.bars(trades, options)
 
+    @documented_by(bar_id)
     def bar_id(
         self,
         threshold_decimal_bps: SupportsIndex = 250,

@@ -11,7 +11,10 @@ import polars as pl
 from rangebar_polars import _internal
 from rangebar_polars.schema import ALWAYS_READ, COLUMNS, RESERVED, TradeColumns
 
-MAX_THRESHOLD: Final = 100_000
+THRESHOLD_DECIMAL_MIN: Final = 1
+"""The smallest threshold in decimal basis points: 0.001 %."""
+
+THRESHOLD_DECIMAL_MAX: Final = 100_000
 """The largest threshold in decimal basis points: 100 %."""
 
 MAX_SYMBOL: Final = 128
@@ -52,10 +55,10 @@ def check_threshold(threshold_decimal_bps: object) -> int:
             "basis points (250 is 0.25 %)"
         )
     threshold = operator.index(threshold_decimal_bps)
-    if not 1 <= threshold <= MAX_THRESHOLD:
+    if not THRESHOLD_DECIMAL_MIN <= threshold <= THRESHOLD_DECIMAL_MAX:
         raise ValueError(
-            f"threshold_decimal_bps is {threshold}: expected 1 to {MAX_THRESHOLD} "
-            "(1 is 0.001 %, 250 is 0.25 %)"
+            f"threshold_decimal_bps is {threshold}: expected {THRESHOLD_DECIMAL_MIN} to "
+            f"{THRESHOLD_DECIMAL_MAX} (1 is 0.001 %, 250 is 0.25 %)"
         )
     return threshold
 
