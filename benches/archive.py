@@ -21,7 +21,7 @@ import polars as pl
 from fresh import run, tell
 
 from rangebar_polars._catalog.fetch import Fetch, Job
-from rangebar_polars._disk.locked_file import exclusive
+from rangebar_polars._disk.locked_file import locked
 from rangebar_polars._ticks.cache import TickCache
 from rangebar_polars._ticks.report import Origin
 from rangebar_polars.archive.binance import BinanceArchive, BinanceFile
@@ -84,11 +84,11 @@ def package(source: Path, folder: Path) -> None:
     fetch = Fetch(cache, BinanceArchive())
     with source.open("rb") as handle:
         sha256 = hashlib.file_digest(handle, "sha256").hexdigest()
-    with exclusive(folder / "bench.part") as claim:
-        claim.path.unlink()
-        os.link(source, claim.path)
+    with locked(folder / "bench.part") as file:
+        file.path.unlink()
+        os.link(source, file.path)
         origin = Origin(archive=FILE.name, sha256=sha256, verified=True)
-        fetch.convert(claim, Job(FILE, (FILE.day,)), origin)
+        fetch.convert(file, Job(FILE, (FILE.day,)), origin)
 
 
 def check(folder: Path, rows: int) -> None:

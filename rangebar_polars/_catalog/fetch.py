@@ -19,7 +19,7 @@ from pathlib import Path
 
 import polars as pl
 
-from rangebar_polars._disk.locked_file import CancelledError, Claim, exclusive, spill_folder
+from rangebar_polars._disk.locked_file import CancelledError, LockedFile, locked, spill_folder
 from rangebar_polars._progress import FetchProgress, Progress
 from rangebar_polars._ticks.cache import TickCache
 from rangebar_polars._ticks.cleaning import clean
@@ -185,18 +185,18 @@ class Fetch:
 
     def _fetch_file(self, job: Job, tell: Callable[[int], None]) -> FetchResult:
         part = self.cache.unfinished(job.file.name)
-        with exclusive(part, self.client.stop) as claim:
+        with locked(part, self.client.stop) as file:
             due = list(job.days)
             try:
                 due = self._due(job)
                 if not due:
                     return FetchResult()
-                got = self.client.download(job.file, claim.handle, tell)
+                got = self.client.download(job.file, file.handle, tell)
                 if got is None:
                     return FetchResult(absent=due)
                 origin = Origin(archive=job.file.name, sha256=got[0], verified=got[1])
                 with self._reading:
-                    return self.convert(claim, Job(job.file, tuple(due)), origin)
+                    return self.convert(file, Job(job.file, tuple(due)), origin)
             except DownloadError:
                 raise
             except (ArchiveError, QualityError) as error:
@@ -218,11 +218,11 @@ class Fetch:
         with self._reading:
             return is_same and self.cache.damage(day) is None
 
-    def convert(self, claim: Claim, job: Job, origin: Origin) -> FetchResult:
+    def convert(self, file: LockedFile, job: Job, origin: Origin) -> FetchResult:
         """Write the days of a job from its file, which is whole."""
-        source = self.archive.open(claim.path, job.file)
+        source = self.archive.open(file.path, job.file)
         if len(job.file.days) > 1:
-            return self._split(source, job, origin, spill_folder(claim.path))
+            return self._split(source, job, origin, spill_folder(file.path))
         rows = pl.concat([pl.DataFrame(schema=TRADE_SCHEMA), *self._pieces(source)])
         cut = source.times_cut.total()
         self._write(rows, job.file.days[0], _read_as(source, origin), times_cut=cut)

@@ -8,7 +8,7 @@ import polars as pl
 from rangebar_polars._catalog.settings import every_cache
 from rangebar_polars._core.options import check_threshold
 from rangebar_polars._disk.cache_root import cache_root
-from rangebar_polars._disk.locked_file import sweep
+from rangebar_polars._disk.locked_file import remove_abandoned
 from rangebar_polars._ticks.cache import TickCache
 from rangebar_polars.errors import CacheError, StoreError
 from rangebar_polars.store import BarKey, BarStore, Store, opened
@@ -145,7 +145,7 @@ def cache_clear(
             cache.clear()
         if not wanted:
             # A fetch that was killed before its first day has left no folder to know it by.
-            sweep(cache_root(cache_dir) / "downloads", "*.part")
+            remove_abandoned(cache_root(cache_dir) / "downloads", "*.part")
     else:
         with opened(store, cache_dir) as where:
             for key in _keys(where, wanted):

@@ -215,7 +215,7 @@ def _fetch(  # noqa: PLR0917
         with reporter(settings.progress) as progress:
             result = Fetch(cache, archive, refresh=refresh).run(jobs, progress)
     result.absent += [day for day in days if day >= today]
-    cache.sweep()
+    cache.remove_abandoned()
     return result
 
 

@@ -2,9 +2,10 @@
 
 import os
 import re
-import sys
 from pathlib import Path
 from typing import Final
+
+import platformdirs
 
 # Two letters at least, since one is a drive; a Path has one slash left of two.
 _URL: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
@@ -16,16 +17,20 @@ def cache_root(cache_dir: str | os.PathLike[str] | None = None) -> Path:
     Raises
     ------
     TypeError, ValueError
-        It is no path, or a URL.
+        It is no path, or a URL; or none is given and there is no home folder.
     """
     if cache_dir is not None and cache_dir != "":
         return local_path(cache_dir, "cache_dir")
     chosen = os.environ.get("RANGEBAR_CACHE_DIR")
     if chosen:
         return local_path(chosen, "RANGEBAR_CACHE_DIR")
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "rangebar-polars"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rangebar-polars"
+    path = platformdirs.user_cache_path("rangebar-polars", appauthor=False)
+    if not path.is_absolute():
+        raise ValueError(
+            f"the cache folder would be {str(path)!r}, below the working directory, because the "
+            "home folder is unknown (set RANGEBAR_CACHE_DIR, or give cache_dir)"
+        )
+    return path
 
 
 def local_path(

@@ -1,23 +1,41 @@
 """A file that only one thread of one process writes at a time.
 
-Whoever holds the lock of the unfinished file may write it. The lock belongs to the open
-file, so it ends with its process, however that ends; what a killed process left is written
-over by the next one. After waiting, the name may stand for another file, or for none: the
-lock counts only if the file it is on is still the one at the path. Nothing else is left
-behind, so a folder after any history of kills is the folder after one quiet run.
+The lock belongs to an open file, so it ends with its process, however that ends; what a killed
+process left is overwritten by the next one. After waiting, the name may belong to another file, or
+to none: the lock counts only if the file it is on is still the one at the path. Nothing else is
+left behind, so a folder after any history of kills is the folder after one quiet run.
+
+Windows renames and removes no open file, and lets no other handle read what is locked. There the
+lock is on an empty file beside the unfinished one; a kill may leave it, until `remove_abandoned`.
 """
 
-import fcntl
+import contextlib
+import errno
 import os
 import shutil
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BufferedRandom
 from pathlib import Path
+from typing import Final, TypeVar
+
+import portalocker
+
+Opened = TypeVar("Opened")
 
 POLL_SECONDS = 0.05
+PATIENCE_SECONDS = 2.0
+"""How long a file may be open elsewhere before Windows' refusal is an error: scanners do that."""
+
+LOCK_BESIDE: Final = os.name == "nt"
+"""Whether the lock is on a file of its own."""
+
+# Far more than other processes can remove a folder in a row before a file is made in it.
+MOST_MISSES: Final = 1000
+LONGEST_WINDOWS_PATH: Final = 259
 
 
 class CancelledError(Exception):
@@ -25,78 +43,182 @@ class CancelledError(Exception):
 
 
 @dataclass
-class Claim:
+class LockedFile:
     """An unfinished file, open and locked."""
 
     path: Path
     handle: BufferedRandom
-    published: bool = False
+    lock: BufferedRandom
+    moved: bool = False
 
-    def publish(self, target: Path) -> None:
-        """Give the finished file its name, whole and durable."""
+    def move_to(self, target: Path) -> None:
+        """Give the finished file its name, whole and durable.
+
+        Raises
+        ------
+        PermissionError
+            On Windows: the file that is to be replaced is open.
+        """
         self.handle.flush()
         os.fsync(self.handle.fileno())
-        self.path.rename(target)
-        self.published = True
-        folder = os.open(target.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        if LOCK_BESIDE:
+            self.handle.close()
+        _when_free(lambda: self.path.replace(target), target)
+        self.moved = True
+        _sync_folder(target.parent)
+
+    def release(self) -> None:
+        """Remove the file, unless it has its name, and then let others have the lock."""
+        if LOCK_BESIDE:
+            self.handle.close()
+        if not self.moved:
+            _remove(self.path)
+        self.lock.close()
+        if LOCK_BESIDE:
+            _remove(lock_file(self.path))
 
 
 @contextmanager
-def exclusive(path: Path, stop: threading.Event | None = None) -> Iterator[Claim]:
-    """Hold `path` open for reading and writing until it is published or given up.
+def locked(path: Path, stop: threading.Event | None = None) -> Iterator[LockedFile]:
+    """Hold `path` open for reading and writing until it is moved or given up.
 
-    A file that is not published is removed. Setting `stop` ends a wait for another holder
-    with a CancelledError.
+    A file that is not moved is removed. Setting `stop` ends a wait for another holder with a
+    CancelledError.
     """
-    claim = Claim(path, _locked(path, stop or threading.Event()))
+    file = _wait_for(path, stop or threading.Event())
     try:
-        yield claim
+        yield file
     finally:
-        if not claim.published:
-            path.unlink(missing_ok=True)
-        claim.handle.close()
+        file.release()
 
 
-def _locked(path: Path, stop: threading.Event) -> BufferedRandom:
-    while not stop.is_set():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            handle = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b")
-        except FileNotFoundError:
-            # Its folder was empty, and somebody has removed it.
-            continue
-        if _lock_is_ours(handle, path):
-            return handle
-        handle.close()
-        stop.wait(POLL_SECONDS)
-    raise CancelledError
-
-
-def _lock_is_ours(handle: BufferedRandom, path: Path) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return os.path.samestat(os.fstat(handle.fileno()), path.stat())
-    except (BlockingIOError, FileNotFoundError):
-        return False
-
-
-def sweep(folder: Path, pattern: str) -> None:
+def remove_abandoned(folder: Path, pattern: str) -> None:
     """Remove unfinished files that no process holds any more."""
-    for path in sorted(folder.glob(pattern)):
-        try:
-            handle = path.open("r+b")
-        except FileNotFoundError:
-            continue
-        with handle:
-            if _lock_is_ours(handle, path):
+    paths = {*folder.glob(pattern)}
+    if LOCK_BESIDE:
+        paths |= {path.with_suffix("") for path in folder.glob(f"{pattern}.lock")}
+    for path in sorted(paths):
+        with contextlib.suppress(FileNotFoundError):
+            lock = _try_lock(lock_file(path), create=LOCK_BESIDE)
+            if lock is not None:
                 shutil.rmtree(spill_folder(path), ignore_errors=True)
-                path.unlink()
+                LockedFile(path, lock, lock).release()
 
 
 def spill_folder(path: Path) -> Path:
     """Return the folder that belongs to the holder of an unfinished file."""
     return path.with_name(f"{path.name}.days")
+
+
+def lock_file(path: Path) -> Path:
+    """Return which file the lock of an unfinished file is on."""
+    return path.with_name(f"{path.name}.lock") if LOCK_BESIDE else path
+
+
+def _wait_for(path: Path, stop: threading.Event) -> LockedFile:
+    misses = 0
+    while not stop.is_set():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            lock = _try_lock(lock_file(path), create=True)
+        except FileNotFoundError as error:
+            # Its folder was empty, and another process has removed it.
+            misses += 1
+            if misses > MOST_MISSES:
+                raise _unreachable(path, error) from error
+            continue
+        if lock is not None:
+            return _locked_by(lock, path)
+        stop.wait(POLL_SECONDS)
+    raise CancelledError
+
+
+def _locked_by(lock: BufferedRandom, path: Path) -> LockedFile:
+    if not LOCK_BESIDE:
+        return LockedFile(path, lock, lock)
+    try:
+        handle = _when_free(lambda: _open(path, create=True), path)
+    except BaseException:
+        lock.close()
+        _remove(lock_file(path))
+        raise
+    return LockedFile(path, handle, lock)
+
+
+def _try_lock(path: Path, *, create: bool) -> BufferedRandom | None:
+    """Return the open file with its lock; None where another has it."""
+    handle = _when_free(lambda: _open(path, create=create), path)
+    try:
+        portalocker.lock(handle, portalocker.LOCK_EX | portalocker.LOCK_NB)
+        if os.path.samestat(os.fstat(handle.fileno()), path.stat()):
+            return handle
+    except (portalocker.AlreadyLocked, FileNotFoundError):
+        pass
+    except portalocker.LockException as error:
+        handle.close()
+        raise OSError(
+            errno.ENOLCK,
+            "it cannot be locked (choose a folder on a disk that has locks, with cache_dir or "
+            "RANGEBAR_CACHE_DIR)",
+            str(path),
+        ) from error
+    handle.close()
+    return None
+
+
+def _open(path: Path, *, create: bool) -> BufferedRandom:
+    def opener(name: str, flags: int) -> int:
+        return os.open(name, flags | (os.O_CREAT if create else 0), 0o666)
+
+    # Not `os.fdopen`: on Windows a descriptor of `os.open` alone would change line ends.
+    return open(path, "r+b", opener=opener)
+
+
+def _when_free(call: Callable[[], Opened], path: Path) -> Opened:
+    """Return what a call returns, once Windows no longer refuses it since a file is open."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return call()
+        except PermissionError as error:
+            if not LOCK_BESIDE:
+                raise
+            if time.monotonic() > end:
+                raise PermissionError(
+                    error.errno,
+                    "it is open elsewhere, or its permissions forbid it (close it, let go of plans "
+                    "that read it, and call again)",
+                    str(path),
+                ) from error
+        time.sleep(POLL_SECONDS)
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except PermissionError:
+        # It is open elsewhere: whoever has it open removes it, or `remove_abandoned`.
+        if not LOCK_BESIDE:
+            raise
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a new name durable. Windows opens no folder, and has no such call."""
+    if hasattr(os, "O_DIRECTORY"):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _unreachable(path: Path, error: OSError) -> OSError:
+    length = len(str(path.absolute()))
+    if LOCK_BESIDE and length > LONGEST_WINDOWS_PATH:
+        return OSError(
+            errno.ENAMETOOLONG,
+            f"the path has {length} characters, and this Windows allows {LONGEST_WINDOWS_PATH} "
+            "(choose a shorter one with cache_dir or RANGEBAR_CACHE_DIR, or enable long paths)",
+            str(path),
+        )
+    return error

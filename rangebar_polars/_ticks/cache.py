@@ -23,7 +23,7 @@ import polars as pl
 from rangebar_polars._core.unstable import unwarned
 from rangebar_polars._days import days_named
 from rangebar_polars._disk.fingerprint import TableHash
-from rangebar_polars._disk.locked_file import exclusive, sweep
+from rangebar_polars._disk.locked_file import locked, remove_abandoned
 from rangebar_polars._ticks.report import DayReport
 from rangebar_polars.errors import CacheError
 from rangebar_polars.schema import TRADE_SCHEMA, Series
@@ -182,16 +182,16 @@ class TickCache:
             "rangebar.report": text,
             "rangebar.report.sha256": _sha256(text),
         }
-        with exclusive(target.with_name(f".{target.name}.part"), stop) as claim:
-            claim.handle.truncate(0)
+        with locked(target.with_name(f".{target.name}.part"), stop) as file:
+            file.handle.truncate(0)
             with unwarned():
                 rows.write_parquet(
-                    claim.handle,
+                    file.handle,
                     compression="zstd",
                     row_group_size=ROW_GROUP_ROWS,
                     metadata=metadata,
                 )
-            claim.publish(target)
+            file.move_to(target)
 
     def damage(self, day: dt.date) -> str | None:
         """Read a day's file to the end and say what is wrong with it, or return None."""
@@ -232,7 +232,7 @@ class TickCache:
         try:
             for path in self.folder.glob("*.parquet"):
                 path.unlink(missing_ok=True)
-            self.sweep()
+            self.remove_abandoned()
             with contextlib.suppress(FileNotFoundError):
                 self.folder.rmdir()
         except OSError as error:
@@ -241,11 +241,11 @@ class TickCache:
                 "or another process is writing there: try again)"
             ) from error
 
-    def sweep(self) -> None:
+    def remove_abandoned(self) -> None:
         """Remove what killed processes left unfinished."""
-        sweep(self.folder, ".*.parquet.part")
+        remove_abandoned(self.folder, ".*.parquet.part")
         every = self.unfinished("")
-        sweep(every.parent, f"{every.stem}*.part")
+        remove_abandoned(every.parent, f"{every.stem}*.part")
 
     def _report(self, day: dt.date, handle: BinaryIO) -> DayReport:
         path, metadata = self.path(day), pl.read_parquet_metadata(handle)

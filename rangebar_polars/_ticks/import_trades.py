@@ -25,7 +25,7 @@ from rangebar_polars._core.caller import warn_caller
 from rangebar_polars._core.options import TimeUnit, check_time_unit
 from rangebar_polars._disk.cache_root import local_path
 from rangebar_polars._disk.fingerprint import fingerprint
-from rangebar_polars._disk.locked_file import exclusive, spill_folder
+from rangebar_polars._disk.locked_file import locked, spill_folder
 from rangebar_polars._internal import read_table
 from rangebar_polars._ticks.cache import TickCache
 from rangebar_polars._ticks.cleaning import clean
@@ -99,8 +99,8 @@ def import_days(
         prepared = []
         for of_series, of_frame, of_what in parts:
             cache = TickCache(root, of_series)
-            claim = stack.enter_context(exclusive(cache.unfinished("import")))
-            spill = stack.enter_context(Spill(spill_folder(claim.path)))
+            file = stack.enter_context(locked(cache.unfinished("import")))
+            spill = stack.enter_context(Spill(spill_folder(file.path)))
             trades_of = _trades(of_frame, named, time_unit, of_what, is_text=is_text)
             cut = _spilled(*trades_of, spill, None if what is _FRAME else Path(what))
             reports = [
@@ -115,7 +115,7 @@ def import_days(
                 cache.write(spill.rows(report.day), report)
     frames = list[pl.DataFrame]()
     for cache, _, reports in prepared:
-        cache.sweep()
+        cache.remove_abandoned()
         _warn_of(reports, cache)
         entries = [DayStatus(report.day, "ok", report) for report in reports]
         shown = quality_frame(entries, contiguous_ids=False)

@@ -23,7 +23,7 @@ import polars as pl
 from rangebar_polars._core.unstable import unwarned
 from rangebar_polars._days import days_named
 from rangebar_polars._disk.fingerprint import checksums
-from rangebar_polars._disk.locked_file import exclusive, sweep
+from rangebar_polars._disk.locked_file import locked, remove_abandoned
 from rangebar_polars.errors import StoreError
 from rangebar_polars.store.bar_store import BarStore
 from rangebar_polars.store.chain import BarKey, StoredMonth
@@ -113,20 +113,20 @@ class ParquetStore(BarStore):
             "rangebar.month": links,
             "rangebar.sha256": _sha256(sums, links),
         }
-        with _named(target), exclusive(target.with_name(f".{target.name}.part")) as claim:
+        with _named(target), locked(target.with_name(f".{target.name}.part")) as file:
             stored = self._stored(key, month.month)
             if stored is not None and stored.holds(month):
                 return
-            claim.handle.truncate(0)
+            file.handle.truncate(0)
             with unwarned():
                 bars.write_parquet(
-                    claim.handle,
+                    file.handle,
                     compression="zstd",
                     row_group_size=ROW_GROUP_ROWS,
                     metadata=metadata,
                 )
-            claim.publish(target)
-        sweep(target.parent, ".*.parquet.part")
+            file.move_to(target)
+        remove_abandoned(target.parent, ".*.parquet.part")
 
     def _stored(self, key: BarKey, month: dt.date) -> StoredMonth | None:
         """Return a month that is about to be replaced; None where it cannot be read."""
@@ -141,7 +141,7 @@ class ParquetStore(BarStore):
         for path in folder.glob("*.parquet"):
             with _named(path):
                 path.unlink(missing_ok=True)
-        sweep(folder, ".*.parquet.part")
+        remove_abandoned(folder, ".*.parquet.part")
         while folder != self.root:
             try:
                 folder.rmdir()

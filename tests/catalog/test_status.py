@@ -14,7 +14,7 @@ from support.entry_points import assert_same
 
 import rangebar_polars as rb
 from rangebar_polars._catalog.status import STATUS_SCHEMA
-from rangebar_polars._disk.locked_file import exclusive, spill_folder
+from rangebar_polars._disk.locked_file import locked, spill_folder
 from rangebar_polars._ticks.cache import TickCache
 from rangebar_polars.errors import CacheError, StoreError
 from rangebar_polars.schema import BAR_SCHEMA, RULE_VERSION, Series
@@ -271,7 +271,7 @@ def test_what_killed_processes_left_is_cleared_too(cache: Path) -> None:
 def test_what_another_process_is_fetching_is_left_to_it(tmp_path: Path) -> None:
     part = TickCache(tmp_path, Series("binance", "spot", "BTCUSDT")).unfinished("a.zip")
 
-    with exclusive(part):
+    with locked(part):
         rb.cache_clear("ticks", cache_dir=tmp_path)
         assert part.exists()
 

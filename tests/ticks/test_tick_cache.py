@@ -17,7 +17,6 @@ import rangebar_polars as rb
 from rangebar_polars._catalog import trades as cached_trades
 from rangebar_polars._catalog.trades import CachedTrades, last_published_day, load_trades
 from rangebar_polars._days import day_range
-from rangebar_polars._disk.cache_root import cache_root
 from rangebar_polars._progress import FetchProgress
 from rangebar_polars._ticks.cache import TickCache, caches
 from rangebar_polars._ticks.report import DayReport
@@ -484,22 +483,6 @@ def test_the_doctor_sees_values_that_were_not_written(
     path.write_bytes(pages[:100] + b"\xff" * 300 + pages[400:])
     message = rb.archive_quality("BTCUSDT", DAYS[0], DAYS[0])["message"][0]
     assert message.startswith(f"{path} ")
-
-
-def test_the_cache_folder_is_the_argument_the_environment_or_the_platforms(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    assert cache_root(tmp_path) == tmp_path
-    assert cache_root() == tmp_path / "cache"
-    monkeypatch.delenv("RANGEBAR_CACHE_DIR")
-    monkeypatch.setenv("XDG_CACHE_HOME", "/xdg")
-    monkeypatch.setattr("sys.platform", "linux")
-    assert cache_root() == Path("/xdg/rangebar-polars")
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.setenv("HOME", "/home/me")
-    assert cache_root() == Path("/home/me/.cache/rangebar-polars")
-    monkeypatch.setattr("sys.platform", "darwin")
-    assert cache_root() == Path("/home/me/Library/Caches/rangebar-polars")
 
 
 def test_a_checksum_that_is_none_fails_its_day_alone(

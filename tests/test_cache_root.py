@@ -1,0 +1,58 @@
+"""Where the cache is, when nobody says so, and when somebody does."""
+
+import sys
+from pathlib import Path
+
+import platformdirs
+import pytest
+from support.assertions import says
+
+from rangebar_polars._disk.cache_root import cache_root
+
+
+def test_the_argument_wins_over_the_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("RANGEBAR_CACHE_DIR", str(tmp_path / "environment"))
+
+    assert cache_root(tmp_path / "argument") == tmp_path / "argument"
+
+
+@pytest.mark.parametrize("argument", [None, ""])
+def test_the_environment_wins_over_the_platform(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, argument: str | None
+) -> None:
+    monkeypatch.setenv("RANGEBAR_CACHE_DIR", str(tmp_path))
+
+    assert cache_root(argument) == tmp_path
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other platforms have other folders")
+@pytest.mark.parametrize(
+    ("environment", "folder"),
+    [
+        ({"HOME": "/home/me"}, "/home/me/.cache/rangebar-polars"),
+        ({"HOME": "/home/me", "XDG_CACHE_HOME": "/xdg"}, "/xdg/rangebar-polars"),
+    ],
+)
+def test_on_linux_it_is_in_the_cache_folder_of_the_user(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], folder: str
+) -> None:
+    for name in ("RANGEBAR_CACHE_DIR", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    assert cache_root() == Path(folder)
+
+
+def test_a_user_without_a_home_folder_is_asked_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RANGEBAR_CACHE_DIR", raising=False)
+    monkeypatch.setattr(platformdirs, "user_cache_path", lambda *_, **__: Path("~/.cache/x"))
+
+    with says(
+        ValueError,
+        "the cache folder would be '~/.cache/x', below the working directory, because the home "
+        "folder is unknown (set RANGEBAR_CACHE_DIR, or give cache_dir)",
+    ):
+        cache_root()
