@@ -5,11 +5,11 @@ The table of columns comes from the compiled half, where each is computed; nothi
 
 from dataclasses import dataclass, fields
 from typing import Any, Final, NamedTuple, Protocol, Self, TypeGuard
-from urllib.parse import quote, unquote
 
 import polars as pl
 
 from rangebar_polars import _internal
+from rangebar_polars._disk.path_names import LONGEST_NAMES, from_hive_path, hive_path, to_name
 
 IS_COMPLETE: Final = "is_complete"
 """The last column with ``include_incomplete=True``: false for the bar that is still open."""
@@ -181,13 +181,27 @@ class Series:
         TypeError
             A name is not a string.
         ValueError
-            A name is empty.
+            A name is empty, or no name for a folder; or the names are too long for one.
         """
+        written = list[str]()
         for name, value in self.values.items():
             if not isinstance(value, str):
                 raise TypeError(f"{name} is {value!r} (give a name)")
             if not value:
                 raise ValueError(f"{name} is empty (give a name)")
+            try:
+                written.append(to_name(name, value))
+            except UnicodeEncodeError as error:
+                raise ValueError(
+                    f"{name} is {value!r}: it has half a character, which no path can have (give "
+                    "a name of whole ones)"
+                ) from error
+        length = len(",".join(written))
+        if length > LONGEST_NAMES:
+            raise ValueError(
+                f"source, market and symbol have {length} characters in paths: expected at most "
+                f"{LONGEST_NAMES} (give shorter names)"
+            )
         return self
 
     @property
@@ -202,17 +216,16 @@ class Series:
 
     @property
     def path(self) -> str:
-        """The names as hive folders, percent-encoded."""
-        return "/".join(f"{name}={quote(value, safe='')}" for name, value in self.values.items())
+        """The names as hive folders, which differ in more than case from those of any others."""
+        return hive_path(self.values)
 
     @classmethod
     def from_path(cls, path: str) -> Self | None:
         """Read `path`; None for any other text."""
-        parts = dict(part.partition("=")[::2] for part in path.split("/"))
-        if list(parts) != list(SERIES_SCHEMA):
+        values = from_hive_path(path)
+        if values is None or list(values) != list(SERIES_SCHEMA):
             return None
-        series = cls(*(unquote(value) for value in parts.values()))
-        return series if series.path == path else None
+        return cls(**values)
 
 
 SERIES_SCHEMA: Final = pl.Schema(dict.fromkeys(("source", "market", "symbol"), pl.String()))

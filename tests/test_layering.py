@@ -19,7 +19,7 @@ MODULES = sorted(
 MAY: dict[str, set[str]] = {
     "_internal": set(),
     "errors": set(),
-    "schema": {"_internal"},
+    "schema": {"_disk", "_internal"},
     "_days": set(),
     "_progress": set(),
     "_pruning": set(),

@@ -24,6 +24,7 @@ from rangebar_polars._core.unstable import unwarned
 from rangebar_polars._days import days_named
 from rangebar_polars._disk.fingerprint import TableHash
 from rangebar_polars._disk.locked_file import locked, remove_abandoned
+from rangebar_polars._disk.path_names import to_name
 from rangebar_polars._ticks.report import DayReport
 from rangebar_polars.errors import CacheError
 from rangebar_polars.schema import TRADE_SCHEMA, Series
@@ -69,8 +70,9 @@ class TickCache:
 
     def unfinished(self, name: str) -> Path:
         """Return where a file lies until the days in it are written."""
-        parts = (*self.series.values.values(), name)
-        return self.root / "downloads" / f"{'-'.join(quote(p, safe='') for p in parts)}.part"
+        # No part has a comma, so two series share no file.
+        parts = [*map(to_name, self.series.values, self.series.values.values())]
+        return self.root / "downloads" / f"{','.join([*parts, quote(name, safe='')])}.part"
 
     @property
     def label(self) -> str:
