@@ -13,7 +13,7 @@ from support.subprocesses import run
 from support.windows import AS_ON_WINDOWS, POSIX_CALLS, POSIX_MODULES, WITHOUT_POSIX
 
 import rangebar_polars as rb
-from rangebar_polars.archive.binance import ArchiveFile
+from rangebar_polars.archive.binance import BinanceFile
 
 PACKAGE = Path(__file__).parents[1] / "rangebar_polars"
 # populate starts processes of its own.
@@ -67,7 +67,7 @@ def test_everything_but_populate_works_without_what_only_posix_has(
     folder.mkdir()
     for number, day in enumerate(days):
         csv = day_csv(day, 100, first_id=1000 + 100 * number)
-        server.publish(ArchiveFile("spot", "BTCUSDT", day), csv)
+        server.publish(BinanceFile("spot", "BTCUSDT", day), csv)
     places = {"given": given, "results": results, "folder": folder, "url": server.url}
     names = "".join(f"{name} = {str(place)!r}\n" for name, place in places.items())
 
