@@ -167,11 +167,9 @@ def _try_lock(path: Path, *, create: bool) -> BufferedRandom | None:
 
 
 def _open(path: Path, *, create: bool) -> BufferedRandom:
-    def opener(name: str, flags: int) -> int:
-        return os.open(name, flags | (os.O_CREAT if create else 0), 0o666)
-
-    # Not `os.fdopen`: on Windows a descriptor of `os.open` alone would change line ends.
-    return open(path, "r+b", opener=opener)
+    # Without O_BINARY, Windows would change line ends.
+    flags = os.O_RDWR | getattr(os, "O_BINARY", 0) | (os.O_CREAT if create else 0)
+    return os.fdopen(os.open(path, flags, 0o666), "r+b")
 
 
 def _when_free(call: Callable[[], Opened], path: Path) -> Opened:

@@ -78,7 +78,7 @@ class Child:
     @classmethod
     def begun(cls, code: str, folder: Path, url: str = "", **names: object) -> Self:
         """Start a process, and return when it begins with its work."""
-        FORKS.set_forkserver_preload(["__main__", "rangebar_polars"])
+        FORKS.set_forkserver_preload(["__main__", "rangebar_polars._catalog.catalog"])
         ours, theirs = FORKS.Pipe(duplex=False)
         names |= {"link": theirs, "folder": str(folder), "url": url}
         process = FORKS.Process(target=exec, args=(BEGIN + code, names))

@@ -89,10 +89,10 @@ def test_a_lock_on_a_file_that_was_moved_meanwhile_does_not_count(
 def test_a_folder_that_is_removed_meanwhile_is_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder, calls = tmp_path / "folder", list[str]()
+    folder, calls = tmp_path / "folder", list[Path]()
     original = os.open
 
-    def remove_first(path: str, flags: int, mode: int = 0o777) -> int:
+    def remove_first(path: Path, flags: int, mode: int = 0o777) -> int:
         calls.append(path)
         if len(calls) == 1:
             folder.rmdir()
@@ -235,8 +235,8 @@ def test_a_path_that_is_too_long_is_an_error_with_a_remedy(
     path = tmp_path / "x" / ("y" * 150) / ("z" * 150)
     original = os.open
 
-    def fail(name: str, flags: int, mode: int = 0o777) -> int:
-        if len(name) > locked_file.LONGEST_WINDOWS_PATH:
+    def fail(name: Path, flags: int, mode: int = 0o777) -> int:
+        if len(str(name)) > locked_file.LONGEST_WINDOWS_PATH:
             raise FileNotFoundError(errno.ENOENT, "The system cannot find the path specified")
         return original(name, flags, mode)
 
