@@ -30,6 +30,7 @@ import rangebar_polars as rb
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 url, cache, start, end = sys.argv[1:]
+rb.scan_ticks  # loads with its first use
 print("ready", flush=True)
 sys.stdin.readline()
 archive = rb.BinanceArchive(url, None, threads=4)
