@@ -1,38 +1,34 @@
-"""Filling the caches: trades and bars of many symbols, by several processes, at one call.
+"""Filling the caches: trades and bars of many symbols, at one call.
 
-A process takes one symbol at a time and does what `get_range_bars` does, so a symbol that is done
-already costs a look, and one that was interrupted anywhere goes on where its last month was stored.
+Each symbol is a unit of work for an executor. It does what `get_range_bars` does, so a symbol that
+is done already costs a look, and one that was interrupted continues after its last stored month.
 """
 
-import contextlib
 import datetime as dt
 import os
-import pickle
-import signal
-import subprocess
-import sys
-import threading
 import time
 import warnings
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
-from itertools import groupby
-from multiprocessing import Pipe
-from multiprocessing.connection import Connection, wait
-from typing import IO, Any, Final, Literal, Self, SupportsIndex, cast
+from collections.abc import Iterable
+from concurrent.futures import BrokenExecutor, Executor, Future
+from dataclasses import dataclass, field
+from functools import partial
+from queue import Empty, SimpleQueue
+from typing import Any, Final, Literal, SupportsIndex
 
 import polars as pl
 
-from rangebar_polars._catalog.bars import StoredBars, check_options, load_bars
+from rangebar_polars._catalog.bars import check_options
+from rangebar_polars._catalog.fill import Counts, FillRequest, Outcome, attempt, describe
 from rangebar_polars._catalog.settings import Settings
-from rangebar_polars._core.options import Options, Reset, Threshold, check_count
+from rangebar_polars._catalog.workers import Workers
+from rangebar_polars._core.options import Reset, Threshold, check_count
 from rangebar_polars._days import day_range
 from rangebar_polars._progress import FetchProgress, Progress, check_progress, reporter
 from rangebar_polars.archive import Archive
 from rangebar_polars.errors import RangeBarWarning
-from rangebar_polars.schema import THRESHOLD, Series
-from rangebar_polars.store import BarKey, BarStore, open_store
+from rangebar_polars.schema import THRESHOLD
+from rangebar_polars.store import BarStore, open_store
 
 REPORT_SCHEMA: Final = pl.Schema(
     {
@@ -51,46 +47,8 @@ REPORT_SCHEMA: Final = pl.Schema(
     }
 )
 POLL_SECONDS: Final = 0.1
-GRACE_SECONDS: Final = 2.0
-"""How long a process may take to put its work down before it is ended by force."""
-_WORK: Final = """
-import sys
-from multiprocessing.connection import Connection
-link = Connection(int(sys.argv[1]))
-sys.path[:] = link.recv()
-from rangebar_polars._catalog.populate import work
-work(link)
-"""
-
-
-@dataclass(frozen=True)
-class FillRequest:
-    """The bars of a symbol, which a process makes and stores.
-
-    Attributes
-    ----------
-    settings
-        Where trades are, and how they may be had.
-    series
-        Whose bars.
-    days
-        The days, ascending and without holes.
-    options
-        What bars.
-    store
-        What opens the store.
-    """
-
-    settings: Settings
-    series: Series
-    days: tuple[dt.date, ...]
-    options: Options
-    store: str
-
-
-Seen = tuple[int, int]
-"""How many days of a symbol are done, and how many bytes have come."""
-Tell = Callable[[Seen], None]
+IN_FLIGHT: Final = 64
+"""How many symbols an executor of the caller is given before one of them is done."""
 
 
 def populate(
@@ -108,6 +66,7 @@ def populate(
     cache_dir: str | os.PathLike[str] | None = None,
     archive: Archive | str | None = None,
     processes: SupportsIndex | None = None,
+    executor: Executor | None = None,
     progress: Progress | Literal["tqdm"] | None = None,
 ) -> pl.DataFrame:
     """Fill the caches with trades and bars of many symbols.
@@ -130,11 +89,18 @@ def populate(
         As in `get_range_bars`. A `BarStore` of your own must be one that `open_store` opens by its
         `address`.
     processes
-        How many symbols are worked at once, each in a process; by default one for two cores. Each
-        holds a day of trades, or a month of bars of each threshold, in memory.
+        How many symbols are filled at once, each in a process; by default one for two cores. Each
+        holds a day of trades, or a month of bars of each threshold, in memory. The processes need
+        no ``if __name__ == "__main__"`` in a script, and end with the call.
+    executor
+        What fills the symbols instead of processes that are started here: anything that submits as
+        a `concurrent.futures.Executor` does, with threads, or with processes of this or of other
+        machines. It needs a `store` that means the same to all of them; with ``cache_dir=None``
+        each uses its own cache. It is not shut down. If the call is interrupted, symbols that have
+        begun are filled to their end.
     progress
         A callable that is given each `FetchProgress`, with the days of all symbols, or ``"tqdm"``
-        for a bar.
+        for a bar. An `executor` reports no bytes, and the days of a symbol when it is done.
 
     Returns
     -------
@@ -183,8 +149,7 @@ def populate(
     """
     names = _names(symbols)
     days = day_range(start, end)
-    cores = os.cpu_count() or 1
-    most = max(1, cores // 2) if processes is None else check_count(processes, "processes")
+    most = _check_processes(processes, executor, store)
     settings = Settings.check(
         source=source,
         market=market,
@@ -202,16 +167,40 @@ def populate(
     )
     check_progress(progress)
     series = [settings.series(name) for name in names]
-    with reporter(progress) as tell:
+    with reporter(progress) as report:
         address = _address(store, cache_dir)
         requests = [FillRequest(settings, each, tuple(days), options, address) for each in series]
-        rows = _Pool(requests, min(most, len(names)), len(days), tell).run()
+        pool = Workers(min(most, len(names))) if executor is None else _Given(executor)
+        rows = _Run(requests, pool, len(days), report).rows()
     failed = {row["symbol"]: row["message"] for row in rows if row["status"] == "failed"}
     if failed:
-        told = "; ".join(f"{symbol}: {message}" for symbol, message in failed.items())
-        text = f"{len(failed)} of {len(names)} symbols were not filled: {told}"
+        why = "; ".join(f"{symbol}: {message}" for symbol, message in failed.items())
+        text = f"{len(failed)} of {len(names)} symbols were not filled: {why}"
         warnings.warn(text, RangeBarWarning, stacklevel=2)
     return pl.DataFrame(rows, schema=REPORT_SCHEMA, orient="row")
+
+
+def _check_processes(
+    processes: SupportsIndex | None,
+    executor: Executor | None,
+    store: BarStore | str | os.PathLike[str] | None,
+) -> int:
+    """Return how many symbols may be filled at once."""
+    if executor is None:
+        cores = os.cpu_count() or 1
+        return max(1, cores // 2) if processes is None else check_count(processes, "processes")
+    if not callable(getattr(executor, "submit", None)):
+        raise TypeError(f"executor is {executor!r} (give a concurrent.futures.Executor)")
+    if processes is not None:
+        raise ValueError(
+            f"processes is {processes!r} although an executor is given (give one of them)"
+        )
+    if store is None:
+        raise ValueError(
+            "store is None although an executor is given, whose machines may have caches of their "
+            "own (give a store that means the same to all: a URL or a shared folder)"
+        )
+    return IN_FLIGHT
 
 
 def _names(symbols: str | Iterable[str]) -> list[str]:
@@ -244,238 +233,130 @@ def _address(
 
 
 @dataclass
-class _Worker:
-    """A process, and the symbol it is at."""
+class _Given:
+    """An executor of the caller, which stays as it is."""
 
-    process: subprocess.Popen[bytes]
-    link: Connection
-    number: int | None = None
-    began: float = 0.0
+    executor: Executor
+    size: int = IN_FLIGHT
+    _futures: "dict[int, Future[Outcome]]" = field(default_factory=dict)
 
-    @classmethod
-    def started(cls, threads: int) -> Self:
-        """Start a process that waits for a request."""
-        ours, theirs = Pipe()
-        # Ctrl-C goes to every process of a terminal, but the caller's ends the others. Blocked
-        # here it is blocked there, from their first moment on.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            process = subprocess.Popen(  # noqa: S603 - this package itself
-                [sys.executable, "-P", "-c", _WORK, str(theirs.fileno())],
-                stdin=subprocess.PIPE,
-                pass_fds=[theirs.fileno()],
-                env={"POLARS_MAX_THREADS": str(threads)} | os.environ,
-            )
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-            theirs.close()
-        worker = cls(process, ours)
-        worker.send(sys.path)
-        return worker
+    def submit(self, request: bytes, number: int) -> "Future[Outcome]":
+        """Give it a symbol."""
+        self._futures = {at: each for at, each in self._futures.items() if not each.done()}
+        self._futures[number] = self.executor.submit(attempt, request)
+        return self._futures[number]
 
-    def send(self, what: object) -> None:
-        """Send; that it has ended is heard where its answer is waited for."""
-        with contextlib.suppress(OSError):
-            self.link.send_bytes(pickle.dumps(what))
+    def counts(self) -> Iterable[tuple[int, Counts]]:
+        """Return nothing: there is no line to where the work is done."""
+        return ()
 
-    def take(self, number: int, request: FillRequest) -> None:
-        """Begin with a symbol."""
-        self.number, self.began = number, time.monotonic()
-        self.send(request)
+    def describe(self, error: BrokenExecutor) -> str:
+        """Return why a symbol failed that the executor has lost."""
+        return describe(error)
+
+    def end(self) -> None:
+        """Take back what has not begun."""
+        for future in self._futures.values():
+            future.cancel()
 
 
 @dataclass
-class _Pool:
-    """The processes of a call."""
+class _Run:
+    """The work of a call."""
 
     requests: list[FillRequest]
-    most: int
+    pool: Workers | _Given
     days: int
-    tell: Progress
-    workers: list[_Worker] = field(default_factory=list)
-    rows: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
-    seen: dict[int, Seen] = field(default_factory=dict)
+    report: Progress
+    outcomes: dict[int, Outcome] = field(default_factory=dict)
+    counts: dict[int, Counts] = field(default_factory=dict)
+    at_work: dict[int, float] = field(default_factory=dict)
+    ended: "SimpleQueue[tuple[int, Future[Outcome]]]" = field(default_factory=SimpleQueue)
 
-    def run(self) -> list[dict[str, Any]]:
-        """Have every request fulfilled; return the rows of the report.
+    def rows(self) -> list[dict[str, Any]]:
+        """Have every symbol filled; return the rows of the report.
 
-        However it ends, no process of it goes on.
+        However this ends, no process that was started here continues.
         """
         left = deque(range(len(self.requests)))
-        threads = max(1, (os.cpu_count() or 1) // self.most)
         try:
-            while len(self.rows) < len(self.requests):
-                while len(self.workers) < min(self.most, len(self.requests) - len(self.rows)):
-                    self.workers.append(_Worker.started(threads))
-                for worker in self.workers:
-                    if worker.number is None and left:
-                        number = left.popleft()
-                        worker.take(number, self.requests[number])
-                # Short waits, because Ctrl-C is seen only between them once Polars is loaded.
-                ready = wait([worker.link for worker in self.workers], POLL_SECONDS)
-                for worker in [each for each in self.workers if each.link in ready]:
-                    self._hear(worker)
-                self.tell(self._progress())
+            while len(self.outcomes) < len(self.requests):
+                while left and len(self.at_work) < self.pool.size:
+                    self._begin(left.popleft())
+                self._report()
+                self._wait()
+            self._report()
         finally:
-            _end(self.workers)
-        return [row for number in sorted(self.rows) for row in self.rows[number]]
+            self.pool.end()
+        return [row for number in range(len(self.requests)) for row in self._rows(number)]
 
-    def _hear(self, worker: _Worker) -> None:
-        """Take in what a worker says; one that has ended without a word fails its symbol."""
-        said: Seen | list[dict[str, Any]] | str
+    def _begin(self, number: int) -> None:
+        """Submit a symbol. That it cannot be submitted is its outcome."""
+        # Its pickles also hold what is defined in the caller's script.
+        from cloudpickle import dumps  # noqa: PLC0415 - slow to import
+
+        request = dumps(self.requests[number])
+        self.at_work[number] = time.monotonic()
         try:
-            said = worker.link.recv()
-        except (EOFError, OSError):
-            self.workers.remove(worker)
-            _end([worker])
-            status = worker.process.returncode
-            said = f"its process ended with status {status} (was it killed, or out of memory?)"
-        number = worker.number
-        if number is None:
+            future = self.pool.submit(request, number)
+        except Exception as error:  # noqa: BLE001 - an executor may raise whatever it likes
+            self._end(number, describe(error))
+        else:
+            future.add_done_callback(partial(self._note, number))
+
+    def _note(self, number: int, future: "Future[Outcome]") -> None:
+        """Have it seen that a symbol is done, from whatever thread."""
+        self.ended.put((number, future))
+
+    def _wait(self) -> None:
+        """Wait until a symbol is done, or for a moment; take in what was reported."""
+        if not self.at_work:
             return
-        if isinstance(said, tuple):
-            self.seen[number] = said
-            return
-        seconds = time.monotonic() - worker.began
-        rows = _failed(self.requests[number], said) if isinstance(said, str) else said
-        self.rows[number] = [row | {"seconds": seconds} for row in rows]
-        self.seen[number] = self.days, self.seen.get(number, (0, 0))[1]
-        worker.number = None
-
-    def _progress(self) -> FetchProgress:
-        days = sum(days for days, _ in self.seen.values())
-        received = sum(received for _, received in self.seen.values())
-        label = f"{len(self.rows)} of {len(self.requests)} symbols"
-        return FetchProgress(label, days, self.days * len(self.requests), received)
-
-
-def _end(workers: list[_Worker]) -> None:
-    """Have processes end: by themselves, so that nothing half-written is left, or else by force."""
-    for worker in workers:
-        cast("IO[bytes]", worker.process.stdin).close()
-    latest = time.monotonic() + GRACE_SECONDS
-    for worker in workers:
+        done = []
         try:
-            worker.process.wait(max(0.0, latest - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            worker.process.kill()
-            worker.process.wait()
-        worker.link.close()
+            # Short waits, because Ctrl-C is seen only between them once Polars is loaded.
+            done.append(self.ended.get(timeout=POLL_SECONDS))
+            while True:
+                done.append(self.ended.get_nowait())
+        except Empty:
+            pass
+        # What a symbol has reported stands in the line before its end is known.
+        for number, counts in self.pool.counts():
+            self.counts[number] = counts
+            self._report()
+        for number, future in done:
+            self._take(number, future)
 
+    def _take(self, number: int, future: "Future[Outcome]") -> None:
+        """Take in the outcome of a symbol, or why there is none."""
+        try:
+            outcome = future.result()
+        except BrokenExecutor as error:
+            self._end(number, self.pool.describe(error))
+        except Exception as error:  # noqa: BLE001 - an executor may raise whatever it likes
+            self._end(number, describe(error))
+        else:
+            self._end(number, outcome)
 
-def work(link: Connection) -> None:
-    """Fulfil requests that come through a pipe: what a process of `populate` does.
+    def _end(self, number: int, outcome: Outcome | str) -> None:
+        seconds = time.monotonic() - self.at_work.pop(number)
+        if isinstance(outcome, str):
+            outcome = Outcome(None, outcome, seconds)
+        self.outcomes[number] = outcome
+        self.counts[number] = self.days, self.counts.get(number, (0, 0))[1]
 
-    Parameters
-    ----------
-    link
-        The pipe.
-    """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    def _report(self) -> None:
+        days = sum(days for days, _ in self.counts.values())
+        received = sum(received for _, received in self.counts.values())
+        label = f"{len(self.outcomes)} of {len(self.requests)} symbols"
+        self.report(FetchProgress(label, days, self.days * len(self.requests), received))
 
-    def tell(seen: Seen) -> None:
-        # Where the caller has gone, the signal ends the work, and nothing else before it.
-        with contextlib.suppress(OSError):
-            link.send(seen)
-
-    with contextlib.suppress(EOFError, OSError, KeyboardInterrupt):
-        threading.Thread(target=_end_with_caller, daemon=True).start()
-        while True:
-            link.send(_answer(link.recv_bytes(), tell))
-    # A pool does not know, and does not wait for, a thread that was just being started.
-    while sum(not thread.daemon for thread in threading.enumerate()) > 1:
-        time.sleep(POLL_SECONDS / 10)
-    # Without the rest of a shutdown, into which the end of the caller would fall once more.
-    os._exit(0)
-
-
-def _end_with_caller() -> None:
-    """Wait until the caller has closed its end of stdin, be it by its death; then end the work."""
-    while os.read(0, 1):
-        pass
-    signal.pthread_kill(cast("int", threading.main_thread().ident), signal.SIGTERM)
-    time.sleep(GRACE_SECONDS)
-    os._exit(1)
-
-
-def _answer(request: bytes, tell: Tell) -> list[dict[str, Any]] | str:
-    """Return the rows of a symbol, or what stands against them."""
-    try:
-        return fill(pickle.loads(request), tell)  # noqa: S301 - from the caller
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # noqa: BLE001 - nothing is silent, not even a panic of Polars
-        return f"{type(error).__name__}: {error}"
-
-
-def fill(request: FillRequest, tell: Tell) -> list[dict[str, Any]]:
-    """Have the bars of a symbol made and stored; return its rows of the report.
-
-    Parameters
-    ----------
-    request
-        The bars.
-    tell
-        Is told how many days are done and how many bytes have come, often.
-    """
-    cache = request.settings.cache(request.series)
-    cached = set(cache.days())
-    runs, done = [FetchProgress("", 0, 0, 0)], 0
-
-    def fetching(now: FetchProgress, /) -> None:
-        # Every run of days that is missing counts its own.
-        if now.days_done < runs[-1].days_done or now.bytes_done < runs[-1].bytes_done:
-            runs.append(now)
-        runs[-1] = now
-        tell((done, received()))
-
-    def received() -> int:
-        return sum(run.bytes_done for run in runs)
-
-    settings = replace(request.settings, progress=fetching)
-    with open_store(request.store) as store:
-        bars = load_bars(settings, request.series, request.days, request.options, store)
-        before = {key: set(links) for key, links in bars.stored.items()}
-        if bars.fetched:
-            months = groupby(bars.days, lambda day: day.replace(day=1))
-            for (_, days), _ in zip(months, bars.frames([THRESHOLD]), strict=True):
-                done += sum(day >= bars.shown_from for day in days)
-                tell((done, received()))
-            bars.find_stored()
-    fetched = len(set(cache.days()).intersection(bars.days) - cached)
-    return [_row(bars, key, before[key], fetched) for key in bars.keys]
-
-
-def _row(bars: StoredBars, key: BarKey, before: set[dt.date], fetched: int) -> dict[str, Any]:
-    """Return what became of the bars of one threshold."""
-    days = [day for day in bars.days if day >= bars.shown_from]
-    links = [link for day, link in bars.stored[key].items() if day >= bars.shown_from]
-    traded = {link.day for link in links if link.ticks is not None}
-    traded |= {day for day in days if day in bars.fetched and bars.fetched[day].report is not None}
-    lost = sorted(traded - bars.stored[key].keys())
-    defects = Counter[str]()
-    for day in days:
-        defects.update(bars.defects.get(day, {}))
-    told = ", ".join(f"{name} {count}" for name, count in defects.items())
-    why = (
-        f"bars from {lost[0]} on are not stored, since trades before are missing" if lost else None
-    )
-    return {
-        "symbol": key.series.symbol,
-        THRESHOLD: key.rule.threshold_decimal_bps,
-        "status": "incomplete" if lost else "ok",
-        "days": len(traded),
-        "stored": len(traded & before),
-        "made": len(traded - before),
-        "fetched": fetched,
-        "trades": sum(link.trades for link in links),
-        "bars": sum(link.bars for link in links),
-        "defects": told or None,
-        "message": why,
-    }
-
-
-def _failed(request: FillRequest, message: str) -> list[dict[str, Any]]:
-    """Return the rows of a symbol that could not be filled."""
-    of_all = {"symbol": request.series.symbol, "status": "failed", "message": message}
-    return [of_all | {THRESHOLD: each} for each in request.options.thresholds]
+    def _rows(self, number: int) -> list[dict[str, Any]]:
+        """Return the rows of a symbol."""
+        request, outcome = self.requests[number], self.outcomes[number]
+        rows = outcome.rows
+        if rows is None:
+            symbol = request.series.symbol
+            failed = {"symbol": symbol, "status": "failed", "message": outcome.error}
+            rows = [failed | {THRESHOLD: each} for each in request.options.thresholds]
+        return [row | {"seconds": outcome.seconds} for row in rows]

@@ -8,7 +8,7 @@ import polars as pl
 
 import rangebar_polars as rb
 from rangebar_polars._catalog.bars import check_options
-from rangebar_polars._catalog.populate import FillRequest, fill
+from rangebar_polars._catalog.fill import FillRequest, fill
 from rangebar_polars.errors import CacheError
 from support.cached_trades import DAYS, SOURCE, SYMBOL, settings_of
 

@@ -1,0 +1,162 @@
+"""The bars of one symbol: computed, stored, and counted for the report of `populate`.
+
+A symbol travels to the process that fills it as bytes, and comes back as an `Outcome`.
+"""
+
+import datetime as dt
+import pickle
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Any
+
+from rangebar_polars._catalog.bars import StoredBars, load_bars
+from rangebar_polars._catalog.settings import Settings
+from rangebar_polars._core.options import Options
+from rangebar_polars._progress import FetchProgress
+from rangebar_polars.schema import THRESHOLD, Series
+from rangebar_polars.store import BarKey, open_store
+
+Counts = tuple[int, int]
+"""How many days of a symbol are done, and how many bytes were received."""
+Report = Callable[[Counts], None]
+
+
+@dataclass(frozen=True)
+class FillRequest:
+    """The bars of a symbol, which are to be computed and stored.
+
+    Attributes
+    ----------
+    settings
+        Where trades are, and how they may be had.
+    series
+        Whose bars.
+    days
+        The days, ascending and without holes.
+    options
+        What bars.
+    store
+        What opens the store.
+    """
+
+    settings: Settings
+    series: Series
+    days: tuple[dt.date, ...]
+    options: Options
+    store: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a symbol.
+
+    Attributes
+    ----------
+    rows
+        Its rows of the report, without the time it took; None where it failed.
+    error
+        Type and text of the error with which it failed.
+    seconds
+        How long it took.
+    """
+
+    rows: list[dict[str, Any]] | None
+    error: str | None
+    seconds: float
+
+
+def attempt(request: bytes, report: Report = lambda _: None) -> Outcome:
+    """Fill a symbol; an error is part of the outcome.
+
+    Parameters
+    ----------
+    request
+        A pickled `FillRequest`.
+    report
+        As of `fill`.
+    """
+    began = time.monotonic()
+    rows, error = None, None
+    try:
+        rows = fill(pickle.loads(request), report)  # noqa: S301 - from the caller
+    except KeyboardInterrupt:
+        raise
+    except BaseException as raised:  # noqa: BLE001 - nothing is silent, not even a panic of Polars
+        error = describe(raised)
+    return Outcome(rows, error, time.monotonic() - began)
+
+
+def describe(error: BaseException) -> str:
+    """Return the type and the text of an error."""
+    text = str(error)
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def fill(request: FillRequest, report: Report) -> list[dict[str, Any]]:
+    """Compute and store the bars of a symbol; return its rows of the report.
+
+    Parameters
+    ----------
+    request
+        The bars.
+    report
+        Is called often, with how many days are done and how many bytes were received.
+    """
+    cache = request.settings.cache(request.series)
+    cached = set(cache.days())
+    runs, done = [FetchProgress("", 0, 0, 0)], 0
+
+    def fetching(now: FetchProgress, /) -> None:
+        # Every run of missing days counts from zero.
+        if now.days_done < runs[-1].days_done or now.bytes_done < runs[-1].bytes_done:
+            runs.append(now)
+        runs[-1] = now
+        report((done, received()))
+
+    def received() -> int:
+        return sum(run.bytes_done for run in runs)
+
+    settings = replace(request.settings, progress=fetching)
+    with open_store(request.store) as store:
+        bars = load_bars(settings, request.series, request.days, request.options, store)
+        before = {key: set(links) for key, links in bars.stored.items()}
+        if bars.fetched:
+            months = groupby(bars.days, lambda day: day.replace(day=1))
+            for (_, days), _ in zip(months, bars.frames([THRESHOLD]), strict=True):
+                done += sum(day >= bars.shown_from for day in days)
+                report((done, received()))
+            bars.find_stored()
+    fetched = len(set(cache.days()).intersection(bars.days) - cached)
+    return [_row(bars, key, before[key], fetched) for key in bars.keys]
+
+
+def _row(bars: StoredBars, key: BarKey, before: set[dt.date], fetched: int) -> dict[str, Any]:
+    """Return what became of the bars of one threshold."""
+    days = [day for day in bars.days if day >= bars.shown_from]
+    links = [link for day, link in bars.stored[key].items() if day >= bars.shown_from]
+    traded = {link.day for link in links if link.ticks is not None}
+    traded |= {day for day in days if day in bars.fetched and bars.fetched[day].report is not None}
+    lost = sorted(traded - bars.stored[key].keys())
+    defects = Counter[str]()
+    for day in days:
+        defects.update(bars.defects.get(day, {}))
+    found = ", ".join(f"{name} {count}" for name, count in defects.items())
+    why = (
+        f"bars from {lost[0]} on are not stored, since trades before are missing" if lost else None
+    )
+    return {
+        "symbol": key.series.symbol,
+        THRESHOLD: key.rule.threshold_decimal_bps,
+        "status": "incomplete" if lost else "ok",
+        "days": len(traded),
+        "stored": len(traded & before),
+        "made": len(traded - before),
+        "fetched": fetched,
+        "trades": sum(link.trades for link in links),
+        "bars": sum(link.bars for link in links),
+        "defects": found or None,
+        "message": why,
+    }

@@ -1,0 +1,247 @@
+"""The processes of `populate` where the caller gives no executor: loky's, and a line to each.
+
+Each process has an executor of its own: an executor that loses one of its processes gives up all
+that they work at, so a process that is killed costs the symbol that it was filling and no other.
+
+The line carries progress to the caller. Its other direction, and its end when the caller dies,
+stop the work: loky's processes continue after the death of their caller, and are killed in the
+middle of a write when an executor is shut down at once.
+"""
+
+import contextlib
+import os
+import re
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import BrokenExecutor, Executor, Future
+from concurrent.futures import wait as wait_for
+from dataclasses import dataclass, field
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from types import FrameType
+from typing import Any, Final, Self
+
+from rangebar_polars._catalog.fill import Counts, Outcome, attempt
+
+GRACE_SECONDS: Final = 2.0
+"""How long a process may take to end its work before it is killed."""
+_WAIT_SECONDS: Final = 0.01
+_ENVIRONMENT: Final = threading.Lock()
+_EXIT_CODES: Final = re.compile(r"\{(.+)\}")
+
+
+@dataclass
+class _Worker:
+    """A process, and the symbol it works at."""
+
+    executor: Executor
+    line: Connection
+    its_end: Connection
+    number: int = -1
+    future: "Future[Outcome] | None" = None
+
+    @classmethod
+    def create(cls, threads: int) -> Self:
+        """Return one whose process starts with its first symbol."""
+        from loky import ProcessPoolExecutor  # noqa: PLC0415 - slow to import
+
+        line, its_end = Pipe()
+        env = {
+            # What a month of bars takes is no leak for which to replace a process.
+            "LOKY_MAX_MEMORY_LEAK_SIZE": "1e18",
+        }
+        if "POLARS_MAX_THREADS" not in os.environ:
+            env["POLARS_MAX_THREADS"] = str(threads)
+        executor = ProcessPoolExecutor(1, initializer=begin, initargs=(its_end,), env=env)
+        return cls(executor, line, its_end)
+
+    @property
+    def is_free(self) -> bool:
+        """Whether it works at nothing."""
+        return self.future is None or self.future.done()
+
+    def submit(self, request: bytes, number: int) -> "Future[Outcome]":
+        """Start with a symbol."""
+        self.number = number
+        self.future = self.executor.submit(work, request)
+        # The process has a copy; of this one it could not see that the caller is gone.
+        self.its_end.close()
+        return self.future
+
+    def counts(self) -> Iterator[Counts]:
+        """Yield what the process has reported since the last call."""
+        with contextlib.suppress(EOFError, OSError):
+            while self.line.poll():
+                yield self.line.recv()
+
+    def interrupt(self) -> None:
+        """Have the process stop its work."""
+        with contextlib.suppress(OSError):
+            self.line.send(None)
+
+    def end(self, latest: float) -> None:
+        """Wait until the process has ended; kill it if its work has not stopped in time."""
+        if self.future is not None:
+            wait_for([self.future], max(0.0, latest - time.monotonic()))
+        self.executor.shutdown(wait=True, kill_workers=not self.is_free)  # type: ignore[call-arg]
+        self.its_end.close()
+        self.line.close()
+
+
+@contextlib.contextmanager
+def _sheltered() -> Iterator[None]:
+    """Have processes that are started here ignore what is meant for the caller.
+
+    Ctrl-C goes to every process of a terminal, but that of the caller stops the others. The folder
+    the caller is in is no place for modules, not even for those of the processes that loky and
+    multiprocessing start to clear up after a crash.
+    """
+    has_masks = hasattr(signal, "pthread_sigmask")
+    with _ENVIRONMENT:
+        safe = os.environ.get("PYTHONSAFEPATH")
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if has_masks else None
+        try:
+            os.environ["PYTHONSAFEPATH"] = "1"
+            yield
+        finally:
+            if safe is None:
+                del os.environ["PYTHONSAFEPATH"]
+            else:
+                os.environ["PYTHONSAFEPATH"] = safe
+            if before is not None:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@dataclass
+class Workers:
+    """The processes of a call.
+
+    Attributes
+    ----------
+    size
+        How many there are at most.
+    """
+
+    size: int
+    _workers: list[_Worker] = field(default_factory=list)
+
+    def submit(self, request: bytes, number: int) -> "Future[Outcome]":
+        """Give a symbol to a process that is free, or to a new one."""
+        for worker in [each for each in self._workers if each.is_free]:
+            try:
+                return worker.submit(request, number)
+            except BrokenExecutor:
+                self._workers.remove(worker)
+                worker.end(0.0)
+        threads = max(1, (os.cpu_count() or 1) // self.size)
+        with _sheltered():
+            self._workers.append(_Worker.create(threads))
+            return self._workers[-1].submit(request, number)
+
+    def counts(self) -> Iterator[tuple[int, Counts]]:
+        """Yield what the processes have reported, with the number of the symbol."""
+        for worker in self._workers:
+            for counts in worker.counts():
+                yield worker.number, counts
+
+    def describe(self, error: BrokenExecutor) -> str:
+        """Return why a symbol failed whose process has ended."""
+        codes = _EXIT_CODES.search(str(error))
+        how = f" with {codes[1]}" if codes else ""
+        return f"its process ended{how} (was it killed, or out of memory?)"
+
+    def end(self) -> None:
+        """Have the processes end by themselves, so that nothing is half-written, or by force."""
+        for worker in self._workers:
+            worker.interrupt()
+        latest = time.monotonic() + GRACE_SECONDS
+        for worker in self._workers:
+            worker.end(latest)
+
+
+@dataclass
+class _Process:
+    """What a process of `Workers` knows of itself."""
+
+    line: Connection | None = None
+    is_at_work: bool = False
+    is_alone: bool = False
+
+
+_PROCESS: Final = _Process()
+
+
+def begin(line: Connection) -> None:
+    """Prepare a process of `Workers`.
+
+    Parameters
+    ----------
+    line
+        Its end of the line to the caller.
+    """
+    _PROCESS.line = line
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _stop)
+    threading.Thread(target=_stop_when_asked, args=(line,), daemon=True).start()
+
+
+def _stop(_signal: int, _frame: FrameType | None) -> None:
+    """Interrupt the work. A process that has none waits for loky to end it, or for nobody."""
+    if _PROCESS.is_at_work:
+        raise KeyboardInterrupt
+    if _PROCESS.is_alone:
+        os._exit(0)
+
+
+def _stop_when_asked(line: Connection) -> None:
+    """Wait for a word of the caller, or for its death; then stop the work."""
+    try:
+        line.recv()
+    except (EOFError, OSError):
+        _PROCESS.is_alone = True
+    if hasattr(signal, "pthread_kill"):
+        # A real signal also ends a call of the system that waits.
+        main: Any = threading.main_thread().ident
+        signal.pthread_kill(main, signal.SIGTERM)
+    else:
+        import _thread  # noqa: PLC0415
+
+        _thread.interrupt_main(signal.SIGTERM)
+    time.sleep(GRACE_SECONDS)
+    os._exit(1)
+
+
+def work(request: bytes) -> Outcome:
+    """Fill a symbol in a process of `Workers`.
+
+    Parameters
+    ----------
+    request
+        As of `attempt`.
+    """
+    try:
+        _PROCESS.is_at_work = True
+        return attempt(request, _report)
+    except KeyboardInterrupt:
+        # A pool of threads does not wait for a thread that was just being started.
+        while any(_is_of_the_work(thread) for thread in threading.enumerate()):
+            time.sleep(_WAIT_SECONDS)
+        if _PROCESS.is_alone:
+            # Nobody reads the outcome, and loky would print that.
+            os._exit(0)
+        return Outcome(None, "it was interrupted", 0.0)
+    finally:
+        _PROCESS.is_at_work = False
+
+
+def _is_of_the_work(thread: threading.Thread) -> bool:
+    return not thread.daemon and thread is not threading.main_thread()
+
+
+def _report(counts: Counts) -> None:
+    """Send counts to the caller; if it is gone, the signal ends the work, and nothing before."""
+    if _PROCESS.line is not None:
+        with contextlib.suppress(OSError):
+            _PROCESS.line.send(counts)
