@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from rangebar_polars.store import BarStore, ParquetStore
 ETH = "ETH-USD"
 FEW = 50
 """Trades of a day of the archive."""
-Workers = list["subprocess.Popen[bytes]"]
+Workers = list[BaseProcess]
 
 
 @pytest.fixture(autouse=True)
@@ -42,13 +43,13 @@ def own_settings(monkeypatch: pytest.MonkeyPatch, quick: None) -> None:  # noqa:
 def workers(monkeypatch: pytest.MonkeyPatch) -> Workers:
     """Tell which processes are started."""
     started = Workers()
-    original = subprocess.Popen
+    original = BaseProcess.start
 
-    def spied(*arguments: Any, **options: Any) -> "subprocess.Popen[bytes]":  # noqa: ANN401
-        started.append(original(*arguments, **options))
-        return started[-1]
+    def spied(process: BaseProcess) -> None:
+        started.append(process)
+        original(process)
 
-    monkeypatch.setattr(subprocess, "Popen", spied)
+    monkeypatch.setattr(BaseProcess, "start", spied)
     return started
 
 
@@ -135,7 +136,7 @@ def test_the_first_call_makes_the_bars_and_the_second_finds_them(
     for threshold, bars in want.items():
         assert_same(bars, stored(cache, threshold_decimal_bps=threshold))
     assert read == []
-    assert [worker.returncode for worker in workers] == [0, 0]
+    assert [worker.exitcode for worker in workers] == [0, 0]
 
 
 def test_a_later_end_makes_the_new_days_alone(cache: Path, read: list[dt.date]) -> None:
@@ -181,7 +182,7 @@ def test_a_symbol_that_fails_is_told_and_the_others_are_filled_in_the_order_give
     failed = dict.fromkeys(report.drop("seconds").columns)
     failed |= {"symbol": "NONE", "status": "failed", "message": told}
     assert rows_of(report)[2:4] == [failed | {"threshold_decimal_bps": each} for each in (30, 50)]
-    assert [worker.returncode for worker in workers] == [0, 0]
+    assert [worker.exitcode for worker in workers] == [0, 0]
 
 
 def test_bars_behind_missing_trades_are_not_stored_and_that_is_told(tmp_path: Path) -> None:
@@ -320,7 +321,7 @@ def test_no_more_processes_are_started_than_asked_for_and_of_use(
     populate(tmp_path, symbols, end=DAYS[0], processes=processes)
 
     assert len(workers) == expected
-    assert {worker.returncode for worker in workers} == {0}
+    assert {worker.exitcode for worker in workers} == {0}
 
 
 def test_two_calls_at_once_for_the_same_symbols_leave_what_one_leaves(
@@ -403,7 +404,7 @@ def test_a_killed_process_fails_its_symbol_alone_and_is_replaced(
         if server.asked(lost.name):
             workers[0].kill()
 
-    told = "its process ended with status -9 (was it killed, or out of memory?)"
+    told = "its process ended with SIGKILL(-9) (was it killed, or out of memory?)"
     with pytest.warns(RangeBarWarning) as warned:
         report = rb.populate(
             ["BTCUSDT", "ETHUSDT", "LTCUSDT"], DAYS[0], DAYS[0],
@@ -413,7 +414,7 @@ def test_a_killed_process_fails_its_symbol_alone_and_is_replaced(
     assert str(warned[0].message) == f"1 of 3 symbols were not filled: ETHUSDT: {told}"
     assert report["status"].to_list() == ["ok", "failed", "ok"]
     assert report["message"].to_list() == [None, told, None]
-    assert [worker.returncode for worker in workers] == [-signal.SIGKILL, 0]
+    assert [worker.exitcode for worker in workers] == [-signal.SIGKILL, 0]
     assert seen[-1].days_done == 3
     again = rb.populate("ETHUSDT", DAYS[0], DAYS[0], archive=server.url, cache_dir=tmp_path)
     assert again["status"].item() == "ok"
@@ -580,23 +581,23 @@ def test_an_exception_of_the_callback_ends_it_and_leaves_whole_files(
     with pytest.raises(StopError):
         rb.populate(symbols, DAYS[4], DAYS[7], processes=2, progress=stop, **archive)
 
-    assert [worker.returncode for worker in workers] == [0, 0]
+    assert [worker.exitcode for worker in workers] == [0, 0]
     assert is_whole(tmp_path)
 
 
 def test_a_process_that_does_not_end_by_itself_is_ended(
     cache: Path, workers: Workers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sys.modules["rangebar_polars._catalog.populate"], "GRACE_SECONDS", 0.0)
+    monkeypatch.setattr(sys.modules["rangebar_polars._catalog.workers"], "GRACE_SECONDS", 0.0)
 
     def stop(_: FetchProgress, /) -> None:
-        os.kill(workers[0].pid, signal.SIGSTOP)
+        os.kill(workers[0].pid or 0, signal.SIGSTOP)
         raise StopError
 
     with pytest.raises(StopError):
         populate(cache, progress=stop)
 
-    assert [worker.returncode for worker in workers] == [-signal.SIGKILL]
+    assert [worker.exitcode for worker in workers] == [-signal.SIGKILL]
 
 
 # Arguments
