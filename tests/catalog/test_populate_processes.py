@@ -1,0 +1,144 @@
+"""The processes of `populate`: how many there are, and what becomes of those that fail."""
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from support.archive_server import ArchiveServer, Fault
+from support.cached_trades import DAYS, give, trades_of
+from support.populating import (
+    ETH,
+    Workers,
+    is_whole,
+    populate,
+    publish,
+)
+from support.subprocesses import TIMEOUT, run
+
+import rangebar_polars as rb
+from rangebar_polars._progress import FetchProgress
+from rangebar_polars.archive.binance import BinanceFile
+from rangebar_polars.errors import RangeBarWarning
+
+pytestmark = pytest.mark.usefixtures("own_settings")
+
+
+@pytest.mark.parametrize(("processes", "cores", "expected"), [(None, 4, 2), (9, 4, 3), (1, 4, 1)])
+def test_no_more_processes_are_started_than_asked_for_and_of_use(
+    processes: int | None,
+    cores: int,
+    expected: int,
+    tmp_path: Path,
+    workers: Workers,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    symbols = ["A", "B", "C"]
+    for symbol in symbols:
+        give(tmp_path, trades_of(DAYS[:1]), symbol=symbol)
+
+    populate(tmp_path, symbols, end=DAYS[0], processes=processes)
+
+    assert len(workers) == expected
+    assert {worker.exitcode for worker in workers} == {0}
+
+
+SCRIPT = """
+print("the caller's main module", flush=True)
+import sys
+import rangebar_polars as rb
+report = rb.populate(
+    ["BTC-USD", "ETH-USD"], "2024-01-26", "2024-02-08", source="mine", cache_dir=sys.argv[1]
+)
+print(report["status"].to_list())
+"""
+
+
+def test_a_script_needs_no_guard_and_runs_once(cache: Path, tmp_path: Path) -> None:
+    give(cache, trades_of(DAYS[:2]), symbol=ETH)
+    scripts, other = tmp_path / "scripts", tmp_path / "other"
+    scripts.mkdir()
+    other.mkdir()
+    (scripts / "fill.py").write_text(SCRIPT)
+    # The folder one is in is no place for modules where it is not that of the script.
+    (other / "socket.py").write_text("raise RuntimeError")
+
+    done = subprocess.run(  # noqa: S603 - the tests' own code
+        [sys.executable, scripts / "fill.py", cache],
+        cwd=other,
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=TIMEOUT,
+    )
+
+    assert done.stderr == ""
+    assert done.stdout == "the caller's main module\n['ok', 'ok']\n"
+
+
+def test_an_import_loads_no_module_of_the_caller_and_tells_nothing() -> None:
+    assert run("from rangebar_polars._catalog.populate import populate") == ""
+
+
+def test_a_killed_process_fails_its_symbol_alone_and_is_replaced(
+    server: ArchiveServer, tmp_path: Path, workers: Workers
+) -> None:
+    publish(server, DAYS[:1], "BTCUSDT", "ETHUSDT", "LTCUSDT")
+    lost = BinanceFile("spot", "ETHUSDT", DAYS[0])
+    server.faults[lost.path].append(Fault("stall", 100))
+    seen = list[FetchProgress]()
+
+    def kill(progress: FetchProgress, /) -> None:
+        seen.append(progress)
+        if server.asked(lost.name):
+            os.kill(workers[0].pid or 0, signal.SIGKILL)
+
+    told = "its process ended with SIGKILL(-9) (was it killed, or out of memory?)"
+    with pytest.warns(RangeBarWarning) as warned:
+        report = rb.populate(
+            ["BTCUSDT", "ETHUSDT", "LTCUSDT"], DAYS[0], DAYS[0],
+            processes=1, archive=server.url, progress=kill, cache_dir=tmp_path,
+        )  # fmt: skip
+
+    assert str(warned[0].message) == f"1 of 3 symbols were not filled: ETHUSDT: {told}"
+    assert report["status"].to_list() == ["ok", "failed", "ok"]
+    assert report["message"].to_list() == [None, told, None]
+    assert [worker.exitcode for worker in workers] == [-signal.SIGKILL, 0]
+    assert seen[-1].days_done == 3
+    again = rb.populate("ETHUSDT", DAYS[0], DAYS[0], archive=server.url, cache_dir=tmp_path)
+    assert again["status"].item() == "ok"
+    assert is_whole(tmp_path)
+
+
+@dataclass(frozen=True)
+class Strange(rb.BinanceArchive):
+    """An archive that another process cannot make out."""
+
+    def __reduce__(self) -> tuple[type[int], tuple[str]]:
+        """Be what is an error."""
+        return int, ("x",)
+
+
+@pytest.mark.parametrize(
+    ("archive", "told"),
+    [
+        (Strange(), "ValueError: invalid literal for int() with base 10: 'x'"),
+        # What urllib3 says.
+        (rb.BinanceArchive(timeout="soon"), "ValueError: Timeout value "),  # type: ignore[arg-type]
+    ],
+)
+def test_an_error_that_nobody_foresaw_is_told_too(
+    archive: rb.BinanceArchive, told: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.warns(RangeBarWarning) as warned:
+        report = rb.populate("BTCUSDT", DAYS[0], DAYS[0], archive=archive, cache_dir=tmp_path)
+
+    told = f"1 of 1 symbols were not filled: BTCUSDT: {told}"
+    assert str(warned[0].message).startswith(told)
+    assert str(warned[0].message).endswith(report["message"].item())
+    assert report["status"].item() == "failed"
+    assert capfd.readouterr() == ("", "")
