@@ -13,6 +13,7 @@ from support.clickhouse_server import (  # noqa: F401
     clickhouse_url,
     own_server,
 )
+from support.populating import own_settings, stalling, workers  # noqa: F401
 
 import rangebar_polars as rb
 from rangebar_polars._catalog import trades as catalog_trades

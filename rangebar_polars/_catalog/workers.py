@@ -167,6 +167,7 @@ class _Process:
 
     line: Connection | None = None
     is_at_work: bool = False
+    is_stopped: bool = False
     is_alone: bool = False
 
 
@@ -201,6 +202,7 @@ def _stop_when_asked(line: Connection) -> None:
         line.recv()
     except (EOFError, OSError):
         _PROCESS.is_alone = True
+    _PROCESS.is_stopped = True
     if hasattr(signal, "pthread_kill"):
         # A real signal also ends a call of the system that waits.
         main: Any = threading.main_thread().ident
@@ -223,17 +225,19 @@ def work(request: bytes) -> Outcome:
     """
     try:
         _PROCESS.is_at_work = True
-        return attempt(request, _report)
+        # The caller may have stopped the work while this process was being started.
+        if not _PROCESS.is_stopped:
+            return attempt(request, _report)
     except KeyboardInterrupt:
         # A pool of threads does not wait for a thread that was just being started.
         while any(_is_of_the_work(thread) for thread in threading.enumerate()):
             time.sleep(_WAIT_SECONDS)
-        if _PROCESS.is_alone:
-            # Nobody reads the outcome, and loky would print that.
-            os._exit(0)
-        return Outcome(None, "it was interrupted", 0.0)
     finally:
         _PROCESS.is_at_work = False
+    if _PROCESS.is_alone:
+        # Nobody reads the outcome, and loky would print that.
+        os._exit(0)
+    return Outcome(None, "it was interrupted", 0.0)
 
 
 def _is_of_the_work(thread: threading.Thread) -> bool:

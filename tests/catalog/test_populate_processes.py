@@ -90,12 +90,13 @@ def test_a_killed_process_fails_its_symbol_alone_and_is_replaced(
     publish(server, DAYS[:1], "BTCUSDT", "ETHUSDT", "LTCUSDT")
     lost = BinanceFile("spot", "ETHUSDT", DAYS[0])
     server.faults[lost.path].append(Fault("stall", 100))
-    seen = list[FetchProgress]()
+    seen, killed = list[FetchProgress](), list[int]()
 
     def kill(progress: FetchProgress, /) -> None:
         seen.append(progress)
-        if server.asked(lost.name):
-            os.kill(workers[0].pid or 0, signal.SIGKILL)
+        if server.asked(lost.name) and not killed:
+            killed.append(workers[0].pid or 0)
+            os.kill(killed[0], signal.SIGKILL)
 
     told = "its process ended with SIGKILL(-9) (was it killed, or out of memory?)"
     with pytest.warns(RangeBarWarning) as warned:

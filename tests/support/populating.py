@@ -1,4 +1,4 @@
-"""Calls of `populate` with trades of a cache or of an archive of the test's own."""
+"""Calls of `populate` with your own trades or those of an archive, and what they start."""
 
 import datetime as dt
 from multiprocessing.process import BaseProcess
@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pytest
 
 import rangebar_polars as rb
 from rangebar_polars.archive.binance import BinanceFile
-from support.archive_server import ArchiveServer, day_csv
+from support.archive_server import ArchiveServer, Fault, day_csv
 from support.assertions import tree
 from support.cached_trades import DAYS, SOURCE, SYMBOL, trades_of
 from support.subprocesses import TIMEOUT
@@ -78,3 +79,33 @@ def rows_of(report: pl.DataFrame) -> list[dict[str, Any]]:
 def is_whole(root: Path) -> bool:
     """Tell whether no unfinished file is left."""
     return not any(name.endswith(".part") for name in tree(root))
+
+
+@pytest.fixture
+def own_settings(monkeypatch: pytest.MonkeyPatch, quick: None) -> None:  # noqa: ARG001
+    """Have no settings of the user's."""
+    for name in ("RANGEBAR_BINANCE_URL", "RANGEBAR_BINANCE_LISTING_URL", "RANGEBAR_STORE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def workers(monkeypatch: pytest.MonkeyPatch) -> Workers:
+    """Tell which processes are started."""
+    started = Workers()
+    original = BaseProcess.start
+
+    def spied(process: BaseProcess) -> None:
+        started.append(process)
+        original(process)
+
+    monkeypatch.setattr(BaseProcess, "start", spied)
+    return started
+
+
+@pytest.fixture
+def stalling(server: ArchiveServer) -> ArchiveServer:
+    """Serve days of two symbols, of which one comes whole only at the second time."""
+    publish(server, DAYS[4:8], "BTCUSDT", "ETHUSDT")
+    for symbol in ("BTCUSDT", "ETHUSDT"):
+        server.faults[BinanceFile("spot", symbol, DAYS[6]).path].append(Fault("stall", 500))
+    return server
