@@ -157,8 +157,12 @@ class Workers:
         for worker in self._workers:
             worker.interrupt()
         latest = time.monotonic() + GRACE_SECONDS
-        for worker in self._workers:
-            worker.end(latest)
+        # At once, because each interpreter takes a moment to end.
+        ends = [threading.Thread(target=each.end, args=(latest,)) for each in self._workers]
+        for end in ends:
+            end.start()
+        for end in ends:
+            end.join()
 
 
 @dataclass
