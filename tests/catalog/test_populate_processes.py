@@ -143,3 +143,31 @@ def test_an_error_that_nobody_foresaw_is_told_too(
     assert str(warned[0].message).endswith(report["message"].item())
     assert report["status"].item() == "failed"
     assert capfd.readouterr() == ("", "")
+
+
+OWN_ARCHIVE = """
+import sys
+import rangebar_polars as rb
+
+class Own(rb.BinanceArchive):
+    pass
+
+report = rb.populate(
+    "BTCUSDT", "2024-01-30", "2024-01-30", 30, archive=Own(sys.argv[2], None), cache_dir=sys.argv[1]
+)
+print(report["status"].item(), report["fetched"].item())
+"""
+
+
+def test_an_archive_may_be_defined_in_the_script(server: ArchiveServer, tmp_path: Path) -> None:
+    publish(server, DAYS[4:5], "BTCUSDT")
+
+    done = subprocess.run(  # noqa: S603 - the tests' own code
+        [sys.executable, "-c", OWN_ARCHIVE, tmp_path / "cache", server.url],
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=TIMEOUT,
+    )
+
+    assert (done.stdout, done.stderr) == ("ok 1\n", "")
