@@ -109,7 +109,12 @@ class Child:
         if self.exit_code(seconds) is None and self.process.ident is not None:
             with suppress(ProcessLookupError):
                 (os.killpg if group else os.kill)(self.process.ident, signal.SIGKILL)
-        return self.end() != 0
+        code = self.end()
+        # Semaphores outlive a group that was killed with the process that would remove them.
+        memory = Path("/dev/shm")  # noqa: S108 - where Linux has them
+        for path in memory.glob(f"sem.loky-{self.process.ident}-*") if group else ():
+            path.unlink(missing_ok=True)
+        return code != 0
 
     def end(self) -> int:
         """Wait until it and all that it started have ended; return how it did."""

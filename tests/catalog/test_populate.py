@@ -95,7 +95,7 @@ def test_a_symbol_that_fails_is_told_and_the_others_are_filled_in_the_order_give
     assert [str(each.message) for each in warned] == [
         f"1 of 3 symbols were not filled: NONE: {told}"
     ]
-    assert warned[0].filename == __file__
+    assert warned[0].filename == populate.__code__.co_filename
     assert report["symbol"].to_list() == [SYMBOL] * 2 + ["NONE"] * 2 + [ETH] * 2
     assert report["threshold_decimal_bps"].to_list() == [30, 50] * 3
     assert report["status"].to_list() == ["ok"] * 2 + ["failed"] * 2 + ["ok"] * 2
