@@ -2,8 +2,8 @@
 
 import datetime as dt
 import os
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Executor
 from dataclasses import replace as _replace
 from types import TracebackType
 from typing import Final, Literal, Self, SupportsIndex
@@ -17,7 +17,9 @@ from rangebar_polars._catalog.bars import (
     has_months,
     load_bars,
 )
-from rangebar_polars._catalog.settings import Settings
+from rangebar_polars._catalog.populate import populate
+from rangebar_polars._catalog.settings import Settings, check_symbols
+from rangebar_polars._catalog.status import Kind, cache_clear, cache_status
 from rangebar_polars._catalog.trades import CachedTrades, last_published_day, load_trades
 from rangebar_polars._core.caller import warn_caller
 from rangebar_polars._core.lazy_source import lazy_source
@@ -51,9 +53,9 @@ class Catalog:
     """Trades and bars of a source and market, with the settings that calls have in common.
 
     Every call of a catalog is also a function: `get_range_bars`, `scan_range_bars`,
-    `get_n_range_bars`, `scan_ticks`, `archive_quality`, `import_trades`. They make a catalog for
-    one call. A catalog keeps its store open from the first call that needs it until `close`, so use
-    it as a context manager.
+    `get_n_range_bars`, `scan_ticks`, `archive_quality`, `import_trades`, `populate`,
+    `cache_status`, `cache_clear`. A catalog keeps its store open from the first call that needs it
+    until `close`, so use it as a context manager.
 
     Parameters
     ----------
@@ -480,33 +482,105 @@ class Catalog:
             strictness=strictness,
         )
 
+    def populate(
+        self,
+        symbols: str | Iterable[str],
+        start: str | dt.date,
+        end: str | dt.date,
+        threshold_decimal_bps: Threshold = 250,
+        *,
+        prevent_same_timestamp_close: bool = True,
+        reset: Reset | None = None,
+        processes: SupportsIndex | None = None,
+        executor: Executor | None = None,
+    ) -> pl.DataFrame:
+        """Fill the caches with trades and bars of many symbols.
+
+        Parameters
+        ----------
+        symbols, start, end, threshold_decimal_bps
+            As in `rangebar_polars.populate`.
+        prevent_same_timestamp_close, reset, processes, executor
+            As in `rangebar_polars.populate`.
+
+        Returns
+        -------
+        DataFrame
+            As of `rangebar_polars.populate`, which also says what is raised and warned of.
+        """
+        settings = self._settings
+        return populate(
+            symbols,
+            start,
+            end,
+            threshold_decimal_bps,
+            source=settings.source,
+            market=settings.market,
+            prevent_same_timestamp_close=prevent_same_timestamp_close,
+            reset=reset,
+            fetch_if_missing=settings.fetch_if_missing,
+            store=self._given_store,
+            cache_dir=settings.root,
+            archive=settings.archive,
+            processes=processes,
+            executor=executor,
+            progress=settings.progress,
+        )
+
+    def status(
+        self, symbol: str | None = None, threshold_decimal_bps: SupportsIndex | None = None
+    ) -> pl.DataFrame:
+        """Return what is cached of the source and market.
+
+        Parameters
+        ----------
+        symbol, threshold_decimal_bps
+            As in `cache_status`.
+
+        Returns
+        -------
+        DataFrame
+            As of `cache_status`, which also says what is raised.
+        """
+        return cache_status(
+            source=self._settings.source,
+            market=self._settings.market,
+            symbol=symbol,
+            threshold_decimal_bps=threshold_decimal_bps,
+            store=self.store,
+            cache_dir=self._settings.root,
+        )
+
+    def clear(
+        self,
+        kind: Kind,
+        symbol: str | None = None,
+        threshold_decimal_bps: SupportsIndex | None = None,
+    ) -> pl.DataFrame:
+        """Remove trades or bars of the source and market from the cache.
+
+        Parameters
+        ----------
+        kind, symbol, threshold_decimal_bps
+            As in `cache_clear`.
+
+        Returns
+        -------
+        DataFrame
+            As of `cache_clear`, which also says what is raised.
+        """
+        return cache_clear(
+            kind,
+            source=self._settings.source,
+            market=self._settings.market,
+            symbol=symbol,
+            threshold_decimal_bps=threshold_decimal_bps,
+            store=self.store,
+            cache_dir=self._settings.root,
+        )
+
     def _series(self, symbols: Symbols) -> list[Series]:
         return [self._settings.series(symbol) for symbol in check_symbols(symbols)]
-
-
-def check_symbols(symbols: str | Iterable[str]) -> list[str]:
-    """Return symbols as a list; whether a source can have such ones is judged elsewhere.
-
-    Raises
-    ------
-    TypeError
-        For what is no name and no iterable of names.
-    ValueError
-        For no symbol, or one that repeats.
-    """
-    if isinstance(symbols, str):
-        return [symbols]
-    if not isinstance(symbols, Iterable):
-        raise TypeError(f"symbol is {symbols!r} (give a name such as 'BTCUSDT', or several)")
-    names = list(symbols)
-    for name in names:
-        if not isinstance(name, str):
-            raise TypeError(f"symbols holds {name!r} (give names such as 'BTCUSDT')")
-    if not names:
-        raise ValueError("symbols is empty (give one symbol or several)")
-    if repeated := [name for name, count in Counter(names).items() if count > 1]:
-        raise ValueError(f"symbols holds {repeated[0]!r} twice (give each once)")
-    return names
 
 
 def check_strictness(strictness: str) -> None:

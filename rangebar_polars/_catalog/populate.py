@@ -7,8 +7,7 @@ is done already costs a look, and one that was interrupted continues after its l
 import datetime as dt
 import os
 import time
-import warnings
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import BrokenExecutor, Executor, Future
 from dataclasses import dataclass, field
@@ -20,13 +19,13 @@ import polars as pl
 
 from rangebar_polars._catalog.bars import check_options
 from rangebar_polars._catalog.fill import Counts, FillRequest, Outcome, attempt, describe
-from rangebar_polars._catalog.settings import Settings
+from rangebar_polars._catalog.settings import Settings, check_symbols
 from rangebar_polars._catalog.workers import Workers
+from rangebar_polars._core.caller import warn_caller
 from rangebar_polars._core.options import Reset, Threshold, check_count
 from rangebar_polars._days import day_range
 from rangebar_polars._progress import FetchProgress, Progress, check_progress, reporter
 from rangebar_polars.archive import Archive
-from rangebar_polars.errors import RangeBarWarning
 from rangebar_polars.schema import THRESHOLD
 from rangebar_polars.store import BarStore, open_store
 
@@ -55,7 +54,7 @@ def populate(
     symbols: str | Iterable[str],
     start: str | dt.date,
     end: str | dt.date,
-    thresholds: Threshold = 250,
+    threshold_decimal_bps: Threshold = 250,
     *,
     source: str = "binance",
     market: str = "spot",
@@ -81,7 +80,7 @@ def populate(
         One symbol, or several.
     start, end
         UTC days, both included; `start` is where the chains begin.
-    thresholds
+    threshold_decimal_bps
         One threshold, or several for one pass over the trades of each symbol.
     source, market, prevent_same_timestamp_close, reset, fetch_if_missing
         As in `get_range_bars`.
@@ -147,7 +146,7 @@ def populate(
     >>> filled.select("symbol", "threshold_decimal_bps", "status", "made", "bars").rows()
     [('BTC-USD', 250, 'ok', 1, 1), ('BTC-USD', 500, 'ok', 1, 1)]
     """
-    names = _names(symbols)
+    names = check_symbols(symbols)
     days = day_range(start, end)
     most = _check_processes(processes, executor, store)
     settings = Settings.check(
@@ -159,7 +158,7 @@ def populate(
         progress=None,
     )
     options = check_options(
-        thresholds,
+        threshold_decimal_bps,
         include_microstructure=False,
         include_incomplete=False,
         prevent_same_timestamp_close=prevent_same_timestamp_close,
@@ -176,7 +175,7 @@ def populate(
     if failed:
         why = "; ".join(f"{symbol}: {message}" for symbol, message in failed.items())
         text = f"{len(failed)} of {len(names)} symbols were not filled: {why}"
-        warnings.warn(text, RangeBarWarning, stacklevel=2)
+        warn_caller(text)
     return pl.DataFrame(rows, schema=REPORT_SCHEMA, orient="row")
 
 
@@ -201,21 +200,6 @@ def _check_processes(
             "own (give a store that means the same to all: a URL or a shared folder)"
         )
     return IN_FLIGHT
-
-
-def _names(symbols: str | Iterable[str]) -> list[str]:
-    """Return the symbols; whether a source can have such ones is judged elsewhere."""
-    if not isinstance(symbols, Iterable):
-        raise TypeError(f"symbols is {symbols!r} (give one symbol or several)")
-    names = [symbols] if isinstance(symbols, str) else list(symbols)
-    for name in names:
-        if not isinstance(name, str):
-            raise TypeError(f"symbols holds {name!r} (give names such as 'BTCUSDT')")
-    if not names:
-        raise ValueError("symbols is empty (give one symbol or several)")
-    if repeated := [name for name, count in Counter(names).items() if count > 1]:
-        raise ValueError(f"symbols holds {repeated[0]!r} twice (give each once)")
-    return names
 
 
 def _address(

@@ -1,6 +1,8 @@
 """What every call about one source and market shares: where trades are, and how they may be had."""
 
 import os
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, Self
@@ -97,3 +99,28 @@ def _cache(root: Path, series: Series, archive: Archive | type[Archive] | None) 
     if archive is None:
         return TickCache(root, series)
     return TickCache(root, series, _FETCH_AGAIN)
+
+
+def check_symbols(symbols: str | Iterable[str]) -> list[str]:
+    """Return symbols as a list; whether a source can have such ones is judged elsewhere.
+
+    Raises
+    ------
+    TypeError
+        For what is no name and no iterable of names.
+    ValueError
+        For no symbol, or one that repeats.
+    """
+    if isinstance(symbols, str):
+        return [symbols]
+    if not isinstance(symbols, Iterable):
+        raise TypeError(f"symbol is {symbols!r} (give a name such as 'BTCUSDT', or several)")
+    names = list(symbols)
+    for name in names:
+        if not isinstance(name, str):
+            raise TypeError(f"symbols holds {name!r} (give names such as 'BTCUSDT')")
+    if not names:
+        raise ValueError("symbols is empty (give one symbol or several)")
+    if repeated := [name for name, count in Counter(names).items() if count > 1]:
+        raise ValueError(f"symbols holds {repeated[0]!r} twice (give each once)")
+    return names

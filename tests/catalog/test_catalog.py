@@ -86,6 +86,20 @@ def test_the_last_bars_are_those_of_the_function(catalog: rb.Catalog, tmp_path: 
     assert_same(rb.get_n_range_bars(SYMBOL, 7, 30, **mine), catalog.last_bars(SYMBOL, 7, 30))
 
 
+def test_filling_status_and_clearing_are_those_of_the_functions(
+    catalog: rb.Catalog, tmp_path: Path
+) -> None:
+    filled = catalog.populate(BOTH, FIRST, LAST, [30, 50], processes=1)
+    assert filled["status"].to_list() == ["ok"] * 4
+
+    of_source: dict[str, Any] = {"source": SOURCE, "market": "spot", "cache_dir": tmp_path}
+    assert_same(rb.cache_status(**of_source), catalog.status())
+    assert catalog.status(OTHER, 30)["rows"].to_list() == [filled["bars"][2]]
+    shown = catalog.clear("bars", OTHER)
+    assert shown["threshold_decimal_bps"].sort().to_list() == [30, 50]
+    assert catalog.status()["kind"].to_list() == ["ticks", "ticks", "bars", "bars"]
+
+
 def test_a_plan_of_several_symbols_reads_the_columns_it_uses(catalog: rb.Catalog) -> None:
     plan = catalog.scan_bars(BOTH, FIRST, LAST, 30).filter(pl.col("symbol") == OTHER)
 

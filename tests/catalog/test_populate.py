@@ -47,10 +47,10 @@ def test_the_first_call_makes_the_bars_and_the_second_finds_them(
         for threshold, bars in want.items()
     ]
 
-    assert rows_of(populate(cache, thresholds=[50, 30])) == expected
+    assert rows_of(populate(cache, threshold_decimal_bps=[50, 30])) == expected
     before = tree(cache)
     found = [each | {"stored": 14, "made": 0} for each in expected]
-    assert rows_of(populate(cache, thresholds=[30, 50])) == found
+    assert rows_of(populate(cache, threshold_decimal_bps=[30, 50])) == found
 
     assert tree(cache) == before
     for threshold, bars in want.items():
@@ -89,7 +89,7 @@ def test_a_symbol_that_fails_is_told_and_the_others_are_filled_in_the_order_give
 
     with pytest.warns(RangeBarWarning) as warned:
         report = populate(
-            cache, [SYMBOL, "NONE", ETH], end=DAYS[1], thresholds=[30, 50], processes=2
+            cache, [SYMBOL, "NONE", ETH], end=DAYS[1], threshold_decimal_bps=[30, 50], processes=2
         )
 
     assert [str(each.message) for each in warned] == [

@@ -22,8 +22,8 @@ class OwnStore(ParquetStore):
 NOT_NAMED = "(give names such as 'BTCUSDT')"
 WRONG: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"symbols": []}, ValueError, "symbols is empty (give one symbol or several)"),
-    ({"symbols": 5}, TypeError, "symbols is 5 (give one symbol or several)"),
-    ({"symbols": None}, TypeError, "symbols is None (give one symbol or several)"),
+    ({"symbols": 5}, TypeError, "symbol is 5 (give a name such as 'BTCUSDT', or several)"),
+    ({"symbols": None}, TypeError, "symbol is None (give a name such as 'BTCUSDT', or several)"),
     ({"symbols": ["A", 5]}, TypeError, f"symbols holds 5 {NOT_NAMED}"),
     ({"symbols": [["A"]]}, TypeError, f"symbols holds ['A'] {NOT_NAMED}"),
     ({"symbols": ["A", "B", "A"]}, ValueError, "symbols holds 'A' twice (give each once)"),
@@ -50,17 +50,17 @@ WRONG: list[tuple[dict[str, Any], type[Exception], str]] = [
         "end 2024-01-02 lies before start 2024-01-03 (both days are included)",
     ),
     (
-        {"thresholds": []},
+        {"threshold_decimal_bps": []},
         ValueError,
         "threshold_decimal_bps is empty: expected one threshold or several",
     ),
     (
-        {"thresholds": [250, 250]},
+        {"threshold_decimal_bps": [250, 250]},
         ValueError,
         "threshold_decimal_bps holds 250 twice: expected each once",
     ),
     (
-        {"thresholds": 0},
+        {"threshold_decimal_bps": 0},
         ValueError,
         "threshold_decimal_bps is 0: expected 1 to 100000 (1 is 0.001 %, 250 is 0.25 %)",
     ),
@@ -108,7 +108,7 @@ def test_a_wrong_argument_is_named_at_the_call(
         "symbols": SYMBOL,
         "start": "2024-01-02",
         "end": "2024-01-02",
-        "thresholds": 250,
+        "threshold_decimal_bps": 250,
         "source": SOURCE,
         "cache_dir": tmp_path,
     }

@@ -107,7 +107,9 @@ def test_an_interrupt_while_bars_are_made_leaves_whole_months_and_no_process(
     assert errors.count("Traceback") == 1
     assert is_whole(tmp_path)
     left = tree(tmp_path)
-    (row, *_) = rows_of(populate(tmp_path, start=days[0], end=days[-1], thresholds=[1, 10]))
+    (row, *_) = rows_of(
+        populate(tmp_path, start=days[0], end=days[-1], threshold_decimal_bps=[1, 10])
+    )
     assert 31 <= row["stored"] < len(days)
     assert left.items() <= tree(tmp_path).items()
 

@@ -26,11 +26,13 @@ def populate(
     symbols: Any = SYMBOL,  # noqa: ANN401
     start: dt.date = DAYS[0],
     end: dt.date = DAYS[-1],
-    thresholds: Any = 30,  # noqa: ANN401
+    threshold_decimal_bps: Any = 30,  # noqa: ANN401
     **options: Any,  # noqa: ANN401
 ) -> pl.DataFrame:
-    """Fill with trades of one's own."""
-    return rb.populate(symbols, start, end, thresholds, source=SOURCE, cache_dir=root, **options)
+    """Fill the caches with your own trades."""
+    return rb.populate(
+        symbols, start, end, threshold_decimal_bps, source=SOURCE, cache_dir=root, **options
+    )
 
 
 def stored(
