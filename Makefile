@@ -16,7 +16,7 @@ BIN := $(VENV)/bin
 # does not.
 SERVER := pip install --quiet --constraint constraints.txt --no-deps chdb-core
 RUST := Cargo.toml Cargo.lock $(shell find src -name '*.rs')
-# Seconds a recipe took, said by the recipe itself.
+# Prints how many seconds a recipe took.
 TOOK = echo "$(1): $$(( $$(date +%s) - start )) s"
 
 .PHONY: help demo test test-rust test-python test-floor lint fmt bench wheel clean need

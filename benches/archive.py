@@ -18,7 +18,7 @@ import zipfile
 from pathlib import Path
 
 import polars as pl
-from fresh import run, tell
+from fresh import report, run
 
 from rangebar_polars._catalog.fetch import Fetch, Job
 from rangebar_polars._disk.locked_file import locked
@@ -129,6 +129,6 @@ def main(rows: int) -> int:
 if __name__ == "__main__":
     if len(sys.argv) == 4:  # noqa: PLR2004 - this script's own call of itself
         side = {"bare": bare, "package": package}[sys.argv[1]]
-        tell(lambda: side(Path(sys.argv[2]), Path(sys.argv[3])))
+        report(lambda: side(Path(sys.argv[2]), Path(sys.argv[3])))
     else:
         sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else ROWS))

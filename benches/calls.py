@@ -4,7 +4,7 @@
 
 Every result is compared with that of an oracle in numpy before its time counts. What is compared
 runs in turn, and a ratio is taken in each turn; plans over Parquet run in a process of their own,
-which also tells their peak memory. A missed target is told, a wrong result ends the script.
+which also reports their peak memory. A missed target is reported, a wrong result ends the script.
 Targets are meant for the full size: with fewer rows, what a process needs at all outweighs them.
 """
 
@@ -22,7 +22,7 @@ from typing import Any
 
 import polars as pl
 from files import REPOSITORY, SPY, Files
-from fresh import Run, run, tell
+from fresh import Run, report, run
 from plans import BAR, FINE, FOUR, ONE, PLANS, bars_of, check_features, check_sums
 from polars.testing import assert_frame_equal
 from table import Missing, Row, each, machine, peaked, peaks_of, seconds_of, table, timed
@@ -70,9 +70,9 @@ def fresh_in_turn(plans: Mapping[str, tuple[str, Made]], rounds: int) -> dict[st
 
 
 def measure_plan(plan: str, path: str, result: str) -> None:
-    """Collect a plan in this process, tell the figures and leave the result."""
+    """Collect a plan in this process, report the figures and leave the result."""
     trades = pl.scan_parquet(path)
-    tell(lambda: PLANS[plan].build(trades).collect(engine="streaming")).write_ipc(result)
+    report(lambda: PLANS[plan].build(trades).collect(engine="streaming")).write_ipc(result)
 
 
 def millions(rows: int) -> str:
@@ -127,7 +127,7 @@ def eager_rows(where: str, made: Made, rounds: int) -> tuple[list[Row], list[flo
 
 
 def frame_calls(trades: pl.DataFrame, bps: int) -> dict[str, Callable[[], pl.DataFrame]]:
-    """Return the doors for a frame in memory."""
+    """Return the entry points for a frame in memory."""
     return {
         f"bars({bps})": lambda: rb.bars(trades, bps),
         f"bars({bps}), all features": lambda: rb.bars(trades, bps, include_microstructure=True),
@@ -229,7 +229,7 @@ def many(files: Files) -> list[Row | Missing]:
     asked = {
         "ten thresholds": ("ten", 2.5),
         'reset="day"': ("day", 1.05),
-        "two aggregations of one's own": ("own", None),
+        "two aggregations of your own": ("own", None),
         "8 symbols": ("keyed", 2.0),
         "500 symbols": ("keyed", 3.0),
     }
@@ -336,14 +336,14 @@ def main(arguments: argparse.Namespace) -> None:
     rows = QUICK_ROWS if arguments.quick else arguments.rows
     folder = Path(tempfile.mkdtemp(prefix="rangebar-calls-", dir=arguments.folder))
     command = " ".join(["python benches/calls.py", *sys.argv[1:]])
-    said = [f"`{command}`", machine()]
-    print("\n\n".join(said), flush=True)
+    printed = [f"`{command}`", machine()]
+    print("\n\n".join(printed), flush=True)
     files, started = Files(folder, rows), time.monotonic()
     try:
         for name in arguments.only or GROUPS:
             described = (GROUPS[name].__doc__ or "").strip()
-            said += [f"### {name}", described, table(GROUPS[name](files))]
-            print("", *said[-3:], sep="\n\n", flush=True)
+            printed += [f"### {name}", described, table(GROUPS[name](files))]
+            print("", *printed[-3:], sep="\n\n", flush=True)
     finally:
         if arguments.keep:
             print(f"\nkept {folder}")
@@ -351,7 +351,7 @@ def main(arguments: argparse.Namespace) -> None:
             shutil.rmtree(folder)
     print(f"\nin {time.monotonic() - started:.0f} s")
     if arguments.write is not None:
-        arguments.write.write_text("\n\n".join(said) + "\n")
+        arguments.write.write_text("\n\n".join(printed) + "\n")
 
 
 def parse() -> argparse.Namespace:

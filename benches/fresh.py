@@ -1,7 +1,7 @@
 """Seconds and peak memory of work done in a process of its own.
 
-A script calls itself: `run` starts it with arguments, and in that process `tell` does the work and
-prints the figures. What was imported before counts in the peak, not in the seconds.
+A script calls itself: `run` starts it with arguments, and in that process `report` does the work
+and prints the figures. What was imported before counts in the peak, not in the seconds.
 """
 
 import json
@@ -23,7 +23,7 @@ class Run(NamedTuple):
 
 
 def run(script: str, *arguments: str | Path) -> Run:
-    """Run a script in a process of its own; return the figures it tells."""
+    """Run a script in a process of its own; return the figures that it reports."""
     command = [sys.executable, script, *map(str, arguments)]
     done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603
     if done.returncode != 0:
@@ -31,7 +31,7 @@ def run(script: str, *arguments: str | Path) -> Run:
     return Run(*json.loads(done.stdout))
 
 
-def tell(work: Callable[[], Result]) -> Result:
+def report(work: Callable[[], Result]) -> Result:
     """Do the work, print its figures, and return its result."""
     started = time.perf_counter()
     result = work()

@@ -41,7 +41,7 @@ def bars_of(question: str) -> Callable[[pl.DataFrame, Made], None]:
 
 
 def check_features(got: pl.DataFrame, made: Made) -> None:
-    """Compare also the sums behind the features, which the oracle makes of floats."""
+    """Compare also the sums of the features, which the oracle makes of floats."""
     expected = made.bars[str(ONE)]
     assert got.columns == [column.name for column in COLUMNS]
     bars_of(str(ONE))(got.select(BAR), made)

@@ -221,7 +221,7 @@ def make(walk: Walk, path: Path, questions: dict[str, Oracle]) -> Made:
     parts: list[dict[str, float]] = []
     numbers = next(Walk(1).pieces()).columns
 
-    def told(
+    def source(
         with_columns: list[str] | None,
         predicate: pl.Expr | None,  # noqa: ARG001 - a sink of the whole has none
         n_rows: int | None,  # noqa: ARG001
@@ -234,7 +234,7 @@ def make(walk: Walk, path: Path, questions: dict[str, Oracle]) -> Made:
             yield piece if with_columns is None else piece.select(with_columns)
 
     schema = next(Walk(1_000, walk.symbols).pieces()).schema
-    register_io_source(told, schema=schema).sink_parquet(path, row_group_size=walk.row_group)
+    register_io_source(source, schema=schema).sink_parquet(path, row_group_size=walk.row_group)
     bars = {name: oracle.bars() for name, oracle in questions.items()}
     total = {name: np.array([part[name] for part in parts]).sum().item() for name in numbers}
     return Made(path, walk.rows, bars, total)

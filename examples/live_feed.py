@@ -4,11 +4,11 @@ Three rules make the folder right at every instant, whatever ends the process:
 
 1. A file is written beside its place, flushed to the disk, and then renamed: it is there whole or
    not at all.
-2. The bars of a batch are written before the checkpoint of the state behind that batch, to a file
+2. The bars of a batch are written before the checkpoint of the state after that batch, to a file
    named by the position *before* the batch. The rename of the checkpoint is the one moment at which
    a batch counts; bars at or beyond the checkpoint's position do not count yet.
-3. A restart goes on from the checkpoint, removes the bars that do not count, and asks the feed for
-   what follows the checkpoint's position.
+3. A restart continues from the checkpoint, removes the bars that do not count, and asks the feed
+   for what follows the checkpoint's position.
 
 Here the feed replays the sample from any position, as an exchange's "trades since id" does, in the
 messages of a socket: short names, prices as text, times as whole numbers of microseconds.
@@ -28,7 +28,7 @@ SAMPLE = Path(__file__).with_name("btcusdt-trades.parquet")
 SYMBOL = "BTCUSDT"
 THRESHOLD = 25
 TIME_UNIT: Final = "us"
-# Raw trades: their own id is the one that tells where the feed stands.
+# Raw trades: their own id says where the feed stands.
 COLUMNS = TradeColumns(
     timestamp="T",
     price="p",

@@ -1,6 +1,6 @@
 """Features of your own for each bar: any Polars aggregation, in two ways that agree.
 
-With ``aggs`` they stand beside the built-in columns. ``bar_id`` tells which bar each trade belongs
+With ``aggs`` they stand beside the built-in columns. ``bar_id`` says which bar each trade belongs
 to, for whatever else is to be grouped by it. The ten features of the package are aggregations too,
 and run over any group, here over minutes.
 """
@@ -27,7 +27,7 @@ def main() -> None:
     grouped = (
         trades.group_by(rb.bar_id(THRESHOLD), maintain_order=True)
         .agg(REALISED, LARGEST)
-        .head(bars.height)  # the trades behind the last bar have an id too
+        .head(bars.height)  # the trades after the last bar have an id too
         .collect()
     )
     minutes = (

@@ -1,4 +1,4 @@
-"""An archive that grows by a day: go on where the last run stopped, without reading it again.
+"""An archive that grows by a day: continue where the last run stopped, without reading it again.
 
 The first run keeps its checkpoint in a file. The second begins from it, once with
 ``bars_with_state``, which gives the next checkpoint too, and once as a plan with ``state``.

@@ -1,6 +1,6 @@
 """Bars that are made once: fill a store, ask it, extend a range, and see what is there.
 
-The sample stands for an archive, as trades of one's own; with Binance leave out ``source``, and
+The sample stands for an archive, as your own trades; with Binance leave out ``source``, and
 days that are missing are fetched. The cache is removed at the end; yours is
 ``~/.cache/rangebar-polars``, or where ``RANGEBAR_CACHE_DIR`` says. For bars that a team shares:
 ``store="clickhouse://user:password@host:8123/database"``.
@@ -25,7 +25,7 @@ def main(folder: str) -> None:
     rb.import_trades(SAMPLE, symbol="BTCUSDT", **own)
 
     first_day = rb.get_range_bars("BTCUSDT", FIRST, FIRST, 25, **own)
-    both_days = rb.get_range_bars("BTCUSDT", FIRST, LAST, 25, **own)  # goes on from the first
+    both_days = rb.get_range_bars("BTCUSDT", FIRST, LAST, 25, **own)  # continues the first
     print(f"{first_day.height} bars of the first day, {both_days.height} of both")
 
     began = time.perf_counter()

@@ -1,7 +1,7 @@
 """How wide should a bar be? Four thresholds in one pass over the trades, and what each gives.
 
 The bars of all thresholds come in one frame, in the order in which they close; the column
-``threshold_decimal_bps`` tells them apart.
+``threshold_decimal_bps`` distinguishes them.
 """
 
 from pathlib import Path

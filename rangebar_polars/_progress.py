@@ -1,4 +1,4 @@
-"""What a long fetch tells while it runs."""
+"""What a long fetch reports while it runs."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,7 +31,7 @@ class FetchProgress:
 
 
 class Progress(Protocol):
-    """Whoever wants to know: called often, in the thread of the call that fetches.
+    """A callback that is called often, in the thread of the call that fetches.
 
     An exception it raises ends the fetch and leaves nothing half-written.
     """

@@ -1,6 +1,6 @@
 """SQL over stored bars and cached trades: a DuckDB connection whose views are lazy frames.
 
-A view is a lazy frame: it is computed when a query reads it, and is told which columns and rows
+A view is a lazy frame: it is computed when a query reads it, and receives the columns and rows that
 the query wants. Nothing is kept in DuckDB.
 """
 

@@ -71,7 +71,7 @@ def ofi(columns: TradeColumns | None = None) -> pl.Expr:
     Returns
     -------
     Expr
-        Float64; null where that sum is 0 or no trade tells its side.
+        Float64; null where that sum is 0 or no trade has a side.
 
     Examples
     --------
@@ -268,7 +268,7 @@ def aggression_ratio(columns: TradeColumns | None = None) -> pl.Expr:
     Returns
     -------
     Expr
-        Float64; null where there is neither, or no trade tells its side.
+        Float64; null where there is neither, or no trade has a side.
 
     Examples
     --------
@@ -332,7 +332,7 @@ def turnover_imbalance(columns: TradeColumns | None = None) -> pl.Expr:
     Returns
     -------
     Expr
-        Float64; null where that sum is 0 or no trade tells its side.
+        Float64; null where that sum is 0 or no trade has a side.
 
     Examples
     --------

@@ -139,7 +139,7 @@ RULE_VERSION: Final = _internal.RULE_VERSION
 """The version of what bars are: the same trades give the same bars under the same version."""
 
 THRESHOLD: Final = "threshold_decimal_bps"
-"""The column that tells the bars of several thresholds apart."""
+"""The column that distinguishes the bars of several thresholds."""
 
 RESERVED: Final = frozenset(
     [THRESHOLD, IS_COMPLETE, _internal.OPENING_ROW, *(output.name for output in COLUMNS)]

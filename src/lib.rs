@@ -6,7 +6,7 @@
 //! the same bits however they are cut into batches.
 //!
 //! The modules stand in the order of the flow, and each uses only those above it. They are the
-//! kernel. The module `plugin`, behind the feature of that name, connects it with data frames.
+//! kernel. The module `plugin`, with the feature of that name, connects it with data frames.
 
 /// The version of the bars. It is raised with any change after which the same trades give other
 /// cuts, other values or other columns, so that stored bars are never joined to newer ones.

@@ -1,6 +1,7 @@
 """The documentation says what the code does: tables, docstrings, signatures."""
 
 import inspect
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -120,3 +121,50 @@ def test_the_features_of_the_package_are_those_of_the_table() -> None:
     assert sorted(output.name for output in COLUMNS if output.group == "feature") == sorted(
         rb.features.__all__
     )
+
+
+ROOT = README.parent
+TEXTS = sorted(
+    path.relative_to(ROOT).as_posix()
+    for pattern in (
+        "*.md",
+        "docs/*.md",
+        "rangebar_polars/**/*.py*",
+        "src/**/*.rs",
+        "examples/*.py",
+        "benches/*.[mp]*",
+    )
+    for path in ROOT.glob(pattern)
+    if path.suffix in {".md", ".py", ".pyi", ".rs"}
+)
+PLAINER = {
+    "behind": "after, at the end of",
+    "door": "entry point",
+    "doors": "entry points",
+    "gate": "prevent_same_timestamp_close",
+    "go on": "continue",
+    "goes on": "continues",
+    "gone on": "continued",
+    "of the user's": "your own",
+    "one's own": "your own",
+    "said": "reported, stated",
+    "tell": "report, distinguish",
+    "tells": "reports, distinguishes",
+    "told": "reported",
+    "whoever": "a caller, another process",
+}
+"""Words that make a reader stop, and what a colleague would say."""
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_a_text_has_only_words_that_a_colleague_would_use(name: str) -> None:
+    words = re.compile(rf"\b({'|'.join(PLAINER)})\b", re.IGNORECASE)
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
+
+    found = {
+        f"line {number}, {match[0]!r}": PLAINER[match[0].lower()]
+        for number, line in enumerate(lines, 1)
+        for match in words.finditer(line)
+    }
+
+    assert found == {}

@@ -60,7 +60,7 @@ class TickDay:
     defects
         What is wrong with the day, by name.
     lasting
-        Whether whoever looks later will find the same: not of a day that was not looked for, or
+        Whether a later call will find the same: not of a day that was not looked for, or
         may still be published.
     """
 
@@ -204,9 +204,9 @@ class _Chain:
         self._found = dict(found)
         self._walk = walk
         self._last: Link | None = None
-        # None where the next day that is made goes on from the state of the last one.
+        # None where the next day that is made continues from the state of the last one.
         self._builder: BarBuilder | None = None
-        # False behind a day that is not lasting: until the chain begins anew nothing is stored.
+        # False after a day that is not lasting: until the chain begins anew nothing is stored.
         self._lasting = True
         # Trades in the bars so far: where among all trades the next bar begins.
         self._place = 0
@@ -315,19 +315,19 @@ class _Chain:
         return month, pl.concat(parts, rechunk=True)
 
     def _store(self, month: StoredMonth, bars: pl.DataFrame) -> None:
-        """Store the days that will be the same for whoever looks later."""
+        """Store the days that will be the same for a later call."""
         lasting = [link for link in month.links if link.day not in self._passing]
         if self._walk.store is not None and any(link.day in self._made for link in lasting):
             bars = month.of_days(bars, [link.day for link in lasting])
             self._walk.store.write(self._key, replace(month, links=tuple(lasting)), bars)
 
     def open_bar(self) -> pl.DataFrame:
-        """Return the bar that is open behind the last day, with its threshold; no row for none."""
+        """Return the bar that is open after the last day, with its threshold; no row for none."""
         state = b"" if self._last is None else self._last.state
         return self._named(builder_of(self._key, state).finish())
 
     def _named(self, bars: pl.DataFrame) -> pl.DataFrame:
-        """Tell the bars of this chain from those of other thresholds."""
+        """Add the threshold, which distinguishes the bars of this chain from others."""
         threshold = pl.lit(self._key.rule.threshold_decimal_bps, pl.Int64)
         return bars.with_columns(threshold.alias(THRESHOLD))
 
@@ -340,7 +340,7 @@ def builder_of(key: BarKey, state: bytes = b"") -> BarBuilder:
     key
         The chain.
     state
-        Where it goes on from; empty for its beginning.
+        Where it continues from; empty for its beginning.
     """
     options = Options.check(
         key.rule.threshold_decimal_bps,

@@ -316,7 +316,7 @@ class StoredBars:
         return TickDay(report=report, trades=trades, proven=proven, defects=defects, lasting=True)
 
     def _last_covered(self) -> dt.date:
-        """Return the last day that has trades; a day without a file behind it may still come."""
+        """Return the last day that has trades; a later day without a file may still come."""
         covered = [entry.day for entry in self.fetched.values() if entry.report is not None]
         stored = [
             day for links in self.stored.values() for day, link in links.items() if link.ticks

@@ -137,7 +137,7 @@ class Fetch:
     def run(self, jobs: list[Job], progress: Progress) -> FetchResult:
         """Do the jobs; return what could not be had, and leave the rest in the cache.
 
-        However it ends, no thread of it goes on and nothing half-written is left.
+        However it ends, no thread of it continues and nothing half-written is left.
         """
         total = FetchResult()
         events: Events = queue.SimpleQueue()
@@ -183,7 +183,7 @@ class Fetch:
         days = sorted([*result.absent, *result.failed])
         return [Job(self.archive.day_file(self.cache.series, day), (day,)) for day in days]
 
-    def _fetch_file(self, job: Job, tell: Callable[[int], None]) -> FetchResult:
+    def _fetch_file(self, job: Job, report: Callable[[int], None]) -> FetchResult:
         part = self.cache.unfinished(job.file.name)
         with locked(part, self.client.stop) as file:
             due = list(job.days)
@@ -191,7 +191,7 @@ class Fetch:
                 due = self._due(job)
                 if not due:
                     return FetchResult()
-                got = self.client.download(job.file, file.handle, tell)
+                got = self.client.download(job.file, file.handle, report)
                 if got is None:
                     return FetchResult(absent=due)
                 origin = Origin(archive=job.file.name, sha256=got[0], verified=got[1])

@@ -70,9 +70,9 @@ def populate(
 ) -> pl.DataFrame:
     """Fill the caches with trades and bars of many symbols.
 
-    Afterwards `get_range_bars` with the same days answers from the store. Whatever ended an earlier
-    call, the next one goes on; what is there and proven is not made again. A symbol that fails does
-    not keep the others from being filled.
+    Afterwards `get_range_bars` with the same days answers from the store. Whatever ended an
+    earlier call, the next one continues; what is there and proven is not made again. A symbol that
+    fails does not keep the others from being filled.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def populate(
     -------
     DataFrame
         A row for each symbol and threshold, symbols in the order given, thresholds ascending:
-        ``symbol``, ``threshold_decimal_bps``; ``status``, "ok", "incomplete" (bars behind a day
+        ``symbol``, ``threshold_decimal_bps``; ``status``, "ok", "incomplete" (bars after a day
         that was not to be had are not stored) or "failed"; ``days``, how many of the range have
         trades; of those ``stored``, whose bars were there, and ``made``, whose bars were made now;
         ``fetched``, how many days of trades came from the archive now; ``trades`` and ``bars``, how
@@ -128,7 +128,7 @@ def populate(
     Examples
     --------
     ``populate(["BTCUSDT", "ETHUSDT"], "2024-01-01", "2024-06-30", [250, 500], progress="tqdm")``
-    fetches half a year of both. With trades of one's own:
+    fetches half a year of both. With your own trades:
 
     >>> import tempfile
     >>> import rangebar_polars as rb

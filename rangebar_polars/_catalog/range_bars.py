@@ -37,8 +37,8 @@ def get_range_bars(
 
     The bars are one chain: the first trade of `start_date` opens the first. Another first day is
     another chain with other bars, until both happen to close on one trade. With `reset` every
-    period is a chain of its own, read from its border, so that bars do not depend on where one
-    starts to look; what closed before `start_date` is left out.
+    period is a chain of its own, read from its border, so that bars do not depend on `start_date`;
+    what closed before `start_date` is left out.
 
     What is stored counts only where it is proven to be made of the trades of every day from the
     first on. What is missing is made from the tick cache, which fetches what it lacks, and is
@@ -62,7 +62,7 @@ def get_range_bars(
     include_microstructure
         Add sums, counts, ids and the ten features. They are stored in any case.
     include_incomplete
-        Add bars that a reset cut off and, last, the bar still open behind `end_date`, and the
+        Add bars that a reset cut off and, last, the bar still open after `end_date`, and the
         column ``is_complete``.
     prevent_same_timestamp_close
         Let no trade of a bar's opening time close it.
@@ -119,7 +119,7 @@ def get_range_bars(
     Examples
     --------
     ``get_range_bars("BTCUSDT", "2024-01-01", "2024-06-30")`` fetches, makes and stores half a year.
-    With trades of one's own:
+    With your own trades:
 
     >>> import tempfile
     >>> import rangebar_polars as rb
@@ -298,7 +298,7 @@ def get_n_range_bars(
         As in `get_range_bars`.
     use_cache
         As in `get_range_bars`. Without `reset`, bars are only stored if the chain is stored
-        already, so that asking again day by day leaves no chain behind for each day.
+        already, so that asking again day by day does not store a chain for each day.
     fetch_if_missing, store, cache_dir, archive, progress
         As in `get_range_bars`.
 

@@ -85,7 +85,7 @@ def scan_ticks(
     Examples
     --------
     ``scan_ticks("BTCUSDT", "2024-08-01", "2024-08-31", market="um")`` fetches what is not
-    cached. Trades of one's own are there at once:
+    cached. Your own trades are there at once:
 
     >>> import tempfile
     >>> from rangebar_polars import import_trades
@@ -194,7 +194,7 @@ def archive_quality(
     Examples
     --------
     ``archive_quality("BTCUSDT", "2021-05-01", "2021-05-31", market="um")`` examines a month of
-    Binance's. A day of one's own, with a price that no market had:
+    Binance's. A day of your own, with a price that no market had:
 
     >>> import tempfile
     >>> from rangebar_polars import import_trades

@@ -32,7 +32,7 @@ class Settings:
     fetch_if_missing
         Whether they are fetched.
     progress
-        What is told of a fetch while it runs.
+        What a fetch is reported to while it runs.
     """
 
     source: str

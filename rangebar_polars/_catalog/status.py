@@ -56,7 +56,7 @@ def cache_status(
         ``threshold_decimal_bps``, ``prevent_same_timestamp_close``, ``reset``, ``origin`` (the
         first day of the chain; null with ``reset``) and ``rule_version`` (bars of another version
         than today's are not used); ``days``, ``first_day``, ``last_day``; ``rows``, trades or bars;
-        ``bytes``, null where the store does not tell; ``message``, where something cannot be read.
+        ``bytes``, null where the store does not know; ``message``, where something cannot be read.
 
     Raises
     ------
@@ -101,8 +101,8 @@ def cache_clear(
 ) -> pl.DataFrame:
     """Remove trades or bars from the cache.
 
-    Bars stay when their trades go: they are proven by what they were made of. Who scans a day
-    while it goes may be told that it cannot be read.
+    Bars stay when their trades go: they are proven by what they were made of. A scan that
+    runs at the same time may fail with "cannot be read".
 
     Parameters
     ----------

@@ -2,7 +2,7 @@
 
 `load_trades` is where archive and cache meet: the days that are asked for are compared with those
 that are cached, and the missing ones are fetched. The `CachedTrades` that it returns have the
-report of each day, so that a caller can tell what the trades depend on.
+report of each day, so that a caller knows what the trades depend on.
 """
 
 import datetime as dt

@@ -94,7 +94,7 @@ def bars(
         What the columns of the trades are called.
     state
         A checkpoint (`bars_with_state`, `RangeBarProcessor.create_checkpoint`) to begin from. Of
-        the same threshold, gate and reset; without ``by`` and ``aggs``.
+        the same rule and reset; without ``by`` and ``aggs``.
 
     Returns
     -------
@@ -104,7 +104,7 @@ def bars(
         ``high``, ``low``, ``close``, ``volume`` (Float64, never null); with
         ``include_microstructure`` the columns of the README's table. Lazy for a LazyFrame: trades
         are streamed in constant memory, only what the plan asks for is summed, and a filter or head
-        behind it stops the reading early.
+        after it stops the reading early.
 
     Raises
     ------
@@ -262,7 +262,7 @@ def bar_id(
     """Return the ordinal of the bar that each trade belongs to, in a column ``bar_id``.
 
     Grouping by it makes any Polars aggregation a feature of the bar. For several chains in one
-    frame put ``.over("symbol")`` behind it.
+    frame put ``.over("symbol")`` after it.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Warnings that name the line of the user's code, however deep in the package they arise."""
+"""Warnings that name the line of the caller's code, however deep in the package they arise."""
 
 import inspect
 import warnings

@@ -11,7 +11,7 @@ from rangebar_polars._core.unstable import register_io_source
 Frames = Callable[[list[str] | None, pl.Expr | None], Iterator[pl.DataFrame]]
 """Makes frames, one after another, of at least the columns asked for.
 
-None asks for all columns, in the order of the schema. What the rows will be filtered by is told
+None asks for all columns, in the order of the schema. What the rows will be filtered by is given
 too. It may be used to leave out frames of which no row would stay; it need not be applied.
 """
 

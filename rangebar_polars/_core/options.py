@@ -1,4 +1,4 @@
-"""The arguments that every door shares, checked when the call is made."""
+"""The arguments that every entry point shares, checked when the call is made."""
 
 import operator
 from collections.abc import Iterable, Sequence

@@ -1,7 +1,7 @@
 """Bars of trades that come piece by piece, and the state that survives between the pieces.
 
-A processor is the fold behind every other door, held open: however trades are cut into batches, and
-whether it was saved and restored between two, the bars are those of one pass over all of them.
+A processor is the fold of every other entry point, held open: however trades are cut into batches,
+and whether it was saved and restored between two, the bars are those of one pass over all of them.
 """
 
 import base64
@@ -191,7 +191,7 @@ class RangeBarProcessor:
 
     def _take_in(self, trades: Batch) -> pl.DataFrame:
         before, symbol, gaps, warned = self._state
-        # The copy is what the batch is folded into, so that a bad one leaves nothing behind.
+        # The copy is what the batch is folded into, so that a bad one changes nothing.
         builder = before.next()
         try:
             ended = self._push(builder, trades)
@@ -337,7 +337,7 @@ class RangeBarProcessor:
         if not isinstance(data, bytes):
             raise TypeError(f"data is a {type(data).__name__}: expected the bytes of a checkpoint")
         checkpoint = _internal.read_checkpoint(data)
-        of, threshold, gate, reset, microstructure, incomplete, unit = checkpoint
+        of, threshold, same_time_gate, reset, microstructure, incomplete, unit = checkpoint
         if threshold_decimal_bps is not None:
             expected = check_threshold(threshold_decimal_bps)
             if expected != threshold:
@@ -354,7 +354,7 @@ class RangeBarProcessor:
         processor = cls(
             threshold,
             of if symbol is None else symbol,
-            prevent_same_timestamp_close=gate,
+            prevent_same_timestamp_close=same_time_gate,
             reset=reset,
             include_microstructure=microstructure,
             include_incomplete=incomplete,
@@ -370,7 +370,7 @@ class RangeBarProcessor:
         Raises
         ------
         CheckpointError
-            For a checkpoint that is damaged, or not of this symbol, threshold, gate and reset. A
+            For a checkpoint that is damaged, or not of this symbol, rule and reset. A
             processor without a symbol takes that of the checkpoint.
         """
         of = _internal.read_checkpoint(data)[0]
@@ -431,7 +431,7 @@ class RangeBarProcessor:
         try:
             fields = json.loads(text)
             data = base64.b64decode(fields["checkpoint"], validate=True)
-            told = (fields["format"], fields["symbol"], fields["threshold_decimal_bps"])
+            stated = (fields["format"], fields["symbol"], fields["threshold_decimal_bps"])
             unit = check_time_unit(fields["time_unit"])
         except (ValueError, KeyError, TypeError) as error:
             raise CheckpointError(
@@ -446,7 +446,7 @@ class RangeBarProcessor:
             time_unit=time_unit,
             known=unit,
         )
-        if told != (_JSON_FORMAT, processor.symbol, processor.threshold_decimal_bps):
+        if stated != (_JSON_FORMAT, processor.symbol, processor.threshold_decimal_bps):
             raise CheckpointError(
                 "the checkpoint is damaged: its text contradicts its bytes "
                 "(go back to an older one, or read the trades again)"

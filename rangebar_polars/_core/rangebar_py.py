@@ -168,7 +168,7 @@ def bars_with_state(
     include_incomplete: bool = False,
     columns: TradeColumns | None = None,
 ) -> tuple[pl.DataFrame, bytes]:
-    """Return the bars of trades, and a checkpoint of the state behind them.
+    """Return the bars of trades, and a checkpoint of the state after them.
 
     With the checkpoint, more trades can be added without reading these again.
 
@@ -181,7 +181,7 @@ def bars_with_state(
     include_incomplete
         Add bars that a reset cut off; the bar that is still open is in the checkpoint.
     state
-        A checkpoint to begin from; its threshold, gate and reset must be those asked for.
+        A checkpoint to begin from; its rule and reset must be those asked for.
     symbol
         Whose trades these are, at most 128 bytes; a checkpoint of another is refused.
 

@@ -3,7 +3,7 @@
 The lock belongs to an open file, so it ends with its process, however that ends; what a killed
 process left is overwritten by the next one. After waiting, the name may belong to another file, or
 to none: the lock counts only if the file it is on is still the one at the path. Nothing else is
-left behind, so a folder after any history of kills is the folder after one quiet run.
+left, so a folder after any history of kills is the folder after one quiet run.
 
 Windows renames and removes no open file, and lets no other handle read what is locked. There the
 lock is on an empty file beside the unfinished one; a kill may leave it, until `remove_abandoned`.
@@ -195,7 +195,7 @@ def _remove(path: Path) -> None:
     try:
         path.unlink(missing_ok=True)
     except PermissionError:
-        # It is open elsewhere: whoever has it open removes it, or `remove_abandoned`.
+        # It is open elsewhere: the process that has it open removes it, or `remove_abandoned`.
         if not LOCK_BESIDE:
             raise
 

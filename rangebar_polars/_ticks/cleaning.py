@@ -140,7 +140,7 @@ def _repaired(
     if unusable.height:
         raise QualityError(
             f"a time, price or quantity in {name} is missing, not finite, or negative: "
-            f"{_named(unusable)} (nothing tells what the record was)",
+            f"{_named(unusable)} (the record cannot be restored)",
         )
     key = "first_trade_id" if rows["agg_trade_id"].null_count() == rows.height else "agg_trade_id"
     without = rows.filter(pl.col(key).is_null())
@@ -166,7 +166,7 @@ def _repaired(
 
 
 def _disorder(ids: pl.Series) -> dict[str, Any]:
-    """Count descents, and tell whether two rising halves were shuffled row by row.
+    """Count descents, and whether two rising halves were shuffled row by row.
 
     The ids at their running maximum rise in any case; where the others rise too, the file
     is two rising runs, and where they take turns about as often as they can, the two are
@@ -195,7 +195,7 @@ def _without_duplicates(
             "import each of several venues under its own symbol; leave out an id that is not the "
             f"record's alone, columns=TradeColumns({key}=None)"
             if is_own
-            else "one of them is wrong, and nothing tells which"
+            else "one of them is wrong, and which is unknown"
         )
         raise QualityError(
             f"two different records of {name} have one id: {_named(conflicts, key)} ({remedy})",
@@ -264,7 +264,7 @@ def _refuse_wrong_times(
         wrong = numbered.filter(is_wrong)
         raise QualityError(
             f"a time in {name} lies more than an hour outside of {day}: {_named(wrong)} "
-            "(the day is refused: nothing tells the right time)",
+            "(the day is refused: the right time is unknown)",
         )
 
 

@@ -115,8 +115,8 @@ class Connection(Protocol):
 class Archive(ABC):
     """An archive of trades, in a file for each UTC day, and perhaps for each month.
 
-    A subclass is a value: equal settings are equal archives. How one is added, and which tests it
-    should pass, is said in CONTRIBUTING and in `rangebar_polars.testing`.
+    A subclass is a value: equal settings are equal archives. CONTRIBUTING describes how one is
+    added, and `rangebar_polars.testing` has the tests that it should pass.
 
     Attributes
     ----------

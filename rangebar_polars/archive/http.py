@@ -232,7 +232,7 @@ class Client:
         except urllib3.exceptions.HTTPError as error:
             self._check_stop()
             etag = _strong_etag(response) if response is not None else None
-            return _Outcome(problem=_told(error), etag=etag)
+            return _Outcome(problem=_reason(error), etag=etag)
         finally:
             if response is not None:
                 with self._lock:
@@ -274,8 +274,8 @@ class Client:
             return _Outcome(problem=f"HTTP {response.status}", wait=wait)
         if response.status not in {OK, PARTIAL}:
             where = response.headers.get("Location")
-            told = f"HTTP {response.status}" + (f" to {where}" if where else "")
-            raise DownloadError(f"{url} could not be fetched: {told}, expected 200")
+            answer = f"HTTP {response.status}" + (f" to {where}" if where else "")
+            raise DownloadError(f"{url} could not be fetched: {answer}, expected 200")
         if response.status == OK or not _continues(response, offset):
             body.truncate(0)
             body.seek(0)
@@ -335,7 +335,7 @@ def _seconds(retry_after: str | None) -> float | None:
     return float(retry_after) if retry_after and retry_after.isdecimal() else None
 
 
-def _told(error: urllib3.exceptions.HTTPError) -> str:
+def _reason(error: urllib3.exceptions.HTTPError) -> str:
     """Name a failure without the objects that urllib3 puts in its texts."""
     names = {
         urllib3.exceptions.ReadTimeoutError: "no bytes in time",

@@ -18,10 +18,10 @@ from rangebar_polars.store.chain import KEY_SCHEMA, STORED_SCHEMA, BarKey, Link,
 class BarStore(ABC):
     """A place where bars are kept, by chain and month.
 
-    A month is replaced whole or not at all, whoever writes at the same time; whoever found a month
-    reads the bars of just that version, or learns that it is gone. What proves that stored bars are
-    those of today's trades lies in the links of a month and is judged by `chain.proven`, the same
-    for every store.
+    A month is replaced whole or not at all, whichever processes write at the same time. A caller
+    that found a month reads the bars of just that version, or learns that it is gone. What proves
+    that stored bars are those of today's trades lies in the links of a month and is judged by
+    `chain.proven`, the same for every store.
     """
 
     @property
@@ -139,7 +139,7 @@ class BarStore(ABC):
         """Return the stored bars of all chains as a lazy frame.
 
         Chains follow one another; the rows of each are in the order in which bars end. Bars of
-        other versions of the rule, and those behind a day that no longer fits, are left out.
+        other versions of the rule, and those after a day that no longer fits, are left out.
         Filters on the columns of the key, and comparisons of ``close_time`` and ``open_time`` with
         a constant, decide which months are read at all; of those only the columns that are used.
 

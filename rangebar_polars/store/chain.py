@@ -1,8 +1,8 @@
 """Chains of bars as stores know them: whose they are, and what each day of them was made from.
 
 A chain is cut into UTC days of trades. Each day is a link: the digest of its trades, the bars that
-ended in it, and the state of the builder behind it. A link's own digest covers the link before
-it, so that days are proven to belong together back to the origin, and a chain can be gone on with,
+ended in it, and the state of the builder after it. A link's own digest covers the link before
+it, so that days are proven to belong together back to the origin, and a chain can be continued,
 or made again, from any day on.
 """
 
@@ -39,7 +39,7 @@ KEY_SCHEMA: Final = pl.Schema(
         "origin": pl.Date(),
     }
 )
-"""What tells chains apart, as columns of a frame."""
+"""What distinguishes chains, as columns of a frame."""
 
 STORED_SCHEMA: Final = pl.Schema({**KEY_SCHEMA, **BAR_SCHEMA})
 """Bars of several chains in one frame."""
@@ -144,7 +144,7 @@ class Link:
     bars
         How many bars ended in it, those cut off at its end among them.
     state
-        The builder behind it, as a checkpoint; empty where nothing is open.
+        The builder after it, as a checkpoint; empty where nothing is open.
     chain
         The digest of this and of every day before it.
     """
@@ -158,7 +158,7 @@ class Link:
     chain: str = ""
 
     def sealed(self, key: BarKey, before: "Link | None") -> "Link":
-        """Return the link with its digest, behind another; None: as the first of its chain."""
+        """Return the link with its digest, after another; None: as the first of its chain."""
         made_of = [
             key.path if before is None else before.chain,
             str(self.day),

@@ -56,7 +56,7 @@ def test_a_time_far_outside_of_its_day_refuses_the_day(name: str, server: Archiv
         assert str(caught.value) == (
             "a time in binance spot BTCUSDT 2024-08-08 (BTCUSDT-aggTrades-2024-08-08.zip) lies "
             f"more than an hour outside of 2024-08-08: row {row - 1} (agg_trade_id {39 + row}, "
-            f"{time:%F %T.%f}) (the day is refused: nothing tells the right time)"
+            f"{time:%F %T.%f}) (the day is refused: the right time is unknown)"
         )
 
 

@@ -209,7 +209,7 @@ def test_two_records_with_one_id_are_refused() -> None:
 
     assert refusal(rows) == (
         "two different records of file have one id: row 3 (agg_trade_id 2, 2024-08-08 "
-        "00:00:03.000000) (one of them is wrong, and nothing tells which)"
+        "00:00:03.000000) (one of them is wrong, and which is unknown)"
     )
 
 
@@ -244,14 +244,14 @@ def test_ids_of_trades_the_wrong_way_round_are_refused() -> None:
 def test_values_that_are_none_are_refused(change: dict[str, object]) -> None:
     assert refusal(day_of({"row": 3, **change})) == (
         "a time, price or quantity in file is missing, not finite, or negative: row 3 "
-        "(agg_trade_id 3, 2024-08-08 00:00:03.000000) (nothing tells what the record was)"
+        "(agg_trade_id 3, 2024-08-08 00:00:03.000000) (the record cannot be restored)"
     )
 
 
 def test_a_time_that_is_missing_is_refused() -> None:
     assert refusal(day_of({"row": 3, "timestamp": None})) == (
         "a time, price or quantity in file is missing, not finite, or negative: row 3 "
-        "(agg_trade_id 3, no time) (nothing tells what the record was)"
+        "(agg_trade_id 3, no time) (the record cannot be restored)"
     )
 
 

@@ -25,7 +25,7 @@ _URL: Final = re.compile(
 )
 _PORTS: Final = {"clickhouse": 8123, "clickhouses": 8443}
 
-_SAID: Final = re.compile(
+_REASON: Final = re.compile(
     r"(?:DB::\w+|server response): (?!Code:)(.+?)(?:\.? \([A-Z_]+\))?$", re.MULTILINE
 )
 _SOME_COLUMNS: Final = re.compile(r"\(\w+(?:, \w+)+\)")
@@ -121,8 +121,8 @@ def connect(at: Address, pool: PoolManager) -> "Client":
 
 def explained(error: BaseException, user: str) -> tuple[str, str]:
     """Return what an error says, in short, and what to do about it."""
-    said = _SAID.search(str(error))
-    text = said[1] if said else str(error).partition("\n")[0]
+    reason = _REASON.search(str(error))
+    text = reason[1] if reason else str(error).partition("\n")[0]
     code = getattr(error, "code", None)
     if code in _WHO:
         return f"user {user!r} or the password is wrong", "correct them in the URL"
@@ -137,7 +137,7 @@ def explained(error: BaseException, user: str) -> tuple[str, str]:
 
 
 def _causes(error: object) -> Iterator[BaseException]:
-    """Yield an error, and what it came from by any of the ways in which errors tell that."""
+    """Yield an error, and what it came from by any of the ways in which errors state that."""
     while isinstance(error, BaseException):
         yield error
         error = getattr(error, "reason", None) or error.__cause__ or error.__context__

@@ -51,7 +51,7 @@ OLDEST_SERVER: Final = (24, 3)
 # A server cuts what has about twice as many into several parts, of which some may survive it.
 INSERT_ROWS: Final = 500_000
 CONNECTIONS: Final = 16
-# Seconds: whoever removes a chain takes bars that are being named, and then their names.
+# Seconds between looks: another process may be removing this chain, bars first, then coverage.
 LOOKS: Final = (0.0, 0.1, 0.4, 1.0)
 
 
@@ -155,7 +155,7 @@ class ClickHouseStore(BarStore):
         bars = self._fetch(
             doing,
             f"SELECT {wanted} {READ}",
-            # An answer that breaks off is told by its rows: it need not wait for its end.
+            # An answer that breaks off shows in its rows: it need not wait for its end.
             {"wait_end_of_query": 0},
             key=key.path,
             batch=int(month.token),
@@ -202,7 +202,7 @@ class ClickHouseStore(BarStore):
 
     def remove(self, key: BarKey) -> None:
         """Remove a chain, and what killed writers left of it; see `BarStore.remove`."""
-        # Whoever names bars that go with the second step is undone by the third, or counts them.
+        # Coverage is deleted again last, in case a writer added a row after the first delete.
         for table in ("coverage", "bars", "coverage"):
             self._run(f"removing {key.label}", REMOVE, table=table, key=key.path)
 

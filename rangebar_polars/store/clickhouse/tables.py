@@ -1,6 +1,6 @@
 """The tables of bars in ClickHouse, and what is asked of them.
 
-Whoever changes the tables raises `SCHEMA_VERSION`.
+A change of the tables raises `SCHEMA_VERSION`.
 """
 
 from typing import Final
@@ -8,7 +8,7 @@ from typing import Final
 from rangebar_polars.schema import COLUMNS, IS_COMPLETE
 
 SCHEMA_VERSION: Final = 1
-"""The version of the tables, which the database tells."""
+"""The version of the tables, which the database states."""
 
 _BAR_TYPES: Final = {
     column.name: f"Nullable({kind})" if column.null_when else kind
