@@ -99,9 +99,9 @@ OTHER: dict[str, tuple[dict[str, Any], str]] = {
     "threshold": ({"threshold_decimal_bps": 99}, "threshold_decimal_bps 100: expected 99"),
     "gate": (
         {"prevent_same_timestamp_close": False},
-        "prevent_same_timestamp_close True: expected False",
+        "prevent_same_timestamp_close true: expected false",
     ),
-    "reset": ({"reset": "day"}, "reset None: expected day"),
+    "reset": ({"reset": "day"}, "reset none: expected day"),
 }
 
 
@@ -127,7 +127,8 @@ def test_a_state_is_refused_for_any_other_reset(saved: Reset | None, asked: Rese
     if saved == asked:
         assert rb.bars_with_state(frame, reset=asked, state=state)[0].is_empty()
     else:
-        with says(rb.CheckpointError, f"the checkpoint is of reset {saved}: expected {asked}"):
+        differs = f"{saved or 'none'}: expected {asked or 'none'}"
+        with says(rb.CheckpointError, f"the checkpoint is of reset {differs}"):
             rb.bars_with_state(frame, reset=asked, state=state)
 
 

@@ -1,4 +1,8 @@
-"""However a fetch is cut short or crowded, the cache ends as one quiet run leaves it."""
+"""However a fetch is cut short or crowded, the cache ends as one quiet run leaves it.
+
+An interrupted month is continued by the files of its days, so a day may name another file of the
+archive as its origin: the trades and the digests are those of the quiet run, its bytes need not be.
+"""
 
 import datetime as dt
 import os
@@ -9,6 +13,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from support.archive_server import ArchiveServer, Fault, day_csv
@@ -16,7 +21,9 @@ from support.assertions import tree
 
 import rangebar_polars as rb
 from rangebar_polars._days import day_range, month_days
+from rangebar_polars._ticks.cache import TickCache
 from rangebar_polars.archive.binance import BinanceFile
+from rangebar_polars.schema import Series
 
 START, END = dt.date(2024, 5, 28), dt.date(2024, 7, 9)
 KILLS = 30
@@ -39,6 +46,16 @@ print("done", flush=True)
 """
 
 
+class Quiet(NamedTuple):
+    """What an uninterrupted fetch leaves."""
+
+    files: dict[str, bytes]
+    digests: dict[str, str]
+
+
+SERIES = Series("binance", "spot", "BTCUSDT")
+
+
 @pytest.fixture(scope="module")
 def server() -> Iterator[ArchiveServer]:
     """Serve a month as one file and the days around it as a file each."""
@@ -55,11 +72,22 @@ def server() -> Iterator[ArchiveServer]:
 
 
 @pytest.fixture(scope="module")
-def quiet(server: ArchiveServer, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+def quiet(server: ArchiveServer, tmp_path_factory: pytest.TempPathFactory) -> Quiet:
     """Return what an uninterrupted fetch leaves."""
     folder = tmp_path_factory.mktemp("quiet")
     finish(server, folder)
-    return tree(folder)
+    return Quiet(tree(folder), digests(folder))
+
+
+def digests(cache: Path) -> dict[str, str]:
+    """Return the digest of each file in a cache, which holds sound days and nothing else."""
+    days, found = TickCache(cache, SERIES), dict[str, str]()
+    for name in tree(cache):
+        report = days.report(dt.date.fromisoformat(Path(name).stem))
+        assert report is not None, name
+        assert days.damage(report.day) is None, name
+        found[name] = report.digest
+    return found
 
 
 def finish(server: ArchiveServer, cache: Path) -> None:
@@ -112,14 +140,14 @@ def end(process: "subprocess.Popen[str]") -> None:
     process.communicate(timeout=60)
 
 
-def test_a_quiet_run_leaves_the_days_and_nothing_else(quiet: dict[str, bytes]) -> None:
+def test_a_quiet_run_leaves_the_days_and_nothing_else(quiet: Quiet) -> None:
     folder = "ticks/source=binance/market=spot/symbol=BTCUSDT"
 
-    assert sorted(quiet) == [f"{folder}/{day}.parquet" for day in day_range(START, END)]
+    assert sorted(quiet.files) == [f"{folder}/{day}.parquet" for day in day_range(START, END)]
 
 
 def test_killed_at_any_moment_and_run_again_the_cache_is_that_of_a_quiet_run(
-    server: ArchiveServer, quiet: dict[str, bytes], tmp_path: Path
+    server: ArchiveServer, quiet: Quiet, tmp_path: Path
 ) -> None:
     moments = random.Random(6)  # noqa: S311
     unfinished, whole = 0, set()
@@ -138,8 +166,10 @@ def test_killed_at_any_moment_and_run_again_the_cache_is_that_of_a_quiet_run(
 
         finish(server, cache)
 
-        assert {n: b for n, b in left.items() if n.endswith(".parquet")}.items() <= quiet.items()
-        assert tree(cache) == quiet, f"kill {kill}"
+        assert {
+            n: b for n, b in left.items() if n.endswith(".parquet")
+        }.items() <= quiet.files.items()
+        assert digests(cache) == quiet.digests, f"kill {kill}"
     waiting.kill()
     end(waiting)
     assert unfinished > KILLS // 6, "too few kills met an unfinished file"
@@ -147,7 +177,7 @@ def test_killed_at_any_moment_and_run_again_the_cache_is_that_of_a_quiet_run(
 
 
 def test_processes_that_fill_the_same_days_leave_what_one_leaves(
-    server: ArchiveServer, quiet: dict[str, bytes], tmp_path: Path
+    server: ArchiveServer, quiet: Quiet, tmp_path: Path
 ) -> None:
     asked = len(server.requests)
     processes = [begun(server, tmp_path) for _ in range(PROCESSES)]
@@ -156,13 +186,13 @@ def test_processes_that_fill_the_same_days_leave_what_one_leaves(
         end(process)
 
     assert [process.returncode for process in processes] == [0] * PROCESSES
-    assert tree(tmp_path) == quiet
+    assert tree(tmp_path) == quiet.files
     zips = [request.path for request in server.requests[asked:] if request.path.endswith(".zip")]
     assert len(zips) == len(set(zips)), "a file was fetched twice"
 
 
 def test_processes_of_which_half_are_killed_leave_what_one_leaves(
-    server: ArchiveServer, quiet: dict[str, bytes], tmp_path: Path
+    server: ArchiveServer, quiet: Quiet, tmp_path: Path
 ) -> None:
     processes = [begun(server, tmp_path) for _ in range(PROCESSES)]
     go(*processes)
@@ -173,11 +203,11 @@ def test_processes_of_which_half_are_killed_leave_what_one_leaves(
 
     assert [process.returncode for process in processes[1::2]] == [0] * (PROCESSES // 2)
     finish(server, tmp_path)
-    assert tree(tmp_path) == quiet
+    assert digests(tmp_path) == quiet.digests
 
 
 def test_days_fetched_in_another_order_are_the_same_bytes(
-    server: ArchiveServer, quiet: dict[str, bytes], tmp_path: Path
+    server: ArchiveServer, quiet: Quiet, tmp_path: Path
 ) -> None:
     archive = rb.BinanceArchive(server.url, None)
     days = [day for day in day_range(START, END) if day.month != 6]
@@ -187,11 +217,11 @@ def test_days_fetched_in_another_order_are_the_same_bytes(
     june = month_days(dt.date(2024, 6, 1))
     rb.scan_ticks("BTCUSDT", june[0], june[-1], cache_dir=tmp_path, archive=archive)
 
-    assert tree(tmp_path) == quiet
+    assert tree(tmp_path) == quiet.files
 
 
 def test_an_interrupt_from_the_keyboard_leaves_only_whole_days(
-    server: ArchiveServer, quiet: dict[str, bytes], tmp_path: Path
+    server: ArchiveServer, quiet: Quiet, tmp_path: Path
 ) -> None:
     stalled = BinanceFile("spot", "BTCUSDT", END).path
     server.faults[stalled].append(Fault("stall", 1000))
@@ -205,4 +235,4 @@ def test_an_interrupt_from_the_keyboard_leaves_only_whole_days(
 
     server.faults.clear()
     assert process.returncode != 0
-    assert tree(tmp_path).items() <= quiet.items()
+    assert tree(tmp_path).items() <= quiet.files.items()
