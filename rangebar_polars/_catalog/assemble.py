@@ -1,4 +1,4 @@
-"""One walk along the days of several chains: stored bars are read, the others are made.
+"""The bars of several chains, day by day: stored bars are read, the others are made.
 
 All chains are of one symbol and begin on the same day, so a day of trades that any of them needs
 is read once for all. A month is stored when its last day is reached, and is what a killed process
@@ -33,8 +33,8 @@ from rangebar_polars.store import BarKey, BarStore, Link, StoredMonth
 from rangebar_polars.store.chain import proven
 
 _DAY: Final = dt.timedelta(days=1)
-_PLACE: Final = "rangebar place"
-_PLACED_BY: Final = "agg_record_count"
+_ROW_NUMBER: Final = "rangebar place"
+_COUNTED_BY: Final = "agg_record_count"
 _ATTEMPTS: Final = 100
 _BY_SIDE: Final = frozenset(output.name for output in COLUMNS if "is_buyer_maker" in output.reads)
 _SIDES: Final = ("buy_trade_count", "sell_trade_count")
@@ -59,7 +59,7 @@ class TickDay:
         report.
     defects
         What is wrong with the day, by name.
-    lasting
+    is_final
         Whether a later call will find the same: not of a day that was not looked for, or
         may still be published.
     """
@@ -68,12 +68,12 @@ class TickDay:
     trades: pl.LazyFrame
     proven: Callable[[Iterable[pl.DataFrame]], Iterator[pl.DataFrame]]
     defects: Mapping[str, int]
-    lasting: bool
+    is_final: bool
 
 
 @dataclass(frozen=True, kw_only=True)
-class Walk:
-    """What chains walk along.
+class Assembly:
+    """What the bars of chains are assembled from.
 
     Attributes
     ----------
@@ -129,13 +129,13 @@ class Walk:
             Bars cannot be read or stored.
         """
         several = len(self.keys) > 1
-        read = {*columns, *([_PLACED_BY] if several else [])}
+        read = {*columns, *([_COUNTED_BY] if several else [])}
         # Without a reset every stored bar is complete.
         is_cut = any(key.reset is not None for key in self.keys)
         read |= {IS_COMPLETE} if is_cut else set()
         by_side = [name for name in columns if name in _BY_SIDE]
         read |= {*_SIDES} if by_side else set()
-        # Of no column there would be no rows.
+        # A frame without columns has no height, so at least one is read.
         in_order = [name for name in BAR_SCHEMA if name in read] or ["close_time"]
         chains = [_Chain(key, found.get(key, {}), self) for key in self.keys]
         # Every column is made, so what is not asked for would be warned of too.
@@ -147,7 +147,7 @@ class Walk:
             for day in days:
                 self._pass(day, chains, warned)
             parts = [chain.end_month(in_order, placed=several) for chain in chains]
-            bars = pl.concat(parts).sort(_PLACE, THRESHOLD) if several else parts[0]
+            bars = pl.concat(parts).sort(_ROW_NUMBER, THRESHOLD) if several else parts[0]
             bars = bars.filter(IS_COMPLETE) if is_cut and not include_incomplete else bars
             if by_side and _has_sideless(bars):
                 warn_of([null_side(by_side)], warned_of_sides)
@@ -158,7 +158,7 @@ class Walk:
 
     def _pass(self, day: dt.date, chains: list["_Chain"], warned: set[str]) -> None:
         """Take every chain past a day."""
-        due = [chain for chain in chains if not chain.skips(day)]
+        due = [chain for chain in chains if not chain.take_stored(day)]
         if not due:
             return
         opened = self.open_day(day)
@@ -199,27 +199,27 @@ class _Day:
 class _Chain:
     """A chain on its way: the day it has passed last, and the month it is in."""
 
-    def __init__(self, key: BarKey, found: Found, walk: Walk) -> None:
+    def __init__(self, key: BarKey, found: Found, assembly: Assembly) -> None:
         self._key = key
         self._found = dict(found)
-        self._walk = walk
+        self._assembly = assembly
         self._last: Link | None = None
         # None where the next day that is made continues from the state of the last one.
         self._builder: BarBuilder | None = None
-        # False after a day that is not lasting: until the chain begins anew nothing is stored.
+        # False after a day that is not final: until the chain begins anew nothing is stored.
         self._lasting = True
         # Trades in the bars so far: where among all trades the next bar begins.
-        self._place = 0
+        self._row_number = 0
 
     def begin_month(self, days: list[dt.date], columns: list[str]) -> None:
         """Judge and read what is stored of the month of these days."""
         self._days = days
-        self._made = dict[dt.date, tuple[Link, pl.DataFrame]]()
-        self._passing = set[dt.date]()
+        self._new = dict[dt.date, tuple[Link, pl.DataFrame]]()
+        self._not_final = set[dt.date]()
         for _ in range(_ATTEMPTS):
             kept = self._look_up(columns)
             if kept is not None:
-                self._kept = kept
+                self._stored_bars = kept
                 return
         raise StoreError(
             f"{self._key.label} {days[0]:%Y-%m} is replaced all the time (another process writes "
@@ -228,27 +228,27 @@ class _Chain:
 
     def _look_up(self, columns: list[str]) -> pl.DataFrame | None:
         """Return the stored bars of the month; None if they are replaced in this moment."""
-        key, store, first = self._key, self._walk.store, _month_of(self._days[0])
+        key, store, first = self._key, self._assembly.store, _month_of(self._days[0])
         self._stored = self._found.pop(first, StoredMonth(month=first, links=()))
         judged = [day for day in month_days(first) if key.origin is None or day >= key.origin]
         follows = self._last is not None and self._last.day + _DAY == judged[0]
         links = {link.day: link for link in self._stored.links}
         before = self._last if follows else None
-        self._good = proven(key, judged, links, self._walk.digests, before=before)
-        whole = all(day in self._good for day in self._days)
+        self._valid = proven(key, judged, links, self._assembly.digests, before=before)
+        whole = all(day in self._valid for day in self._days)
         wanted = columns if whole else list(BAR_SCHEMA)
-        if not self._good or store is None:
+        if not self._valid or store is None:
             return pl.DataFrame(schema=BAR_SCHEMA).select(wanted)
         kept = store.read(key, self._stored, wanted)
         if kept is None:
             self._found |= store.find(key, [first])
         return kept
 
-    def skips(self, day: dt.date) -> bool:
-        """Pass a day whose bars are stored, if they are."""
-        if day not in self._good:
+    def take_stored(self, day: dt.date) -> bool:
+        """Use the stored bars of this day, if there are any; return whether there were."""
+        if day not in self._valid:
             return False
-        self._last, self._builder, self._lasting = self._good[day], None, True
+        self._last, self._builder, self._lasting = self._valid[day], None, True
         return True
 
     def begin_day(self, day: dt.date) -> "_Day":
@@ -271,44 +271,44 @@ class _Chain:
         bars = pl.concat(made.ended) if made.ended else pl.DataFrame(schema=BAR_SCHEMA)
         link = Link(
             day=day,
-            ticks=None if opened.report is None else opened.report.digest,
-            trades=0 if opened.report is None else opened.report.rows_after,
+            trades_digest=None if opened.report is None else opened.report.digest,
+            trade_count=0 if opened.report is None else opened.report.rows_after,
             defects=opened.defects,
-            bars=bars.height,
+            bar_count=bars.height,
             state=state,
         )
         self._last = link.sealed(self._key, self._last)
-        self._made[day] = self._last, bars
-        self._lasting = self._lasting and opened.lasting
+        self._new[day] = self._last, bars
+        self._lasting = self._lasting and opened.is_final
         if not self._lasting:
-            self._passing.add(day)
+            self._not_final.add(day)
 
     def end_month(self, columns: list[str], *, placed: bool) -> pl.DataFrame:
         """Store what was made, and return the bars of the days that are wanted."""
-        month, bars = self._stored, self._kept
-        if self._made:
+        month, bars = self._stored, self._stored_bars
+        if self._new:
             month, bars = self._joined()
             self._store(month, bars)
-        bars = self._named(month.of_days(bars, self._days).select(columns))
+        bars = self._with_threshold(month.of_days(bars, self._days).select(columns))
         if placed:
             # Where a bar ends among the trades; one that is cut off, at the trade that cuts it.
-            ends = pl.col(_PLACED_BY).cum_sum()
+            ends = pl.col(_COUNTED_BY).cum_sum()
             ends = ends + ~pl.col(IS_COMPLETE) if IS_COMPLETE in columns else ends
-            rows = int(bars[_PLACED_BY].sum())
-            bars = bars.with_columns((ends + self._place).alias(_PLACE))
-            self._place += rows
+            rows = int(bars[_COUNTED_BY].sum())
+            bars = bars.with_columns((ends + self._row_number).alias(_ROW_NUMBER))
+            self._row_number += rows
         links = {link.day: link for link in month.links}
-        early = sum(links[day].bars for day in self._days if day < self._walk.shown_from)
+        early = sum(links[day].bar_count for day in self._days if day < self._assembly.shown_from)
         return bars[early:]
 
     def _joined(self) -> tuple[StoredMonth, pl.DataFrame]:
         """Put what is stored and what was made in the order of days."""
         links, parts = list[Link](), list[pl.DataFrame]()
-        for day in sorted({*self._good, *self._made}):
-            if day in self._made:
-                link, bars = self._made[day]
+        for day in sorted({*self._valid, *self._new}):
+            if day in self._new:
+                link, bars = self._new[day]
             else:
-                link, bars = self._good[day], self._stored.of_days(self._kept, [day])
+                link, bars = self._valid[day], self._stored.of_days(self._stored_bars, [day])
             links.append(link)
             parts.append(bars)
         month = StoredMonth(month=self._stored.month, links=tuple(links))
@@ -316,17 +316,17 @@ class _Chain:
 
     def _store(self, month: StoredMonth, bars: pl.DataFrame) -> None:
         """Store the days that will be the same for a later call."""
-        lasting = [link for link in month.links if link.day not in self._passing]
-        if self._walk.store is not None and any(link.day in self._made for link in lasting):
-            bars = month.of_days(bars, [link.day for link in lasting])
-            self._walk.store.write(self._key, replace(month, links=tuple(lasting)), bars)
+        final = [link for link in month.links if link.day not in self._not_final]
+        if self._assembly.store is not None and any(link.day in self._new for link in final):
+            bars = month.of_days(bars, [link.day for link in final])
+            self._assembly.store.write(self._key, replace(month, links=tuple(final)), bars)
 
     def open_bar(self) -> pl.DataFrame:
         """Return the bar that is open after the last day, with its threshold; no row for none."""
         state = b"" if self._last is None else self._last.state
-        return self._named(builder_of(self._key, state).finish())
+        return self._with_threshold(builder_of(self._key, state).finish())
 
-    def _named(self, bars: pl.DataFrame) -> pl.DataFrame:
+    def _with_threshold(self, bars: pl.DataFrame) -> pl.DataFrame:
         """Add the threshold, which distinguishes the bars of this chain from others."""
         threshold = pl.lit(self._key.rule.threshold_decimal_bps, pl.Int64)
         return bars.with_columns(threshold.alias(THRESHOLD))

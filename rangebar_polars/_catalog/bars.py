@@ -13,7 +13,7 @@ from typing import Final
 
 import polars as pl
 
-from rangebar_polars._catalog.assemble import Found, TickDay, Walk, builder_of
+from rangebar_polars._catalog.assemble import Assembly, Found, TickDay, builder_of
 from rangebar_polars._catalog.settings import Settings
 from rangebar_polars._catalog.trades import CachedTrades, incomplete, load_trades
 from rangebar_polars._core.forks import use_threads
@@ -181,7 +181,7 @@ class StoredBars:
             self._fetch(run)
         trades = self._trades(self.fetched.values())
         trades.raise_first_error()
-        known = any(link.ticks for links in self.stored.values() for link in links.values())
+        known = any(link.trades_digest for links in self.stored.values() for link in links.values())
         if not known and not allow_empty:
             trades.raise_if_empty()
         for links in self.stored.values():
@@ -274,7 +274,7 @@ class StoredBars:
             at again.
         """
         looked = self._look_up() if refresh or self._snapshot is None else self._snapshot
-        walk = Walk(
+        assembly = Assembly(
             label=self.cache.label,
             keys=self.keys,
             days=self.days,
@@ -283,7 +283,7 @@ class StoredBars:
             digests=looked.digests,
             open_day=self.open_day,
         )
-        return walk.bars(
+        return assembly.bars(
             looked.found,
             list(self.schema) if columns is None else columns,
             include_incomplete=self.options.include_incomplete,
@@ -303,9 +303,11 @@ class StoredBars:
             self._trades([self.fetched[day]]).raise_first_error()
         entry, defects = self.fetched[day], self.defects.get(day, {})
         if entry.report is None:
-            lasting = entry.status == "hole" and day < self._last_covered()
+            is_final = entry.status == "hole" and day < self._last_covered()
             none = pl.LazyFrame(schema=TRADE_SCHEMA)
-            return TickDay(report=None, trades=none, proven=iter, defects=defects, lasting=lasting)
+            return TickDay(
+                report=None, trades=none, proven=iter, defects=defects, is_final=is_final
+            )
         opened = self.cache.open(day)
         if opened is None:
             raise CacheError(
@@ -313,13 +315,16 @@ class StoredBars:
             )
         report, trades = opened
         proven = partial(self.cache.proven, report)
-        return TickDay(report=report, trades=trades, proven=proven, defects=defects, lasting=True)
+        return TickDay(report=report, trades=trades, proven=proven, defects=defects, is_final=True)
 
     def _last_covered(self) -> dt.date:
         """Return the last day that has trades; a later day without a file may still come."""
         covered = [entry.day for entry in self.fetched.values() if entry.report is not None]
         stored = [
-            day for links in self.stored.values() for day, link in links.items() if link.ticks
+            day
+            for links in self.stored.values()
+            for day, link in links.items()
+            if link.trades_digest
         ]
         return max(covered + stored, default=dt.date.min)
 

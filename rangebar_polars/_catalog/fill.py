@@ -137,7 +137,7 @@ def _row(bars: StoredBars, key: BarKey, before: set[dt.date], fetched: int) -> d
     """Return what became of the bars of one threshold."""
     days = [day for day in bars.days if day >= bars.shown_from]
     links = [link for day, link in bars.stored[key].items() if day >= bars.shown_from]
-    traded = {link.day for link in links if link.ticks is not None}
+    traded = {link.day for link in links if link.trades_digest is not None}
     traded |= {day for day in days if day in bars.fetched and bars.fetched[day].report is not None}
     lost = sorted(traded - bars.stored[key].keys())
     defects = Counter[str]()
@@ -155,8 +155,8 @@ def _row(bars: StoredBars, key: BarKey, before: set[dt.date], fetched: int) -> d
         "stored": len(traded & before),
         "made": len(traded - before),
         "fetched": fetched,
-        "trades": sum(link.trades for link in links),
-        "bars": sum(link.bars for link in links),
+        "trades": sum(link.trade_count for link in links),
+        "bars": sum(link.bar_count for link in links),
         "defects": found or None,
         "message": why,
     }

@@ -213,6 +213,6 @@ def _of_bars(store: BarStore, key: BarKey) -> dict[str, Any]:
         "days": len(days),
         "first_day": min(days, default=None),
         "last_day": max(days, default=None),
-        "rows": sum(month.bars for month in months),
+        "rows": sum(month.bar_count for month in months),
         "bytes": None if None in sizes else sum(size or 0 for size in sizes),
     }

@@ -181,7 +181,7 @@ class BarStore(ABC):
         self, key: BarKey, columns: list[str], predicate: pl.Expr | None, days: "_Days"
     ) -> Iterator[pl.DataFrame]:
         of_key = [pl.lit(key.values[name], dtype).alias(name) for name, dtype in KEY_SCHEMA.items()]
-        # Of no column there would be no rows.
+        # A frame without columns has no height, so at least one is read.
         of_bars = [name for name in columns if name in BAR_SCHEMA] or ["close_time"]
         before: Link | None = None
         for found in self.find(key).values():

@@ -12,7 +12,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from itertools import accumulate
 from typing import Final, Self, cast, get_args
 
@@ -135,49 +135,57 @@ class Link:
     ----------
     day
         The UTC day of the trades.
-    ticks
+    trades_digest
         The digest of the trades; None where the source has no file of the day.
-    trades
+    trade_count
         How many records it has.
     defects
         What is wrong with the day, by name, with the count of each.
-    bars
+    bar_count
         How many bars ended in it, those cut off at its end among them.
     state
         The builder after it, as a checkpoint; empty where nothing is open.
-    chain
+    chain_digest
         The digest of this and of every day before it.
     """
 
     day: dt.date
-    ticks: str | None
-    trades: int
+    trades_digest: str | None
+    trade_count: int
     defects: Mapping[str, int] = field(hash=False)
-    bars: int
+    bar_count: int
     state: bytes
-    chain: str = ""
+    chain_digest: str = ""
 
     def sealed(self, key: BarKey, before: "Link | None") -> "Link":
         """Return the link with its digest, after another; None: as the first of its chain."""
         made_of = [
-            key.path if before is None else before.chain,
+            key.path if before is None else before.chain_digest,
             str(self.day),
-            self.ticks,
-            self.bars,
+            self.trades_digest,
+            self.bar_count,
             hashlib.sha256(self.state).hexdigest(),
         ]
-        return replace(self, chain=hashlib.sha256(json.dumps(made_of).encode()).hexdigest())
+        return replace(self, chain_digest=hashlib.sha256(json.dumps(made_of).encode()).hexdigest())
 
     def to_plain(self) -> list[object]:
         """Return what `from_plain` takes, in types that JSON has."""
         state = base64.b64encode(self.state).decode()
         day, defects = str(self.day), dict(self.defects)
-        return [day, self.ticks, self.trades, defects, self.bars, state, self.chain]
+        return [
+            day,
+            self.trades_digest,
+            self.trade_count,
+            defects,
+            self.bar_count,
+            state,
+            self.chain_digest,
+        ]
 
     @classmethod
     def from_plain(cls, plain: Iterable[object]) -> Self:
         """Return the link that `to_plain` was of."""
-        values = dict(zip(("day", "ticks", "trades", "defects", "bars", "state", "chain"), plain))  # noqa: B905
+        values = dict(zip((field.name for field in fields(cls)), plain))  # noqa: B905
         values["day"] = dt.date.fromisoformat(str(values["day"]))
         values["state"] = base64.b64decode(str(values["state"]), validate=True)
         return cls(**values)  # type: ignore[arg-type]
@@ -193,7 +201,7 @@ class StoredMonth:
         Its first day.
     links
         Its days, ascending, not always without holes.
-    token
+    version
         Which of the versions of the month a store has; for the store alone.
     size
         Bytes on disk, where that is known.
@@ -201,27 +209,27 @@ class StoredMonth:
 
     month: dt.date
     links: tuple[Link, ...]
-    token: str = ""
+    version: str = ""
     size: int | None = None
 
     @property
-    def bars(self) -> int:
+    def bar_count(self) -> int:
         """How many bars it has."""
-        return sum(link.bars for link in self.links)
+        return sum(link.bar_count for link in self.links)
 
     def holds(self, other: "StoredMonth") -> bool:
         """Return whether every day of another version is in this one."""
-        chains = {link.chain for link in self.links}
-        return all(link.chain in chains for link in other.links)
+        chains = {link.chain_digest for link in self.links}
+        return all(link.chain_digest in chains for link in other.links)
 
     def of_days(self, bars: pl.DataFrame, days: Iterable[dt.date]) -> pl.DataFrame:
         """Return the rows of `bars`, which are all of the month's, that are of these days."""
         wanted = set(days)
         runs = list[tuple[int, int]]()
-        ends = accumulate(link.bars for link in self.links)
+        ends = accumulate(link.bar_count for link in self.links)
         for link, end in zip(self.links, ends, strict=True):
             if link.day in wanted:
-                start = end - link.bars
+                start = end - link.bar_count
                 if runs and runs[-1][1] == start:
                     start = runs.pop()[0]
                 runs.append((start, end))
@@ -233,7 +241,7 @@ class StoredMonth:
         return json.dumps(plain, separators=(",", ":"), sort_keys=True)
 
     @classmethod
-    def from_json(cls, text: str, *, token: str = "", size: int | None = None) -> Self:
+    def from_json(cls, text: str, *, version: str = "", size: int | None = None) -> Self:
         """Read what `to_json` wrote.
 
         Raises
@@ -241,13 +249,13 @@ class StoredMonth:
         ValueError
             It is something else.
         """
-        version, month, links = json.loads(text)
-        if version != MONTH_VERSION:
-            raise ValueError(f"version {version}, expected {MONTH_VERSION}")
+        layout, month, links = json.loads(text)
+        if layout != MONTH_VERSION:
+            raise ValueError(f"version {layout}, expected {MONTH_VERSION}")
         return cls(
             month=dt.date.fromisoformat(month),
             links=tuple(Link.from_plain(link) for link in links),
-            token=token,
+            version=version,
             size=size,
         )
 
@@ -288,8 +296,8 @@ def proven(
 
 
 def _is_proven(link: Link, key: BarKey, before: Link | None, ticks: Mapping[dt.date, str]) -> bool:
-    fits = ticks.get(link.day, link.ticks) == link.ticks
-    return fits and link.sealed(key, before).chain == link.chain
+    fits = ticks.get(link.day, link.trades_digest) == link.trades_digest
+    return fits and link.sealed(key, before).chain_digest == link.chain_digest
 
 
 def period_start(day: dt.date, reset: str) -> dt.date:

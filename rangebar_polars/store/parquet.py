@@ -87,7 +87,7 @@ class ParquetStore(BarStore):
             if handle is None:
                 return None
             stored, sums = _month(handle, path, key)
-            if stored.token != month.token:
+            if stored.version != month.version:
                 return None
             handle.seek(0)
             with _named(path):
@@ -95,7 +95,7 @@ class ParquetStore(BarStore):
         # By name: polars may give the columns in the order of the file.
         bars = bars.select(columns)
         wrong = [name for name, got in checksums(bars).items() if got != sums.get(name)]
-        if wrong or bars.height != month.bars:
+        if wrong or bars.height != month.bar_count:
             raise StoreError(
                 f"{path} holds other bars than were written to it (column "
                 f"{', '.join(wrong) or 'count'}; {_REMEDY})"
@@ -192,7 +192,7 @@ def _month(handle: BinaryIO, path: Path, key: BarKey) -> tuple[StoredMonth, dict
         of, sums = metadata["rangebar.key"], metadata["rangebar.checksums"]
         text, size = metadata["rangebar.month"], os.fstat(handle.fileno()).st_size
         # What the bars are made from, and the bars: together they are the version.
-        month = StoredMonth.from_json(text, token=f"{text}{sums}", size=size)
+        month = StoredMonth.from_json(text, version=f"{text}{sums}", size=size)
         checked: dict[str, object] = json.loads(sums)
         is_whole = metadata["rangebar.sha256"] == _sha256(sums, text)
     except (KeyError, TypeError, ValueError) as error:

@@ -66,10 +66,10 @@ def month_of(bars: pl.DataFrame, *, days: int = 2, key: BarKey = KEY) -> StoredM
         share = bars.height // days + (bars.height % days if number == days - 1 else 0)
         link = Link(
             day=DAYS[number],
-            ticks=f"{bars.height}-{number}",
-            trades=7,
+            trades_digest=f"{bars.height}-{number}",
+            trade_count=7,
             defects={"missing_ids": 3} if number else {},
-            bars=share,
+            bar_count=share,
             state=bytes(range(256)) * number,
         )
         links.append(link.sealed(key, links[-1] if links else None))

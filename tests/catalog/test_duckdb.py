@@ -74,7 +74,12 @@ def stored(chain: BarKey, version: str = "") -> tuple[StoredMonth, pl.DataFrame]
     for day in DAYS:
         ended = found.filter(pl.col("close_time").dt.date() == day).height
         link = Link(
-            day=day, ticks=f"{version}{day}", trades=300, defects={}, bars=ended, state=b"state"
+            day=day,
+            trades_digest=f"{version}{day}",
+            trade_count=300,
+            defects={},
+            bar_count=ended,
+            state=b"state",
         )
         links.append(link.sealed(chain, links[-1] if links else None))
     return StoredMonth(month=MONTH, links=tuple(links)), found
@@ -348,7 +353,9 @@ def test_a_bar_that_was_open_for_a_month_is_found_by_its_open_time(tmp_path: Pat
     _, found = stored(key())
     day = DAYS[0] + dt.timedelta(days=31)
     chain = replace(key(), origin=day)
-    link = Link(day=day, ticks="", trades=1, defects={}, bars=found.height, state=b"")
+    link = Link(
+        day=day, trades_digest="", trade_count=1, defects={}, bar_count=found.height, state=b""
+    )
     month = StoredMonth(month=day.replace(day=1), links=(link.sealed(chain, None),))
     close_time = pl.col("close_time") + dt.timedelta(days=31)
     ParquetStore(tmp_path).write(chain, month, found.with_columns(close_time))

@@ -329,7 +329,7 @@ def test_a_clock_that_is_set_back_does_not_make_the_old_current(
 
     put(clickhouse_store, 7, 1)
 
-    assert check_whole(clickhouse_store, KEY)[JANUARY].bars == 7
+    assert check_whole(clickhouse_store, KEY)[JANUARY].bar_count == 7
     assert ask(clickhouse_store.address, "SELECT count() FROM bars") == [(7,)]
 
 
@@ -365,7 +365,7 @@ def test_whoever_was_overtaken_deletes_what_he_wrote_himself(
     monkeypatch.setattr(clickhouse_store, "_name", be_overtaken)
     clickhouse_store.write(KEY, month_of(7), bars_of(7))
 
-    assert check_whole(clickhouse_store, KEY)[JANUARY].bars == 9
+    assert check_whole(clickhouse_store, KEY)[JANUARY].bar_count == 9
     assert ask(clickhouse_store.address, "SELECT count() FROM bars") == [(9,)]
 
 
@@ -440,4 +440,4 @@ def test_links_that_cannot_be_read_are_told_and_replaced(clickhouse_store: Click
         clickhouse_store.find(KEY)
 
     put(clickhouse_store, 5, 1)
-    assert check_whole(clickhouse_store, KEY)[JANUARY].bars == 5
+    assert check_whole(clickhouse_store, KEY)[JANUARY].bar_count == 5

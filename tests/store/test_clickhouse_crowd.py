@@ -70,7 +70,7 @@ def test_sixteen_writers_neither_double_nor_lose_a_bar(
     for key in keys:
         found = check_whole(clickhouse_store, key)
         assert list(found) == [JANUARY, FEBRUARY]
-        expected += sum(month.bars for month in found.values())
+        expected += sum(month.bar_count for month in found.values())
     assert ask(clickhouse_store.address, "SELECT count() FROM current_bars") == [(expected,)]
 
 
@@ -87,7 +87,7 @@ def test_a_reader_gets_a_whole_version_or_none(
                 for month in own.find(KEY).values():
                     bars = own.read(KEY, month, ALL)
                     if bars is not None:
-                        rows, seed = map(int, str(month.links[0].ticks).split())
+                        rows, seed = map(int, str(month.links[0].trades_digest).split())
                         assert_same(bars_of(rows, seed), bars)
                         versions.add(seed)
 
@@ -152,7 +152,7 @@ def test_a_server_killed_in_an_insert_has_the_old_month(
     assert [type(error) for error in failed] == [StoreError]
     assert check_whole(store, KEY) == {JANUARY: old}
     put(store, 100_000, 2)
-    assert check_whole(store, KEY)[JANUARY].bars == 100_000
+    assert check_whole(store, KEY)[JANUARY].bar_count == 100_000
     store.close()
 
 
@@ -258,7 +258,7 @@ def test_whenever_a_writer_is_killed_every_month_is_whole(
             pause(chance.random() / 5)
             writers.kill()
             for _ in range(TIMEOUT * 100):
-                written = {month.token for month in clickhouse_store.find(KEY).values()}
+                written = {month.version for month in clickhouse_store.find(KEY).values()}
                 if not written <= seen:
                     break
                 pause(0.01)
@@ -270,5 +270,5 @@ def test_whenever_a_writer_is_killed_every_month_is_whole(
                 writers.kill()
 
             check_whole(clickhouse_store, KEY)
-    rows = sum(month.bars for month in check_whole(clickhouse_store, KEY).values())
+    rows = sum(month.bar_count for month in check_whole(clickhouse_store, KEY).values())
     assert ask(clickhouse_store.address, "SELECT count() FROM current_bars") == [(rows,)]

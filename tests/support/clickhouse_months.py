@@ -44,10 +44,10 @@ def month_of(rows: int, seed: int = 0, *, month: dt.date = JANUARY, days: int = 
     for number in range(days):
         link = Link(
             day=month + dt.timedelta(days=number),
-            ticks=f"{rows} {seed}",
-            trades=7,
+            trades_digest=f"{rows} {seed}",
+            trade_count=7,
             defects={},
-            bars=rows // days + (rows % days if number == days - 1 else 0),
+            bar_count=rows // days + (rows % days if number == days - 1 else 0),
             state=bytes(range(256)),
         )
         links.append(link.sealed(KEY, links[-1] if links else None))
@@ -68,7 +68,7 @@ def check_whole(store: ClickHouseStore, key: BarKey) -> dict[dt.date, StoredMont
     for month in found.values():
         bars = store.read(key, month, ALL)
         assert bars is not None
-        rows, seed = map(int, str(month.links[0].ticks).split())
+        rows, seed = map(int, str(month.links[0].trades_digest).split())
         assert_same(bars_of(rows, seed), bars)
     return found
 

@@ -141,7 +141,7 @@ class ClickHouseStore(BarStore):
         rows = self._fetch(f"looking for {key.label}", FIND, key=key.path, months=wanted)
         for month, batch, links in rows.iter_rows():
             try:
-                found[month] = StoredMonth.from_json(links, token=str(batch))
+                found[month] = StoredMonth.from_json(links, version=str(batch))
             except (KeyError, TypeError, ValueError) as error:
                 doing = f"reading {month:%Y-%m} of {key.label}"
                 raise self._error(doing, str(error), AGAIN) from error
@@ -158,17 +158,17 @@ class ClickHouseStore(BarStore):
             # An answer that breaks off shows in its rows: it need not wait for its end.
             {"wait_end_of_query": 0},
             key=key.path,
-            batch=int(month.token),
+            batch=int(month.version),
             **names,
         ).cast({name: BAR_SCHEMA[name] for name in columns})
-        if bars.height == month.bars:
+        if bars.height == month.bar_count:
             return bars
         for wait in LOOKS:
             time.sleep(wait)
             current = self.find(key, [month.month]).get(month.month)
-            if current is None or current.token != month.token:
+            if current is None or current.version != month.version:
                 return None
-        reason = f"it has {bars.height} bars, expected {month.bars}"
+        reason = f"it has {bars.height} bars, expected {month.bar_count}"
         raise self._error(doing, reason, AGAIN)
 
     def write(self, key: BarKey, month: StoredMonth, bars: pl.DataFrame) -> None:
@@ -298,7 +298,7 @@ class ClickHouseStore(BarStore):
             "first_day": month.links[0].day,
             "last_day": month.links[-1].day,
             "batch": batch,
-            "rows": month.bars,
+            "rows": month.bar_count,
             "links": month.to_json(),
             "previous": previous,
         }
