@@ -83,7 +83,7 @@ def test_every_parameter_is_annotated(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_every_parameter_is_told_in_the_docstring(name: str) -> None:
+def test_every_parameter_is_described_in_the_docstring(name: str) -> None:
     function = FUNCTIONS[name]
     part = (inspect.getdoc(function) or "").partition("\nParameters\n")[2].partition("\n\n")[0]
     told = ", ".join(line for line in part.splitlines() if not line.startswith(" ")).split(", ")

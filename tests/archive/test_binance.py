@@ -141,7 +141,7 @@ def test_a_day_is_a_date_or_its_text() -> None:
         day_range(DAY, "2024-08-07")
 
 
-def test_days_are_told_in_spans() -> None:
+def test_days_are_written_in_spans() -> None:
     days = [*day_range("2024-02-28", "2024-03-01"), DAY]
 
     assert spans(days) == "2024-02-28 to 2024-03-01, 2024-08-08"
@@ -316,7 +316,7 @@ def test_without_a_checksum_nothing_left_is_trusted(server: ArchiveServer, tmp_p
     assert (tmp_path / "part").read_bytes() == server.files[FILE.path]
 
 
-def test_pieces_are_joined_only_where_something_can_tell_that_they_belong_together(
+def test_pieces_are_joined_only_where_something_proves_that_they_belong_together(
     server: ArchiveServer, tmp_path: Path
 ) -> None:
     server.etags = False
@@ -398,7 +398,7 @@ def test_an_answer_that_retrying_does_not_change_is_an_error(
         fetched(server, tmp_path / "part")
 
 
-def test_a_port_that_refuses_is_told_without_objects(tmp_path: Path) -> None:
+def test_a_port_that_refuses_is_reported_without_objects(tmp_path: Path) -> None:
     with ArchiveServer() as gone:
         url = gone.url
     client = Client(BinanceArchive(url, None, attempts=2))

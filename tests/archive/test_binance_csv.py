@@ -100,7 +100,7 @@ def test_headers_that_come_again_are_left_out_and_counted(
     assert file.repeated_headers == 2
 
 
-def test_units_that_change_inside_a_file_are_told_apart(tmp_path: Path) -> None:
+def test_units_that_change_inside_a_file_are_distinguished(tmp_path: Path) -> None:
     lines = [b"1,1,1,1,1,%d,true\n" % (MIDNIGHT * factor) for factor in (1, 1000, 1_000_000)]
     file = opened(tmp_path, b"".join(lines))
 
@@ -114,7 +114,7 @@ def test_units_that_change_inside_a_file_are_told_apart(tmp_path: Path) -> None:
     ("time", "unit"),
     [(10**14 - 1, "ms"), (10**14, "us"), (10**17 - 1, "us"), (10**17, "ns")],
 )
-def test_a_unit_is_told_by_the_size_of_the_time(tmp_path: Path, time: int, unit: str) -> None:
+def test_a_unit_is_known_by_the_size_of_the_time(tmp_path: Path, time: int, unit: str) -> None:
     file = opened(tmp_path, b"1,1,1,1,1,%d,true\n" % time)
 
     assert [len(piece) for piece in file.pieces()] == [1]

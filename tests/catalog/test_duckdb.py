@@ -680,7 +680,7 @@ def test_a_lazy_frame_of_bars_is_joined_in_sql(connection: "DuckDBPyConnection")
 # Errors
 
 
-def test_bad_trades_are_told_in_our_words(connection: "DuckDBPyConnection") -> None:
+def test_bad_trades_are_reported_in_our_words(connection: "DuckDBPyConnection") -> None:
     seventh = pl.int_range(pl.len()) == 7
     price = pl.when(seventh).then(-1.0).otherwise("price").alias("price")
     connection.register("bad", trades().with_columns(price))
@@ -691,7 +691,7 @@ def test_bad_trades_are_told_in_our_words(connection: "DuckDBPyConnection") -> N
     )
 
 
-def test_a_bad_threshold_is_told_in_our_words(connection: "DuckDBPyConnection") -> None:
+def test_a_bad_threshold_is_reported_in_our_words(connection: "DuckDBPyConnection") -> None:
     assert said(connection, "SELECT range_bars([], 0)").endswith(
         "ValueError: threshold_decimal_bps is 0: expected 1 to 100000 (1 is 0.001 %, 250 is 0.25 %)"
     )

@@ -336,7 +336,7 @@ while not Path(enough).exists():
 """
 
 
-def test_whoever_reads_while_months_are_rewritten_sees_the_bars_of_one_version_or_another(
+def test_a_reader_sees_the_bars_of_one_version_or_another_while_months_are_rewritten(
     tmp_path: Path,
 ) -> None:
     changing, folder = [DAYS[2], DAYS[9]], tmp_path / "cache"

@@ -80,7 +80,7 @@ def test_a_replaced_day_makes_the_days_from_it_on(cache: Path) -> None:
     assert_same(one_pass(cache, DAYS[0], DAYS[-1], threshold_decimal_bps=30), stored(cache))
 
 
-def test_a_symbol_that_fails_is_told_and_the_others_are_filled_in_the_order_given(
+def test_a_failing_symbol_is_reported_and_the_others_are_filled_in_the_order_given(
     cache: Path, workers: Workers
 ) -> None:
     give(cache, trades_of(DAYS[:2], seed=1), symbol=ETH)
@@ -105,7 +105,7 @@ def test_a_symbol_that_fails_is_told_and_the_others_are_filled_in_the_order_give
     assert [worker.exitcode for worker in workers] == [0, 0]
 
 
-def test_bars_behind_missing_trades_are_not_stored_and_that_is_told(tmp_path: Path) -> None:
+def test_bars_after_missing_trades_are_not_stored_and_that_is_reported(tmp_path: Path) -> None:
     give(tmp_path, trades_of(DAYS[:3]))
     give(tmp_path, trades_of(DAYS[12:]))
     row = {
@@ -124,7 +124,7 @@ def test_bars_behind_missing_trades_are_not_stored_and_that_is_told(tmp_path: Pa
 
 
 @pytest.mark.parametrize(("reset", "start"), [("day", DAYS[1]), ("week", DAYS[5])])
-def test_with_a_reset_whole_periods_are_made_and_the_days_asked_for_told(
+def test_with_a_reset_whole_periods_are_made_and_the_days_asked_for_reported(
     reset: str, start: dt.date, cache: Path, read: list[dt.date]
 ) -> None:
     (row,) = rows_of(populate(cache, start=start, reset=reset, prevent_same_timestamp_close=False))

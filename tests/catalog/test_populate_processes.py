@@ -80,7 +80,7 @@ def test_a_script_needs_no_guard_and_runs_once(cache: Path, tmp_path: Path) -> N
     assert done.stdout == "the caller's main module\n['ok', 'ok']\n"
 
 
-def test_an_import_loads_no_module_of_the_caller_and_tells_nothing() -> None:
+def test_an_import_loads_no_module_of_the_caller_and_prints_nothing() -> None:
     assert run("from rangebar_polars._catalog.populate import populate") == ""
 
 
@@ -132,7 +132,7 @@ class Strange(rb.BinanceArchive):
         (rb.BinanceArchive(timeout="soon"), "ValueError: Timeout value "),  # type: ignore[arg-type]
     ],
 )
-def test_an_error_that_nobody_foresaw_is_told_too(
+def test_an_unforeseen_error_is_reported_too(
     archive: rb.BinanceArchive, told: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.warns(RangeBarWarning) as warned:

@@ -113,7 +113,7 @@ def test_a_hole_that_is_filled_later_makes_the_bars_from_it_on_stale(
     assert read == DAYS[3:]
 
 
-def test_days_behind_the_last_one_published_are_asked_for_again(server: ArchiveServer) -> None:
+def test_days_after_the_last_one_published_are_asked_for_again(server: ArchiveServer) -> None:
     publish(server, DAYS[:5])
     with pytest.warns(RangeBarWarning, match="no file for: 2024-01-31 to 2024-02-08"):
         short = of_archive(server, DAYS[0], DAYS[-1])

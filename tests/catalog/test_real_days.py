@@ -157,7 +157,7 @@ def day_of(server: ArchiveServer, market: str) -> pl.DataFrame:
         ("empty_csv", f"{NAME} holds an empty csv (fetch it again; "),
     ],
 )
-def test_real_files_that_are_broken_are_told(
+def test_real_files_that_are_broken_are_reported(
     server: ArchiveServer, folder: str, message: str
 ) -> None:
     server.add_folder(SHARED / "vision/defects" / folder)

@@ -186,7 +186,7 @@ def test_bars_stay_valid_when_their_trades_are_cleared(
     assert read == []
 
 
-def test_a_chain_whose_trades_are_cleared_goes_on_with_the_days_that_come(
+def test_a_chain_whose_trades_are_cleared_continues_with_the_days_that_come(
     store: BarStore, cache: Path, read: list[dt.date]
 ) -> None:
     want = bars_of(cache, store, include_incomplete=True)
@@ -279,7 +279,7 @@ def test_what_another_process_is_fetching_is_left_to_it(tmp_path: Path) -> None:
 # What cannot be read
 
 
-def test_trades_that_cannot_be_read_are_told_of_and_can_be_cleared(cache: Path) -> None:
+def test_trades_that_cannot_be_read_are_reported_and_can_be_cleared(cache: Path) -> None:
     damaged, foreign = (series(cache).path(day) for day in DAYS[3:5])
     damaged.write_bytes(GARBAGE)
     pl.DataFrame({"a": [1]}).write_parquet(foreign)
@@ -294,7 +294,7 @@ def test_trades_that_cannot_be_read_are_told_of_and_can_be_cleared(cache: Path) 
     assert tree(cache) == {}
 
 
-def test_bars_that_cannot_be_read_are_told_of_and_can_be_cleared(
+def test_bars_that_cannot_be_read_are_reported_and_can_be_cleared(
     store: BarStore, cache: Path
 ) -> None:
     bars_of(cache, store, threshold_decimal_bps=[30, 50])
@@ -383,7 +383,7 @@ def test_a_wrong_argument_is_named_and_nothing_is_cleared(
 @pytest.mark.parametrize(
     "words", [(b'"day":', b'"dax":'), (b"rangebar.series", b"rangebar.serien")]
 )
-def test_trades_whose_file_says_nothing_of_them_are_told_and_can_be_cleared(
+def test_trades_whose_file_describes_nothing_are_reported_and_can_be_cleared(
     tmp_path: Path, words: tuple[bytes, bytes]
 ) -> None:
     give(tmp_path, trades_of(DAYS[:2]))
@@ -400,7 +400,7 @@ def test_trades_whose_file_says_nothing_of_them_are_told_and_can_be_cleared(
 
 
 @pytest.mark.parametrize("word", [b"rangebar.key", b"rangebar.month", b"rangebar.checksums"])
-def test_bars_whose_file_says_nothing_of_them_are_told_and_can_be_cleared(
+def test_bars_whose_file_describes_nothing_are_reported_and_can_be_cleared(
     tmp_path: Path, word: bytes
 ) -> None:
     give(tmp_path, trades_of(DAYS[:2]))

@@ -44,7 +44,7 @@ UNITS = {"s": 10, "ms": 13, "us": 16, "ns": 19}
 
 
 @pytest.mark.parametrize("unit", UNITS)
-def test_whole_times_are_cast_from_the_unit_that_their_digits_tell(unit: str) -> None:
+def test_whole_times_are_cast_from_the_unit_that_their_digits_show(unit: str) -> None:
     number = (
         pl.col("timestamp").dt.epoch("s")
         if unit == "s"

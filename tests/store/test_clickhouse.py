@@ -351,7 +351,7 @@ def test_a_longer_month_that_others_wrote_meanwhile_stays(
     assert ask(clickhouse_store.address, "SELECT count() FROM bars") == [(9,)]
 
 
-def test_whoever_was_overtaken_deletes_what_he_wrote_himself(
+def test_a_writer_that_was_overtaken_deletes_what_it_wrote(
     clickhouse_store: ClickHouseStore, clickhouse_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = clickhouse_store._name  # noqa: SLF001 - the moment after
@@ -406,7 +406,7 @@ def test_bars_that_are_named_while_their_chain_is_removed_go_with_it(
     assert ask(clickhouse_store.address, "SELECT count() FROM bars") == [(0,)]
 
 
-def test_damaged_bars_are_told_and_not_given(
+def test_damaged_bars_are_reported_and_not_returned(
     clickhouse_store: ClickHouseStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(clickhouse, "LOOKS", (0.0,))
@@ -428,7 +428,9 @@ def test_bars_that_go_with_their_chain_are_not_called_damaged(
     assert clickhouse_store.read(KEY, found, ["open"]) is None
 
 
-def test_links_that_cannot_be_read_are_told_and_replaced(clickhouse_store: ClickHouseStore) -> None:
+def test_links_that_cannot_be_read_are_reported_and_replaced(
+    clickhouse_store: ClickHouseStore,
+) -> None:
     put(clickhouse_store, 4)
     ask(
         clickhouse_store.address,

@@ -40,7 +40,7 @@ from rangebar_polars.store.clickhouse.address import Address
         ("clickhouse://db:443/b", "clickhouse://default@db:443/b"),
     ],
 )
-def test_a_url_is_told_whole(given: str, url: str) -> None:
+def test_a_url_is_shown_whole(given: str, url: str) -> None:
     assert Address.parse(given).url() == url
 
 
@@ -185,7 +185,7 @@ def test_a_server_that_does_not_answer_is_not_waited_for_for_ever(
         ClickHouseStore(f"clickhouse://127.0.0.1:{port}")
 
 
-def test_what_is_no_clickhouse_server_is_told_by_what_it_says() -> None:
+def test_a_server_that_is_no_clickhouse_is_named_by_its_answer() -> None:
     said = "Unexpected response to server version query: '<html>'"
 
     with (

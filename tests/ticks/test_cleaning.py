@@ -157,7 +157,7 @@ def test_a_move_that_stays_is_not_off_market() -> None:
     assert cleaned(rows)[1] == {}
 
 
-def test_missing_ids_are_told_with_ids_and_times() -> None:
+def test_missing_ids_are_reported_with_ids_and_times() -> None:
     rows = day_of(rows=12)[[0, 1, 5, 6, 7, 9, 10]]
 
     _, report = clean(rows, DAY, Origin(), name=NAME)
@@ -354,7 +354,7 @@ def test_ids_missing_between_days_count_with_the_later_day() -> None:
     ],
     ids=["in order", "an id again", "at the same moment", "time going back"],
 )
-def test_a_day_that_begins_before_the_last_one_ends_is_told(
+def test_a_day_that_begins_before_the_last_one_ends_is_reported(
     second: DayStatus, *, expected: bool
 ) -> None:
     found = joined([entry(1, 0, 9), second], contiguous_ids=True)

@@ -29,7 +29,7 @@ def imported(frame: Any, folder: Path, **options: Any) -> pl.DataFrame:  # noqa:
 
 
 @units
-def test_whole_numbers_are_times_of_the_unit_that_is_said(unit: TimeUnit, tmp_path: Path) -> None:
+def test_whole_numbers_are_times_of_the_unit_that_is_given(unit: TimeUnit, tmp_path: Path) -> None:
     frame = at([(SECOND + n) * PER_SECOND[unit] for n in range(4)])
 
     report = imported(frame, tmp_path, time_unit=unit)

@@ -187,7 +187,7 @@ def test_own_trades_that_are_no_trades_are_refused(bring: Importer, tmp_path: Pa
         bring(path)
 
 
-def test_nothing_imported_is_told_with_the_way_to_import(tmp_path: Path) -> None:
+def test_nothing_imported_is_reported_with_the_way_to_import(tmp_path: Path) -> None:
     with says(
         CacheError,
         f"no trades of mine spot BTC/USD are cached for 2024-08-05 in {tmp_path / 'cache'} "

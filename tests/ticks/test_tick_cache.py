@@ -276,7 +276,7 @@ def test_a_recent_day_is_not_published_yet(
         rb.scan_ticks("BTCUSDT", "2024-08-10", "2024-08-11", archive=server.url)
 
 
-def test_a_symbol_that_never_existed_is_told_with_near_names(server: ArchiveServer) -> None:
+def test_a_symbol_that_never_existed_is_reported_with_near_names(server: ArchiveServer) -> None:
     with says(ArchiveError, "binance spot has no symbol BTCUSDC (near names: BTCUSDT)"):
         rb.scan_ticks("BTCUSDC", DAYS[0], DAYS[1], archive=archive(server))
     with says(ArchiveError, "binance um has no symbol BTCUSDT (it has 0 others)"):
@@ -289,7 +289,7 @@ def test_a_symbol_that_never_existed_is_told_with_near_names(server: ArchiveServ
         rb.scan_ticks("BTCUSDC", DAYS[0], DAYS[1], archive=server.url)
 
 
-def test_a_listing_that_cannot_be_had_is_told(server: ArchiveServer) -> None:
+def test_a_listing_that_cannot_be_fetched_is_reported(server: ArchiveServer) -> None:
     there = rb.BinanceArchive(server.url, f"{server.url}/none")
     with says(
         ArchiveError,
@@ -518,7 +518,7 @@ def test_a_server_that_fails_is_an_error_and_leaves_whole_days(
 # Progress
 
 
-def test_progress_is_told_in_the_callers_thread_and_to_the_end(server: ArchiveServer) -> None:
+def test_progress_is_reported_in_the_callers_thread_and_to_the_end(server: ArchiveServer) -> None:
     told: list[FetchProgress] = []
 
     rb.scan_ticks("BTCUSDT", DAYS[0], DAYS[-1], archive=server.url, progress=told.append)
