@@ -13,7 +13,7 @@ from support.clickhouse_server import (  # noqa: F401
     clickhouse_url,
     own_server,
 )
-from support.populating import own_settings, stalling, workers  # noqa: F401
+from support.populating import stalling, workers  # noqa: F401
 
 import rangebar_polars as rb
 from rangebar_polars._catalog import trades as catalog_trades
@@ -46,11 +46,6 @@ def no_settings_of_this_machine(tmp_path_factory: pytest.TempPathFactory) -> Ite
 def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Give each test an empty cache folder, which is the default of every call."""
     monkeypatch.setenv("RANGEBAR_CACHE_DIR", str(tmp_path / "cache"))
-
-
-@pytest.fixture
-def quick() -> None:
-    """Do nothing: test_populate.py still asks for it."""
 
 
 @pytest.fixture

@@ -24,8 +24,6 @@ from rangebar_polars._catalog.populate import IN_FLIGHT
 from rangebar_polars._progress import FetchProgress
 from rangebar_polars.errors import RangeBarWarning
 
-pytestmark = pytest.mark.usefixtures("own_settings")
-
 
 @pytest.mark.parametrize("kind", ["threads", "spawned processes"])
 def test_an_executor_fills_what_processes_of_the_call_fill(

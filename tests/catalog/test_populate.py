@@ -28,8 +28,6 @@ from rangebar_polars.archive.binance import BinanceFile
 from rangebar_polars.errors import RangeBarWarning
 from rangebar_polars.store import BarStore, ParquetStore
 
-pytestmark = pytest.mark.usefixtures("own_settings")
-
 
 def test_the_first_call_makes_the_bars_and_the_second_finds_them(
     cache: Path, read: list[dt.date], workers: Workers

@@ -12,8 +12,6 @@ import rangebar_polars as rb
 from rangebar_polars.errors import StoreError
 from rangebar_polars.store import ParquetStore
 
-pytestmark = pytest.mark.usefixtures("own_settings")
-
 
 class OwnStore(ParquetStore):
     """A store that `open_store` knows nothing of."""

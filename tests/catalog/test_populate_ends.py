@@ -23,9 +23,6 @@ import rangebar_polars as rb
 from rangebar_polars._days import day_range
 from rangebar_polars._progress import FetchProgress
 
-pytestmark = pytest.mark.usefixtures("own_settings")
-
-
 INTERRUPTIBLE = """
 import signal
 import sys

@@ -24,8 +24,6 @@ from rangebar_polars._progress import FetchProgress
 from rangebar_polars.archive.binance import BinanceFile
 from rangebar_polars.errors import RangeBarWarning
 
-pytestmark = pytest.mark.usefixtures("own_settings")
-
 
 @pytest.mark.parametrize(("processes", "cores", "expected"), [(None, 4, 2), (9, 4, 3), (1, 4, 1)])
 def test_no_more_processes_are_started_than_asked_for_and_of_use(

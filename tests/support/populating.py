@@ -84,13 +84,6 @@ def is_whole(root: Path) -> bool:
 
 
 @pytest.fixture
-def own_settings(monkeypatch: pytest.MonkeyPatch, quick: None) -> None:  # noqa: ARG001
-    """Have no settings of the user's."""
-    for name in ("RANGEBAR_BINANCE_URL", "RANGEBAR_BINANCE_LISTING_URL", "RANGEBAR_STORE"):
-        monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture
 def workers(monkeypatch: pytest.MonkeyPatch) -> Workers:
     """Tell which processes are started."""
     started = Workers()
