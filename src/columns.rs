@@ -92,7 +92,7 @@ pub const OUTPUTS: &[Output] = outputs! {
     Feature kyle_lambda_proxy Float(features::kyle_lambda_proxy) [PRICE VOLUME SIDES] "((close - open) / open) / ofi" null "ofi is 0 or null";
     Feature trade_intensity Float(features::trade_intensity) [TIME TRADES] "individual_trade_count / (duration_us / 1e6)" null "duration_us is 0";
     Feature volume_per_trade Float(features::volume_per_trade) [VOLUME TRADES] "volume / individual_trade_count";
-    Feature aggression_ratio Float(features::aggression_ratio) [TRADES SIDES] "min(buy_trade_count / sell_trade_count, 100)" null "neither, or unknown";
+    Feature aggression_ratio Float(features::aggression_ratio) [TRADES SIDES] "min(buy_trade_count / sell_trade_count, 100)" null "both counts are 0, or unknown";
     Feature aggregation_density Float(features::aggregation_density) [TRADES] "individual_trade_count / agg_record_count" null "no row has both trade ids";
     Feature turnover_imbalance Float(features::turnover_imbalance) [TURNOVER SIDES] "(buy_turnover - sell_turnover) / (buy_turnover + sell_turnover)" null "that sum is 0 or unknown";
 };
