@@ -33,7 +33,7 @@ def test_an_executor_fills_what_processes_of_the_call_fill(
     own: Executor = ThreadPoolExecutor(2)
     if kind == "spawned processes":
         own = ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn"))
-    asked: dict[str, Any] = {"symbols": [SYMBOL, ETH], "thresholds": [30, 50]}
+    asked: dict[str, Any] = {"symbols": [SYMBOL, ETH], "threshold_decimal_bps": [30, 50]}
 
     with own:
         report = populate(cache, store=tmp_path / "own", executor=own, **asked)
