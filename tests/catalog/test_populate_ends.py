@@ -101,7 +101,9 @@ def test_an_interrupt_while_bars_are_made_leaves_whole_months_and_no_process(
     errors = end(caller)
 
     assert caller.returncode == -signal.SIGINT
-    assert errors.count("Traceback") == 1
+    # Older versions of Polars panic where an interrupt ends a plan, and print that.
+    assert 1 <= errors.count("Traceback") <= 1 + errors.count("panicked at")
+    assert errors.endswith("KeyboardInterrupt\n")
     assert is_whole(tmp_path)
     left = tree(tmp_path)
     (row, *_) = rows_of(
