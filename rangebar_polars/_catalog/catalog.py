@@ -284,11 +284,8 @@ class Catalog:
         check_flags(use_cache=use_cache)
         every = self._series(symbols)
         store = self.store if use_cache else None
-        plans = []
-        for series in every:
-            bars = load_bars(self._settings, series, days, options, store)
-            _warn_of_missing(bars)
-            plans.append(pl.concat(bars.frames()).lazy())
+        loaded = self._load(every, days, options, store)
+        plans = [pl.concat(bars.frames()).lazy() for bars in loaded]
         return _joined(every, plans, alone=isinstance(symbols, str)).collect()
 
     def scan_bars(
@@ -332,12 +329,21 @@ class Catalog:
         check_flags(use_cache=use_cache)
         every = self._series(symbols)
         store = self._open_store() if use_cache else None
-        plans = []
+        plans = [_scan(bars) for bars in self._load(every, days, options, store)]
+        return _joined(every, plans, alone=isinstance(symbols, str))
+
+    def _load(
+        self,
+        every: Sequence[Series],
+        days: Sequence[dt.date],
+        options: Options,
+        store: BarStore | None,
+    ) -> Iterator[StoredBars]:
+        """Yield the bars of one series after another, and warn of what each lacks."""
         for series in every:
             bars = load_bars(self._settings, series, days, options, store)
             _warn_of_missing(bars)
-            plans.append(_scan(bars))
-        return _joined(every, plans, alone=isinstance(symbols, str))
+            yield bars
 
     def last_bars(
         self,
