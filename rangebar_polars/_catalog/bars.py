@@ -68,7 +68,7 @@ def load_bars(  # noqa: PLR0917
     Parameters
     ----------
     settings
-        Where trades are, and how they may be had.
+        Where trades are kept and fetched from.
     series
         Whose trades.
     days
@@ -122,7 +122,7 @@ class StoredBars:
     Attributes
     ----------
     settings
-        Where trades are, and how they may be had.
+        Where trades are kept and fetched from.
     series
         Whose trades.
     options

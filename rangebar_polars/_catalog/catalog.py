@@ -391,10 +391,11 @@ class Catalog:
         last = self._last_day(series) if end is None else utc_day(end, "end")
         if most > (last - dt.date.min).days:
             raise ValueError(f"max_lookback_days is {most}: expected a day that the calendar has")
-        days = 1
+        store, days = self.store if use_cache else None, 1
         while True:
             days = min(days, most)
-            bars = self._bars_up_to(last, days, series, options, use_cache, allow_empty=days < most)
+            wanted = day_range(last - (days - 1) * _DAY, last)
+            bars = self._load_kept(series, wanted, options, store, allow_empty=days < most)
             found, rows = bars.tail(count)
             if found == count or days == most:
                 break
@@ -413,24 +414,20 @@ class Catalog:
             warn_caller(text)
         return rows
 
-    def _bars_up_to(  # noqa: PLR0917
+    def _load_kept(
         self,
-        last: dt.date,
-        days: int,
         series: Series,
+        days: Sequence[dt.date],
         options: Options,
-        use_cache: bool,  # noqa: FBT001
+        store: BarStore | None,
         *,
         allow_empty: bool,
     ) -> StoredBars:
-        """Return the bars of the last days, stored only where their chain is stored already."""
-        first = last - (days - 1) * _DAY
-        store = self.store if use_cache else None
+        """Return the bars of some days, stored only where their chain is stored already."""
         if store is not None and options.reset is None:
-            keys = chains_of(series, first, options)
-            store = store if has_months(store, keys, first) else None
-        wanted = day_range(first, last)
-        return load_bars(self._settings, series, wanted, options, store, allow_empty=allow_empty)
+            keys = chains_of(series, days[0], options)
+            store = store if has_months(store, keys, days[0]) else None
+        return load_bars(self._settings, series, days, options, store, allow_empty=allow_empty)
 
     def _last_day(self, series: Series) -> dt.date:
         """Return the last day that has trades, or will have them when they are fetched."""

@@ -31,7 +31,7 @@ class FillRequest:
     Attributes
     ----------
     settings
-        Where trades are, and how they may be had.
+        Where trades are kept and fetched from.
     series
         Whose bars.
     days

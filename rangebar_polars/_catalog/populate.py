@@ -106,7 +106,7 @@ def populate(
     DataFrame
         A row for each symbol and threshold, symbols in the order given, thresholds ascending:
         ``symbol``, ``threshold_decimal_bps``; ``status``, "ok", "incomplete" (bars after a day
-        that was not to be had are not stored) or "failed"; ``days``, how many of the range have
+        that could not be fetched are not stored) or "failed"; ``days``, how many of the range have
         trades; of those ``stored``, whose bars were there, and ``made``, whose bars were made now;
         ``fetched``, how many days of trades came from the archive now; ``trades`` and ``bars``, how
         many of the range are stored, bars that a reset cut off among them; ``defects``, what is

@@ -1,4 +1,4 @@
-"""What every call about one source and market shares: where trades are, and how they may be had."""
+"""The settings that calls about one source and market share."""
 
 import os
 from collections import Counter
@@ -19,7 +19,7 @@ _FETCH_AGAIN: Final = "delete the file, or call scan_ticks with refresh=True, to
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Where trades are, and how they may be had; the arguments of `Catalog`, checked.
+    """Where trades are kept and fetched from; the arguments of `Catalog`, checked.
 
     Attributes
     ----------
@@ -102,7 +102,7 @@ def _cache(root: Path, series: Series, archive: Archive | type[Archive] | None) 
 
 
 def check_symbols(symbols: str | Iterable[str]) -> list[str]:
-    """Return symbols as a list; whether a source can have such ones is judged elsewhere.
+    """Return symbols as a list; whether the source has such symbols is checked later.
 
     Raises
     ------

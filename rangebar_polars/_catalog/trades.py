@@ -164,7 +164,7 @@ def load_trades(
     Parameters
     ----------
     settings
-        Where trades are, and how they may be had.
+        Where trades are kept and fetched from.
     series
         Whose trades.
     days
