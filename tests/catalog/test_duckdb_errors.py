@@ -1,0 +1,87 @@
+"""Errors in SQL have the words of the package, and what is not installed is named."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pytest
+from support.assertions import says
+from support.duckdb_cache import error_of, trades
+
+import rangebar_polars as rb
+from rangebar_polars.duckdb import connect
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+duckdb = pytest.importorskip("duckdb")
+
+
+def test_bad_trades_are_reported_in_our_words(connection: "DuckDBPyConnection") -> None:
+    seventh = pl.int_range(pl.len()) == 7
+    price = pl.when(seventh).then(-1.0).otherwise("price").alias("price")
+    connection.register("bad", trades().with_columns(price))
+
+    assert error_of(connection, "FROM bars_of(bad, 30)") == (
+        "Invalid Input Error: Python exception occurred while executing the UDF: ComputeError: "
+        "price is -1 at row 7: expected a finite number above 0 (drop or repair such rows first)"
+    )
+
+
+def test_a_bad_threshold_is_reported_in_our_words(connection: "DuckDBPyConnection") -> None:
+    assert error_of(connection, "SELECT range_bars([], 0)").endswith(
+        "ValueError: threshold_decimal_bps is 0: expected 1 to 100000 (1 is 0.001 %, 250 is 0.25 %)"
+    )
+
+
+def test_bars_of_refuses_the_trades_of_several_symbols(connection: "DuckDBPyConnection") -> None:
+    assert error_of(connection, "FROM bars_of(ticks, 30)") == (
+        "Invalid Input Error: bars_of was given trades of more than one symbol, market or source "
+        "(give it those of one, or group by symbol and call range_bars)"
+    )
+
+
+def test_bars_of_misses_a_price(connection: "DuckDBPyConnection") -> None:
+    connection.register("unpriced", trades().drop("price"))
+
+    assert 'Referenced column "price" not found' in error_of(
+        connection, "FROM bars_of(unpriced, 30)"
+    )
+
+
+@pytest.mark.parametrize("missing", ["duckdb", "pyarrow", "numpy"])
+def test_what_is_not_installed_is_named_with_the_remedy(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, missing: str
+) -> None:
+    monkeypatch.setitem(sys.modules, missing, None)
+
+    with says(
+        ModuleNotFoundError,
+        f"rangebar_polars.duckdb needs {missing} (pip install --upgrade 'rangebar-polars[duckdb]')",
+    ):
+        connect(cache_dir=tmp_path)
+
+
+def test_an_old_duckdb_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(duckdb, "__version__", "1.5.3")
+
+    with says(
+        ImportError,
+        "duckdb is 1.5.3: expected 2.0 or later, as older ones give wrong rows where times are "
+        "filtered (pip install --upgrade 'rangebar-polars[duckdb]')",
+    ):
+        connect(cache_dir=tmp_path)
+
+
+@pytest.mark.parametrize("store", ["postgres://db", 5])
+def test_a_store_is_refused_in_the_words_of_open_store(tmp_path: Path, store: str) -> None:
+    def message(call: Callable[[], object]) -> str:
+        with pytest.raises((TypeError, ValueError)) as raised:
+            call()
+        return str(raised.value)
+
+    assert message(lambda: connect(store, cache_dir=tmp_path)) == message(
+        lambda: rb.open_store(store)
+    )
