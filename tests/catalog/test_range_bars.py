@@ -1,4 +1,4 @@
-"""The calls for bars of days: arguments, trades that are missing or wrong, the last n bars."""
+"""Bars of days: of an archive, with holes or without, by arguments, zones and dependencies."""
 
 import datetime as dt
 from pathlib import Path
@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from support.archive_server import ArchiveServer, Fault, day_csv, publish
 from support.assertions import says, tree
-from support.cached_trades import DAYS, SOURCE, SYMBOL, give, one_pass, trades_of
+from support.cached_trades import DAYS, SOURCE, SYMBOL, default_cache, give, one_pass, trades_of
 from support.entry_points import assert_same
 from support.subprocesses import run
 
@@ -20,11 +20,8 @@ from rangebar_polars.errors import (
     ArchiveError,
     CacheError,
     DownloadError,
-    RangeBarError,
     RangeBarWarning,
-    StoreError,
 )
-from rangebar_polars.store import ParquetStore
 
 
 def of_archive(server: ArchiveServer, start: Any, end: Any, **options: Any) -> pl.DataFrame:  # noqa: ANN401
@@ -143,7 +140,7 @@ def test_nothing_to_be_had_is_an_error(server: ArchiveServer) -> None:
     with pytest.raises(ArchiveError, match="the archive has no file of binance spot BTCUSDT for"):
         of_archive(server, DAYS[0], DAYS[1])
     text = (
-        f"no trades of mine spot BTC-USD are cached for 2024-01-26 in {_cache()} "
+        f"no trades of mine spot BTC-USD are cached for 2024-01-26 in {default_cache()} "
         "(import_trades puts them there)"
     )
     with says(CacheError, text):
@@ -152,16 +149,10 @@ def test_nothing_to_be_had_is_an_error(server: ArchiveServer) -> None:
         of_archive(server, DAYS[0], DAYS[1], fetch_if_missing=False)
 
 
-def _cache() -> Path:
-    store = rb.open_store()
-    assert isinstance(store, ParquetStore)
-    return store.root
-
-
 def test_a_server_that_fails_leaves_what_is_stored(server: ArchiveServer) -> None:
     publish(server, DAYS)
     of_archive(server, DAYS[0], DAYS[4])
-    before = tree(_cache() / "bars")
+    before = tree(default_cache() / "bars")
     path = BinanceFile("spot", "BTCUSDT", DAYS[5]).path
     server.faults[f"{path}.CHECKSUM"].extend([Fault("status", 500)] * 50)
     server.faults[path].extend([Fault("status", 500)] * 50)
@@ -170,10 +161,10 @@ def test_a_server_that_fails_leaves_what_is_stored(server: ArchiveServer) -> Non
     with pytest.raises(DownloadError):
         of_archive(server, DAYS[0], DAYS[6], archive=archive)
 
-    assert tree(_cache() / "bars") == before
+    assert tree(default_cache() / "bars") == before
 
 
-# Days that nobody can vouch for
+# Days that are not known to be complete
 
 
 def test_bars_over_a_day_that_was_not_fetched_are_given_but_not_stored(
@@ -198,7 +189,6 @@ def test_bars_over_a_day_that_was_not_fetched_are_given_but_not_stored(
 
 
 # Arguments
-
 
 BAD_ARGUMENTS: dict[str, tuple[type[Exception], str, dict[str, Any]]] = {
     "a threshold": (
@@ -263,13 +253,16 @@ def test_a_bad_argument_is_refused_at_the_call(name: str, call: Any) -> None:  #
 def test_the_store_is_the_one_of_the_environment(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    give(_cache(), trades_of(DAYS[:2]))
+    give(default_cache(), trades_of(DAYS[:2]))
     monkeypatch.setenv("RANGEBAR_STORE", str(tmp_path / "elsewhere"))
 
     rb.get_range_bars(SYMBOL, DAYS[0], DAYS[1], source=SOURCE)
 
     assert (tmp_path / "elsewhere" / "bars").is_dir()
-    assert not (_cache() / "bars" / "source=mine").is_dir() or _cache() == tmp_path / "elsewhere"
+    assert (
+        not (default_cache() / "bars" / "source=mine").is_dir()
+        or default_cache() == tmp_path / "elsewhere"
+    )
 
 
 # Days are those of UTC
@@ -294,249 +287,6 @@ bars.write_ipc({str(tmp_path / "bars.arrow")!r})
     assert_same(want, pl.read_ipc(tmp_path / "bars.arrow"))
 
 
-# Lazily
-
-
-def test_a_plan_runs_again_and_reads_only_what_it_uses(read: list[dt.date]) -> None:
-    give(_cache(), trades_of(DAYS))
-    want = one_pass(
-        _cache(), DAYS[0], DAYS[-1], threshold_decimal_bps=30, include_microstructure=True
-    )
-    plan = rb.scan_range_bars(
-        SYMBOL, DAYS[0], DAYS[-1], 30, source=SOURCE, include_microstructure=True
-    )
-    assert read == []
-
-    for _ in range(2):
-        assert_same(want, plan.collect())
-        assert_same(want, plan.collect(engine="streaming"))
-        assert_same(
-            want.filter(pl.col("ofi") > 0).select("close", "open_time"),
-            plan.filter(pl.col("ofi") > 0).select("close", "open_time").collect(),
-        )
-        assert plan.select(pl.len()).collect().item() == want.height
-        assert_same(want.tail(3), plan.tail(3).collect())
-    assert read == DAYS
-
-
-def test_a_plan_that_stops_early_makes_no_more_months_than_it_needs(read: list[dt.date]) -> None:
-    give(_cache(), trades_of(DAYS))
-    plan = rb.scan_range_bars(SYMBOL, DAYS[0], DAYS[-1], 30, source=SOURCE)
-
-    assert plan.head(3).collect().height == 3
-    assert read == DAYS[:6]
-
-
-def test_trades_that_change_between_two_runs_of_a_plan_are_seen() -> None:
-    give(_cache(), trades_of(DAYS))
-    plan = rb.scan_range_bars(SYMBOL, DAYS[0], DAYS[-1], 30, source=SOURCE)
-    plan.collect()
-    give(_cache(), trades_of([DAYS[7]], seed=1))
-
-    assert_same(one_pass(_cache(), DAYS[0], DAYS[-1], threshold_decimal_bps=30), plan.collect())
-
-
-# The last bars
-
-
-def test_trades_that_change_before_a_plan_runs_are_seen() -> None:
-    give(_cache(), trades_of(DAYS))
-    rb.get_range_bars(SYMBOL, DAYS[0], DAYS[-1], 30, source=SOURCE)
-    plan = rb.scan_range_bars(SYMBOL, DAYS[0], DAYS[-1], 30, source=SOURCE)
-    give(_cache(), trades_of([DAYS[7]], seed=1))
-
-    assert_same(one_pass(_cache(), DAYS[0], DAYS[-1], threshold_decimal_bps=30), plan.collect())
-
-
-def test_the_last_n_bars_are_of_the_shortest_chain_that_has_them() -> None:
-    give(_cache(), trades_of(DAYS))
-    end = DAYS[-1]
-    chains = {
-        days: one_pass(_cache(), end - dt.timedelta(days=days - 1), end, threshold_decimal_bps=40)
-        for days in (1, 2, 4, 8, 10)
-    }
-    of_one, of_two, of_ten = chains[1].height, chains[2].height, chains[10].height
-    for count, days in [(1, 1), (of_one, 1), (of_one + 1, 2), (of_two + 1, 4), (of_ten, 10)]:
-        got = rb.get_n_range_bars(
-            SYMBOL, count, 40, end_date=end, max_lookback_days=10, source=SOURCE
-        )
-        assert_same(chains[days].tail(count), got)
-    assert not (_cache() / "bars").exists()
-
-
-def test_the_last_bars_up_to_the_last_cached_day_are_the_default() -> None:
-    give(_cache(), trades_of(DAYS))
-
-    got = rb.get_n_range_bars(SYMBOL, 5, 40, source=SOURCE)
-
-    want = one_pass(_cache(), DAYS[-1], DAYS[-1], threshold_decimal_bps=40)
-    assert_same(want.tail(5), got)
-
-
-def test_the_last_published_day_is_the_default_of_the_archive(
-    server: ArchiveServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    publish(server, DAYS)
-    monkeypatch.setattr(cached_trades, "_today", lambda: DAYS[-1] + dt.timedelta(days=3))
-
-    got = rb.get_n_range_bars("BTCUSDT", 5, 30, archive=server.url)
-
-    ticks = rb.scan_ticks("BTCUSDT", DAYS[-1], DAYS[-1], archive=server.url)
-    assert_same(rb.bars(ticks, 30).collect().tail(5), got)
-
-
-def test_a_kept_chain_is_used_for_the_last_bars_and_extended(read: list[dt.date]) -> None:
-    give(_cache(), trades_of(DAYS))
-    rb.get_range_bars(SYMBOL, DAYS[-1], DAYS[-1], 40, source=SOURCE)
-    read.clear()
-
-    rb.get_n_range_bars(SYMBOL, 5, 40, source=SOURCE)
-
-    assert read == []
-
-
-def test_with_a_reset_the_last_bars_are_those_of_the_periods() -> None:
-    give(_cache(), trades_of(DAYS))
-    whole = one_pass(_cache(), DAYS[3], DAYS[-1], threshold_decimal_bps=40, reset="week")
-
-    got = rb.get_n_range_bars(SYMBOL, 200, 40, source=SOURCE, reset="week", max_lookback_days=8)
-
-    assert_same(whole.tail(200), got)
-
-
-def test_fewer_bars_than_asked_for_are_an_error_that_says_how_many() -> None:
-    give(_cache(), trades_of(DAYS))
-    has = one_pass(_cache(), DAYS[-3], DAYS[-1], threshold_decimal_bps=40).height
-    told = (
-        f"mine spot BTC-USD has {has} completed bars of 40 decimal basis points in the 3 days up "
-        "to 2024-02-08: expected 100000"
-    )
-    question: dict[str, Any] = {"max_lookback_days": 3, "source": SOURCE}
-
-    with says(
-        RangeBarError,
-        f"{told} (raise max_lookback_days, lower the threshold, or give allow_fewer=True)",
-    ):
-        rb.get_n_range_bars(SYMBOL, 100_000, 40, **question)
-    with pytest.warns(RangeBarWarning) as warned:
-        got = rb.get_n_range_bars(SYMBOL, 100_000, 40, allow_fewer=True, **question)
-
-    assert [str(each.message) for each in warned] == [told]
-    assert warned[0].filename == __file__
-    assert got.height == has
-
-
-@pytest.mark.parametrize(
-    ("argument", "kind", "text"),
-    [
-        ({"n_bars": 0}, ValueError, "n_bars is 0: expected 1 or more"),
-        ({"n_bars": 1.5}, TypeError, "n_bars is 1.5: expected an integer"),
-        ({"n_bars": True}, TypeError, "n_bars is True: expected an integer"),
-        (
-            {"n_bars": 1, "max_lookback_days": 0},
-            ValueError,
-            "max_lookback_days is 0: expected 1 or more",
-        ),
-        (
-            {"n_bars": 1, "max_lookback_days": 10**7, "end_date": "2024-01-01"},
-            ValueError,
-            "max_lookback_days is 10000000: expected a day that the calendar has",
-        ),
-        (
-            {"n_bars": 1, "allow_fewer": None},
-            TypeError,
-            "allow_fewer is None: expected True or False",
-        ),
-        (
-            {"n_bars": 1, "threshold_decimal_bps": [250]},
-            TypeError,
-            (
-                "threshold_decimal_bps is [250]: expected an integer of decimal basis points "
-                "(250 is 0.25 %)"
-            ),
-        ),
-    ],
-)
-def test_a_bad_argument_for_the_last_bars_is_refused(
-    argument: dict[str, Any], kind: type[Exception], text: str
-) -> None:
-    with says(kind, text):
-        rb.get_n_range_bars(SYMBOL, source=SOURCE, **argument)
-
-
-def test_the_last_bars_of_nothing_are_an_error() -> None:
-    with pytest.raises(CacheError, match="no trades of mine spot BTC-USD are cached"):
-        rb.get_n_range_bars(SYMBOL, 1, source=SOURCE)
-    with pytest.raises(CacheError, match="no trades of mine spot BTC-USD are cached for 2023-"):
-        rb.get_n_range_bars(SYMBOL, 1, source=SOURCE, end_date="2024-01-01")
-
-
-# Files of bars
-
-
-def test_damaged_bars_are_an_error_that_names_the_file() -> None:
-    give(_cache(), trades_of(DAYS))
-    question: dict[str, Any] = {"source": SOURCE, "include_microstructure": True}
-    rb.get_range_bars(SYMBOL, DAYS[0], DAYS[5], 30, **question)
-    (path,) = (_cache() / "bars").rglob("*.parquet")
-    whole = path.read_bytes()
-    want = rb.get_range_bars(SYMBOL, DAYS[0], DAYS[5], 30, **question)
-    found = set[str]()
-    for place in range(20, len(whole) // 2, 997):
-        damaged = bytearray(whole)
-        damaged[place] ^= 1
-        path.write_bytes(damaged)
-        try:
-            # Not every bit of a file means something.
-            assert_same(want, rb.get_range_bars(SYMBOL, DAYS[0], DAYS[5], 30, **question))
-        except StoreError as error:
-            text = str(error)
-        else:
-            continue
-        assert text.startswith(f"{path} ")
-        assert text.endswith("delete it, and its bars are computed again)")
-        found.add(text)
-    assert any("holds other bars than were written to it" in text for text in found)
-    path.unlink()
-    want = one_pass(
-        _cache(), DAYS[0], DAYS[5], threshold_decimal_bps=30, include_microstructure=True
-    )
-    assert_same(want, rb.get_range_bars(SYMBOL, DAYS[0], DAYS[5], 30, **question))
-
-
-def test_a_file_of_bars_in_another_place_is_refused() -> None:
-    give(_cache(), trades_of(DAYS))
-    rb.get_range_bars(SYMBOL, DAYS[0], DAYS[5], 30, source=SOURCE)
-    (path,) = (_cache() / "bars").rglob("*.parquet")
-    other = Path(str(path).replace("range-30", "range-40"))
-    other.parent.mkdir(parents=True)
-    path.rename(other)
-
-    with pytest.raises(StoreError, match="it was moved: move it back, or delete it"):
-        rb.get_range_bars(SYMBOL, DAYS[0], DAYS[5], 40, source=SOURCE)
-
-
-def test_a_folder_that_cannot_be_written_is_an_error_with_a_remedy(tmp_path: Path) -> None:
-    give(_cache(), trades_of(DAYS[:1]))
-    (tmp_path / "file").write_text("in the way")
-
-    with pytest.raises(StoreError, match="choose another with cache_dir or RANGEBAR_CACHE_DIR"):
-        rb.get_range_bars(SYMBOL, DAYS[0], DAYS[0], 30, source=SOURCE, store=tmp_path / "file")
-
-
-def test_equal_questions_leave_equal_bytes_whatever_came_before(tmp_path: Path) -> None:
-    trees = []
-    for number, steps in enumerate([[13], [0, 3, 5, 6, 13], [2, 13, 8]]):
-        root = tmp_path / str(number)
-        give(root, trades_of(DAYS))
-        for step in steps:
-            rb.get_range_bars(SYMBOL, DAYS[0], DAYS[step], [30, 50], source=SOURCE, cache_dir=root)
-        trees.append(tree(root / "bars"))
-
-    assert len(trees[0]) == 4
-    assert trees[0] == trees[1] == trees[2]
-
-
 # Without what is optional
 
 
@@ -559,7 +309,7 @@ print(bars.height, rb.cache_status(cache_dir={str(tmp_path)!r}).height)
 
 def test_bars_go_to_arrow_without_copies() -> None:
     pa = pytest.importorskip("pyarrow")
-    give(_cache(), trades_of(DAYS))
+    give(default_cache(), trades_of(DAYS))
     rb.get_range_bars(SYMBOL, DAYS[0], DAYS[5], 30, source=SOURCE)
     bars = rb.get_range_bars(SYMBOL, DAYS[0], DAYS[5], 30, source=SOURCE)
 

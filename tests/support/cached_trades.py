@@ -11,6 +11,7 @@ import rangebar_polars as rb
 from rangebar_polars._catalog.settings import Settings
 from rangebar_polars._days import day_range
 from rangebar_polars.schema import TRADE_SCHEMA
+from rangebar_polars.store import ParquetStore
 
 SYMBOL = "BTC-USD"
 SOURCE = "mine"
@@ -42,6 +43,13 @@ def give(root: Path, trades: pl.DataFrame, symbol: str = SYMBOL, market: str = "
     rb.import_trades(
         trades, symbol=symbol, source=SOURCE, market=market, cache_dir=root, replace=True
     )
+
+
+def default_cache() -> Path:
+    """Return the folder of the calls that name neither a cache nor a store."""
+    store = rb.open_store()
+    assert isinstance(store, ParquetStore)
+    return store.root
 
 
 def one_pass(root: Path, start: dt.date, end: dt.date, **options: Any) -> pl.DataFrame:  # noqa: ANN401
