@@ -13,7 +13,10 @@ from support.clickhouse_server import (  # noqa: F401
     clickhouse_url,
     own_server,
 )
+from support.duckdb_cache import connection, sql_cache  # noqa: F401
 from support.populating import stalling, workers  # noqa: F401
+from support.published_days import published_days, tick_cache  # noqa: F401
+from support.published_file import published_file  # noqa: F401
 
 import rangebar_polars as rb
 from rangebar_polars._catalog import trades as catalog_trades

@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 from support.archive_server import ArchiveServer, day_csv
+from support.published_days import daily
 
 import rangebar_polars as rb
 from rangebar_polars._catalog import trades as cached_trades
@@ -15,18 +16,6 @@ from rangebar_polars._ticks.cache import TickCache
 from rangebar_polars.archive import binance_csv as aggtrades
 from rangebar_polars.archive.binance import BinanceFile
 from rangebar_polars.errors import RangeBarWarning
-from rangebar_polars.schema import Series
-
-
-@pytest.fixture
-def cache(tmp_path: Path) -> TickCache:
-    """Return the cache that calls fill by default."""
-    return TickCache(tmp_path / "cache", Series("binance", "spot", "BTCUSDT"))
-
-
-def daily(day: dt.date) -> BinanceFile:
-    """Return the file of a day."""
-    return BinanceFile("spot", "BTCUSDT", day)
 
 
 def month_server(server: ArchiveServer, absent: tuple[int, ...] = ()) -> list[dt.date]:
@@ -65,14 +54,14 @@ def test_a_month_comes_as_one_file_and_is_the_same_as_its_days(
 
 
 def test_a_day_has_one_digest_from_a_months_file_and_from_its_own(
-    server: ArchiveServer, cache: TickCache, tmp_path: Path
+    server: ArchiveServer, tick_cache: TickCache, tmp_path: Path
 ) -> None:
     days = month_server(server)
     rb.scan_ticks("BTCUSDT", days[0], days[-1], archive=server.url)
     rb.scan_ticks("BTCUSDT", days[4], days[4], archive=server.url, cache_dir=tmp_path / "other")
 
-    of_month = cache.report(days[4])
-    of_day = replace(cache, root=tmp_path / "other").report(days[4])
+    of_month = tick_cache.report(days[4])
+    of_day = replace(tick_cache, root=tmp_path / "other").report(days[4])
 
     assert of_month is not None
     assert of_day is not None
@@ -94,7 +83,7 @@ def test_less_than_half_a_month_or_an_open_one_comes_by_day(
 
 
 def test_days_that_a_months_file_lacks_are_asked_for_one_by_one(
-    server: ArchiveServer, cache: TickCache
+    server: ArchiveServer, tick_cache: TickCache
 ) -> None:
     days = month_server(server, absent=(10, 20))
     server.publish(daily(days[9]), day_csv(days[9], 20, first_id=180))
@@ -104,15 +93,15 @@ def test_days_that_a_months_file_lacks_are_asked_for_one_by_one(
     with pytest.warns(RangeBarWarning, match="has no file for: 2024-06-20; 20 agg_trade_ids"):
         rb.scan_ticks("BTCUSDT", days[0], days[-1], archive=server.url)
 
-    assert cache.days() == [day for day in days if day.day != 20]
+    assert tick_cache.days() == [day for day in days if day.day != 20]
     assert len(server.asked("2024-06.zip")) == 1
     assert len(server.asked("2024-06-20.zip")) == 2
 
 
-def test_a_month_without_a_file_comes_by_day(server: ArchiveServer, cache: TickCache) -> None:
+def test_a_month_without_a_file_comes_by_day(server: ArchiveServer, tick_cache: TickCache) -> None:
     days = month_server(server)
     del server.files[BinanceFile("spot", "BTCUSDT", days[0], monthly=True).path]
 
     rb.scan_ticks("BTCUSDT", days[0], days[-1], archive=server.url)
 
-    assert cache.days() == days
+    assert tick_cache.days() == days
