@@ -83,7 +83,7 @@ def cache(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def read(monkeypatch: pytest.MonkeyPatch) -> list[dt.date]:
-    """Tell of which days trades are read to make bars."""
+    """Record of which days trades are read to compute bars."""
     days = list[dt.date]()
     original = StoredBars.open_day
 

@@ -1,4 +1,4 @@
-"""Where the cache is, when nobody says so, and when somebody does."""
+"""Where the cache is, by default and when it is set."""
 
 import sys
 from pathlib import Path

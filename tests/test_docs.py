@@ -1,8 +1,11 @@
 """The documentation says what the code does: tables, docstrings, signatures."""
 
+import ast
 import inspect
+import io
 import re
-from collections.abc import Callable
+import tokenize
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -86,9 +89,11 @@ def test_every_parameter_is_annotated(name: str) -> None:
 def test_every_parameter_is_described_in_the_docstring(name: str) -> None:
     function = FUNCTIONS[name]
     part = (inspect.getdoc(function) or "").partition("\nParameters\n")[2].partition("\n\n")[0]
-    told = ", ".join(line for line in part.splitlines() if not line.startswith(" ")).split(", ")
+    described = ", ".join(line for line in part.splitlines() if not line.startswith(" ")).split(
+        ", "
+    )
 
-    assert [name for name in inspect.signature(function).parameters if name not in told] == []
+    assert [name for name in inspect.signature(function).parameters if name not in described] == []
 
 
 PAIRS: dict[str, tuple[Callable[..., object], Callable[..., object]]] = {
@@ -156,15 +161,63 @@ PLAINER = {
 """Words that make a reader stop, and what a colleague would say."""
 
 
-@pytest.mark.parametrize("name", TEXTS)
-def test_a_text_has_only_words_that_a_colleague_would_use(name: str) -> None:
-    words = re.compile(rf"\b({'|'.join(PLAINER)})\b", re.IGNORECASE)
-    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
+TESTS = sorted(
+    path.relative_to(ROOT).as_posix()
+    for path in ROOT.glob("tests/**/*.py")
+    if path.parent.name != "store"
+)
 
-    found = {
+
+def plainer_words(lines: Iterable[tuple[int, str]]) -> dict[str, str]:
+    """Return the words of numbered lines that make a reader stop, and what to say instead."""
+    words = re.compile(rf"\b({'|'.join(PLAINER)})\b", re.IGNORECASE)
+    return {
         f"line {number}, {match[0]!r}": PLAINER[match[0].lower()]
-        for number, line in enumerate(lines, 1)
+        for number, line in lines
         for match in words.finditer(line)
     }
 
-    assert found == {}
+
+def prose(code: str) -> Iterator[tuple[int, str]]:
+    """Yield the numbered lines of comments and docstrings, and the words in names of functions."""
+    for token in tokenize.generate_tokens(io.StringIO(code).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.start[0], token.string
+    for node in ast.walk(ast.parse(code)):
+        match node:
+            case ast.Expr(value=ast.Constant(value=str(docstring))):
+                yield from enumerate(docstring.splitlines(), node.lineno)
+            case ast.FunctionDef(name=name):
+                yield node.lineno, name.replace("_", " ")
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_a_text_has_only_words_that_a_colleague_would_use(name: str) -> None:
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
+
+    assert plainer_words(enumerate(lines, 1)) == {}
+
+
+@pytest.mark.parametrize("name", TESTS)
+def test_the_prose_of_tests_has_only_words_that_a_colleague_would_use(name: str) -> None:
+    assert plainer_words(prose((ROOT / name).read_text(encoding="utf-8"))) == {}
+
+
+def test_comments_docstrings_and_names_are_prose_and_other_strings_are_not() -> None:
+    code = """
+def test_a_caller_is_told():
+    \"\"\"Tell it.
+
+    Go on.
+    \"\"\"
+    text = "whoever"
+    return text  # behind the door
+"""
+
+    assert plainer_words(prose(code)) == {
+        "line 2, 'told'": "reported",
+        "line 3, 'Tell'": "report, distinguish",
+        "line 5, 'Go on'": "continue",
+        "line 8, 'behind'": "after, at the end of",
+        "line 8, 'door'": "entry point",
+    }

@@ -93,7 +93,7 @@ def test_everything_but_populate_works_without_what_only_posix_has(
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_a_module_names_nothing_that_only_posix_has(source: Path) -> None:
     tree = ast.parse(source.read_text(encoding="utf-8"))
-    # What stands behind `hasattr(os, "...")` is done where it can be done.
+    # What depends on `hasattr(os, "...")` is done only where the platform has it.
     asked_for = {
         node.args[1].value
         for node in ast.walk(tree)

@@ -1,4 +1,4 @@
-"""Every archive passes the tests of `rangebar_polars.testing`: Binance's, and a user's own."""
+"""Every archive passes the tests of `rangebar_polars.testing`: Binance's, and your own."""
 
 import datetime as dt
 from pathlib import Path

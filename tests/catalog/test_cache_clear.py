@@ -49,7 +49,7 @@ def test_a_chain_whose_trades_are_cleared_continues_with_the_days_that_come(
     assert read == DAYS[9:]
 
 
-def test_bars_that_are_cleared_are_made_again_and_the_trades_stay(
+def test_bars_that_are_cleared_are_computed_again_and_the_trades_stay(
     store: BarStore, cache: Path
 ) -> None:
     fill(cache, store)

@@ -162,18 +162,18 @@ def test_bars_that_cannot_be_read_are_reported_and_can_be_cleared(
     if isinstance(store, ParquetStore):
         path = store.path(key, dt.date(2024, 1, 1))
         path.write_bytes(GARBAGE)
-        told = f"{path} cannot be read: "
+        message = f"{path} cannot be read: "
     else:
         damage = "ALTER TABLE coverage UPDATE links = 'x' WHERE key = {key:String}"
         ask(store.address, f"{damage} SETTINGS mutations_sync = 2", key=key.path)
         assert isinstance(store, ClickHouseStore)
-        told = f"ClickHouse at {store.url.split('@')[1].split('/')[0]}: reading 2024-01 of "
+        message = f"ClickHouse at {store.url.split('@')[1].split('/')[0]}: reading 2024-01 of "
 
     bad = status_of(cache, store, threshold_decimal_bps=30)
     good = status_of(cache, store, threshold_decimal_bps=50)
 
     assert bad.select("days", "rows", "bytes").row(0) == (None, None, None)
-    assert bad["message"].item().startswith(told)
+    assert bad["message"].item().startswith(message)
     assert (good["days"].item(), good["message"].item()) == (14, None)
     shown = rb.cache_clear("bars", threshold_decimal_bps=30, store=store, cache_dir=cache)
     assert_same(bad, shown)
@@ -193,9 +193,9 @@ def test_trades_whose_file_describes_nothing_are_reported_and_can_be_cleared(
     path = TickCache(tmp_path, Series(SOURCE, "spot", SYMBOL)).path(DAYS[0])
     path.write_bytes(path.read_bytes().replace(*words))
 
-    (told,) = rb.cache_status(cache_dir=tmp_path)["message"]
+    (message,) = rb.cache_status(cache_dir=tmp_path)["message"]
 
-    assert told.startswith(f"{path} cannot be read: what it says of itself is damaged (")
+    assert message.startswith(f"{path} cannot be read: what it says of itself is damaged (")
     with pytest.raises(CacheError, match="what it says of itself is damaged"):
         rb.get_range_bars(SYMBOL, DAYS[0], DAYS[1], source=SOURCE, cache_dir=tmp_path)
     rb.cache_clear("ticks", cache_dir=tmp_path)
@@ -212,17 +212,17 @@ def test_bars_whose_file_describes_nothing_are_reported_and_can_be_cleared(
     (path,) = (tmp_path / "bars").rglob("*.parquet")
     path.write_bytes(path.read_bytes().replace(word, word[:-1] + b"_"))
 
-    told = rb.cache_status(threshold_decimal_bps=30, cache_dir=tmp_path)["message"].item()
+    message = rb.cache_status(threshold_decimal_bps=30, cache_dir=tmp_path)["message"].item()
 
     text = f"{path} cannot be read: what it says of itself is damaged "
-    assert told == text + "(delete it, and its bars are computed again)"
+    assert message == text + "(delete it, and its bars are computed again)"
     with pytest.raises(StoreError, match="what it says of itself is damaged"):
         rb.get_range_bars(SYMBOL, DAYS[0], DAYS[1], 30, **question)
     rb.cache_clear("bars", cache_dir=tmp_path)
     assert bars.equals(rb.get_range_bars(SYMBOL, DAYS[0], DAYS[1], 30, **question))
 
 
-def test_files_of_other_names_are_nobodys(tmp_path: Path) -> None:
+def test_files_of_other_names_are_ignored(tmp_path: Path) -> None:
     give(tmp_path, trades_of(DAYS[:2]))
     question: dict[str, Any] = {"source": SOURCE, "cache_dir": tmp_path}
     bars = rb.get_range_bars(SYMBOL, DAYS[0], DAYS[1], 30, **question)

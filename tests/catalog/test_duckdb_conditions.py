@@ -36,7 +36,7 @@ def copied(sql_cache: Path) -> Iterator["DuckDBPyConnection"]:
 
 @pytest.fixture
 def touched(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    """Tell which days of trades are opened, and of which the trades are read."""
+    """Record which days of trades are opened, and of which the trades are read."""
     found = SimpleNamespace(opened=[], read=[], columns=set())
     really = TickCache.open
 

@@ -43,7 +43,7 @@ def test_bars_of_refuses_the_trades_of_several_symbols(connection: "DuckDBPyConn
     )
 
 
-def test_bars_of_misses_a_price(connection: "DuckDBPyConnection") -> None:
+def test_bars_of_reports_that_the_price_is_missing(connection: "DuckDBPyConnection") -> None:
     connection.register("unpriced", trades().drop("price"))
 
     assert 'Referenced column "price" not found' in error_of(

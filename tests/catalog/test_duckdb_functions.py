@@ -124,7 +124,7 @@ def test_without_ids_trades_of_one_time_keep_the_order_of_the_table(
     assert_same(expected_bars(frame), connection.sql("FROM bars_of(plain, 30)").pl())
 
 
-def test_a_column_that_a_table_has_not_counts_as_nulls(connection: "DuckDBPyConnection") -> None:
+def test_a_column_that_a_table_lacks_counts_as_nulls(connection: "DuckDBPyConnection") -> None:
     frame = trades().select("timestamp", "price", "quantity")
     connection.register("three", frame)
 

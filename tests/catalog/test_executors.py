@@ -1,4 +1,4 @@
-"""`populate` with an executor of the caller's: threads, processes, and whatever goes wrong."""
+"""`populate` with your own executor: threads, processes, and what goes wrong."""
 
 import multiprocessing
 import threading
@@ -112,12 +112,12 @@ def test_an_executor_that_takes_nothing_is_reported_as_it_is(cache: Path) -> Non
     threads = ThreadPoolExecutor(1)
     threads.shutdown()
 
-    told = "RuntimeError: cannot schedule new futures after shutdown"
-    assert failed(cache, threads) == [told, told]
+    message = "RuntimeError: cannot schedule new futures after shutdown"
+    assert failed(cache, threads) == [message] * 2
 
 
 class Broken(Executor):
-    """One that loses what it is given."""
+    """An executor that loses what it is given."""
 
     def __init__(self, error: BaseException) -> None:
         self.error = error
@@ -130,14 +130,16 @@ class Broken(Executor):
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "message"),
     [
         (BrokenExecutor("a worker was lost"), "BrokenExecutor: a worker was lost"),
         (TimeoutError(), "TimeoutError"),
     ],
 )
-def test_what_an_executor_says_is_the_message(error: BaseException, told: str, cache: Path) -> None:
-    assert failed(cache, Broken(error)) == [told, told]
+def test_what_an_executor_says_is_the_message(
+    error: BaseException, message: str, cache: Path
+) -> None:
+    assert failed(cache, Broken(error)) == [message] * 2
 
 
 class StopError(Exception):
@@ -145,16 +147,16 @@ class StopError(Exception):
 
 
 def test_what_has_not_begun_is_taken_back_when_the_call_ends_early(cache: Path) -> None:
-    before, gate = tree(cache), threading.Event()
+    before, release = tree(cache), threading.Event()
 
     def stop(_: FetchProgress, /) -> None:
         raise StopError
 
     with ThreadPoolExecutor(1) as threads:
-        threads.submit(gate.wait)
+        threads.submit(release.wait)
         with pytest.raises(StopError):
             populate(cache, store=cache / "store", executor=threads, progress=stop)
-        gate.set()
+        release.set()
 
     assert tree(cache) == before
 

@@ -29,7 +29,7 @@ START, END = dt.date(2024, 5, 28), dt.date(2024, 7, 9)
 KILLS = 30
 PROCESSES = 8
 
-# Run as a process of its own: imports first, says so, and fetches when told to.
+# Run as a process of its own: imports first, prints `ready`, and fetches after a line of its input.
 FETCH = """
 import signal
 import sys
@@ -97,7 +97,7 @@ def finish(server: ArchiveServer, cache: Path) -> None:
 
 
 def begun(server: ArchiveServer, cache: Path) -> "subprocess.Popen[str]":
-    """Start a process that waits to be told before it fetches."""
+    """Start a process that waits for a line before it fetches."""
     return subprocess.Popen(  # noqa: S603 - this very Python
         [sys.executable, "-c", FETCH, server.url, str(cache), str(START), str(END)],
         stdin=subprocess.PIPE,

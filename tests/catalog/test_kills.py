@@ -57,13 +57,13 @@ rb.get_range_bars(
 )
 """
 POPULATE = """
-def told(progress):
+def report(progress):
     if progress.bytes_done or progress.days_done:
         os.write(1, b"at work")
 
 rb.populate(
     ["BTCUSDT", "ETHUSDT"], "2024-05-30", "2024-06-02", [20, 30],
-    cache_dir=folder, archive=archive, processes=1, progress=told,
+    cache_dir=folder, archive=archive, processes=1, progress=report,
 )
 """
 
@@ -134,7 +134,7 @@ def count_files(folder: Path) -> int:
 
 @dataclass(frozen=True)
 class Quiet:
-    """What a run that nobody disturbs gives and leaves."""
+    """What an undisturbed run gives and leaves."""
 
     bars: pl.DataFrame
     files: dict[str, bytes]
@@ -162,7 +162,7 @@ def quiet(server: ArchiveServer, tmp_path_factory: pytest.TempPathFactory) -> di
 
 
 def bars_of(server: ArchiveServer, folder: Path, symbol: str) -> pl.DataFrame:
-    """Make the bars of all days in this process."""
+    """Compute the bars of all days in this process."""
     archive = rb.BinanceArchive(server.url, None, threads=4)
     return rb.get_range_bars(symbol, START, END, THRESHOLDS, cache_dir=folder, archive=archive)
 

@@ -79,7 +79,7 @@ def test_with_a_reset_the_last_bars_are_those_of_the_periods() -> None:
 def test_fewer_bars_than_asked_for_are_an_error_that_says_how_many() -> None:
     give(default_cache(), trades_of(DAYS))
     has = one_pass(default_cache(), DAYS[-3], DAYS[-1], threshold_decimal_bps=40).height
-    told = (
+    shortfall = (
         f"mine spot BTC-USD has {has} completed bars of 40 decimal basis points in the 3 days up "
         "to 2024-02-08: expected 100000"
     )
@@ -87,13 +87,13 @@ def test_fewer_bars_than_asked_for_are_an_error_that_says_how_many() -> None:
 
     with says(
         RangeBarError,
-        f"{told} (raise max_lookback_days, lower the threshold, or give allow_fewer=True)",
+        f"{shortfall} (raise max_lookback_days, lower the threshold, or give allow_fewer=True)",
     ):
         rb.get_n_range_bars(SYMBOL, 100_000, 40, **question)
     with pytest.warns(RangeBarWarning) as warned:
         got = rb.get_n_range_bars(SYMBOL, 100_000, 40, allow_fewer=True, **question)
 
-    assert [str(each.message) for each in warned] == [told]
+    assert [str(each.message) for each in warned] == [shortfall]
     assert warned[0].filename == __file__
     assert got.height == has
 

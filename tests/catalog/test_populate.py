@@ -29,7 +29,7 @@ from rangebar_polars.errors import RangeBarWarning
 from rangebar_polars.store import BarStore, ParquetStore
 
 
-def test_the_first_call_makes_the_bars_and_the_second_finds_them(
+def test_the_first_call_computes_the_bars_and_the_second_finds_them(
     cache: Path, read: list[dt.date], workers: Workers
 ) -> None:
     want = {
@@ -57,7 +57,7 @@ def test_the_first_call_makes_the_bars_and_the_second_finds_them(
     assert [worker.exitcode for worker in workers] == [0, 0]
 
 
-def test_a_later_end_makes_the_new_days_alone(cache: Path, read: list[dt.date]) -> None:
+def test_a_later_end_computes_the_new_days_alone(cache: Path, read: list[dt.date]) -> None:
     populate(cache, end=DAYS[8])
 
     (row,) = rows_of(populate(cache))
@@ -68,7 +68,7 @@ def test_a_later_end_makes_the_new_days_alone(cache: Path, read: list[dt.date]) 
     assert read == []
 
 
-def test_a_replaced_day_makes_the_days_from_it_on(cache: Path) -> None:
+def test_a_replaced_day_computes_the_days_from_it_on(cache: Path) -> None:
     populate(cache)
     give(cache, trades_of([DAYS[6]], seed=1))
 
@@ -83,7 +83,7 @@ def test_a_failing_symbol_is_reported_and_the_others_are_filled_in_the_order_giv
 ) -> None:
     give(cache, trades_of(DAYS[:2], seed=1), symbol=ETH)
     days, message = "2024-01-26 to 2024-01-27", "(import_trades puts them there)"
-    told = f"CacheError: no trades of mine spot NONE are cached for {days} in {cache} {message}"
+    reason = f"CacheError: no trades of mine spot NONE are cached for {days} in {cache} {message}"
 
     with pytest.warns(RangeBarWarning) as warned:
         report = populate(
@@ -91,14 +91,14 @@ def test_a_failing_symbol_is_reported_and_the_others_are_filled_in_the_order_giv
         )
 
     assert [str(each.message) for each in warned] == [
-        f"1 of 3 symbols were not filled: NONE: {told}"
+        f"1 of 3 symbols were not filled: NONE: {reason}"
     ]
     assert warned[0].filename == populate.__code__.co_filename
     assert report["symbol"].to_list() == [SYMBOL] * 2 + ["NONE"] * 2 + [ETH] * 2
     assert report["threshold_decimal_bps"].to_list() == [30, 50] * 3
     assert report["status"].to_list() == ["ok"] * 2 + ["failed"] * 2 + ["ok"] * 2
     failed = dict.fromkeys(report.drop("seconds").columns)
-    failed |= {"symbol": "NONE", "status": "failed", "message": told}
+    failed |= {"symbol": "NONE", "status": "failed", "message": reason}
     assert rows_of(report)[2:4] == [failed | {"threshold_decimal_bps": each} for each in (30, 50)]
     assert [worker.exitcode for worker in workers] == [0, 0]
 
@@ -122,7 +122,7 @@ def test_bars_after_missing_trades_are_not_stored_and_that_is_reported(tmp_path:
 
 
 @pytest.mark.parametrize(("reset", "start"), [("day", DAYS[1]), ("week", DAYS[5])])
-def test_with_a_reset_whole_periods_are_made_and_the_days_asked_for_reported(
+def test_with_a_reset_whole_periods_are_computed_and_the_days_asked_for_reported(
     reset: str, start: dt.date, cache: Path, read: list[dt.date]
 ) -> None:
     (row,) = rows_of(populate(cache, start=start, reset=reset, prevent_same_timestamp_close=False))

@@ -30,7 +30,7 @@ import sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
 import rangebar_polars as rb
 
-def told(progress):
+def report(progress):
     if progress.bytes_done or progress.days_done:
         print("at work", flush=True)
 
@@ -39,13 +39,13 @@ FETCH = f"""{INTERRUPTIBLE}
 rb.populate(
     ["BTCUSDT", "ETHUSDT"], "2024-01-30", "2024-02-02", 30,
     archive=rb.BinanceArchive(sys.argv[2], None), cache_dir=sys.argv[1],
-    processes=2, progress=told,
+    processes=2, progress=report,
 )
 """
 MAKE = f"""{INTERRUPTIBLE}
 rb.populate(
     "BTC-USD", "2024-01-01", "2024-03-31", [1, 10, 20, 30, 40, 50],
-    source="mine", cache_dir=sys.argv[1], progress=told,
+    source="mine", cache_dir=sys.argv[1], progress=report,
 )
 """
 
@@ -65,7 +65,7 @@ def begun(code: str, folder: Path, url: str = "") -> "subprocess.Popen[str]":
 
 
 def end(caller: "subprocess.Popen[str]") -> str:
-    """Wait until it and the processes it started have ended; return what they told of errors."""
+    """Wait until it and the processes it started have ended; return what they printed of errors."""
     # Each of them has the pipe open until it ends.
     _, errors = caller.communicate(timeout=TIMEOUT / 4)
     return errors
@@ -90,7 +90,7 @@ def test_an_interrupt_while_days_are_fetched_leaves_whole_days_and_no_process(
     assert left.items() <= tree(tmp_path).items()
 
 
-def test_an_interrupt_while_bars_are_made_leaves_whole_months_and_no_process(
+def test_an_interrupt_while_bars_are_computed_leaves_whole_months_and_no_process(
     tmp_path: Path,
 ) -> None:
     days = day_range("2024-01-01", "2024-03-31")

@@ -62,7 +62,7 @@ def test_a_script_needs_no_guard_and_runs_once(cache: Path, tmp_path: Path) -> N
     scripts.mkdir()
     other.mkdir()
     (scripts / "fill.py").write_text(SCRIPT)
-    # The folder one is in is no place for modules where it is not that of the script.
+    # Modules are not imported from the current folder unless the script is there.
     (other / "socket.py").write_text("raise RuntimeError")
 
     done = subprocess.run(  # noqa: S603 - the tests' own code
@@ -96,16 +96,16 @@ def test_a_killed_process_fails_its_symbol_alone_and_is_replaced(
             killed.append(workers[0].pid or 0)
             os.kill(killed[0], signal.SIGKILL)
 
-    told = "its process ended with SIGKILL(-9) (was it killed, or out of memory?)"
+    reason = "its process ended with SIGKILL(-9) (was it killed, or out of memory?)"
     with pytest.warns(RangeBarWarning) as warned:
         report = rb.populate(
             ["BTCUSDT", "ETHUSDT", "LTCUSDT"], DAYS[0], DAYS[0],
             processes=1, archive=server.url, progress=kill, cache_dir=tmp_path,
         )  # fmt: skip
 
-    assert str(warned[0].message) == f"1 of 3 symbols were not filled: ETHUSDT: {told}"
+    assert str(warned[0].message) == f"1 of 3 symbols were not filled: ETHUSDT: {reason}"
     assert report["status"].to_list() == ["ok", "failed", "ok"]
-    assert report["message"].to_list() == [None, told, None]
+    assert report["message"].to_list() == [None, reason, None]
     assert [worker.exitcode for worker in workers] == [-signal.SIGKILL, 0]
     assert seen[-1].days_done == 3
     again = rb.populate("ETHUSDT", DAYS[0], DAYS[0], archive=server.url, cache_dir=tmp_path)
@@ -115,15 +115,15 @@ def test_a_killed_process_fails_its_symbol_alone_and_is_replaced(
 
 @dataclass(frozen=True)
 class Strange(rb.BinanceArchive):
-    """An archive that another process cannot make out."""
+    """An archive that another process cannot restore."""
 
     def __reduce__(self) -> tuple[type[int], tuple[str]]:
-        """Be what is an error."""
+        """Return what raises in another process."""
         return int, ("x",)
 
 
 @pytest.mark.parametrize(
-    ("archive", "told"),
+    ("archive", "reason"),
     [
         (Strange(), "ValueError: invalid literal for int() with base 10: 'x'"),
         # What urllib3 says.
@@ -131,13 +131,13 @@ class Strange(rb.BinanceArchive):
     ],
 )
 def test_an_unforeseen_error_is_reported_too(
-    archive: rb.BinanceArchive, told: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    archive: rb.BinanceArchive, reason: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.warns(RangeBarWarning) as warned:
         report = rb.populate("BTCUSDT", DAYS[0], DAYS[0], archive=archive, cache_dir=tmp_path)
 
-    told = f"1 of 1 symbols were not filled: BTCUSDT: {told}"
-    assert str(warned[0].message).startswith(told)
+    message = f"1 of 1 symbols were not filled: BTCUSDT: {reason}"
+    assert str(warned[0].message).startswith(message)
     assert str(warned[0].message).endswith(report["message"].item())
     assert report["status"].item() == "failed"
     assert capfd.readouterr() == ("", "")

@@ -1,6 +1,6 @@
-"""What is seen only from outside a process: threads, interrupts, a session without polars' eyes.
+"""What is seen only from outside a process: threads, interrupts, and the start of the package.
 
-A child tells through a pipe that it is in the middle of its work and is interrupted then.
+A child reports through a pipe that it is in the middle of its work and is interrupted then.
 """
 
 import os
@@ -17,7 +17,7 @@ from support.trades import walk
 
 import rangebar_polars as rb
 
-EVERY_DOOR = """
+EVERY_ENTRY_POINT = """
 import polars as pl
 import rangebar_polars as rb
 
@@ -35,8 +35,8 @@ bars = {
     ),
     "two at once": pl.collect_all([rb.bars(plan, **options)] * 2)[1],
 }
-for door, frame in bars.items():
-    frame.write_ipc(f"{door}.arrow")
+for name, frame in bars.items():
+    frame.write_ipc(f"{name}.arrow")
 """
 
 
@@ -44,15 +44,15 @@ for door, frame in bars.items():
 def test_any_number_of_threads_gives_the_same_bits(threads: int, tmp_path: Path) -> None:
     trades = walk(20_000)
     trades.write_parquet(tmp_path / "trades.parquet", row_group_size=1_000)
-    code = f"import os\nos.chdir({str(tmp_path)!r})\n" + EVERY_DOOR
+    code = f"import os\nos.chdir({str(tmp_path)!r})\n" + EVERY_ENTRY_POINT
 
     run(code.replace("THREADS", str(threads)), POLARS_MAX_THREADS=str(threads))
 
     expected = rb.bars(trades, 100, include_microstructure=True, include_incomplete=True)
-    doors = sorted(tmp_path.glob("*.arrow"))
-    assert len(doors) == 6
-    for door in doors:
-        assert_same(expected, pl.read_ipc(door))
+    files = sorted(tmp_path.glob("*.arrow"))
+    assert len(files) == 6
+    for file in files:
+        assert_same(expected, pl.read_ipc(file))
 
 
 ENDLESS_PLAN = """
@@ -77,7 +77,7 @@ LONG_PLAN = """
 import polars as pl
 import rangebar_polars as rb
 
-def told(frame):
+def report(frame):
     print("at work", flush=True)
     return frame
 
@@ -86,7 +86,7 @@ pl.DataFrame(
 ).cast({"timestamp": pl.Datetime("ms")}).write_parquet(FILE)
 first = pl.scan_parquet(FILE).head(1000)
 rest = pl.scan_parquet([FILE] * 20_000)
-rb.bars(pl.concat([first.map_batches(told, schema=first.collect_schema()), rest])).collect()
+rb.bars(pl.concat([first.map_batches(report, schema=first.collect_schema()), rest])).collect()
 """
 ENDLESS_READER = """
 import itertools
@@ -141,8 +141,8 @@ def test_an_interrupt_stops(name: str, tmp_path: Path) -> None:
     assert "KeyboardInterrupt" in errors
     # An error of an Arrow stream is only a text: where the interrupt hits the Python code that
     # makes the stream, it ends as a ComputeError that names it. So may a plan before Polars 2.0.
-    may_be_told = name == "an endless reader" or pl.__version__ < "2"
-    assert child.returncode == -signal.SIGINT or (may_be_told and child.returncode == 1)
+    may_be_caught = name == "an endless reader" or pl.__version__ < "2"
+    assert child.returncode == -signal.SIGINT or (may_be_caught and child.returncode == 1)
 
 
 def test_importing_the_package_prints_nothing_and_starts_no_thread() -> None:

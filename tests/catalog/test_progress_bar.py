@@ -64,7 +64,7 @@ def test_days_that_are_missing_in_two_places_show_no_empty_bar(
     assert "0 days [" not in capsys.readouterr().err
 
 
-def test_an_argument_is_judged_without_a_bar(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_argument_is_checked_without_a_bar(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(ValueError, match=r"progress is 'bar' \(give None, 'tqdm', or a callable\)"):
         rb.scan_ticks("BTCUSDT", FIRST, LAST, progress="bar")  # type: ignore[arg-type]
 

@@ -31,7 +31,7 @@ def test_a_plan_runs_again_and_reads_only_what_it_uses(read: list[dt.date]) -> N
     assert read == DAYS
 
 
-def test_a_plan_that_stops_early_makes_no_more_months_than_it_needs(read: list[dt.date]) -> None:
+def test_a_plan_that_stops_early_computes_no_more_months_than_it_needs(read: list[dt.date]) -> None:
     give(default_cache(), trades_of(DAYS))
     plan = rb.scan_range_bars(SYMBOL, DAYS[0], DAYS[-1], 30, source=SOURCE)
 

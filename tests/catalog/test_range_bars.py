@@ -72,14 +72,14 @@ def test_a_hole_of_the_archive_is_warned_of_whenever_its_bars_are_given(
     )
 
     for _ in range(2):
-        with pytest.warns(RangeBarWarning) as told:
+        with pytest.warns(RangeBarWarning) as caught:
             got = of_archive(server, DAYS[0], DAYS[-1])
-        assert [str(warning.message) for warning in told] == [text]
-        assert told[0].filename == __file__
-    with pytest.warns(RangeBarWarning) as told:
+        assert [str(warning.message) for warning in caught] == [text]
+        assert caught[0].filename == __file__
+    with pytest.warns(RangeBarWarning) as caught:
         lazy = rb.scan_range_bars("BTCUSDT", DAYS[0], DAYS[-1], 30, archive=server.url)
-    assert [str(warning.message) for warning in told] == [text]
-    assert told[0].filename == __file__
+    assert [str(warning.message) for warning in caught] == [text]
+    assert caught[0].filename == __file__
     assert_same(got, lazy.collect())
 
 

@@ -1,4 +1,4 @@
-"""Real days through a real server: every good one is its source, every broken one is told."""
+"""Real days through a real server: every good one is its source, every broken one is reported."""
 
 import warnings
 import zipfile

@@ -1,4 +1,4 @@
-"""A user's own aggregations of the trades of each bar: those of ``group_by(bar_id).agg(...)``."""
+"""Your own aggregations of the trades of each bar: those of ``group_by(bar_id).agg(...)``."""
 
 from collections.abc import Callable
 from functools import partial

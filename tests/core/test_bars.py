@@ -91,7 +91,7 @@ def test_the_four_prices_are_in_order(data: st.DataObject, options: Asked) -> No
 
 @some
 @given(st.data(), st.sampled_from([1, 250, 1_000]))
-def test_with_the_gate_complete_bars_last_and_close_later_and_later(
+def test_with_prevent_same_timestamp_close_bars_last_and_close_later_and_later(
     data: st.DataObject, threshold: int
 ) -> None:
     bars = rb.bars(data.draw(frames(threshold)), threshold)
@@ -105,15 +105,15 @@ def test_with_the_gate_complete_bars_last_and_close_later_and_later(
 def test_every_trade_before_the_last_is_inside_or_shares_the_opening_time(
     data: st.DataObject, options: Asked
 ) -> None:
-    threshold, gate = options.threshold_decimal_bps, options.prevent_same_timestamp_close
+    threshold, prevented = options.threshold_decimal_bps, options.prevent_same_timestamp_close
     frame = data.draw(frames(threshold))
-    frame = frame.with_columns(bar=rb.bar_id(threshold, prevent_same_timestamp_close=gate))
+    frame = frame.with_columns(bar=rb.bar_id(threshold, prevent_same_timestamp_close=prevented))
 
     for bar in frame.partition_by("bar", maintain_order=True):
         prices, times = fixed(bar["price"]), bar["timestamp"].to_physical().to_list()
         far = max(1, -(-prices[0] * threshold // 100_000))
         inside = [
-            abs(price - prices[0]) < far or (gate and time == times[0])
+            abs(price - prices[0]) < far or (prevented and time == times[0])
             for price, time in zip(prices, times, strict=True)
         ]
         assert all(inside[:-1])

@@ -19,7 +19,7 @@ SYMBOLS = pl.Series("symbol", ["A", "B", "A", "B", "A", "B"])
 
 
 def bad_rows() -> dict[str, tuple[pl.DataFrame, str | list[str], str]]:
-    """Return trades, the keys, and what is said of them."""
+    """Return trades, the keys, and the message about them."""
     good = trades([100.0] * 6, ids=[1] * 6).with_columns(SYMBOLS)
     bad_price = good.with_columns(price=pl.Series([1.0, 1.0, 1.0, -1.0, -2.0, 1.0]))
     times = pl.Series([0, 0, 5, 9, 4, 10]).cast(pl.Datetime("ms"))

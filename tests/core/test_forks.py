@@ -1,4 +1,4 @@
-"""In a forked child bars are made, or refused with what to do; nothing waits for ever."""
+"""In a forked child bars are computed, or refused with what to do; nothing waits for ever."""
 
 import sys
 

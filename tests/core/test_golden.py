@@ -25,7 +25,7 @@ class Bar(NamedTuple):
 
 
 class Case(NamedTuple):
-    """Trades, and the bars with the gate on and off; the last may be the open bar."""
+    """Trades and the bars with and without `prevent_same_timestamp_close`; the last may be open."""
 
     name: str
     prices: list[float]
@@ -204,18 +204,20 @@ CASES = [
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_an_edge_case_with_the_gate_gives_the_bars_of_the_specification(case: Case) -> None:
-    expect_bars(case, case.on, is_open=case.on_is_open, gate=True)
+def test_an_edge_case_gives_the_bars_of_the_specification(case: Case) -> None:
+    expect_bars(case, case.on, is_open=case.on_is_open, prevented=True)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_an_edge_case_without_the_gate_gives_the_bars_of_the_specification(case: Case) -> None:
-    expect_bars(case, case.off, is_open=case.off_is_open, gate=False)
+def test_an_edge_case_that_may_close_at_once_gives_the_bars_of_the_specification(
+    case: Case,
+) -> None:
+    expect_bars(case, case.off, is_open=case.off_is_open, prevented=False)
 
 
-def expect_bars(case: Case, expected: list[Bar], *, is_open: bool, gate: bool) -> None:
+def expect_bars(case: Case, expected: list[Bar], *, is_open: bool, prevented: bool) -> None:
     frame = trades(case.prices, case.times, unit=case.unit)
-    options = Asked(threshold_decimal_bps=case.threshold, prevent_same_timestamp_close=gate)
+    options = Asked(threshold_decimal_bps=case.threshold, prevent_same_timestamp_close=prevented)
     complete = [True] * (len(expected) - 1) + [not is_open]
     for entry_point in ENTRY_POINTS:
         bars = options.through(entry_point, frame)

@@ -104,7 +104,7 @@ def test_one_warning_a_call_says_that_every_side_of_a_bar_is_null(name: str) -> 
 
 
 def after(frame: pl.DataFrame) -> pl.DataFrame:
-    """Return trades that come after those of the walk."""
+    """Return trades that come after those of `walk`."""
     return frame.with_columns(pl.col("timestamp") + pl.duration(days=1))
 
 
@@ -136,7 +136,7 @@ def test_bars_of_days_without_sides_are_warned_of_once_a_call(tmp_path: Path) ->
             call()
         return [str(warning.message) for warning in caught]
 
-    for _ in range(2):  # made, and then out of the store
+    for _ in range(2):  # computed, and then read from the store
         assert warnings_of(lambda: rb.get_range_bars("S", day, day, **ON, **mine)) == [
             NULL_TEXT.format(COLUMNS)
         ]

@@ -65,12 +65,12 @@ def hushed_pair(trades: Any, state: bytes, **asked: Any) -> tuple[pl.DataFrame, 
     """Return what `bars_with_state` gives, whatever it warns of."""
     states = []
 
-    def go_on() -> pl.DataFrame:
+    def resume() -> pl.DataFrame:
         bars, last = rb.bars_with_state(trades, state=state, **asked)
         states.append(last)
         return bars
 
-    return hushed(go_on), states[0]
+    return hushed(resume), states[0]
 
 
 def test_a_plan_from_a_state_reads_only_what_it_needs_and_still_continues() -> None:
@@ -97,7 +97,7 @@ def test_a_state_of_another_day_extends_a_plan_with_a_reset() -> None:
 
 OTHER: dict[str, tuple[dict[str, Any], str]] = {
     "threshold": ({"threshold_decimal_bps": 99}, "threshold_decimal_bps 100: expected 99"),
-    "gate": (
+    "prevent_same_timestamp_close": (
         {"prevent_same_timestamp_close": False},
         "prevent_same_timestamp_close true: expected false",
     ),

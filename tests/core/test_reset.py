@@ -42,10 +42,10 @@ def lengths(frame: pl.DataFrame, reset: Reset) -> list[int]:
 def test_bars_with_a_reset_are_those_of_the_oracle_for_each_period(
     data: st.DataObject,
     reset: Reset,
-    gate: bool,  # noqa: FBT001
+    prevented: bool,  # noqa: FBT001
 ) -> None:
     frame = data.draw(across_periods())
-    question = Question(reset=reset, prevent_same_timestamp_close=gate)
+    question = Question(reset=reset, prevent_same_timestamp_close=prevented)
 
     assert_expected(question.expected(frame), question.ask(frame))
 
@@ -67,10 +67,10 @@ def test_bars_with_a_reset_are_the_same_through_every_entry_point(
 def test_ids_of_bars_begin_a_new_one_at_a_reset(
     frame: pl.DataFrame,
     reset: Reset,
-    gate: bool,  # noqa: FBT001
+    prevented: bool,  # noqa: FBT001
 ) -> None:
-    question = Question(by=("symbol",), reset=reset, prevent_same_timestamp_close=gate)
-    bar_id = rb.bar_id(250, reset=reset, prevent_same_timestamp_close=gate)
+    question = Question(by=("symbol",), reset=reset, prevent_same_timestamp_close=prevented)
+    bar_id = rb.bar_id(250, reset=reset, prevent_same_timestamp_close=prevented)
 
     grouped = frame.group_by("symbol", bar_id.over("symbol"), maintain_order=True).agg(pl.len())
 

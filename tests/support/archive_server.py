@@ -28,7 +28,7 @@ class Fault:
     ``cut``: the connection breaks after `at` bytes; ``stall``: no more bytes come after `at`;
     ``status``: an answer of that status; ``longer``, ``shorter``: a Content-Length `at` bytes
     off the truth; ``unsized``: a body cut at `at` without any Content-Length; ``no range``:
-    the whole file where a range was asked for; ``other range``: a range nobody asked for.
+    the whole file where a range was asked for; ``other range``: a range that was not asked for.
     """
 
     kind: Literal[
@@ -131,7 +131,7 @@ def day_csv(  # every part of the format that changed over the years is a parame
     header: bool = False,
     spot: bool = True,
 ) -> bytes:
-    """Return the text of a day of made trades, a row every ten seconds."""
+    """Return the text of a day of synthetic trades, a row every ten seconds."""
     start = int(dt.datetime.combine(day, dt.time(), dt.UTC).timestamp()) * 1000
     lines = [
         "agg_trade_id,price,quantity,first_trade_id,last_trade_id,transact_time,is_buyer_maker"

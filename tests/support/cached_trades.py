@@ -1,4 +1,4 @@
-"""Days of trades in a cache of the test's own, and the bars that one pass over them gives."""
+"""Days of trades in the cache of a test, and the bars that one pass over them gives."""
 
 import datetime as dt
 import random
@@ -21,13 +21,13 @@ PER_DAY = 200
 
 
 def trades_of(days: list[dt.date], seed: int = 0, per_day: int = PER_DAY) -> pl.DataFrame:
-    """Return a walk of prices, the same for a day whatever the other days are."""
+    """Return a random walk of prices, the same for a day whatever the other days are."""
     rows = []
     for day in days:
         number = (day - dt.date(2020, 1, 1)).days
         chance = random.Random(1000 * number + seed)  # noqa: S311 - not a secret
         start = dt.datetime.combine(day, dt.time(), dt.UTC)
-        # A bar may be open for days: the walk goes on from a price that all days share.
+        # A bar may be open for days: the walk begins each day at a price that all days share.
         price = 100_000
         for n in range(per_day):
             price += chance.choice([-40, -15, -5, 0, 5, 15, 40])

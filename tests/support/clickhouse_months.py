@@ -1,4 +1,4 @@
-"""Months of bars of which every value tells where it belongs, for the tests of ClickHouse."""
+"""Months of bars of which every value shows where it belongs, for the tests of ClickHouse."""
 
 import datetime as dt
 
@@ -39,7 +39,7 @@ def bars_of(rows: int, seed: int = 0) -> pl.DataFrame:
 
 
 def month_of(rows: int, seed: int = 0, *, month: dt.date = JANUARY, days: int = 1) -> StoredMonth:
-    """Return a month whose links tell how `bars_of` made its bars."""
+    """Return a month whose links record how `bars_of` built its bars."""
     links = list[Link]()
     for number in range(days):
         link = Link(

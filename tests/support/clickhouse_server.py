@@ -95,8 +95,8 @@ class ClickHouseServer:
 
     def start(self) -> None:
         """Start, on the port of the last time if there was one, and wait until it listens."""
-        said = self.folder / "port"
-        said.unlink(missing_ok=True)
+        port_file = self.folder / "port"
+        port_file.unlink(missing_ok=True)
         (self.folder / "clickhouse-local.xml").write_text(CONFIG.format(port=self.port))
         (self.folder / "users.xml").write_text(USERS)
         with (self.folder / "log").open("ab") as log:
@@ -111,7 +111,7 @@ class ClickHouseServer:
             try:
                 self._child.wait(0.01)
             except subprocess.TimeoutExpired:
-                if said.exists() and (text := said.read_text()).endswith("\n"):
+                if port_file.exists() and (text := port_file.read_text()).endswith("\n"):
                     self.port = int(text)
                     return
             else:

@@ -1,4 +1,4 @@
-"""Three days of a cache, every way to make bars of them, and ways to spoil a file of theirs."""
+"""Three days of a cache, every way to compute bars of them, and ways to spoil a file of theirs."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -97,7 +97,7 @@ def at(row: int) -> pl.Expr:
 
 EDITS: dict[str, Callable[[pl.DataFrame], pl.DataFrame]] = {
     "a price": lambda rows: rows.with_columns(pl.col("price") + at(7) * 0.001),
-    "a price that nobody can pay": lambda rows: rows.with_columns(pl.col("price") - at(7) * 1e3),
+    "a price that cannot be paid": lambda rows: rows.with_columns(pl.col("price") - at(7) * 1e3),
     "a quantity": lambda rows: rows.with_columns(pl.col("quantity") + at(7) * 0.125),
     "an unknown side": lambda rows: rows.with_columns(
         is_buyer_maker=pl.when(~at(rows["is_buyer_maker"].arg_max() or 0)).then("is_buyer_maker")

@@ -161,7 +161,7 @@ class Asked:
     def expected(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Return the bars of the oracle, in the shape of a frame of bars."""
         chain = rows(frame)
-        ends = cuts(chain, self.threshold_decimal_bps, gate=self.prevent_same_timestamp_close)
+        ends = cuts(chain, self.threshold_decimal_bps, prevented=self.prevent_same_timestamp_close)
         starts = [0, *(end + 1 for end in ends)]
         pieces = [chain[i : j + 1] for i, j in zip(starts, ends, strict=False)]
         complete = [True] * len(pieces)

@@ -120,7 +120,7 @@ class Question:
         at_the_end = (frame.height, number, threshold)
         for here, following in zip(periods, [*periods[1:], None], strict=True):
             trades = [every[row] for row in here]
-            ends = cuts(trades, threshold, gate=self.prevent_same_timestamp_close)
+            ends = cuts(trades, threshold, prevented=self.prevent_same_timestamp_close)
             starts = [0, *(end + 1 for end in ends)]
             for start, end in zip(starts, ends, strict=False):
                 place = (here[end], threshold, 0)

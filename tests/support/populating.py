@@ -54,7 +54,7 @@ def publish(
     *symbols: str,
     market: str = "spot",
 ) -> int:
-    """Serve days of the archive, ids going on from day to day; return their bytes."""
+    """Serve days of the archive, whose ids continue from day to day; return their bytes."""
     received = 0
     for symbol in symbols:
         for day in days:
@@ -67,7 +67,7 @@ def publish(
 
 
 def zeros(days: list[dt.date], seed: int = 0) -> str:
-    """Return what is told of the defects of these days."""
+    """Return what is reported of the defects of these days."""
     trades = trades_of(days, seed)
     return f"zero_quantities {trades.filter(pl.col('quantity') == 0).height}"
 
@@ -79,13 +79,13 @@ def rows_of(report: pl.DataFrame) -> list[dict[str, Any]]:
 
 
 def is_whole(root: Path) -> bool:
-    """Tell whether no unfinished file is left."""
+    """Return whether no unfinished file is left."""
     return not any(name.endswith(".part") for name in tree(root))
 
 
 @pytest.fixture
 def workers(monkeypatch: pytest.MonkeyPatch) -> Workers:
-    """Tell which processes are started."""
+    """Record which processes are started."""
     started = Workers()
     original = BaseProcess.start
 

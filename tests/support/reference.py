@@ -23,13 +23,15 @@ def fx(x: float) -> int:
     return (2 * n + d) // (2 * d)
 
 
-def cuts(trades: Sequence[Trade], threshold: int, *, gate: bool = True) -> list[int]:
+def cuts(trades: Sequence[Trade], threshold: int, *, prevented: bool = True) -> list[int]:
     """Return each bar's end: the bar that opens at i closes at the first j > i far enough away."""
     price, ends, i = [fx(trade.price) for trade in trades], list[int](), 0
     while i < len(price):
         far = max(1, -(-price[i] * threshold // 100_000))
         outside = (j for j in range(i + 1, len(price)) if abs(price[j] - price[i]) >= far)
-        end = next((j for j in outside if not gate or trades[j].time != trades[i].time), len(price))
+        end = next(
+            (j for j in outside if not prevented or trades[j].time != trades[i].time), len(price)
+        )
         ends, i = ends + [end] * (end < len(price)), end + 1
     return ends
 

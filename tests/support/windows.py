@@ -59,7 +59,7 @@ def refuse(number, event, path):
     broken.append(f"{event} {path}")
     raise OSError(number, "as on Windows", path)
 
-def judge(event, arguments):
+def check(event, arguments):
     if event not in ("open", "os.mkdir", "os.rename", "os.remove", "os.rmdir"):
         return
     paths = arguments[:2] if event == "os.rename" else arguments[:1]
@@ -80,6 +80,6 @@ def judge(event, arguments):
                 broken.append(f"{event} {path}")
             raise PermissionError(errno.EACCES, "as on Windows", path)
 
-sys.addaudithook(judge)
+sys.addaudithook(check)
 """
 """Refuses below `folder` what Windows refuses of files, and lists it in `broken`."""

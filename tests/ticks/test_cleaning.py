@@ -55,7 +55,7 @@ def cleaned(rows: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, int]]:
 
 
 def refusal(rows: pl.DataFrame) -> str:
-    """Return what is said of rows that are refused."""
+    """Return the message about rows that are refused."""
     with pytest.raises(QualityError) as caught:
         clean(rows, DAY, Origin(archive=NAME), name=NAME)
     return str(caught.value)

@@ -26,7 +26,7 @@ from support.damaged import (
 )
 
 import rangebar_polars as rb
-from rangebar_polars._catalog import assemble as walk
+from rangebar_polars._catalog import assemble
 from rangebar_polars._disk.fingerprint import TableHash, fingerprint
 from rangebar_polars._ticks import cache as ticks
 from rangebar_polars._ticks.cache import TickCache
@@ -180,7 +180,7 @@ def test_a_day_of_which_only_the_first_rows_come_is_an_error(
     def cut(plan: pl.LazyFrame, *_: object) -> Iterator[pl.DataFrame]:
         return iter([plan.head(rows).collect()])
 
-    monkeypatch.setattr(walk, "batches", cut)
+    monkeypatch.setattr(assemble, "batches", cut)
 
     with says(
         CacheError,
@@ -232,7 +232,7 @@ def test_what_was_imported_is_imported_again(cache: TickCache) -> None:
 
 @pytest.mark.parametrize("remedy", ["delete the file", "call scan_ticks with refresh=True"])
 @pytest.mark.parametrize("damage", ["other rows", "other bytes", "another layout", "no report"])
-def test_what_was_fetched_is_made_again(
+def test_what_was_fetched_is_fetched_again(
     server: ArchiveServer,
     tmp_path: Path,
     remedy: str,

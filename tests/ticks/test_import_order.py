@@ -1,4 +1,4 @@
-"""Trades without ids stay as they are given: their order is judged from the first to the last."""
+"""Trades without ids stay as they are given: their order is checked from the first to the last."""
 
 import datetime as dt
 import random
@@ -60,7 +60,7 @@ def test_newest_first_is_reversed(tmp_path: Path) -> None:
     assert not [*tmp_path.rglob("*.parquet")]
     imported(tied.reverse().reverse(), tmp_path)
     assert_same(expected, bars_of(tmp_path, "2024-08-08", "2024-08-08"))
-    # What sorting would have made of them.
+    # What sorting would have given.
     assert not rb.bars(tied.reverse().sort("timestamp", maintain_order=True)).equals(expected)
 
 
@@ -163,7 +163,7 @@ def numbered(part: pl.DataFrame, first: int) -> pl.DataFrame:
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3])
-def test_order_is_judged_over_batches(rows: int) -> None:
+def test_order_is_checked_over_batches(rows: int) -> None:
     frame = at([DAY + n * SECOND for n in (3, 2, 2, 1)])
     order = TimeOrder("the trades", "timestamp")
     for start in range(0, 4, rows):

@@ -1,4 +1,4 @@
-"""What a message of `import_trades` tells a user to do is done, and gives the right bars."""
+"""The remedies in the messages of `import_trades` are followed, and give the right bars."""
 
 import re
 from datetime import date

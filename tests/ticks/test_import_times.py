@@ -1,4 +1,4 @@
-"""Times of imported trades: of the unit that is said, whole, and never cut without a word."""
+"""Times of imported trades: of the declared unit, whole, and never cut without a warning."""
 
 from datetime import date
 from pathlib import Path
@@ -40,21 +40,21 @@ def test_whole_numbers_are_times_of_the_unit_that_is_given(unit: TimeUnit, tmp_p
     assert seconds == [SECOND + n for n in range(4)]
 
 
-@pytest.mark.parametrize("said", PER_SECOND)
+@pytest.mark.parametrize("declared", PER_SECOND)
 @pytest.mark.parametrize("given", PER_SECOND)
 def test_numbers_of_another_unit_name_the_unit_that_fits(
-    said: TimeUnit, given: TimeUnit, tmp_path: Path
+    declared: TimeUnit, given: TimeUnit, tmp_path: Path
 ) -> None:
     values = [(SECOND + n) * PER_SECOND[given] for n in range(4)]
-    if said == given:
+    if declared == given:
         return
 
     with says(
         QualityError,
-        f"column 'timestamp' of the trades, {values[0]} {said} since 1970, is no time from 1990 to "
-        f"2100 at row 0 (give time_unit='{given}')",
+        f"column 'timestamp' of the trades, {values[0]} {declared} since 1970, is no time from "
+        f"1990 to 2100 at row 0 (give time_unit='{given}')",
     ):
-        imported(at(values), tmp_path, time_unit=said)
+        imported(at(values), tmp_path, time_unit=declared)
 
     assert not [*tmp_path.rglob("*.parquet")]
     assert imported(at(values), tmp_path, time_unit=given)["rows_after"].to_list() == [4]

@@ -1,4 +1,4 @@
-"""A user's own trades go into the same cache, with the same checks."""
+"""Your own trades go into the same cache, with the same checks."""
 
 import datetime as dt
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""An unfinished file has one writer, and leaves nothing behind."""
+"""An unfinished file has one writer, and nothing is left of it."""
 
 import errno
 import os
@@ -86,7 +86,7 @@ def test_a_lock_on_a_file_that_was_moved_meanwhile_does_not_count(
     assert moved.read_bytes() == b""
 
 
-def test_a_folder_that_is_removed_meanwhile_is_made_again(
+def test_a_folder_that_is_removed_meanwhile_is_created_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, calls = tmp_path / "folder", list[Path]()
@@ -152,7 +152,7 @@ def test_a_killed_process_lets_go_of_its_file(tmp_path: Path, lock_beside: bool)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_only_what_nobody_holds_is_removed(tmp_path: Path) -> None:
+def test_only_what_no_process_holds_is_removed(tmp_path: Path) -> None:
     dead = tmp_path / "dead.part"
     dead.write_bytes(b"half")
     spill_folder(dead).mkdir()

@@ -34,12 +34,12 @@ def test_a_hole_is_warned_of_and_reported(server: ArchiveServer) -> None:
         got = rb.scan_ticks("BTCUSDT", DAYS[1], DAYS[3], archive=server.url).collect()
 
     assert got.height == 2 * ROWS
-    (told,) = caught
-    assert str(told.message) == (
+    (warning,) = caught
+    assert str(warning.message) == (
         "trades of binance spot BTCUSDT are missing: days the archive has no file for: "
         "2024-08-07; 100 agg_trade_ids are missing: 2024-08-08 (see archive_quality)"
     )
-    assert told.filename == __file__
+    assert warning.filename == __file__
     report = rb.archive_quality("BTCUSDT", DAYS[1], DAYS[3], archive=server.url)
     assert report["status"].to_list() == ["ok", "hole", "ok"]
     assert report["missing_ids"].to_list() == [0, None, 100]

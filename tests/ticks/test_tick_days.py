@@ -106,13 +106,13 @@ def test_a_day_in_ms_and_one_in_us_join_into_one_chain(server: ArchiveServer) ->
 
 
 def test_progress_is_reported_in_the_callers_thread_and_to_the_end(server: ArchiveServer) -> None:
-    told: list[FetchProgress] = []
+    reports: list[FetchProgress] = []
 
-    rb.scan_ticks("BTCUSDT", DAYS[0], DAYS[-1], archive=server.url, progress=told.append)
+    rb.scan_ticks("BTCUSDT", DAYS[0], DAYS[-1], archive=server.url, progress=reports.append)
 
-    assert told[-1].days_done == told[-1].days_total == 5
-    assert told[-1].bytes_done == sum(len(server.files[daily(day).path]) for day in DAYS)
-    assert [p.days_done for p in told] == sorted(p.days_done for p in told)
+    assert reports[-1].days_done == reports[-1].days_total == 5
+    assert reports[-1].bytes_done == sum(len(server.files[daily(day).path]) for day in DAYS)
+    assert [p.days_done for p in reports] == sorted(p.days_done for p in reports)
 
 
 def test_a_callback_that_raises_ends_the_fetch_and_leaves_nothing_half_written(

@@ -52,7 +52,7 @@ def test_the_pieces_of_a_day_do_not_show_in_its_bytes(tick_cache: TickCache) -> 
     assert written[0] == written[1]
 
 
-def test_what_killed_processes_left_is_swept_at_the_next_call(
+def test_what_killed_processes_left_is_removed_at_the_next_call(
     server: ArchiveServer, tick_cache: TickCache
 ) -> None:
     rb.scan_ticks("BTCUSDT", DAYS[0], DAYS[0], archive=server.url)
@@ -134,7 +134,7 @@ def test_a_file_of_another_layout_or_place_is_named(
         rb.scan_ticks("BTCUSDT", DAYS[0], DAYS[0])
 
 
-def test_the_doctor_sees_values_that_were_not_written(
+def test_archive_quality_sees_values_that_were_not_written(
     server: ArchiveServer, tick_cache: TickCache
 ) -> None:
     rb.scan_ticks("BTCUSDT", DAYS[0], DAYS[0], archive=server.url)
