@@ -12,15 +12,17 @@ __all__ = [
     "BarBuilder",
     "TableHash",
     "bars",
+    "derive",
     "fitting_time_unit",
     "null_side",
     "read_checkpoint",
     "read_table",
 ]
 
-OUTPUTS: Final[list[tuple[str, str, str, list[str], str, str]]]
-"""The columns of bars: name, group ("bar", "sum", "feature"), dtype, the columns of trades they
-read, formula, when they are null (empty: never)."""
+OUTPUTS: Final[list[tuple[str, str, str, list[str], str, str, str | None, list[str]]]]
+"""The columns of bars: name, group ("bar", "sum", "feature", "stored"), dtype, the columns of
+trades they read, formula, when they are null (empty: never), dtype in stores (None: not stored),
+the stored columns they are computed from."""
 
 ALWAYS_READ: Final[list[str]]
 """The columns of trades that every bar reads, if they are there."""
@@ -36,6 +38,12 @@ def bars(trades: object, options: dict[str, Any]) -> tuple[pl.DataFrame, list[tu
 
     A table is anything with ``__arrow_c_stream__``.
     ``options`` comes from `rangebar_polars._core.options.Options`.
+    """
+
+def derive(stored: object, names: list[str]) -> pl.DataFrame:
+    """Return columns of bars, in this order, computed from a table of bars as stores keep them.
+
+    A name that is no column of bars is one of the table.
     """
 
 def null_side(columns: list[str]) -> tuple[str, str]:
@@ -118,7 +126,7 @@ class TableHash:
 
     It depends on names, dtypes, values, nulls and the order of columns and rows, and not on how the
     rows are cut into tables. Floats count by their bits. ``schema`` is a table with the columns,
-    each of them Boolean, Int64, Float64 or Datetime; its rows are not read.
+    each of them Boolean, Int64, Float64, Decimal or Datetime; its rows are not read.
     """
 
     def __new__(cls, schema: object) -> TableHash: ...

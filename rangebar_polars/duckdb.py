@@ -24,7 +24,8 @@ from rangebar_polars._ticks.report import QUALITY_SCHEMA, DayStatus
 from rangebar_polars.archive import ARCHIVES
 from rangebar_polars.errors import CacheError
 from rangebar_polars.schema import BAR_SCHEMA, IS_COMPLETE, SERIES_SCHEMA, TRADE_SCHEMA, ArrowStream
-from rangebar_polars.store import BarStore, open_store
+from rangebar_polars.store import BarStore, StoreAddress, address_of
+from rangebar_polars.store.chain import CHAIN_BAR_SCHEMA
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -104,8 +105,8 @@ def connect(
     -------
     DuckDBPyConnection
         Closed with ``close()``, or as a context manager. For one thread: each connects for itself,
-        as a ``cursor()`` has the functions but not the views. A store that is opened here lives as
-        long.
+        as a ``cursor()`` has the functions but not the views. Each query opens the store, unless
+        it was given open, and closes it.
 
     Raises
     ------
@@ -157,12 +158,13 @@ def connect(
     import duckdb  # noqa: PLC0415 - an extra
     from duckdb.func import ARROW  # noqa: PLC0415 - an extra
 
-    opened = store if isinstance(store, BarStore) else open_store(store, cache_dir=cache_dir)
-    root = cache_root(cache_dir)
+    address, root = address_of(store, cache_dir), cache_root(cache_dir)
+    with address.opened():
+        pass  # A store that cannot be opened fails here, and not in the first query.
     connection = duckdb.connect()
     # For cursors too, which are connections of their own.
     connection.execute("SET GLOBAL TimeZone = 'UTC'")
-    connection.register("bars", opened.scan_bars())
+    connection.register("bars", _stored_bars(address))
     connection.register("ticks", _ticks(root))
     connection.register("quality", _quality(root))
     of_trades, of_bars = f"{_struct(TRADE_SCHEMA)}[]", f"{_struct(_BARS)}[]"
@@ -187,6 +189,14 @@ def _check_installed() -> None:
                 f"rows where times are filtered ({_INSTALL})",
                 name=name,
             )
+
+
+def _stored_bars(address: StoreAddress) -> pl.LazyFrame:
+    def frames(columns: list[str] | None, predicate: pl.Expr | None) -> Iterator[pl.DataFrame]:
+        with address.opened() as store:
+            yield from store.frames(columns, predicate)
+
+    return lazy_source(frames, CHAIN_BAR_SCHEMA)
 
 
 def _ticks(root: Path) -> pl.LazyFrame:

@@ -117,20 +117,36 @@ class Output(NamedTuple):
     """How it is computed."""
     null_when: str
     """When it is null; empty: never."""
+    stored: str | None
+    """Its dtype in stores; None: it is computed when bars are read."""
+    computed_from: list[str]
+    """The stored columns that it is computed from."""
 
 
-COLUMNS: Final = tuple(Output(*row) for row in _internal.OUTPUTS)
+_OUTPUTS: Final = tuple(Output(*row) for row in _internal.OUTPUTS)
+
+COLUMNS: Final = tuple(output for output in _OUTPUTS if output.group != "stored")
 """The columns of bars, in order."""
+
+STORED: Final = tuple(output for output in _OUTPUTS if output.stored is not None)
+"""What stores keep of a bar: its cuts and its sums, exactly."""
 
 _DTYPES: Final[dict[str, pl.DataType]] = {
     "as the input": TRADE_SCHEMA["timestamp"],
     "Float64": pl.Float64(),
     "Int64": pl.Int64(),
+    "Decimal(38, 8)": pl.Decimal(38, 8),
+    "Decimal(38, 16)": pl.Decimal(38, 16),
 }
 BAR_SCHEMA: Final = pl.Schema(
     {output.name: _DTYPES[output.dtype] for output in COLUMNS} | {IS_COMPLETE: pl.Boolean()}
 )
 """Bars of trades of the tick cache, with microstructure and incomplete ones."""
+
+STORED_SCHEMA: Final = pl.Schema(
+    {output.name: _DTYPES[str(output.stored)] for output in STORED} | {IS_COMPLETE: pl.Boolean()}
+)
+"""Bars of trades of the tick cache as stores keep them."""
 
 ALWAYS_READ: Final = tuple(_internal.ALWAYS_READ)
 """The columns of trades that every bar reads, if they are there."""

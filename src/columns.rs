@@ -3,11 +3,15 @@
 //!
 //! An output is a name, a function of a bar, and the sums that the function needs. A column or sum
 //! that no output needs is neither read nor computed.
+//!
+//! Stores keep the cuts and the sums of bars, exactly as a bar holds them, and nothing that is
+//! computed from them: so a new feature is there for bars that were stored before it.
 
 use crate::bar::Bar;
 use crate::features;
 use crate::fixed::{to_f64, turnover_to_f64};
 use crate::needs::Needs;
+use std::mem::take;
 
 /// The group of columns that an output belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +22,8 @@ pub enum Group {
     Sum,
     /// With `include_microstructure`: the features.
     Feature,
+    /// In stores alone, for what is computed from it.
+    Stored,
 }
 
 /// The function of an output; its return type is the dtype of the column.
@@ -25,10 +31,16 @@ pub enum Group {
 pub enum Compute {
     /// A time, in the unit of the input.
     Time(fn(&Bar) -> i64),
-    /// A float or null.
-    Float(fn(&Bar) -> Option<f64>),
+    /// A price of a trade.
+    Price(fn(&Bar) -> f64),
+    /// A sum of quantities at scale 1e8, or null: a float in frames.
+    Volume(fn(&Bar) -> Option<i128>),
+    /// A sum of prices times quantities at scale 1e16, or null: a float in frames.
+    Turnover(fn(&Bar) -> Option<i128>),
     /// A 64-bit integer or null.
     Int(fn(&Bar) -> Option<i64>),
+    /// What is computed from sums: a float or null.
+    Float(fn(&Bar) -> Option<f64>),
 }
 
 /// One column of a frame of bars.
@@ -68,17 +80,17 @@ macro_rules! outputs {
 pub const OUTPUTS: &[Output] = outputs! {
     Bar open_time Time(|bar| bar.time.open) [TIME] "time of the first trade";
     Bar close_time Time(|bar| bar.time.close) [TIME] "time of the last trade";
-    Bar open Float(|bar| Some(bar.price.open)) [PRICE] "first price";
-    Bar high Float(|bar| Some(bar.price.high)) [PRICE] "highest price";
-    Bar low Float(|bar| Some(bar.price.low)) [PRICE] "lowest price";
-    Bar close Float(|bar| Some(bar.price.close)) [PRICE] "last price";
-    Bar volume Float(|bar| Some(to_f64(bar.volume))) [VOLUME] "sum of the quantities";
+    Bar open Price(|bar| bar.price.open) [PRICE] "first price";
+    Bar high Price(|bar| bar.price.high) [PRICE] "highest price";
+    Bar low Price(|bar| bar.price.low) [PRICE] "lowest price";
+    Bar close Price(|bar| bar.price.close) [PRICE] "last price";
+    Bar volume Volume(|bar| Some(bar.volume)) [VOLUME] "sum of the quantities";
     Sum vwap Float(features::vwap) [TURNOVER VOLUME] "turnover / volume" null "volume is 0";
-    Sum turnover Float(|bar| Some(turnover_to_f64(bar.turnover))) [TURNOVER] "sum of price times quantity";
-    Sum buy_volume Float(|bar| Some(to_f64(bar.sides?.buy.volume))) [VOLUME SIDES] "volume whose aggressor bought" null "no is_buyer_maker column";
-    Sum sell_volume Float(|bar| Some(to_f64(bar.sides?.sell.volume))) [VOLUME SIDES] "volume whose aggressor sold" null "no is_buyer_maker column";
-    Sum buy_turnover Float(|bar| Some(turnover_to_f64(bar.sides?.buy.turnover))) [TURNOVER SIDES] "turnover whose aggressor bought" null "no is_buyer_maker column";
-    Sum sell_turnover Float(|bar| Some(turnover_to_f64(bar.sides?.sell.turnover))) [TURNOVER SIDES] "turnover whose aggressor sold" null "no is_buyer_maker column";
+    Sum turnover Turnover(|bar| Some(bar.turnover)) [TURNOVER] "sum of price times quantity";
+    Sum buy_volume Volume(|bar| Some(bar.sides?.buy.volume)) [VOLUME SIDES] "volume whose aggressor bought" null "no is_buyer_maker column";
+    Sum sell_volume Volume(|bar| Some(bar.sides?.sell.volume)) [VOLUME SIDES] "volume whose aggressor sold" null "no is_buyer_maker column";
+    Sum buy_turnover Turnover(|bar| Some(bar.sides?.buy.turnover)) [TURNOVER SIDES] "turnover whose aggressor bought" null "no is_buyer_maker column";
+    Sum sell_turnover Turnover(|bar| Some(bar.sides?.sell.turnover)) [TURNOVER SIDES] "turnover whose aggressor sold" null "no is_buyer_maker column";
     Sum individual_trade_count Int(|bar| Some(bar.trades)) [TRADES] "sum of last_trade_id - first_trade_id + 1, or 1 without both";
     Sum agg_record_count Int(|bar| Some(bar.rows)) [] "number of rows";
     Sum buy_trade_count Int(|bar| Some(bar.sides?.buy.trades)) [TRADES SIDES] "individual trades whose aggressor bought" null "no is_buyer_maker column";
@@ -95,7 +107,29 @@ pub const OUTPUTS: &[Output] = outputs! {
     Feature aggression_ratio Float(features::aggression_ratio) [TRADES SIDES] "min(buy_trade_count / sell_trade_count, 100)" null "both counts are 0, or unknown";
     Feature aggregation_density Float(features::aggregation_density) [TRADES] "individual_trade_count / agg_record_count" null "no row has both trade ids";
     Feature turnover_imbalance Float(features::turnover_imbalance) [TURNOVER SIDES] "(buy_turnover - sell_turnover) / (buy_turnover + sell_turnover)" null "that sum is 0 or unknown";
+    Stored record_count_with_trade_ids Int(|bar| Some(bar.rows_with_trade_ids)) [TRADES] "number of rows with first_trade_id and last_trade_id";
 };
+
+impl Output {
+    /// Whether stores keep it, because it is no function of others that they keep.
+    pub const fn is_stored(&self) -> bool {
+        match self.compute {
+            Compute::Time(_) | Compute::Price(_) | Compute::Volume(_) | Compute::Turnover(_) => {
+                true
+            }
+            Compute::Int(_) => !matches!(self.group, Group::Feature),
+            Compute::Float(_) => false,
+        }
+    }
+
+    /// Whether it is computed from a stored output; one that is stored, from itself alone.
+    pub fn needs_stored(&self, other: &Self) -> bool {
+        if self.is_stored() {
+            return self.name == other.name;
+        }
+        other.is_stored() && self.needs.contains(other.needs)
+    }
+}
 
 /// The output with this name.
 pub fn output(name: &str) -> Option<&'static Output> {
@@ -109,6 +143,8 @@ pub enum Values {
     Int(Vec<Option<i64>>),
     /// Floats.
     Float(Vec<Option<f64>>),
+    /// Exact sums, at the scale of the output.
+    Exact(Vec<Option<i128>>),
 }
 
 /// Bars turned into columns as they close.
@@ -118,13 +154,24 @@ pub struct Table {
 }
 
 impl Table {
-    /// A table of these outputs without a row.
+    /// A table of these outputs without a row, in which sums are floats.
     pub fn new(outputs: impl IntoIterator<Item = &'static Output>) -> Self {
         let empty = |output: &'static Output| match output.compute {
-            Compute::Float(_) => (output, Values::Float(Vec::new())),
             Compute::Time(_) | Compute::Int(_) => (output, Values::Int(Vec::new())),
+            _ => (output, Values::Float(Vec::new())),
         };
         Self { columns: outputs.into_iter().map(empty).collect() }
+    }
+
+    /// A table of these outputs without a row, in which sums are exact.
+    pub fn exact(outputs: impl IntoIterator<Item = &'static Output>) -> Self {
+        let mut table = Self::new(outputs);
+        for (output, values) in &mut table.columns {
+            if matches!(output.compute, Compute::Volume(_) | Compute::Turnover(_)) {
+                *values = Values::Exact(Vec::new());
+            }
+        }
+        table
     }
 
     /// Add a row.
@@ -134,15 +181,35 @@ impl Table {
                 (Compute::Time(value), Values::Int(values)) => values.push(Some(value(bar))),
                 (Compute::Int(value), Values::Int(values)) => values.push(value(bar)),
                 (Compute::Float(value), Values::Float(values)) => values.push(value(bar)),
-                (_, Values::Int(_) | Values::Float(_)) => unreachable!("made by Table::new"),
+                (Compute::Price(value), Values::Float(values)) => values.push(Some(value(bar))),
+                (Compute::Volume(value), Values::Float(values)) => {
+                    values.push(value(bar).map(to_f64));
+                }
+                (Compute::Turnover(value), Values::Float(values)) => {
+                    values.push(value(bar).map(turnover_to_f64));
+                }
+                (Compute::Volume(value) | Compute::Turnover(value), Values::Exact(values)) => {
+                    values.push(value(bar));
+                }
+                _ => unreachable!("made by Table::new or Table::exact"),
             }
         }
     }
 
     /// Take the rows out, leaving none.
     pub fn take(&mut self) -> Vec<(&'static Output, Values)> {
-        let empty = Self::new(self.columns.iter().map(|(output, _)| *output));
-        std::mem::replace(self, empty).columns
+        let take = |(output, values): &mut (&'static Output, Values)| (*output, values.take());
+        self.columns.iter_mut().map(take).collect()
+    }
+}
+
+impl Values {
+    fn take(&mut self) -> Self {
+        match self {
+            Self::Int(values) => Self::Int(take(values)),
+            Self::Float(values) => Self::Float(take(values)),
+            Self::Exact(values) => Self::Exact(take(values)),
+        }
     }
 }
 
@@ -180,6 +247,32 @@ mod tests {
         assert!(table.take().iter().all(|(_, values)| match values {
             Values::Int(values) => values.is_empty(),
             Values::Float(values) => values.is_empty(),
+            Values::Exact(values) => values.is_empty(),
         }));
+    }
+
+    #[test]
+    fn what_is_computed_from_sums_names_the_stored_columns_it_needs() {
+        let names = |name| -> Vec<_> {
+            let Some(output) = output(name) else { return Vec::new() };
+            let needed = OUTPUTS.iter().filter(|other| output.needs_stored(other));
+            needed.map(|other| other.name).collect()
+        };
+
+        assert_eq!(names("volume"), ["volume"]);
+        assert_eq!(names("duration_us"), ["open_time", "close_time", "agg_record_count"]);
+        assert_eq!(
+            names("kyle_lambda_proxy"),
+            [
+                "open",
+                "high",
+                "low",
+                "close",
+                "volume",
+                "buy_volume",
+                "sell_volume",
+                "agg_record_count"
+            ]
+        );
     }
 }

@@ -9,7 +9,8 @@
 //! kernel. The module `plugin`, with the feature of that name, connects it with data frames.
 
 /// The version of the bars. It is raised with any change after which the same trades give other
-/// cuts, other values or other columns, so that stored bars are never joined to newer ones.
+/// cuts or other values of stored columns, so that stored bars are never joined to newer ones.
+/// Columns that are computed from the stored ones do not count.
 pub const RULE_VERSION: u32 = 2;
 
 pub mod fixed;

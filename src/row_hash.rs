@@ -73,23 +73,23 @@ impl ColumnHash {
         &self.name
     }
 
-    /// Add values of eight bytes; those without a bit in `valid` are null.
-    pub fn push_words<T: Copy>(
+    /// Add numbers, each as its bytes; those without a bit in `valid` are null.
+    pub fn push_numbers<T: Copy, const BYTES: usize>(
         &mut self,
         values: &[T],
         valid: Option<Bits<'_>>,
-        bits: impl Fn(T) -> u64,
+        to_bytes: impl Fn(T) -> [u8; BYTES],
     ) {
         let mut buffer = [0; BUFFER_BYTES];
-        for (part, values) in values.chunks(BUFFER_BYTES / 8).enumerate() {
-            let bytes = &mut buffer[..values.len() * 8];
-            for (word, value) in bytes.chunks_exact_mut(8).zip(values) {
-                word.copy_from_slice(&bits(*value).to_le_bytes());
+        for (part, values) in values.chunks(BUFFER_BYTES / BYTES).enumerate() {
+            let bytes = &mut buffer[..values.len() * BYTES];
+            for (number, value) in bytes.chunks_exact_mut(BYTES).zip(values) {
+                number.copy_from_slice(&to_bytes(*value));
             }
             if let Some(valid) = valid {
-                let first = part * (BUFFER_BYTES / 8);
+                let first = part * (BUFFER_BYTES / BYTES);
                 for row in nulls_of(valid.slice(first..first + values.len())) {
-                    bytes[row * 8..row * 8 + 8].fill(0);
+                    bytes[row * BYTES..(row + 1) * BYTES].fill(0);
                     self.nulls.update(&(self.rows + row as u64).to_le_bytes());
                 }
             }
@@ -170,7 +170,7 @@ mod tests {
             let known_sides = packed(rows.iter().map(|(_, side)| side.is_some()));
             let bits = |bytes| Bits::new(bytes, 3, rows.len());
             let [id, side] = hash.columns() else { return 0 };
-            id.push_words(&ids, Some(bits(&known)), i64::cast_unsigned);
+            id.push_numbers(&ids, Some(bits(&known)), i64::to_le_bytes);
             side.push_booleans(bits(&sides), Some(bits(&known_sides)));
         }
         hash.digest()

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from support.archive_server import ArchiveServer
 from support.cached_trades import DAYS, give, trades_of
 from support.clickhouse_server import (  # noqa: F401
@@ -27,6 +28,9 @@ from rangebar_polars.store import BarStore, ParquetStore
 
 TODAY = dt.date(2024, 10, 1)
 SETTINGS = ("RANGEBAR_BINANCE_URL", "RANGEBAR_BINANCE_LISTING_URL", "RANGEBAR_STORE")
+# A busy machine is slow, and no fault of a test.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 

@@ -28,7 +28,7 @@ MAY: dict[str, set[str]] = {
     "features": {"_core", "schema"},
     "archive": {"_days", "_disk", "errors", "schema"},
     "_ticks": {"_core", "_days", "_disk", "_internal", "errors", "schema"},
-    "store": {"_core", "_days", "_disk", "_pruning", "errors", "schema"},
+    "store": {"_core", "_days", "_disk", "_internal", "_pruning", "errors", "schema"},
     "_catalog": {"_core", "_ticks", "archive", "store", "_days", "_disk", "_internal", "_progress"}
     | {"errors", "schema"},
     "duckdb": {"_catalog", "_core", "_ticks", "archive", "store", "_disk", "_pruning"}

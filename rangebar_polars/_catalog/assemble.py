@@ -22,15 +22,16 @@ from rangebar_polars._internal import BarBuilder, null_side
 from rangebar_polars._ticks.report import DayReport
 from rangebar_polars.errors import QualityError, StoreError
 from rangebar_polars.schema import (
-    BAR_SCHEMA,
     COLUMNS,
     IS_COMPLETE,
+    STORED_SCHEMA,
     THRESHOLD,
     TRADE_SCHEMA,
     TradeColumns,
 )
 from rangebar_polars.store import BarKey, BarStore, Link, StoredMonth
 from rangebar_polars.store.chain import proven
+from rangebar_polars.store.stored_bars import bar_columns, stored_columns
 
 _DAY: Final = dt.timedelta(days=1)
 _ROW_NUMBER: Final = "rangebar place"
@@ -135,8 +136,7 @@ class Assembly:
         read |= {IS_COMPLETE} if is_cut else set()
         by_side = [name for name in columns if name in _BY_SIDE]
         read |= {*_SIDES} if by_side else set()
-        # A frame without columns has no height, so at least one is read.
-        in_order = [name for name in BAR_SCHEMA if name in read] or ["close_time"]
+        in_order = stored_columns(read - {THRESHOLD})
         chains = [_Chain(key, found.get(key, {}), self) for key in self.keys]
         # Every column is made, so what is not asked for would be warned of too.
         warned, warned_of_sides = {_SIDE}, set[str]()
@@ -151,10 +151,10 @@ class Assembly:
             bars = bars.filter(IS_COMPLETE) if is_cut and not include_incomplete else bars
             if by_side and _has_sideless(bars):
                 warn_of([null_side(by_side)], warned_of_sides)
-            yield bars.select(columns)
+            yield bar_columns(bars, columns)
         if include_incomplete:
             for chain in chains:
-                yield chain.open_bar().select(columns)
+                yield bar_columns(chain.open_bar(), columns)
 
     def _pass(self, day: dt.date, chains: list["_Chain"], warned: set[str]) -> None:
         """Take every chain past a day."""
@@ -236,9 +236,9 @@ class _Chain:
         before = self._last if follows else None
         self._valid = proven(key, judged, links, self._assembly.digests, before=before)
         whole = all(day in self._valid for day in self._days)
-        wanted = columns if whole else list(BAR_SCHEMA)
+        wanted = columns if whole else list(STORED_SCHEMA)
         if not self._valid or store is None:
-            return pl.DataFrame(schema=BAR_SCHEMA).select(wanted)
+            return pl.DataFrame(schema=STORED_SCHEMA).select(wanted)
         kept = store.read(key, self._stored, wanted)
         if kept is None:
             self._found |= store.find(key, [first])
@@ -268,7 +268,7 @@ class _Chain:
             self._builder = None
         else:
             state = made.builder.checkpoint(None)
-        bars = pl.concat(made.ended) if made.ended else pl.DataFrame(schema=BAR_SCHEMA)
+        bars = pl.concat(made.ended) if made.ended else pl.DataFrame(schema=STORED_SCHEMA)
         link = Link(
             day=day,
             trades_digest=None if opened.report is None else opened.report.digest,
@@ -333,7 +333,7 @@ class _Chain:
 
 
 def builder_of(key: BarKey, state: bytes = b"") -> BarBuilder:
-    """Return what makes the bars of a chain as they are stored: with every column.
+    """Return what makes the bars of a chain as they are stored.
 
     Parameters
     ----------
@@ -350,7 +350,7 @@ def builder_of(key: BarKey, state: bytes = b"") -> BarBuilder:
         include_incomplete=True,
         prevent_same_timestamp_close=key.rule.prevent_same_timestamp_close,
     )
-    builder = BarBuilder(options.kwargs(every_sum=True), state or None)
+    builder = BarBuilder(options.kwargs(stored=True), state or None)
     builder.bind(TRADE_SCHEMA.to_frame())
     return builder
 

@@ -4,6 +4,7 @@ import datetime as dt
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor
+from contextlib import nullcontext
 from dataclasses import replace as _replace
 from types import TracebackType
 from typing import Final, Literal, Self, SupportsIndex
@@ -40,7 +41,7 @@ from rangebar_polars._ticks.report import DayStatus, describe
 from rangebar_polars.archive import ARCHIVES, Archive
 from rangebar_polars.errors import CacheError, QualityError, RangeBarError
 from rangebar_polars.schema import Series, TradeColumns
-from rangebar_polars.store import BarStore, Store, open_store
+from rangebar_polars.store import BarStore, Store, StoreAddress, address_of, open_store
 
 SYMBOL: Final = "symbol"
 Symbols = str | Sequence[str]
@@ -155,13 +156,8 @@ class Catalog:
         if isinstance(self._given_store, BarStore):
             return self._given_store
         if self._own_store is None:
-            self._own_store = self._open_store()
+            self._own_store = open_store(self._given_store, cache_dir=self._settings.root)
         return self._own_store
-
-    def _open_store(self) -> BarStore:
-        if isinstance(self._given_store, BarStore):
-            return self._given_store
-        return open_store(self._given_store, cache_dir=self._settings.root)
 
     def trades(
         self,
@@ -315,8 +311,8 @@ class Catalog:
         Returns
         -------
         LazyFrame
-            As of `scan_range_bars`, which also says what is raised and warned of. The plan has a
-            connection of its own to the store, so that it may run after `close`.
+            As of `scan_range_bars`, which also says what is raised and warned of. Each run opens
+            the store and closes it, so that a plan may run after `close`.
         """
         days = day_range(start, end)
         options = check_options(
@@ -328,8 +324,9 @@ class Catalog:
         )
         check_flags(use_cache=use_cache)
         every = self._series(symbols)
-        store = self._open_store() if use_cache else None
-        plans = [_scan(bars) for bars in self._load(every, days, options, store)]
+        address = address_of(self._given_store, self._settings.root) if use_cache else None
+        with nullcontext() if address is None else address.opened() as store:
+            plans = [_scan(bars, address) for bars in self._load(every, days, options, store)]
         return _joined(every, plans, alone=isinstance(symbols, str))
 
     def _load(
@@ -615,9 +612,12 @@ def _warn_of_missing(bars: StoredBars) -> None:
         )
 
 
-def _scan(bars: StoredBars) -> pl.LazyFrame:
+def _scan(bars: StoredBars, address: StoreAddress | None) -> pl.LazyFrame:
+    unopened = _replace(bars, store=None)
+
     def frames(columns: list[str] | None, _: pl.Expr | None) -> Iterator[pl.DataFrame]:
-        return bars.frames(columns, refresh=True)
+        with nullcontext() if address is None else address.opened() as store:
+            yield from _replace(unopened, store=store).frames(columns, refresh=True)
 
     return lazy_source(frames, bars.schema)
 

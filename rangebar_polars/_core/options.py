@@ -342,6 +342,7 @@ class Options:
         *,
         trace: bool = False,
         every_sum: bool = False,
+        stored: bool = False,
         whole: bool = True,
     ) -> dict[str, Any]:
         """Return what the compiled half takes.
@@ -354,6 +355,8 @@ class Options:
             Whether it is kept which bar each trade belongs to.
         every_sum
             Whether every sum is kept, for a chain that is continued later from a checkpoint.
+        stored
+            Whether bars have the columns that stores keep, instead of those of a frame.
         whole
             Whether the trades have all their columns, so that one that `columns` names and that is
             not there is an error.
@@ -370,6 +373,7 @@ class Options:
             "only": only,
             "trace": trace,
             "every_sum": every_sum or self.state is not None,
+            "stored": stored,
             "whole": whole,
         }
 

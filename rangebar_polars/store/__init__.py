@@ -1,8 +1,7 @@
 """Where bars are kept: Parquet files by default, a ClickHouse server where a team shares one."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -11,6 +10,7 @@ from rangebar_polars.store.bar_store import BarStore
 from rangebar_polars.store.chain import BarKey, Link, StoredMonth
 from rangebar_polars.store.clickhouse.store import ClickHouseStore
 from rangebar_polars.store.parquet import ParquetStore
+from rangebar_polars.store.store_address import StoreAddress
 
 __all__ = [
     "BarKey",
@@ -19,7 +19,9 @@ __all__ = [
     "Link",
     "ParquetStore",
     "Store",
+    "StoreAddress",
     "StoredMonth",
+    "address_of",
     "open_store",
     "opened",
 ]
@@ -29,14 +31,16 @@ Store = BarStore | str | os.PathLike[str] | None
 """A store, or what `open_store` takes."""
 
 
-@contextmanager
-def opened(store: Store, cache_dir: str | os.PathLike[str] | None = None) -> Iterator[BarStore]:
+def opened(
+    store: Store, cache_dir: str | os.PathLike[str] | None = None
+) -> AbstractContextManager[BarStore]:
     """Give a store that is open, and close it if it was opened for this."""
-    if isinstance(store, BarStore):
-        yield store
-        return
-    with open_store(store, cache_dir=cache_dir) as own:
-        yield own
+    return address_of(store, cache_dir).opened()
+
+
+def address_of(store: Store, cache_dir: str | os.PathLike[str] | None = None) -> StoreAddress:
+    """Return where a store is, to be opened when it is needed."""
+    return StoreAddress(store, cache_root(cache_dir), open_store)
 
 
 def open_store(

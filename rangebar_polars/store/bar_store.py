@@ -2,9 +2,9 @@
 
 import datetime as dt
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Self
 
 import polars as pl
@@ -12,11 +12,22 @@ import polars as pl
 from rangebar_polars._core.lazy_source import lazy_source
 from rangebar_polars._pruning import Span, kept, may_hold
 from rangebar_polars.schema import BAR_SCHEMA, RULE_VERSION
-from rangebar_polars.store.chain import KEY_SCHEMA, STORED_SCHEMA, BarKey, Link, StoredMonth, proven
+from rangebar_polars.store.chain import (
+    CHAIN_BAR_SCHEMA,
+    KEY_SCHEMA,
+    BarKey,
+    Link,
+    StoredMonth,
+    proven,
+)
+from rangebar_polars.store.stored_bars import bar_columns, stored_columns
 
 
 class BarStore(ABC):
     """A place where bars are kept, by chain and month.
+
+    It keeps the columns of `STORED_SCHEMA`, the cuts and the exact sums of bars; what is computed
+    from them is computed when they are read, for every store by the same functions.
 
     A month is replaced whole or not at all, whichever processes write at the same time. A caller
     that found a month reads the bars of just that version, or learns that it is gone. What proves
@@ -68,7 +79,7 @@ class BarStore(ABC):
         month
             What `find` returned.
         columns
-            Names of `BAR_SCHEMA`.
+            Names of `STORED_SCHEMA`.
 
         Returns
         -------
@@ -94,7 +105,7 @@ class BarStore(ABC):
         month
             Its days; their numbers of bars add up to the rows of `bars`.
         bars
-            Of `BAR_SCHEMA`, in order.
+            Of `STORED_SCHEMA`, in order.
 
         Raises
         ------
@@ -165,23 +176,44 @@ class BarStore(ABC):
         days = _Days(start or dt.date.min, end or dt.date.max)
 
         def frames(columns: list[str] | None, predicate: pl.Expr | None) -> Iterator[pl.DataFrame]:
-            asked = list(STORED_SCHEMA) if columns is None else columns
-            chains = [
-                key
-                for key in self.keys()
-                if key.version == RULE_VERSION and wanted.items() <= key.values.items()
-            ]
-            values = pl.DataFrame([key.values for key in chains], schema=KEY_SCHEMA)
-            for key in kept(chains, values, predicate):
-                yield from self._bars_of(key, asked, predicate, days)
+            return self.frames(columns, predicate, wanted, days)
 
-        return lazy_source(frames, STORED_SCHEMA)
+        return lazy_source(frames, CHAIN_BAR_SCHEMA)
+
+    def frames(
+        self,
+        columns: list[str] | None,
+        predicate: pl.Expr | None,
+        wanted: Mapping[str, object] = MappingProxyType({}),
+        days: "_Days | None" = None,
+    ) -> Iterator[pl.DataFrame]:
+        """Yield the stored bars of all chains, month by month, for `scan_bars`.
+
+        Parameters
+        ----------
+        columns
+            Those of `CHAIN_BAR_SCHEMA` that are wanted; None: all.
+        predicate
+            Rows that do not pass need not be read.
+        wanted
+            Only chains with these values in columns of the key.
+        days
+            Only bars that ended in these days; None: all.
+        """
+        asked = list(CHAIN_BAR_SCHEMA) if columns is None else columns
+        chains = [
+            key
+            for key in self.keys()
+            if key.version == RULE_VERSION and wanted.items() <= key.values.items()
+        ]
+        values = pl.DataFrame([key.values for key in chains], schema=KEY_SCHEMA)
+        for key in kept(chains, values, predicate):
+            yield from self._bars_of(key, asked, predicate, days or _EVERY_DAY)
 
     def _bars_of(
         self, key: BarKey, columns: list[str], predicate: pl.Expr | None, days: "_Days"
     ) -> Iterator[pl.DataFrame]:
         of_key = [pl.lit(key.values[name], dtype).alias(name) for name, dtype in KEY_SCHEMA.items()]
-        # A frame without columns has no height, so at least one is read.
         of_bars = [name for name in columns if name in BAR_SCHEMA] or ["close_time"]
         before: Link | None = None
         for found in self.find(key).values():
@@ -191,9 +223,10 @@ class BarStore(ABC):
                 shown = [day for day in good if days.first <= day <= days.last]
                 if not (shown and may_hold(_times(month, shown), predicate)):
                     break
-                bars = self.read(key, month, of_bars)
-                if bars is not None:
-                    yield month.of_days(bars, shown).with_columns(of_key).select(columns)
+                stored = self.read(key, month, stored_columns(of_bars))
+                if stored is not None:
+                    bars = bar_columns(month.of_days(stored, shown), of_bars)
+                    yield bars.with_columns(of_key).select(columns)
                     break
                 # It was replaced since it was found.
                 month = self.find(key, [month.month]).get(month.month)
@@ -225,3 +258,4 @@ class _Days:
 
 
 _DAY = dt.timedelta(days=1)
+_EVERY_DAY = _Days(dt.date.min, dt.date.max)

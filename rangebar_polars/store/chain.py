@@ -20,6 +20,7 @@ import polars as pl
 
 from rangebar_polars._core.options import Reset
 from rangebar_polars._core.rules import Rule, parse_rule
+from rangebar_polars._disk.fingerprint import checksums
 from rangebar_polars.schema import BAR_SCHEMA, RULE_VERSION, SERIES_SCHEMA, THRESHOLD, Series
 
 MONTH_VERSION: Final = 1
@@ -41,7 +42,7 @@ KEY_SCHEMA: Final = pl.Schema(
 )
 """What distinguishes chains, as columns of a frame."""
 
-STORED_SCHEMA: Final = pl.Schema({**KEY_SCHEMA, **BAR_SCHEMA})
+CHAIN_BAR_SCHEMA: Final = pl.Schema({**KEY_SCHEMA, **BAR_SCHEMA})
 """Bars of several chains in one frame."""
 
 
@@ -205,17 +206,28 @@ class StoredMonth:
         Which of the versions of the month a store has; for the store alone.
     size
         Bytes on disk, where that is known.
+    checksums
+        The hash of each column of the bars that were written; for the store alone.
     """
 
     month: dt.date
     links: tuple[Link, ...]
     version: str = ""
     size: int | None = None
+    checksums: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def bar_count(self) -> int:
         """How many bars it has."""
         return sum(link.bar_count for link in self.links)
+
+    def damage(self, bars: pl.DataFrame) -> str | None:
+        """Return how columns of its bars differ from those that were written; None: not at all."""
+        if bars.height != self.bar_count:
+            return f"it has {bars.height} bars, expected {self.bar_count}"
+        sums = checksums(bars).items()
+        wrong = [name for name, got in sums if got != self.checksums.get(name)]
+        return f"column {', '.join(wrong)} has other values than were written" if wrong else None
 
     def holds(self, other: "StoredMonth") -> bool:
         """Return whether every day of another version is in this one."""
@@ -241,8 +253,8 @@ class StoredMonth:
         return json.dumps(plain, separators=(",", ":"), sort_keys=True)
 
     @classmethod
-    def from_json(cls, text: str, *, version: str = "", size: int | None = None) -> Self:
-        """Read what `to_json` wrote.
+    def from_json(cls, text: str, *, sums: str, version: str = "", size: int | None = None) -> Self:
+        """Read what `to_json` wrote, and `sums`, the checksums of the bars as JSON.
 
         Raises
         ------
@@ -257,7 +269,14 @@ class StoredMonth:
             links=tuple(Link.from_plain(link) for link in links),
             version=version,
             size=size,
+            checksums=_texts(json.loads(sums)),
         )
+
+
+def _texts(value: object) -> dict[str, str]:
+    if isinstance(value, dict) and all(isinstance(each, str) for each in value.values()):
+        return value
+    raise ValueError(f"checksums are {value!r}, expected one text a column")
 
 
 def proven(

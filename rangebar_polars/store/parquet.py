@@ -28,7 +28,7 @@ from rangebar_polars.errors import StoreError
 from rangebar_polars.store.bar_store import BarStore
 from rangebar_polars.store.chain import BarKey, StoredMonth
 
-LAYOUT_VERSION: Final = "2"
+LAYOUT_VERSION: Final = "3"
 # Fixed, so that a file's bytes do not depend on the pieces its bars were made in.
 ROW_GROUP_ROWS: Final = 1 << 18
 _REMEDY: Final = "delete it, and its bars are computed again"
@@ -76,7 +76,7 @@ class ParquetStore(BarStore):
         for month in sorted(months):
             path = self.path(key, month)
             with _opened(path) as handle:
-                if handle is not None and (stored := _month(handle, path, key)[0]).month == month:
+                if handle is not None and (stored := _month(handle, path, key)).month == month:
                     found[month] = stored
         return found
 
@@ -86,7 +86,7 @@ class ParquetStore(BarStore):
         with _opened(path) as handle:
             if handle is None:
                 return None
-            stored, sums = _month(handle, path, key)
+            stored = _month(handle, path, key)
             if stored.version != month.version:
                 return None
             handle.seek(0)
@@ -94,12 +94,9 @@ class ParquetStore(BarStore):
                 bars = pl.read_parquet(handle, columns=list(columns), hive_partitioning=False)
         # By name: polars may give the columns in the order of the file.
         bars = bars.select(columns)
-        wrong = [name for name, got in checksums(bars).items() if got != sums.get(name)]
-        if wrong or bars.height != month.bar_count:
-            raise StoreError(
-                f"{path} holds other bars than were written to it (column "
-                f"{', '.join(wrong) or 'count'}; {_REMEDY})"
-            )
+        damage = stored.damage(bars)
+        if damage is not None:
+            raise StoreError(f"{path} is damaged: {damage} ({_REMEDY})")
         return bars
 
     def write(self, key: BarKey, month: StoredMonth, bars: pl.DataFrame) -> None:
@@ -180,7 +177,7 @@ def _named(path: Path) -> Iterator[None]:
         raise StoreError(f"{path} cannot be read: {error} ({_REMEDY})") from error
 
 
-def _month(handle: BinaryIO, path: Path, key: BarKey) -> tuple[StoredMonth, dict[str, object]]:
+def _month(handle: BinaryIO, path: Path, key: BarKey) -> StoredMonth:
     """Read what a file says of itself."""
     with _named(path):
         metadata = pl.read_parquet_metadata(handle)
@@ -192,8 +189,7 @@ def _month(handle: BinaryIO, path: Path, key: BarKey) -> tuple[StoredMonth, dict
         of, sums = metadata["rangebar.key"], metadata["rangebar.checksums"]
         text, size = metadata["rangebar.month"], os.fstat(handle.fileno()).st_size
         # What the bars are made from, and the bars: together they are the version.
-        month = StoredMonth.from_json(text, version=f"{text}{sums}", size=size)
-        checked: dict[str, object] = json.loads(sums)
+        month = StoredMonth.from_json(text, sums=sums, version=f"{text}{sums}", size=size)
         is_whole = metadata["rangebar.sha256"] == _sha256(sums, text)
     except (KeyError, TypeError, ValueError) as error:
         raise StoreError(damaged) from error
@@ -201,7 +197,7 @@ def _month(handle: BinaryIO, path: Path, key: BarKey) -> tuple[StoredMonth, dict
         raise StoreError(damaged)
     if of != key.path:
         raise StoreError(f"{path} holds bars of {of} (it was moved: move it back, or {_REMEDY})")
-    return month, checked
+    return month
 
 
 def _sha256(sums: str, links: str) -> str:

@@ -18,23 +18,24 @@ import random
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from decimal import Decimal
 from typing import Final
 
 import polars as pl
 from polars.testing import assert_frame_equal
 
-from rangebar_polars._core.bars import bars as bars_of_trades
+from rangebar_polars._catalog.assemble import builder_of
 from rangebar_polars._core.rules import RangeRule
-from rangebar_polars.schema import BAR_SCHEMA, RULE_VERSION, Series
+from rangebar_polars.schema import RULE_VERSION, STORED_SCHEMA, TRADE_SCHEMA, Series
 from rangebar_polars.store import BarKey, BarStore, Link, StoredMonth, open_store
-from rangebar_polars.store.chain import STORED_SCHEMA
+from rangebar_polars.store.chain import CHAIN_BAR_SCHEMA
 
 SERIES: Final = Series("mine", "spot", "BTC-USD")
 DAYS: Final = [dt.date(2024, 1, 26) + dt.timedelta(days=n) for n in range(5)]
 KEY: Final = BarKey(series=SERIES, rule=RangeRule(30), origin=DAYS[0])
 JANUARY: Final = dt.date(2024, 1, 1)
 FEBRUARY: Final = dt.date(2024, 2, 1)
-ALL: Final = list(BAR_SCHEMA)
+ALL: Final = list(STORED_SCHEMA)
 
 
 def bars_of(rows: int, seed: int = 0) -> pl.DataFrame:
@@ -44,17 +45,21 @@ def bars_of(rows: int, seed: int = 0) -> pl.DataFrame:
     for _ in range(40 * (rows + 1)):
         prices.append(round(prices[-1] + chance.choice([-0.04, -0.01, 0.0, 0.01, 0.04]), 2))
     start = dt.datetime.combine(DAYS[0], dt.time(), dt.UTC)
+    ids = list(range(len(prices)))
     trades = pl.DataFrame(
         {
             "timestamp": [start + dt.timedelta(seconds=n) for n in range(len(prices))],
             "price": prices,
             "quantity": [chance.randrange(1, 5) / 8 for _ in prices],
             "is_buyer_maker": [chance.random() < 0.5 for _ in prices],  # noqa: PLR2004
-            "agg_trade_id": list(range(len(prices))),
-        }
+            **dict.fromkeys(("agg_trade_id", "first_trade_id", "last_trade_id"), ids),
+        },
+        schema=TRADE_SCHEMA,
     )
-    bars = bars_of_trades(trades, 10, include_microstructure=True, include_incomplete=True)
-    bars = bars.head(rows).select(ALL)
+    builder = builder_of(replace(KEY, rule=RangeRule(10)))
+    bars = builder.push(trades)
+    bars = builder.empty() if bars is None else pl.concat([bars, builder.finish()])
+    bars = bars.head(rows)
     assert bars.height == rows
     return bars
 
@@ -84,7 +89,7 @@ class StoreTests:
         assert store.keys() == []
         assert store.find(KEY) == {}
         assert store.find(KEY, [JANUARY]) == {}
-        nothing = pl.DataFrame(schema=STORED_SCHEMA)
+        nothing = pl.DataFrame(schema=CHAIN_BAR_SCHEMA)
         assert_frame_equal(nothing, store.scan_bars().collect(), check_exact=True)
         store.remove(KEY)
 
@@ -108,7 +113,13 @@ class StoreTests:
         """Every value comes back bit for bit."""
         bars = bars_of(3).with_columns(
             pl.Series("open", [5e-324, 1.7976931348623157e308, 0.1 + 0.2]),
-            pl.Series("ofi", [None, -1.0, 1e-300]),
+            pl.Series("buy_volume", [None, None, None], STORED_SCHEMA["buy_volume"]),
+            pl.Series(
+                "volume", [*map(Decimal, ("0", "0.00000001", "9" * 30))], STORED_SCHEMA["volume"]
+            ),
+            pl.Series(
+                "turnover", [*map(Decimal, ("0", "1e-16", "9" * 22))], STORED_SCHEMA["turnover"]
+            ),
             pl.Series("first_agg_trade_id", [None, 2**63 - 1, 0], pl.Int64),
             pl.Series("open_time", [-1, 0, 1_706_745_600_000_001]).cast(pl.Datetime("us", "UTC")),
             pl.Series("is_complete", [True, False, True]),

@@ -32,11 +32,13 @@ fn kind(field: &ArrowField) -> PolarsResult<String> {
         dtype @ (ArrowDataType::Boolean | ArrowDataType::Int64 | ArrowDataType::Float64) => {
             Ok(format!("{dtype:?}"))
         }
+        ArrowDataType::Decimal(digits, scale) => Ok(format!("Decimal({digits}, {scale})")),
         ArrowDataType::Timestamp(unit, zone) => {
             Ok(format!("Datetime({unit:?}, {})", zone.as_deref().unwrap_or("no zone")))
         }
         other => Err(compute_error(&format!(
-            "column {:?} is stored as {other:?}: expected Boolean, Int64, Float64 or Datetime",
+            "column {:?} is stored as {other:?}: expected Boolean, Int64, Float64, Decimal or \
+             Datetime",
             field.name.as_str()
         ))),
     }
@@ -46,9 +48,11 @@ fn push(column: &mut ColumnHash, array: &dyn Array) -> PolarsResult<()> {
     let any = array.as_any();
     let valid = array.validity().filter(|_| array.null_count() > 0).map(bits);
     if let Some(array) = any.downcast_ref::<PrimitiveArray<f64>>() {
-        column.push_words(array.values(), valid, f64::to_bits);
+        column.push_numbers(array.values(), valid, f64::to_le_bytes);
     } else if let Some(array) = any.downcast_ref::<PrimitiveArray<i64>>() {
-        column.push_words(array.values(), valid, i64::cast_unsigned);
+        column.push_numbers(array.values(), valid, i64::to_le_bytes);
+    } else if let Some(array) = any.downcast_ref::<PrimitiveArray<i128>>() {
+        column.push_numbers(array.values(), valid, i128::to_le_bytes);
     } else if let Some(array) = any.downcast_ref::<BooleanArray>() {
         column.push_booleans(bits(array.values()), valid);
     } else {

@@ -5,9 +5,12 @@ use crate::columns::{Compute, Output, Table, Values};
 use crate::plugin::keys::Keys;
 use crate::plugin::options::{IS_COMPLETE, OPENING_ROW, Options, THRESHOLD};
 use polars::prelude::{
-    BooleanChunked, Column, DataFrame, DataType, Float64Chunked, IdxSize, Int64Chunked, IntoColumn,
-    IntoSeries, NewChunkedArray, PolarsResult,
+    BooleanChunked, DataFrame, DataType, Float64Chunked, IdxSize, Int64Chunked, Int128Chunked,
+    IntoColumn, IntoSeries, NewChunkedArray, PolarsResult, Series,
 };
+
+/// The precision of the decimals in which stores keep exact sums.
+const DIGITS: usize = 38;
 
 /// Bars on their way into a frame.
 #[derive(Clone, Debug)]
@@ -30,7 +33,7 @@ impl BarRows {
     /// No bar yet.
     pub fn new(options: &Options) -> Self {
         Self {
-            table: Table::new(options.outputs()),
+            table: options.table(),
             chains: Vec::new(),
             keys: Vec::new(),
             complete: Vec::new(),
@@ -88,7 +91,7 @@ impl BarRows {
             columns.push(Int64Chunked::from_iter_values(THRESHOLD.into(), of).into_column());
         }
         for (output, values) in self.table.take() {
-            columns.push(column(output, values, time)?);
+            columns.push(column(output, values, time)?.into());
         }
         if options.include_incomplete {
             let name = IS_COMPLETE.into();
@@ -102,18 +105,32 @@ impl BarRows {
     }
 }
 
-fn column(output: &Output, values: Values, time: &DataType) -> PolarsResult<Column> {
+/// The values of an output as a column; `time` is the dtype of times.
+///
+/// # Errors
+/// Times that cannot be cast to `time`.
+pub fn column(output: &Output, values: Values, time: &DataType) -> PolarsResult<Series> {
     let name = output.name.into();
-    let series = match values {
+    match values {
         Values::Float(values) => {
-            Float64Chunked::from_iter_options(name, values.into_iter()).into_series()
+            Ok(Float64Chunked::from_iter_options(name, values.into_iter()).into_series())
         }
         Values::Int(values) => {
-            Int64Chunked::from_iter_options(name, values.into_iter()).into_series()
+            let series = Int64Chunked::from_iter_options(name, values.into_iter()).into_series();
+            if matches!(output.compute, Compute::Time(_)) { series.cast(time) } else { Ok(series) }
         }
-    };
-    match output.compute {
-        Compute::Time(_) => series.cast(time).map(Column::from),
-        Compute::Int(_) | Compute::Float(_) => Ok(series.into()),
+        Values::Exact(values) => {
+            let sums = Int128Chunked::from_iter_options(name, values.into_iter());
+            Ok(sums.into_decimal_unchecked(DIGITS, scale(output)).into_series())
+        }
     }
+}
+
+/// The dtype of the exact sums of an output.
+pub fn exact_dtype(output: &Output) -> DataType {
+    DataType::Decimal(DIGITS, scale(output))
+}
+
+const fn scale(output: &Output) -> usize {
+    if matches!(output.compute, Compute::Volume(_)) { 8 } else { 16 }
 }

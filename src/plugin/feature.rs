@@ -38,6 +38,6 @@ pub fn feature(
     Ok(match table.take().pop() {
         Some((_, Values::Int(values))) => Series::new(name, [values.first().copied().flatten()]),
         Some((_, Values::Float(values))) => Series::new(name, [values.first().copied().flatten()]),
-        None => Series::new_null(name, 1),
+        Some((_, Values::Exact(_))) | None => Series::new_null(name, 1),
     })
 }

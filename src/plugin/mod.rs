@@ -12,6 +12,7 @@ pub mod dicts;
 pub mod trace;
 pub mod bar_rows;
 pub mod seams;
+mod stored_bars;
 pub mod notices;
 pub mod fold;
 mod fold_state;

@@ -1,6 +1,6 @@
 //! The options of a fold: the arguments of `bars()` as Python passes them.
 
-use crate::columns::{Group, OUTPUTS, Output};
+use crate::columns::{Group, OUTPUTS, Output, Table};
 use crate::needs::Needs;
 use crate::period::Period;
 use crate::plugin::inputs::Names;
@@ -45,6 +45,8 @@ pub struct Options {
     /// Whether every sum is computed, wanted or not: needed if the chain is continued later from a
     /// checkpoint.
     pub every_sum: bool,
+    /// Whether the computed columns are those that stores keep.
+    pub stored: bool,
     /// Whether a schema lists all columns of the trades, so that a column that the user names must
     /// be in it.
     pub whole: bool,
@@ -55,10 +57,20 @@ pub struct Options {
 impl Options {
     /// The computed columns that are wanted.
     pub fn outputs(&self) -> impl Iterator<Item = &'static Output> {
-        let wanted = |output: &&'static Output| {
-            (self.include_microstructure || output.group == Group::Bar) && self.wants(output.name)
+        let shown = |output: &Output| match output.group {
+            Group::Bar => true,
+            Group::Sum | Group::Feature => self.include_microstructure,
+            Group::Stored => false,
         };
-        OUTPUTS.iter().filter(wanted)
+        OUTPUTS.iter().filter(move |output| {
+            let is_there = if self.stored { output.is_stored() } else { shown(output) };
+            is_there && self.wants(output.name)
+        })
+    }
+
+    /// A table of the wanted columns without a row.
+    pub fn table(&self) -> Table {
+        if self.stored { Table::exact(self.outputs()) } else { Table::new(self.outputs()) }
     }
 
     /// Whether a column of bars is wanted.

@@ -12,15 +12,17 @@ use crate::epoch::EpochUnit;
 use crate::notice::Notice;
 use crate::period::Period;
 use crate::plugin::arrow_stream::TableStream;
+use crate::plugin::bar_rows::exact_dtype;
 use crate::plugin::dicts::{Form, Records};
 use crate::plugin::fold::Fold;
 use crate::plugin::inputs::Inputs;
 use crate::plugin::notices::Warning;
 use crate::plugin::options::{OPENING_ROW, Options, is_always_read};
 use crate::plugin::refusal::{Refusal, compute_error};
+use crate::plugin::stored_bars;
 use crate::row_hash::RowHash;
 use crate::trades::Role;
-use polars::prelude::{DataFrame, PolarsResult};
+use polars::prelude::{DataFrame, DataType, PolarsResult};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
@@ -280,23 +282,49 @@ fn fitting_time_unit(value: i64) -> Option<&'static str> {
     EpochUnit::fitting(value).map(EpochUnit::name)
 }
 
-/// One line of the table of columns: name, group, dtype, columns read, formula, when it is null.
-type Row =
-    (&'static str, &'static str, &'static str, Vec<&'static str>, &'static str, &'static str);
+/// One line of the table of columns: name, group, dtype, columns read, formula, when it is null,
+/// the dtype in stores, the stored columns it is computed from.
+type Row = (
+    &'static str,
+    &'static str,
+    &'static str,
+    Vec<&'static str>,
+    &'static str,
+    &'static str,
+    Option<String>,
+    Vec<&'static str>,
+);
 
 fn row(output: &Output) -> Row {
     let group = match output.group {
         Group::Bar => "bar",
         Group::Sum => "sum",
         Group::Feature => "feature",
+        Group::Stored => "stored",
     };
     let dtype = match output.compute {
         Compute::Time(_) => "as the input",
-        Compute::Float(_) => "Float64",
         Compute::Int(_) => "Int64",
+        _ => "Float64",
     };
-    let reads = Role::ALL.into_iter().filter(|role| output.needs.reads(*role));
-    (output.name, group, dtype, reads.map(Role::name).collect(), output.formula, output.null_when)
+    let stored = match (output.compute, exact_dtype(output)) {
+        _ if !output.is_stored() => None,
+        (Compute::Volume(_) | Compute::Turnover(_), DataType::Decimal(digits, scale)) => {
+            Some(format!("Decimal({digits}, {scale})"))
+        }
+        _ => Some(dtype.to_string()),
+    };
+    let reads = Role::ALL.into_iter().filter(|role| output.needs.reads(*role)).map(Role::name);
+    let of = OUTPUTS.iter().filter(|other| output.needs_stored(other)).map(|other| other.name);
+    let (reads, of) = (reads.collect(), of.collect());
+    (output.name, group, dtype, reads, output.formula, output.null_when, stored, of)
+}
+
+/// The columns of bars with these names, from a table of bars as stores keep them.
+#[pyfunction]
+fn derive(stored: &Bound<'_, PyAny>, names: Vec<String>) -> Result<PyDataFrame, Refusal> {
+    let stored = TableStream::open(stored)?.read(stored.py(), None)?;
+    Ok(PyDataFrame(stored_bars::derive(&stored, &names)?))
 }
 
 /// The compiled half of the package.
@@ -308,6 +336,7 @@ fn _internal(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("OPENING_ROW", OPENING_ROW)?;
     module.add("RULE_VERSION", crate::RULE_VERSION)?;
     module.add_function(wrap_pyfunction!(bars, module)?)?;
+    module.add_function(wrap_pyfunction!(derive, module)?)?;
     module.add_function(wrap_pyfunction!(null_side, module)?)?;
     module.add_function(wrap_pyfunction!(read_checkpoint, module)?)?;
     module.add_function(wrap_pyfunction!(fitting_time_unit, module)?)?;

@@ -15,7 +15,7 @@ import rangebar_polars as rb
 from rangebar_polars._disk.locked_file import locked, spill_folder
 from rangebar_polars._ticks.cache import TickCache
 from rangebar_polars.errors import CacheError
-from rangebar_polars.schema import BAR_SCHEMA, RULE_VERSION, Series
+from rangebar_polars.schema import RULE_VERSION, STORED_SCHEMA, Series
 from rangebar_polars.store import BarStore, ParquetStore
 
 
@@ -82,7 +82,7 @@ def test_bars_of_another_version_of_the_rule_are_shown_and_cleared(
     (key,) = store.keys()
     older = replace(key, version=RULE_VERSION + 1)
     for month in store.find(key).values():
-        bars = store.read(key, month, list(BAR_SCHEMA))
+        bars = store.read(key, month, list(STORED_SCHEMA))
         assert bars is not None
         store.write(older, month, bars)
 

@@ -18,7 +18,7 @@ from rangebar_polars._ticks.report import QUALITY_SCHEMA
 from rangebar_polars.duckdb import connect
 from rangebar_polars.schema import TRADE_SCHEMA, Series
 from rangebar_polars.store import ParquetStore
-from rangebar_polars.store.chain import STORED_SCHEMA
+from rangebar_polars.store.chain import CHAIN_BAR_SCHEMA
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -75,7 +75,7 @@ def test_an_empty_cache_has_empty_views_with_all_columns(tmp_path: Path) -> None
         }
 
     assert schemas == {
-        "bars": STORED_SCHEMA,
+        "bars": CHAIN_BAR_SCHEMA,
         "ticks": TICKS,
         "quality": {**NAMES, **QUALITY_SCHEMA},
     }

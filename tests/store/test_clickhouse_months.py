@@ -5,6 +5,7 @@ What it has in common with the other store is tested for both in test_stores.py.
 
 import datetime as dt
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import polars as pl
@@ -27,7 +28,7 @@ from support.clickhouse_server import ask
 from support.entry_points import assert_same
 
 from rangebar_polars.errors import StoreError
-from rangebar_polars.schema import BAR_SCHEMA, Series
+from rangebar_polars.schema import STORED_SCHEMA, Series
 from rangebar_polars.store import (
     ClickHouseStore,
 )
@@ -55,6 +56,8 @@ def test_a_name_may_have_any_characters(clickhouse_store: ClickHouseStore) -> No
 def test_extremes_come_back_bit_for_bit(clickhouse_store: ClickHouseStore) -> None:
     integers = [-(2**63), 2**63 - 1, -1, 0, None]
     floats = [5e-324, -0.0, float("inf"), 1.7976931348623157e308, None]
+    most = "9" * 38
+    units = [most, f"-{most}", "1", "0", None]
     # The first and the last moment that the server takes.
     times = [dt.datetime(1900, 1, 1), dt.datetime(2299, 12, 31, 23, 59, 59, 999_999)]  # noqa: DTZ001
     times += [dt.datetime(1969, 12, 31, 23, 59, 59, 999_999)] * 3  # noqa: DTZ001
@@ -64,8 +67,12 @@ def test_extremes_come_back_bit_for_bit(clickhouse_store: ClickHouseStore) -> No
         pl.Boolean: [True, False] * 2 + [True],
     }
     columns = []
-    for name, dtype in BAR_SCHEMA.items():
-        values = pl.Series(name, given.get(type(dtype), times)).cast(dtype)
+    for name, dtype in STORED_SCHEMA.items():
+        if isinstance(dtype, pl.Decimal):
+            sums = [each and Decimal(f"{each}e-{dtype.scale}") for each in units]
+            values = pl.Series(name, sums, dtype)
+        else:
+            values = pl.Series(name, given.get(type(dtype), times)).cast(dtype)
         columns.append(values if name in NULLABLE else values.fill_null(strategy="forward"))
     bars = pl.DataFrame(columns)
     clickhouse_store.write(KEY, month_of(5), bars)
@@ -92,7 +99,7 @@ def test_a_chain_may_be_older_than_computers(clickhouse_store: ClickHouseStore) 
 def test_the_view_shows_what_a_scan_shows(clickhouse_store: ClickHouseStore) -> None:
     put(clickhouse_store, 4)
     put(clickhouse_store, 7, 1)
-    columns = [*KEY_SCHEMA, "open", "volume", "ofi", "first_agg_trade_id", "is_complete"]
+    columns = [*KEY_SCHEMA, "open", "buy_trade_count", "first_agg_trade_id", "is_complete"]
     query = f"SELECT {', '.join(columns)} FROM current_bars ORDER BY close_time, ordinal"  # noqa: S608
 
     scanned = clickhouse_store.scan_bars().select(columns).collect().rows()
@@ -100,7 +107,7 @@ def test_the_view_shows_what_a_scan_shows(clickhouse_store: ClickHouseStore) -> 
     assert scanned[0][: len(KEY_SCHEMA)] == tuple(KEY.values.values())
     assert ask(clickhouse_store.address, query) == scanned
     described = [name for name, *_ in ask(clickhouse_store.address, "DESCRIBE current_bars")]
-    assert described == [*KEY_SCHEMA, "rule_version", *BAR_SCHEMA, "ordinal"]
+    assert described == [*KEY_SCHEMA, "rule_version", *STORED_SCHEMA, "ordinal"]
 
 
 def test_bars_that_coverage_does_not_name_are_not_there(
@@ -306,3 +313,22 @@ def test_links_that_cannot_be_read_are_reported_and_replaced(
 
     put(clickhouse_store, 5, 1)
     assert check_whole(clickhouse_store, KEY)[JANUARY].bar_count == 5
+
+
+def test_bars_that_were_changed_on_the_server_are_not_returned(
+    clickhouse_store: ClickHouseStore,
+) -> None:
+    found = put(clickhouse_store, 4)
+    change = "ALTER TABLE bars UPDATE close = close * 2 WHERE ordinal = 3"
+    ask(clickhouse_store.address, f"{change} SETTINGS mutations_sync = 1")
+
+    with refuses(
+        Address.parse(clickhouse_store.url).place,
+        f"reading 2024-01 of {LABEL}",
+        "column close has other values than were written (remove the chain, and its bars are "
+        "computed again)",
+    ):
+        clickhouse_store.read(KEY, found, ["open", "close"])
+    untouched = clickhouse_store.read(KEY, found, ["open"])
+    assert untouched is not None
+    assert_same(bars_of(4).select("open"), untouched)

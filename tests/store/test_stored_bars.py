@@ -16,7 +16,7 @@ from support.oracle_chains import few
 import rangebar_polars as rb
 from rangebar_polars._days import day_range
 from rangebar_polars._ticks.cache import TickCache
-from rangebar_polars.schema import BAR_SCHEMA, RULE_VERSION, Series
+from rangebar_polars.schema import RULE_VERSION, STORED_SCHEMA, Series
 from rangebar_polars.store import BarStore
 
 FULL: dict[str, Any] = {"include_microstructure": True, "include_incomplete": True}
@@ -211,7 +211,7 @@ def test_a_hole_inside_is_seen(store: BarStore, cache: Path, read: list[dt.date]
     ask(store, cache, DAYS[0], DAYS[-1], **FULL)
     (key,) = store.keys()
     month = store.find(key)[dt.date(2024, 2, 1)]
-    bars = store.read(key, month, list(BAR_SCHEMA))
+    bars = store.read(key, month, list(STORED_SCHEMA))
     assert bars is not None
     holed = [link for link in month.links if link.day != DAYS[8]]
     days = [link.day for link in holed]
@@ -265,7 +265,7 @@ def test_bars_of_another_version_of_the_rule_are_not_used(
     (key,) = store.keys()
     older = replace(key, version=RULE_VERSION - 1)
     for month in store.find(key).values():
-        bars = store.read(key, month, list(BAR_SCHEMA))
+        bars = store.read(key, month, list(STORED_SCHEMA))
         assert bars is not None
         wrong = bars.with_columns(pl.col("close") + 1)
         sealed = list(month.links[:0])

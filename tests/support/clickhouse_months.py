@@ -7,7 +7,7 @@ import pytest
 
 from rangebar_polars._core.rules import RangeRule
 from rangebar_polars.errors import StoreError
-from rangebar_polars.schema import BAR_SCHEMA, COLUMNS, Series
+from rangebar_polars.schema import STORED, STORED_SCHEMA, Series
 from rangebar_polars.store import (
     BarKey,
     ClickHouseStore,
@@ -20,8 +20,8 @@ from support.entry_points import assert_same
 JANUARY, FEBRUARY = dt.date(2024, 1, 1), dt.date(2024, 2, 1)
 KEY = BarKey(series=Series("mine", "spot", "BTC-USD"), rule=RangeRule(250), origin=JANUARY)
 LABEL = "mine spot BTC-USD range-250"
-ALL = list(BAR_SCHEMA)
-NULLABLE = [column.name for column in COLUMNS if column.null_when]
+ALL = list(STORED_SCHEMA)
+NULLABLE = [column.name for column in STORED if column.null_when]
 FORM = "clickhouse://user:password@host:port/database"
 ENCODE = "(percent-encode / ? # and % in user and password)"
 
@@ -31,7 +31,7 @@ def bars_of(rows: int, seed: int = 0) -> pl.DataFrame:
     place = pl.int_range(rows, dtype=pl.Int64)
     value = place * 1_000_003 + seed
     columns = []
-    for name, dtype in BAR_SCHEMA.items():
+    for name, dtype in STORED_SCHEMA.items():
         column = value % 2 == 0 if dtype == pl.Boolean else value.cast(dtype)
         column = pl.when(place % 5 > 0).then(column) if name in NULLABLE else column
         columns.append(column.alias(name))

@@ -209,7 +209,7 @@ def test_a_table_of_other_columns_is_refused() -> None:
         hashed.push(pl.DataFrame({"price": [1.0]}))
     with says(
         pl.exceptions.ComputeError,
-        'column "price" is stored as Int32: expected Boolean, Int64, Float64 or Datetime',
+        'column "price" is stored as Int32: expected Boolean, Int64, Float64, Decimal or Datetime',
     ):
         fingerprint(pl.DataFrame({"price": [1]}, schema={"price": pl.Int32}))
 

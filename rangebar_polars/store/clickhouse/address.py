@@ -45,6 +45,22 @@ _BROKEN: Final[tuple[tuple[type[http.HTTPError], str, str], ...]] = (
 _SILENCE: Final = logging.NullHandler()
 
 
+def refuse_password(url: str) -> None:
+    """Refuse a URL with a password where it would be written into a pickle.
+
+    Raises
+    ------
+    TypeError
+        The URL has one.
+    """
+    parts = _URL.fullmatch(url)
+    if parts is not None and parts["password"]:
+        raise TypeError(
+            "a store whose URL has a password cannot be pickled (set CLICKHOUSE_URL where the "
+            "store is used, and give the store as 'clickhouse://')"
+        )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Address:
     """A database on a server, and who asks.

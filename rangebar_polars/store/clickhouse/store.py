@@ -10,19 +10,22 @@ The view `current_bars` shows the same to SQL: the bars of the batches that cove
 """
 
 import datetime as dt
+import json
 import re
 import secrets
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from importlib import import_module
 from typing import Final
 
 import polars as pl
 from urllib3 import exceptions as http
 
+from rangebar_polars._disk.fingerprint import checksums
 from rangebar_polars.errors import StoreError
-from rangebar_polars.schema import BAR_SCHEMA
+from rangebar_polars.schema import STORED_SCHEMA, THRESHOLD
 from rangebar_polars.store.bar_store import BarStore
 from rangebar_polars.store.chain import BarKey, StoredMonth
 from rangebar_polars.store.clickhouse.address import (
@@ -32,6 +35,7 @@ from rangebar_polars.store.clickhouse.address import (
     Address,
     connect,
     explained,
+    refuse_password,
 )
 from rangebar_polars.store.clickhouse.tables import (
     COLUMNS_OF_TABLES,
@@ -88,7 +92,7 @@ class ClickHouseStore(BarStore):
     """
 
     def __init__(self, url: str) -> None:
-        self._at = Address.parse(url)
+        self._at, self._given = Address.parse(url), url
         try:
             from clickhouse_connect.driver import exceptions, httputil  # noqa: PLC0415 - an extra
         except ModuleNotFoundError as error:
@@ -110,6 +114,11 @@ class ClickHouseStore(BarStore):
         except BaseException:
             self.close()
             raise
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Open the store again where it is unpickled; a password is in no pickle."""
+        refuse_password(self._given)
+        return type(self), (self._given,)
 
     def __repr__(self) -> str:
         return f"ClickHouseStore({self.url!r})"
@@ -139,9 +148,9 @@ class ClickHouseStore(BarStore):
             return {}
         found = dict[dt.date, StoredMonth]()
         rows = self._fetch(f"looking for {key.label}", FIND, key=key.path, months=wanted)
-        for month, batch, links in rows.iter_rows():
+        for month, batch, links, sums in rows.iter_rows():
             try:
-                found[month] = StoredMonth.from_json(links, version=str(batch))
+                found[month] = StoredMonth.from_json(links, sums=sums, version=str(batch))
             except (KeyError, TypeError, ValueError) as error:
                 doing = f"reading {month:%Y-%m} of {key.label}"
                 raise self._error(doing, str(error), AGAIN) from error
@@ -157,19 +166,19 @@ class ClickHouseStore(BarStore):
             f"SELECT {wanted} {READ}",
             # An answer that breaks off shows in its rows: it need not wait for its end.
             {"wait_end_of_query": 0},
-            key=key.path,
+            **_of(key),
             batch=int(month.version),
             **names,
-        ).cast({name: BAR_SCHEMA[name] for name in columns})
-        if bars.height == month.bar_count:
+        ).cast({name: STORED_SCHEMA[name] for name in columns})
+        damage = month.damage(bars)
+        if damage is None:
             return bars
         for wait in LOOKS:
             time.sleep(wait)
             current = self.find(key, [month.month]).get(month.month)
             if current is None or current.version != month.version:
                 return None
-        reason = f"it has {bars.height} bars, expected {month.bar_count}"
-        raise self._error(doing, reason, AGAIN)
+        raise self._error(doing, damage, AGAIN)
 
     def write(self, key: BarKey, month: StoredMonth, bars: pl.DataFrame) -> None:
         """Put a month in its place; see `BarStore.write`."""
@@ -188,7 +197,8 @@ class ClickHouseStore(BarStore):
             self._delete(doing, "bars", key, [batch])
             return
         _, known = self._state(doing, key, month, batch)
-        self._name(doing, key, month, batch=batch, previous=max(known.values(), default=0))
+        named = replace(month, checksums=checksums(bars))
+        self._name(doing, key, named, batch=batch, previous=max(known.values(), default=0))
         there, now = self._state(doing, key, month, batch)
         latest = max(now.values(), default=0)
         if there != bars.height and now.get(batch) == latest:
@@ -204,7 +214,7 @@ class ClickHouseStore(BarStore):
         """Remove a chain, and what killed writers left of it; see `BarStore.remove`."""
         # Coverage is deleted again last, in case a writer added a row after the first delete.
         for table in ("coverage", "bars", "coverage"):
-            self._run(f"removing {key.label}", REMOVE, table=table, key=key.path)
+            self._run(f"removing {key.label}", REMOVE, table=table, **_of(key))
 
     def close(self) -> None:
         """Let connections go."""
@@ -278,11 +288,13 @@ class ClickHouseStore(BarStore):
 
     def _put_bars(self, doing: str, key: BarKey, batch: int, bars: pl.DataFrame) -> None:
         of_batch = [
+            pl.lit(key.series.symbol, pl.Enum([key.series.symbol])).alias("symbol"),
+            pl.lit(key.rule.threshold_decimal_bps, pl.Int64).alias(THRESHOLD),
             pl.lit(key.path, pl.Enum([key.path])).alias("key"),
             pl.lit(batch, pl.UInt64).alias("batch"),
         ]
         for start in range(0, bars.height, INSERT_ROWS):
-            piece = bars[start : start + INSERT_ROWS].select(*BAR_SCHEMA)
+            piece = bars[start : start + INSERT_ROWS].select(*STORED_SCHEMA)
             rows = piece.with_row_index("ordinal", start).select(*of_batch, pl.all())
             self._insert(doing, "bars", rows, f"{batch}-{start}")
 
@@ -300,6 +312,7 @@ class ClickHouseStore(BarStore):
             "batch": batch,
             "rows": month.bar_count,
             "links": month.to_json(),
+            "checksums": json.dumps(dict(month.checksums)),
             "previous": previous,
         }
         dtypes = {"reset": pl.String, "origin": pl.Date, "batch": pl.UInt64}
@@ -322,7 +335,7 @@ class ClickHouseStore(BarStore):
         self, doing: str, key: BarKey, month: StoredMonth, batch: int
     ) -> tuple[int, dict[int, int]]:
         """Return the rows of a batch, and all that coverage knows of a month: versions by batch."""
-        state = self._fetch(doing, STATE, key=key.path, month=month.month, batch=batch)
+        state = self._fetch(doing, STATE, **_of(key), month=month.month, batch=batch)
         there, versions, batches = state.row(0)
         return there, {
             each: version for version, each in sorted(zip(versions, batches, strict=True))
@@ -330,7 +343,7 @@ class ClickHouseStore(BarStore):
 
     def _delete(self, doing: str, table: str, key: BarKey, batches: list[int]) -> None:
         if batches:
-            self._run(doing, DELETE, table=table, key=key.path, batches=batches)
+            self._run(doing, DELETE, table=table, **_of(key), batches=batches)
 
     def _fetch(
         self, doing: str, sql: str, settings: dict[str, int] | None = None, /, **parameters: object
@@ -353,3 +366,12 @@ class ClickHouseStore(BarStore):
 
     def _error(self, doing: str, reason: str, remedy: str) -> StoreError:
         return StoreError(f"ClickHouse at {self._at.place}: {doing} failed: {reason} ({remedy})")
+
+
+def _of(key: BarKey) -> dict[str, object]:
+    """Return the parameters that select the rows of a chain."""
+    return {
+        "symbol": key.series.symbol,
+        "threshold": key.rule.threshold_decimal_bps,
+        "key": key.path,
+    }

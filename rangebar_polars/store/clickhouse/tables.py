@@ -5,15 +5,15 @@ A change of the tables raises `SCHEMA_VERSION`.
 
 from typing import Final
 
-from rangebar_polars.schema import COLUMNS, IS_COMPLETE
+from rangebar_polars.schema import IS_COMPLETE, STORED
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 """The version of the tables, which the database states."""
 
 _BAR_TYPES: Final = {
     column.name: f"Nullable({kind})" if column.null_when else kind
-    for column in COLUMNS
-    for kind in [column.dtype.replace("as the input", "DateTime64(6, 'UTC')")]
+    for column in STORED
+    for kind in [str(column.stored).replace("as the input", "DateTime64(6, 'UTC')")]
 } | {IS_COMPLETE: "Bool"}
 _KEY_TYPES: Final = {
     "source": "LowCardinality(String)",
@@ -27,6 +27,8 @@ _KEY_TYPES: Final = {
 }
 TABLES: Final = {
     "bars": {
+        "symbol": _KEY_TYPES["symbol"],
+        "threshold_decimal_bps": _KEY_TYPES["threshold_decimal_bps"],
         "key": "LowCardinality(String)",
         "batch": "UInt64",
         "ordinal": "UInt32",
@@ -41,6 +43,7 @@ TABLES: Final = {
         "batch": "UInt64",
         "rows": "UInt64",
         "links": "String",
+        "checksums": "String",
         "previous": "UInt64",
         "version": "UInt64",
     },
@@ -57,12 +60,14 @@ _KEPT: Final = (
     "non_replicated_deduplication_window = 10000"
 )
 ENGINES: Final = {
-    "bars": f"MergeTree ORDER BY (key, batch, ordinal) {_KEPT}",
+    # What people filter by comes first, so that little is read of a table of many symbols.
+    "bars": f"MergeTree ORDER BY (symbol, threshold_decimal_bps, key, batch, ordinal) {_KEPT}",
     "coverage": f"ReplacingMergeTree(version) ORDER BY (key, month) {_KEPT}",
     "store_version": "ReplacingMergeTree ORDER BY schema",
 }
-_SHOWN: Final = [f"named.{name} AS {name}" for name in _KEY_TYPES] + [
-    f"bars.{name} AS {name}" for name in [*_BAR_TYPES, "ordinal"]
+_SHOWN: Final = [
+    f"{'bars' if name in TABLES['bars'] else 'named'}.{name} AS {name}"
+    for name in [*_KEY_TYPES, *_BAR_TYPES, "ordinal"]
 ]
 VIEW: Final = f"""
 CREATE VIEW IF NOT EXISTS current_bars AS SELECT {", ".join(_SHOWN)}
@@ -71,22 +76,31 @@ ON bars.key = named.key AND bars.batch = named.batch
 """  # noqa: S608 - names of this module
 
 FIND: Final = """
-SELECT month, batch, links FROM coverage FINAL WHERE key = {key:String}
+SELECT month, batch, links, checksums FROM coverage FINAL WHERE key = {key:String}
 AND (empty({months:Array(Date32)}) OR has({months:Array(Date32)}, month)) ORDER BY month
 """
 READ: Final = """
-FROM bars WHERE key = {key:String} AND batch = {batch:UInt64} ORDER BY ordinal
+FROM bars WHERE symbol = {symbol:String} AND threshold_decimal_bps = {threshold:Int64}
+AND key = {key:String} AND batch = {batch:UInt64} ORDER BY ordinal
 """
 # A server counts the rows first: a batch that is current after they are found gone is damaged.
 STATE: Final = """
-WITH (SELECT count() FROM bars WHERE key = {key:String} AND batch = {batch:UInt64}) AS there
+WITH (
+    SELECT count() FROM bars WHERE symbol = {symbol:String}
+    AND threshold_decimal_bps = {threshold:Int64} AND key = {key:String} AND batch = {batch:UInt64}
+) AS there
 SELECT there, groupArray(version), groupArray(batch) FROM coverage
 WHERE key = {key:String} AND month = {month:Date32}
 """
 DELETE: Final = """
-DELETE FROM {table:Identifier} WHERE key = {key:String} AND batch IN {batches:Array(UInt64)}
+DELETE FROM {table:Identifier} WHERE symbol = {symbol:String}
+AND threshold_decimal_bps = {threshold:Int64} AND key = {key:String}
+AND batch IN {batches:Array(UInt64)}
 """
-REMOVE: Final = "DELETE FROM {table:Identifier} WHERE key = {key:String}"
+REMOVE: Final = """
+DELETE FROM {table:Identifier} WHERE symbol = {symbol:String}
+AND threshold_decimal_bps = {threshold:Int64} AND key = {key:String}
+"""
 COLUMNS_OF_TABLES: Final = """
 SELECT table, name, type FROM system.columns
 WHERE database = {database:String} AND has({tables:Array(String)}, table)
