@@ -1,11 +1,10 @@
-"""A plan over a store on a server opens it when it runs, and keeps no connection and no password."""
+"""A plan over a store on a server opens it when it runs, and keeps neither it nor a password."""
 
 import pickle
 from pathlib import Path
 from typing import Any
 
 import cloudpickle
-import polars as pl
 import pytest
 from support.cached_trades import DAYS, SOURCE, SYMBOL, give, trades_of
 from support.clickhouse_server import PASSWORD
@@ -15,7 +14,7 @@ import rangebar_polars as rb
 from rangebar_polars.store import ClickHouseStore, address_of
 
 FIRST, LAST = DAYS[0], DAYS[3]
-NO_PASSWORD = (
+REFUSED = (
     "a store whose URL has a password cannot be pickled (set CLICKHOUSE_URL where the store is "
     "used, and give the store as 'clickhouse://')"
 )
@@ -69,7 +68,7 @@ def test_a_plan_is_pickled_without_a_password(
     pickled = cloudpickle.dumps(plan)
 
     assert PASSWORD.encode() not in pickled
-    again: pl.LazyFrame = pickle.loads(pickled)  # noqa: S301 - our own
+    again = pickle.loads(pickled)  # noqa: S301 - our own
     assert_same(plan.collect(), again.collect())
 
 
@@ -78,7 +77,7 @@ def test_a_password_is_not_pickled(clickhouse_url: str, tmp_path: Path) -> None:
         for what in (store, address_of(clickhouse_url, tmp_path), address_of(store, tmp_path)):
             with pytest.raises(TypeError) as caught:
                 pickle.dumps(what)
-            assert str(caught.value) == NO_PASSWORD
+            assert str(caught.value) == REFUSED
             assert PASSWORD not in repr(what)
 
 
