@@ -7,7 +7,8 @@ returns give the bars as often as they are asked for.
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 
@@ -16,14 +17,16 @@ import polars as pl
 from rangebar_polars._catalog.assemble import Assembly, Found, TickDay, builder_of
 from rangebar_polars._catalog.settings import Settings
 from rangebar_polars._catalog.trades import CachedTrades, incomplete, load_trades
+from rangebar_polars._core.caller import warn_caller
 from rangebar_polars._core.forks import use_threads
+from rangebar_polars._core.lazy_source import lazy_source
 from rangebar_polars._core.options import Options, Reset, Threshold
 from rangebar_polars._core.rules import RangeRule
 from rangebar_polars._days import day_range, runs
 from rangebar_polars._ticks.report import DayReport, DayStatus
 from rangebar_polars.errors import CacheError
 from rangebar_polars.schema import BAR_SCHEMA, COLUMNS, IS_COMPLETE, THRESHOLD, TRADE_SCHEMA, Series
-from rangebar_polars.store import BarKey, BarStore, Link
+from rangebar_polars.store import BarKey, BarStore, Link, StoreAddress
 from rangebar_polars.store.chain import period_start, proven
 
 _DAY: Final = dt.timedelta(days=1)
@@ -246,9 +249,24 @@ class StoredBars:
                     return DayStatus(link.day, "ok", report)
         return None
 
-    def missing(self) -> str | None:
-        """Return which trades are missing, in words; None for none."""
-        return incomplete(self.defects)
+    def warn_of_missing(self) -> None:
+        """Warn the caller of trades that are missing."""
+        missing = incomplete(self.defects)
+        if missing:
+            warn_caller(
+                f"bars of {self.series.label} run over missing trades: {missing} (see "
+                "archive_quality)"
+            )
+
+    def scan(self, address: StoreAddress | None) -> pl.LazyFrame:
+        """Return the bars as a lazy frame; each run opens the store and closes it."""
+        unopened = replace(self, store=None)
+
+        def frames(columns: list[str] | None, _: pl.Expr | None) -> Iterator[pl.DataFrame]:
+            with nullcontext() if address is None else address.opened() as store:
+                yield from replace(unopened, store=store).frames(columns, refresh=True)
+
+        return lazy_source(frames, self.schema)
 
     def tail(self, count: int) -> tuple[int, pl.DataFrame]:
         """Return how many bars there are, up to `count`, and the last of them."""

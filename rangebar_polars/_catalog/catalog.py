@@ -5,25 +5,18 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import nullcontext
-from dataclasses import replace as _replace
 from types import TracebackType
 from typing import Final, Literal, Self, SupportsIndex
 
 import polars as pl
 
-from rangebar_polars._catalog.bars import (
-    StoredBars,
-    chains_of,
-    check_options,
-    has_months,
-    load_bars,
-)
+from rangebar_polars._catalog.bars import StoredBars, check_options, load_bars
+from rangebar_polars._catalog.last_bars import last_bars
 from rangebar_polars._catalog.populate import populate
 from rangebar_polars._catalog.settings import Settings, check_symbols
 from rangebar_polars._catalog.status import Kind, cache_clear, cache_status
-from rangebar_polars._catalog.trades import CachedTrades, last_published_day, load_trades
+from rangebar_polars._catalog.trades import Strictness, check_strictness, load_trades
 from rangebar_polars._core.caller import warn_caller
-from rangebar_polars._core.lazy_source import lazy_source
 from rangebar_polars._core.options import (
     Options,
     Reset,
@@ -35,19 +28,14 @@ from rangebar_polars._core.options import (
 )
 from rangebar_polars._days import day_range, utc_day
 from rangebar_polars._progress import Progress
-from rangebar_polars._ticks.cache import TickCache
 from rangebar_polars._ticks.import_trades import Trades, import_days
-from rangebar_polars._ticks.report import DayStatus, describe
 from rangebar_polars.archive import ARCHIVES, Archive
-from rangebar_polars.errors import CacheError, QualityError, RangeBarError
 from rangebar_polars.schema import Series, TradeColumns
-from rangebar_polars.store import BarStore, Store, StoreAddress, address_of, open_store
+from rangebar_polars.store import BarStore, Store, address_of, open_store
 
 SYMBOL: Final = "symbol"
 Symbols = str | Sequence[str]
 """One symbol, or several, whose rows then have a leading column ``symbol``."""
-Strictness = Literal["report", "raise"]
-_DAY: Final = dt.timedelta(days=1)
 
 
 class Catalog:
@@ -192,7 +180,7 @@ class Catalog:
             trades.raise_first_error()
             trades.raise_if_empty()
             if strictness == "raise":
-                _raise_defects(trades)
+                trades.raise_defects()
             incomplete = trades.incomplete()
             if incomplete:
                 warn_caller(
@@ -230,11 +218,10 @@ class Catalog:
         every, frames = self._series(symbols), []
         for series in every:
             trades = load_trades(self._settings, series, days, refresh=refresh)
-            entries = tuple(_examined(trades.cache, entry) for entry in trades.days)
-            trades = CachedTrades(trades.cache, entries, trades.archive)
+            trades = trades.examined()
             if strictness == "raise":
                 trades.raise_first_error()
-                _raise_defects(trades)
+                trades.raise_defects()
             frames.append(trades.quality().lazy())
         return _joined(every, frames, alone=isinstance(symbols, str)).collect()
 
@@ -326,7 +313,7 @@ class Catalog:
         every = self._series(symbols)
         address = address_of(self._given_store, self._settings.root) if use_cache else None
         with nullcontext() if address is None else address.opened() as store:
-            plans = [_scan(bars, address) for bars in self._load(every, days, options, store)]
+            plans = [bars.scan(address) for bars in self._load(every, days, options, store)]
         return _joined(every, plans, alone=isinstance(symbols, str))
 
     def _load(
@@ -339,7 +326,7 @@ class Catalog:
         """Yield the bars of one series after another, and warn of what each lacks."""
         for series in every:
             bars = load_bars(self._settings, series, days, options, store)
-            _warn_of_missing(bars)
+            bars.warn_of_missing()
             yield bars
 
     def last_bars(
@@ -384,58 +371,16 @@ class Catalog:
             prevent_same_timestamp_close=prevent_same_timestamp_close,
             reset=reset,
         )
-        series = self._settings.series(symbol)
-        last = self._last_day(series) if end is None else utc_day(end, "end")
-        if most > (last - dt.date.min).days:
-            raise ValueError(f"max_lookback_days is {most}: expected a day that the calendar has")
-        store, days = self.store if use_cache else None, 1
-        while True:
-            days = min(days, most)
-            wanted = day_range(last - (days - 1) * _DAY, last)
-            bars = self._load_kept(series, wanted, options, store, allow_empty=days < most)
-            found, rows = bars.tail(count)
-            if found == count or days == most:
-                break
-            days *= 2
-        _warn_of_missing(bars)
-        if found < count:
-            text = (
-                f"{series.label} has {found} completed bars of {options.thresholds[0]} decimal "
-                f"basis points in the {most} days up to {last}: expected {count}"
-            )
-            if not allow_fewer:
-                raise RangeBarError(
-                    f"{text} (raise max_lookback_days, lower the threshold, or give "
-                    "allow_fewer=True)"
-                )
-            warn_caller(text)
-        return rows
-
-    def _load_kept(
-        self,
-        series: Series,
-        days: Sequence[dt.date],
-        options: Options,
-        store: BarStore | None,
-        *,
-        allow_empty: bool,
-    ) -> StoredBars:
-        """Return the bars of some days, stored only where their chain is stored already."""
-        if store is not None and options.reset is None:
-            keys = chains_of(series, days[0], options)
-            store = store if has_months(store, keys, days[0]) else None
-        return load_bars(self._settings, series, days, options, store, allow_empty=allow_empty)
-
-    def _last_day(self, series: Series) -> dt.date:
-        """Return the last day that has trades, or will have them when they are fetched."""
-        settings = self._settings
-        if settings.archive is not None and settings.fetch_if_missing:
-            return last_published_day(settings.archive, series)
-        cache = settings.cache(series)
-        days = cache.days()
-        if not days:
-            CachedTrades(cache, (), settings.archive).raise_if_empty()
-        return days[-1]
+        return last_bars(
+            self._settings,
+            self._settings.series(symbol),
+            count,
+            options,
+            self.store if use_cache else None,
+            end=None if end is None else utc_day(end, "end"),
+            max_lookback_days=most,
+            allow_fewer=allow_fewer,
+        )
 
     def import_trades(
         self,
@@ -583,45 +528,6 @@ class Catalog:
         return [self._settings.series(symbol) for symbol in check_symbols(symbols)]
 
 
-def check_strictness(strictness: str) -> None:
-    """Refuse what is no strictness.
-
-    Raises
-    ------
-    ValueError
-        Naming what it may be.
-    """
-    if strictness not in {"report", "raise"}:
-        raise ValueError(f"strictness is {strictness!r} (give 'report' or 'raise')")
-
-
-def _raise_defects(trades: CachedTrades) -> None:
-    wrong = trades.defects()
-    if wrong:
-        raise QualityError(
-            f"{trades.cache.label} has defects: {describe(wrong)} "
-            "(archive_quality shows them, strictness='report' accepts them)",
-        )
-
-
-def _warn_of_missing(bars: StoredBars) -> None:
-    missing = bars.missing()
-    if missing:
-        warn_caller(
-            f"bars of {bars.series.label} run over missing trades: {missing} (see archive_quality)"
-        )
-
-
-def _scan(bars: StoredBars, address: StoreAddress | None) -> pl.LazyFrame:
-    unopened = _replace(bars, store=None)
-
-    def frames(columns: list[str] | None, _: pl.Expr | None) -> Iterator[pl.DataFrame]:
-        with nullcontext() if address is None else address.opened() as store:
-            yield from _replace(unopened, store=store).frames(columns, refresh=True)
-
-    return lazy_source(frames, bars.schema)
-
-
 def _joined(every: Sequence[Series], plans: Sequence[pl.LazyFrame], *, alone: bool) -> pl.LazyFrame:
     """Put the rows of several symbols one after another, each with its symbol."""
     if alone:
@@ -631,9 +537,3 @@ def _joined(every: Sequence[Series], plans: Sequence[pl.LazyFrame], *, alone: bo
         for series, plan in zip(every, plans, strict=True)
     ]
     return pl.concat(named)
-
-
-def _examined(cache: TickCache, entry: DayStatus) -> DayStatus:
-    """Read a day to its end, and say so where it is damaged."""
-    damage = None if entry.report is None else cache.damage(entry.day)
-    return entry if damage is None else _replace(entry, status="damaged", error=CacheError(damage))

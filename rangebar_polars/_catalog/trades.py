@@ -8,8 +8,8 @@ report of each day, so that a caller knows what the trades depend on.
 import datetime as dt
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Final, Literal
 
 import polars as pl
 
@@ -24,11 +24,12 @@ from rangebar_polars._core.forks import use_threads
 from rangebar_polars._days import spans
 from rangebar_polars._progress import reporter
 from rangebar_polars._ticks.cache import TickCache
-from rangebar_polars._ticks.report import DayStatus, joined, quality_frame
+from rangebar_polars._ticks.report import DayStatus, describe, joined, quality_frame
 from rangebar_polars.archive import Archive
 from rangebar_polars.errors import ArchiveError, CacheError, DownloadError, QualityError
 from rangebar_polars.schema import Series
 
+Strictness = Literal["report", "raise"]
 SEARCHED_DAYS = 14
 MISSING: Final = {
     "hole": "days the archive has no file for",
@@ -139,6 +140,44 @@ class CachedTrades:
             if found:
                 wrong[entry.day] = found
         return wrong
+
+    def examined(self) -> "CachedTrades":
+        """Read the days to their ends, and return them with those that are damaged marked."""
+
+        def examine(entry: DayStatus) -> DayStatus:
+            damage = None if entry.report is None else self.cache.damage(entry.day)
+            if damage is None:
+                return entry
+            return replace(entry, status="damaged", error=CacheError(damage))
+
+        return replace(self, days=tuple(map(examine, self.days)))
+
+    def raise_defects(self) -> None:
+        """Raise if anything is wrong with a day.
+
+        Raises
+        ------
+        QualityError
+            Naming the days.
+        """
+        wrong = self.defects()
+        if wrong:
+            raise QualityError(
+                f"{self.cache.label} has defects: {describe(wrong)} "
+                "(archive_quality shows them, strictness='report' accepts them)",
+            )
+
+
+def check_strictness(strictness: str) -> None:
+    """Refuse what is no strictness.
+
+    Raises
+    ------
+    ValueError
+        Naming what it may be.
+    """
+    if strictness not in {"report", "raise"}:
+        raise ValueError(f"strictness is {strictness!r} (give 'report' or 'raise')")
 
 
 def incomplete(defects: Mapping[dt.date, Mapping[str, int]]) -> str | None:
