@@ -38,7 +38,7 @@ def of_text(text: bytes) -> pl.DataFrame:
 
 
 class TestBinance(ArchiveTests):
-    """Binance's archive, on a server of the test's own."""
+    """Binance's archive, on a server that the test starts."""
 
     @pytest.fixture
     def archived(self, server: ArchiveServer) -> Archived:

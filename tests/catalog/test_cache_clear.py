@@ -1,4 +1,4 @@
-"""What is cleared goes whole, and nothing else goes with it."""
+"""`cache_clear` removes all of what it is asked to remove, and nothing else."""
 
 import datetime as dt
 from dataclasses import replace

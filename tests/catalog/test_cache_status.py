@@ -1,4 +1,4 @@
-"""What is cached can be looked at, in whatever state it is."""
+"""`cache_status` shows what is cached, files that cannot be read included."""
 
 import datetime as dt
 from pathlib import Path

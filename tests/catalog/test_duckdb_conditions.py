@@ -1,4 +1,4 @@
-"""The conditions of a query decide what is read of the views, and never what is found."""
+"""Days and months that a condition of a query rules out are not read, and no row is lost."""
 # ruff: noqa: S608 - our own statements
 
 import datetime as dt

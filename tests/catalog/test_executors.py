@@ -123,7 +123,7 @@ class Broken(Executor):
         self.error = error
 
     def submit(self, *_: object, **__: object) -> Future[Any]:
-        """Return what has failed already."""
+        """Return a future that has failed."""
         future = Future[Any]()
         future.set_exception(self.error)
         return future

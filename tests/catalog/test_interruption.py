@@ -1,4 +1,4 @@
-"""However a fetch is cut short or crowded, the cache ends as one quiet run leaves it.
+"""A fetch that is interrupted, or runs beside others, leaves the cache that one quiet run leaves.
 
 An interrupted month is continued by the files of its days, so a day may name another file of the
 archive as its origin: the trades and the digests are those of the quiet run, its bytes need not be.

@@ -1,4 +1,4 @@
-"""Killed at any moment or crowded by others, caches and bars end as one quiet run leaves them."""
+"""Calls that are killed, or run at once, leave the caches and bars that one quiet run leaves."""
 
 import datetime as dt
 import multiprocessing

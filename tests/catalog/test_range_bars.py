@@ -1,4 +1,4 @@
-"""Bars of days: of an archive, with holes or without, by arguments, zones and dependencies."""
+"""Bars of days from an archive: holes, bad arguments, zones, and what need not be installed."""
 
 import datetime as dt
 from pathlib import Path

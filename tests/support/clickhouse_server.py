@@ -1,7 +1,7 @@
 """A real ClickHouse server for tests: out of the chdb-core wheel, or the one of CLICKHOUSE_URL.
 
 The wheel is all of ClickHouse, and one statement makes it listen. It takes its configuration from
-the working directory, and its own queries run as `default`, who is let into nothing else. It runs
+the working directory, and its own queries run as `default`, who may only make it listen. It runs
 in a process that ends with this one.
 """
 
