@@ -1,4 +1,4 @@
-"""A server has a URL, and what is wrong with either is told, but never a password."""
+"""A server has a URL, and what is wrong with either is reported, but never a password."""
 
 import contextlib
 import logging
@@ -186,11 +186,11 @@ def test_a_server_that_does_not_answer_is_not_waited_for_for_ever(
 
 
 def test_a_server_that_is_no_clickhouse_is_named_by_its_answer() -> None:
-    said = "Unexpected response to server version query: '<html>'"
+    answer = "Unexpected response to server version query: '<html>'"
 
     with (
         listener(lambda _: b"<html>\n") as port,
-        refuses(port, "connecting", f"{said} (see the server's log, and try again)"),
+        refuses(port, "connecting", f"{answer} (see the server's log, and try again)"),
     ):
         ClickHouseStore(f"clickhouse://127.0.0.1:{port}")
 

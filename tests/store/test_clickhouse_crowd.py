@@ -1,4 +1,4 @@
-"""Many at once in a ClickHouse store, and what survives whom is killed when."""
+"""Many at once in a ClickHouse store, and what is left when a server or a writer is killed."""
 
 import os
 import random
@@ -119,7 +119,7 @@ def catching(act: Callable[[], None], caught: list[BaseException]) -> Callable[[
     return acting
 
 
-# Whoever is killed
+# Servers and writers that are killed
 
 
 def test_a_server_killed_in_an_insert_has_the_old_month(
@@ -130,14 +130,14 @@ def test_a_server_killed_in_an_insert_has_the_old_month(
     store = ClickHouseStore(own_server.url("b"))
     old = put(store, 4)
     begun = threading.Event()
-    insert, pieces = store._insert, iter(range(6))  # noqa: SLF001 - tells how far it is
+    insert, pieces = store._insert, iter(range(6))  # noqa: SLF001 - shows how far it is
 
-    def tell(*arguments: object) -> None:
+    def report(*arguments: object) -> None:
         if next(pieces) == 2:
             begun.set()
         insert(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(store, "_insert", tell)
+    monkeypatch.setattr(store, "_insert", report)
     failed = list[BaseException]()
     writer = threading.Thread(target=catching(lambda: store.write(KEY, month, bars), failed))
     writer.start()

@@ -21,7 +21,7 @@ from rangebar_polars.store import (
 from rangebar_polars.store.clickhouse.address import Address
 
 
-def test_a_database_is_made_by_many_clients_at_once(clickhouse_url: str) -> None:
+def test_a_database_is_created_by_many_clients_at_once(clickhouse_url: str) -> None:
     ready = threading.Barrier(16)
     failed = list[str]()
 

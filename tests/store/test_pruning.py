@@ -29,7 +29,7 @@ def comparisons(draw: st.DrawFn) -> pl.Expr:
 
 @settings(deadline=None)
 @given(st.lists(MOMENTS, min_size=1), comparisons())
-def test_a_comparison_is_judged_by_the_ends_of_a_span(
+def test_a_comparison_is_decided_by_the_ends_of_a_span(
     times: list[dt.datetime], compared: pl.Expr
 ) -> None:
     span = min(times), max(times)

@@ -23,7 +23,7 @@ FULL: dict[str, Any] = {"include_microstructure": True, "include_incomplete": Tr
 QUESTIONS: dict[str, dict[str, Any]] = {
     "basic": {},
     "full": FULL,
-    "no gate": {**FULL, "prevent_same_timestamp_close": False},
+    "bars of one time": {**FULL, "prevent_same_timestamp_close": False},
     "reset by day": {**FULL, "reset": "day"},
     "reset by week": {**FULL, "reset": "week"},
     "reset by month": {**FULL, "reset": "month"},
@@ -82,7 +82,7 @@ def test_first_second_and_lazy_calls_give_the_bars_of_one_pass(
 
 
 @pytest.mark.parametrize("name", [name for name in QUESTIONS if name not in FROM_JANUARY])
-def test_a_chain_made_in_steps_gives_the_bars_of_one_pass(
+def test_a_chain_computed_in_steps_gives_the_bars_of_one_pass(
     name: str, store: BarStore, cache: Path, read: list[dt.date]
 ) -> None:
     start, question = dt.date(2024, 1, 29), QUESTIONS[name]
@@ -91,7 +91,7 @@ def test_a_chain_made_in_steps_gives_the_bars_of_one_pass(
         got = ask(store, cache, start, end, **question)
         assert_same(expected(cache, start, end, **question), got)
 
-    # Each day was read once: what follows goes on from the stored state.
+    # Each day was read once: what follows continues from the stored state.
     assert read == day_range(start, DAYS[-1])
     for end in DAYS[3:]:
         want = expected(cache, start, end, **question)
@@ -239,7 +239,7 @@ def test_an_old_month_is_not_joined_to_a_new_one(store: BarStore, cache: Path) -
     assert_same(expected(cache, DAYS[0], DAYS[-1], **FULL), got)
 
 
-def test_markets_gates_thresholds_and_symbols_do_not_mix(store: BarStore, cache: Path) -> None:
+def test_markets_rules_thresholds_and_symbols_do_not_mix(store: BarStore, cache: Path) -> None:
     give(cache, trades_of(DAYS[:3], seed=1), market="um")
     give(cache, trades_of(DAYS[:3], seed=2), symbol="ETH-USD")
     questions: list[dict[str, Any]] = [
