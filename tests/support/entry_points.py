@@ -26,18 +26,7 @@ class Options(TypedDict, total=False):
     columns: rb.TradeColumns
 
 
-FEATURES = (
-    "duration_us",
-    "ofi",
-    "vwap_close_deviation",
-    "price_impact",
-    "kyle_lambda_proxy",
-    "trade_intensity",
-    "volume_per_trade",
-    "aggression_ratio",
-    "aggregation_density",
-    "turnover_imbalance",
-)
+FEATURES = tuple(features([Trade(0, 1.0, 1.0)], 1))
 BASE = ("open_time", "close_time", "open", "high", "low", "close", "volume")
 SUMS = (
     "vwap",
@@ -216,7 +205,7 @@ def _columns(piece: Sequence[Trade], per_second: int, *, sides: bool) -> dict[st
         "sell_trade_count": sell[2] if sides else None,
         "first_agg_trade_id": first.agg_trade_id,
         "last_agg_trade_id": last.agg_trade_id,
-        **dict(zip(FEATURES, features(piece, per_second), strict=True)),
+        **features(piece, per_second),
     }
     return {name: float(x) if isinstance(x, Fraction) else x for name, x in bar.items()}
 

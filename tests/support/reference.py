@@ -45,7 +45,7 @@ def sums(rows: Sequence[Trade]) -> tuple[int, int, int]:
     return sum(volumes), sum(turnovers), sum(counts)
 
 
-def features(rows: Sequence[Trade], per_second: int) -> list[int | Fraction | None]:
+def features(rows: Sequence[Trade], per_second: int) -> dict[str, int | Fraction | None]:
     """Return the features of the bar of these trades, whose times are ``per_second`` a second."""
     (v, t, n), prices = sums(rows), [fx(row.price) for row in rows]
     bv, bt, bn = sums([row for row in rows if row.is_buyer_maker is False])
@@ -59,4 +59,15 @@ def features(rows: Sequence[Trade], per_second: int) -> list[int | Fraction | No
     density = Fraction(n, len(rows)) if any(None not in row[5:] for row in rows) else None
     impact, pace = Fraction(abs(move), v) if v else None, Fraction(n * 10**6, us) if us else None
     imbalance = Fraction(bt - st, bt + st) if bt + st else None
-    return [us, ofi, vcd, impact, kyle, pace, Fraction(v, n * 10**8), ratio, density, imbalance]
+    return {
+        "duration_us": us,
+        "ofi": ofi,
+        "vwap_close_deviation": vcd,
+        "price_impact": impact,
+        "kyle_lambda_proxy": kyle,
+        "trade_intensity": pace,
+        "volume_per_trade": Fraction(v, n * 10**8),
+        "aggression_ratio": ratio,
+        "aggregation_density": density,
+        "turnover_imbalance": imbalance,
+    }
