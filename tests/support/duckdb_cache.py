@@ -9,6 +9,8 @@ import polars as pl
 import pytest
 
 import rangebar_polars as rb
+from rangebar_polars import _internal
+from rangebar_polars._core.options import Options
 from rangebar_polars._core.rules import RangeRule
 from rangebar_polars.duckdb import connect
 from rangebar_polars.schema import TRADE_SCHEMA, Series
@@ -48,12 +50,14 @@ def key(symbol: str = "BTC-USD", threshold: int = 30) -> BarKey:
 
 def stored(chain: BarKey, version: str = "") -> tuple[StoredMonth, pl.DataFrame]:
     """Return the bars of a chain as a store takes them; versions differ in digests alone."""
-    found = rb.bars(
-        trades(chain.series.symbol),
+    options = Options.check(
         chain.rule.threshold_decimal_bps,
+        columns=None,
         include_microstructure=True,
         include_incomplete=True,
-    ).filter("is_complete")
+    )
+    found, _ = _internal.bars(trades(chain.series.symbol), options.kwargs(stored=True))
+    found = found.filter("is_complete")
     links = list[Link]()
     for day in DAYS:
         ended = found.filter(pl.col("close_time").dt.date() == day).height
