@@ -146,6 +146,16 @@ impl Check {
     }
 }
 
+/// Whether a price is one that is admitted.
+pub(crate) fn is_price(x: f64) -> bool {
+    is_between(x, 0.5)
+}
+
+/// Whether `x` at scale 1e8 is `low` or more and fits 64 bits; false for NaN.
+fn is_between(x: f64, low: f64) -> bool {
+    (x * SCALE >= low) & (x * SCALE < LIMIT)
+}
+
 /// `Iterator::all` without the early return, which would prevent vectorisation.
 fn all<T>(items: impl Iterator<Item = T>, holds: impl Fn(T) -> bool) -> bool {
     items.fold(true, |all, item| all & holds(item))
@@ -153,8 +163,7 @@ fn all<T>(items: impl Iterator<Item = T>, holds: impl Fn(T) -> bool) -> bool {
 
 fn is_within(column: Option<Column<'_, f64>>, low: f64) -> bool {
     column.is_none_or(|column| {
-        column.valid.is_none()
-            && all(column.values.iter(), |x| (x * SCALE >= low) & (x * SCALE < LIMIT))
+        column.valid.is_none() && all(column.values.iter(), |x| is_between(*x, low))
     })
 }
 

@@ -8,9 +8,16 @@ use crate::plugin::inputs::time_dtype;
 use crate::plugin::options::Options;
 use crate::plugin::refusal::{Refusal, compute_error};
 use crate::rule::Threshold;
+use crate::trades::Layout;
 use polars::prelude::{
-    DataFrame, Int64Chunked, IntoColumn, IntoSeries, NewChunkedArray, PolarsResult,
+    DataFrame, DataType, Int64Chunked, IntoColumn, IntoSeries, NewChunkedArray, PolarsResult,
 };
+
+/// Whether Polars knows the zone, and writes it so.
+fn has_zone(layout: &Layout) -> bool {
+    let Ok(DataType::Datetime(_, zone)) = time_dtype(layout) else { return false };
+    zone.map(|zone| zone.to_string()) == layout.zone
+}
 
 impl Fold {
     /// A fold that continues from a checkpoint.
@@ -23,7 +30,7 @@ impl Fold {
             return Err(compute_error("a checkpoint is of one threshold").into());
         };
         checkpoint.agrees(&rule, period)?;
-        if checkpoint.layout.as_ref().is_some_and(|layout| time_dtype(layout).is_err()) {
+        if checkpoint.layout.as_ref().is_some_and(|layout| !has_zone(layout)) {
             return Err(Error::CheckpointDamaged { why: "its time zone is unknown" }.into());
         }
         let rule = match &checkpoint.open {
