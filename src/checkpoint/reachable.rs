@@ -9,7 +9,7 @@
 
 use crate::bar::{Bar, BySide, Prices, Side, Span};
 use crate::check::is_price;
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, MAX_SYMBOL};
 use crate::fixed::to_fixed;
 use crate::rule::RangeRule;
 use crate::trades::{Layout, Role};
@@ -20,8 +20,9 @@ const MAX_ROWS: u64 = 1 << 62;
 
 /// Whether trades can lead to this state.
 pub(crate) fn is_reachable(state: &Checkpoint) -> bool {
-    let Some(layout) = &state.layout else { return is_unused(state) };
-    has_required_columns(layout)
+    let Some(layout) = &state.layout else { return has_symbol(state) && is_unused(state) };
+    has_symbol(state)
+        && has_required_columns(layout)
         && is_position(state, layout)
         && has_whole_bars(state)
         && state.open.as_ref().is_none_or(|bar| {
@@ -32,6 +33,10 @@ pub(crate) fn is_reachable(state: &Checkpoint) -> bool {
                 && has_ids(bar, state)
                 && is_open(bar, state)
         })
+}
+
+fn has_symbol(state: &Checkpoint) -> bool {
+    state.symbol.as_ref().is_none_or(|symbol| symbol.len() <= MAX_SYMBOL)
 }
 
 /// Whether there was no trade.

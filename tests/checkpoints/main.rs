@@ -6,6 +6,7 @@
 #![allow(clippy::cast_precision_loss, clippy::print_stdout, clippy::unwrap_used)]
 
 mod drawn;
+mod impossible;
 mod mutation;
 
 use drawn::{Drawn, Owned, settings, some_trades, start};
