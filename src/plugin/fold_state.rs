@@ -16,7 +16,9 @@ use polars::prelude::{
 /// Whether Polars knows the zone, and writes it so.
 fn has_zone(layout: &Layout) -> bool {
     let Ok(DataType::Datetime(_, zone)) = time_dtype(layout) else { return false };
-    zone.map(|zone| zone.to_string()) == layout.zone
+    zone.as_ref().map(|zone| zone.as_str()) == layout.zone.as_deref()
+        // Polars makes a dtype of some zones that it cannot make a column of.
+        && zone.is_none_or(|zone| zone.to_chrono().is_ok())
 }
 
 impl Fold {

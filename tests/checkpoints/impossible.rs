@@ -105,8 +105,14 @@ fn an_open_bar_that_contradicts_itself_is_refused() {
         ("a price that counts as 0", |bar| bar.price.low = 4.9e-9),
         ("a price that is too large", |bar| bar.price.high = 1e300),
         ("no price", |bar| bar.price.high = f64::NAN),
-        ("a low above the close", |bar| bar.price.low = 99.9),
-        ("a high below the open", |bar| bar.price.high = 99.9),
+        ("a low above the close", |bar| {
+            quantities_of_0(bar);
+            bar.price.low = 99.9;
+        }),
+        ("a high below the open", |bar| {
+            quantities_of_0(bar);
+            bar.price.high = 99.9;
+        }),
         ("a turnover below that of the low", |bar| bar.turnover -= 601 * UNIT * UNIT),
         ("a turnover above that of the high", |bar| bar.turnover += 101 * UNIT * UNIT),
         ("a side's turnover below the low", |bar| side(bar).turnover = 1),
@@ -127,7 +133,10 @@ fn an_open_bar_that_contradicts_itself_is_refused() {
         ("more trades than were seen", |bar| bar.rows = 6),
         ("more trades with ids than trades", |bar| bar.rows_with_trade_ids = 4),
         ("fewer trades with ids than none", |bar| bar.rows_with_trade_ids = -1),
-        ("fewer individual trades than trades", |bar| bar.trades = 2),
+        ("fewer individual trades than trades", |bar| {
+            quantities_of_0(bar);
+            bar.trades = 2;
+        }),
         ("several trades a record without ids", |bar| bar.rows_with_trade_ids = 0),
         ("a price between two trades", |bar| {
             (bar.rows, bar.price.low) = (2, 99.5);
@@ -136,6 +145,10 @@ fn an_open_bar_that_contradicts_itself_is_refused() {
     for (what, change) in changes {
         assert_refused(what, &with_bar(change));
     }
+}
+
+fn quantities_of_0(bar: &mut Bar) {
+    (bar.volume, bar.turnover, bar.sides) = (0, 0, Some(BySide::default()));
 }
 
 fn side(bar: &mut Bar) -> &mut Side {
@@ -176,11 +189,15 @@ fn times_and_ids_that_contradict_one_another_are_refused() {
 #[test]
 fn a_bar_of_one_trade_that_has_two_is_refused() {
     type Change = fn(&mut Bar);
-    let changes: [(&str, Change); 5] = [
+    let changes: [(&str, Change); 6] = [
         ("two times", |bar| bar.time.open = 4),
         ("two prices", |bar| (bar.price.open, bar.price.high) = (100.1, 100.1)),
         ("a high", |bar| bar.price.high = 100.1),
         ("two ids", |bar| bar.first_agg_trade_id = Some(8)),
+        ("a side with less volume than none", |bar| {
+            let sell = Side { volume: -UNIT, turnover: -100 * UNIT * UNIT, trades: 0 };
+            bar.sides = Some(BySide { sell, ..BySide::default() });
+        }),
         ("two sides", |bar| {
             bar.trades = 3;
             side(bar).trades = 1;
