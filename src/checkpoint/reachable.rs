@@ -8,15 +8,11 @@
 //! lead to.
 
 use crate::bar::{Bar, BySide, Prices, Side, Span};
-use crate::check::is_price;
+use crate::check::{MAX_ROWS, is_price};
 use crate::checkpoint::{Checkpoint, MAX_SYMBOL};
 use crate::fixed::to_fixed;
 use crate::rule::RangeRule;
 use crate::trades::{Layout, Role};
-
-/// More trades than any computer reads: 2^62 of them take 146 years at a billion a second. A count
-/// below it has room for as many more.
-const MAX_ROWS: u64 = 1 << 62;
 
 /// Whether trades can lead to this state.
 pub(crate) fn is_reachable(state: &Checkpoint) -> bool {
@@ -53,7 +49,7 @@ fn has_required_columns(layout: &Layout) -> bool {
 fn is_position(state: &Checkpoint, layout: &Layout) -> bool {
     let check = &state.check;
     let Some(last) = check.last() else { return is_unused(state) };
-    (1..MAX_ROWS).contains(&check.rows())
+    (1..=MAX_ROWS).contains(&check.rows())
         && (layout.columns.contains(&Role::AggTradeId) || check.last_id().is_none())
         // The last known id of the last time is the last known id of all.
         && (last.id.is_none() || last.id == check.last_id())

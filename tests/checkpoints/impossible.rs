@@ -234,7 +234,7 @@ fn a_position_that_contradicts_the_trades_is_refused() {
         ("a last time without a trade", with_check(0, Some(5), None, None)),
         ("trades without a last time", with_check(5, None, None, None)),
         ("an id without a trade", Checkpoint { check: Check::at(0, None, Some(1)), ..nothing }),
-        ("too many trades", closed(1 << 62)),
+        ("too many trades", closed((1 << 62) + 1)),
         ("far too many trades", closed(u64::MAX)),
         ("a bar of one trade", closed(1)),
         ("a bar of one trade before", before(4, None)),

@@ -131,7 +131,7 @@ fn continues(state: &Checkpoint, draw: &mut Draw, pool: &[Vec<Drawn>]) -> bool {
         folded.open_bars().for_each(|(_, bar)| assert_holds(bar));
         match result {
             Ok(()) => {}
-            Err(Error::Overflow { .. }) => return false,
+            Err(Error::Overflow { .. } | Error::TooMany { .. }) => return false,
             Err(error) => panic!("{error} after {state:?}"),
         }
         left -= owned.times.len();

@@ -188,6 +188,17 @@ def test_a_stored_link_of_trades_in_other_columns_is_refused() -> None:
         ENTRY_POINTS["a stored link"](open_state(), state.to_bytes(), MORE)
 
 
+def test_a_chain_that_has_all_the_trades_it_can_have_takes_no_more() -> None:
+    full = rb.RangeBarProcessor.from_checkpoint(with_state(rows=2**62).to_bytes())
+
+    with says(
+        rb.RangeBarError,
+        "there are too many trades at row 4611686018427387904: expected at most "
+        "4611686018427387904 in a chain of bars (begin a new one)",
+    ):
+        full.process_trades(MORE)
+
+
 def test_the_bytes_of_a_checkpoint_are_read_and_written_again() -> None:
     saved = open_state().to_bytes()
 

@@ -194,7 +194,7 @@ def outcome(state: State, data: bytes, following: pl.DataFrame) -> str:
         except rb.CheckpointError as error:
             outcomes[name] = f"refused: {error}"
         except (rb.RangeBarError, pl.exceptions.ComputeError) as error:
-            if "overflows" not in str(error):
+            if not any(why in str(error) for why in ("overflows", "too many trades")):
                 raise
             outcomes[name] = f"overflowed: {error}"
         else:
