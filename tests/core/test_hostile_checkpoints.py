@@ -26,7 +26,15 @@ IMPOSSIBLE = f"the checkpoint is damaged: such a state cannot be {AGAIN}"
 UNFIT = f"the checkpoint is damaged: its fields do not fit {AGAIN}"
 ZONE = f"the checkpoint is damaged: its time zone is unknown {AGAIN}"
 TOO_LARGE = f"the checkpoint is damaged: it is too large {AGAIN}"
-MORE = trades([100.0, 100.1], [10**15, 10**15], sold=[True, None], unit="us", zone="UTC")
+MORE = trades(
+    [100.0, 100.1],
+    [10**15, 10**15],
+    sold=[True, None],
+    ids=[10, 11],
+    counted=[(10, 10), (11, 12)],
+    unit="us",
+    zone="UTC",
+)
 
 entry_points = pytest.mark.parametrize("enter", ENTRY_POINTS.values(), ids=ENTRY_POINTS)
 
