@@ -13,6 +13,9 @@ use crate::error::Error;
 use crate::fixed::{LIMIT, SCALE};
 use crate::trades::{Column, Trades};
 
+/// The most trades of a chain: at a billion a second they take 146 years.
+pub const MAX_ROWS: u64 = 1 << 62;
+
 /// What must be known of the trades before to check the next one.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Check {
@@ -80,7 +83,8 @@ impl Check {
     /// # Errors
     /// The first bad row; the check is then as it was before the batch.
     pub fn admit(&mut self, trades: &Trades<'_>) -> Result<(), Fault> {
-        self.last = if self.is_sound(trades) {
+        let fits = self.rows.checked_add(trades.len as u64).is_some_and(|rows| rows <= MAX_ROWS);
+        self.last = if fits && self.is_sound(trades) {
             self.last_of_sound(trades)
         } else {
             let mut last = self.last;
@@ -146,6 +150,16 @@ impl Check {
     }
 }
 
+/// Whether a price is one that is admitted.
+pub(crate) fn is_price(x: f64) -> bool {
+    is_between(x, 0.5)
+}
+
+/// Whether `x` at scale 1e8 is `low` or more and fits 64 bits; false for NaN.
+fn is_between(x: f64, low: f64) -> bool {
+    (x * SCALE >= low) & (x * SCALE < LIMIT)
+}
+
 /// `Iterator::all` without the early return, which would prevent vectorisation.
 fn all<T>(items: impl Iterator<Item = T>, holds: impl Fn(T) -> bool) -> bool {
     items.fold(true, |all, item| all & holds(item))
@@ -153,8 +167,7 @@ fn all<T>(items: impl Iterator<Item = T>, holds: impl Fn(T) -> bool) -> bool {
 
 fn is_within(column: Option<Column<'_, f64>>, low: f64) -> bool {
     column.is_none_or(|column| {
-        column.valid.is_none()
-            && all(column.values.iter(), |x| (x * SCALE >= low) & (x * SCALE < LIMIT))
+        column.valid.is_none() && all(column.values.iter(), |x| is_between(*x, low))
     })
 }
 
@@ -175,6 +188,9 @@ fn admit_row(
     row: u64,
     last: Option<Last>,
 ) -> Result<Option<Last>, Error> {
+    if row >= MAX_ROWS {
+        return Err(Error::TooMany { row });
+    }
     let time = value_of(trades.timestamp, at, row)?;
     if let Some(value) = value_of(trades.price, at, row)? {
         let column = || trades.price.map_or_else(String::new, |price| price.name.to_owned());
@@ -287,6 +303,22 @@ mod tests {
 
         assert_eq!(admit(&[1, 2]), Ok(()));
         assert!(matches!(admit(&[1, 1]), Err(Fault { row: 1, error: Error::Repeated { .. } })));
+    }
+
+    #[test]
+    fn trades_beyond_the_most_of_a_chain_are_refused() {
+        let mut check = Check::at(MAX_ROWS - 1, None, None);
+
+        let fault = check.admit(&trades(&[1, 2, 3], &[1, 2, 3], &[1.0; 3])).unwrap_err();
+
+        assert_eq!(fault, Fault { row: 1, error: Error::TooMany { row: MAX_ROWS } });
+        assert_eq!(
+            fault.error.to_string(),
+            "there are too many trades at row 4611686018427387904: expected at most \
+             4611686018427387904 in a chain of bars (begin a new one)"
+        );
+        assert_eq!(check.admit(&trades(&[1], &[1], &[1.0])), Ok(()));
+        assert_eq!(check.rows(), MAX_ROWS);
     }
 
     #[test]

@@ -8,6 +8,11 @@
 //! and neither does the rule that will close an open bar: a change of either is a new version. Sums
 //! are kept in full width. The limits of the rule and the end of the period are computed from the
 //! open bar and the last time.
+//!
+//! The checksum finds accidents, not forgery. So bytes are read as a state only if trades can lead
+//! to it and it is written as the same bytes again.
+
+mod reachable;
 
 use crate::bar::{Bar, BySide, Prices, Side, Span};
 use crate::check::{Check, Last};
@@ -21,11 +26,16 @@ use serde::{Deserialize, Serialize};
 pub const VERSION: u8 = 2;
 /// The longest symbol, in bytes.
 pub const MAX_SYMBOL: usize = 128;
+/// The most bytes of a checkpoint.
+pub const MAX_BYTES: usize = 1_000;
 
 const MAGIC: &[u8] = b"RBCP";
 const HEADER: usize = MAGIC.len() + 1 + 4;
+const TOO_LARGE: &str = "it is too large";
+const IMPOSSIBLE: &str = "such a state cannot be";
+const UNFIT: &str = "its fields do not fit";
 
-/// Everything that is kept from one batch to the next.
+/// Everything that is kept from one batch to the next, by a builder that computes every sum.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Checkpoint {
     /// The symbol of the trades, if it was given.
@@ -93,13 +103,17 @@ impl Checkpoint {
     /// Write the checkpoint as bytes.
     ///
     /// # Errors
-    /// A symbol of more than 128 bytes.
+    /// A symbol of more than 128 bytes, or a name of a zone so long that [`MAX_BYTES`] do not hold
+    /// the checkpoint.
     pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
         if let Some(symbol) = self.symbol.as_ref().filter(|symbol| symbol.len() > MAX_SYMBOL) {
             return Err(Error::SymbolTooLong { bytes: symbol.len() });
         }
         let mut bytes = [MAGIC, &[VERSION], &[0; 4]].concat();
-        bytes = postcard::to_extend(&self.wire(), bytes).map_err(|_| damaged("it is too large"))?;
+        bytes = postcard::to_extend(&self.wire(), bytes).map_err(|_| damaged(TOO_LARGE))?;
+        if bytes.len() > MAX_BYTES {
+            return Err(damaged(TOO_LARGE));
+        }
         let sum = crc32fast::hash(&bytes[HEADER..]).to_le_bytes();
         bytes[HEADER - 4..HEADER].copy_from_slice(&sum);
         Ok(bytes)
@@ -118,14 +132,24 @@ impl Checkpoint {
         if version != VERSION {
             return Err(Error::CheckpointVersion { got: version, reads: VERSION });
         }
+        if bytes.len() > MAX_BYTES {
+            return Err(damaged(TOO_LARGE));
+        }
         let (header, rest) = bytes.split_at(HEADER);
         if header[HEADER - 4..] != crc32fast::hash(rest).to_le_bytes() {
             return Err(damaged("its checksum does not match"));
         }
-        let wire = postcard::take_from_bytes::<Wire>(rest);
-        match wire {
-            Ok((wire, [])) => wire.checkpoint(),
-            _ => Err(damaged("its fields do not fit")),
+        let Ok((wire, [])) = postcard::take_from_bytes::<Wire>(rest) else {
+            return Err(damaged(UNFIT));
+        };
+        let checkpoint = wire.checkpoint()?;
+        if !reachable::is_reachable(&checkpoint) {
+            Err(damaged(IMPOSSIBLE))
+        } else if checkpoint.to_bytes()? == bytes {
+            Ok(checkpoint)
+        } else {
+            // A longer form of a number, or a bit without a meaning.
+            Err(damaged(UNFIT))
         }
     }
 
@@ -186,9 +210,13 @@ impl Wire {
         let layout = layout.transpose()?;
         let period = |code: u8| PERIODS.get(usize::from(code)).copied().ok_or_else(unknown);
         let unit = layout.as_ref().map(|layout| layout.unit);
-        let open = self.open.zip(unit).map(|(bar, unit)| bar.bar(unit));
+        let open = match (self.open, unit) {
+            (Some(bar), Some(unit)) => Some(bar.bar(unit)),
+            (Some(_), None) => return Err(damaged(IMPOSSIBLE)),
+            (None, _) => None,
+        };
         let last = self.last.map(|(time, id)| Last { time, id });
-        let checkpoint = Checkpoint {
+        Ok(Checkpoint {
             symbol: self.symbol,
             threshold: Threshold::new(self.threshold).map_err(|_| unknown())?,
             prevent_same_timestamp_close: self.prevent_same_timestamp_close,
@@ -198,36 +226,7 @@ impl Wire {
             layout,
             check: Check::at(self.rows, last, self.last_id),
             open,
-        };
-        if checkpoint.can_be() { Ok(checkpoint) } else { Err(damaged("such a state cannot be")) }
-    }
-}
-
-impl Checkpoint {
-    /// Whether trades can lead to this state.
-    fn can_be(&self) -> bool {
-        if self.symbol.as_ref().is_some_and(|symbol| symbol.len() > MAX_SYMBOL) {
-            return false;
-        }
-        let Some(bar) = &self.open else { return true };
-        let prices = [bar.price.open, bar.price.high, bar.price.low, bar.price.close];
-        let parts = bar.sides.unwrap_or_default();
-        let is_part = |all: i128, buy: i128, sell: i128| {
-            buy >= 0 && sell >= 0 && buy.checked_add(sell).is_some_and(|sum| sum <= all)
-        };
-        self.check.last().is_some_and(|last| last.time == bar.time.close)
-            && bar.time.open <= bar.time.close
-            && prices.iter().all(|price| price.is_finite() && *price > 0.0)
-            && prices.iter().all(|price| bar.price.low <= *price && *price <= bar.price.high)
-            && bar.volume >= 0
-            && bar.turnover >= 0
-            && is_part(bar.volume, parts.buy.volume, parts.sell.volume)
-            && is_part(bar.turnover, parts.buy.turnover, parts.sell.turnover)
-            && is_part(bar.trades.into(), parts.buy.trades.into(), parts.sell.trades.into())
-            && 0 < bar.rows
-            && bar.rows.unsigned_abs() <= self.check.rows()
-            && bar.rows <= bar.trades
-            && (0..=bar.rows).contains(&bar.rows_with_trade_ids)
+        })
     }
 }
 

@@ -136,6 +136,16 @@ pub enum Error {
         /// Its last trade id.
         last: i64,
     },
+    /// More trades than a chain of bars can have.
+    #[error(
+        "there are too many trades at row {row}: expected at most {} in a chain of bars (begin a \
+         new one)",
+        crate::check::MAX_ROWS
+    )]
+    TooMany {
+        /// The first trade that is too many.
+        row: u64,
+    },
     /// A sum of a bar that its integer does not hold.
     #[error("{sum} of the bar overflows at row {row}: the limit is {limit} (rescale the columns)")]
     Overflow {
@@ -200,6 +210,7 @@ impl Error {
             | Self::Repeated { row, .. }
             | Self::Id { row, .. }
             | Self::TradeIds { row, .. }
+            | Self::TooMany { row }
             | Self::Overflow { row, .. } => *row,
         }
     }

@@ -85,7 +85,7 @@ pub fn turnover_to_f64(sum: i128) -> f64 {
     sum as f64 / (SCALE * SCALE)
 }
 
-/// The smallest f64 whose [`to_fixed`] is `value` or more.
+/// The smallest f64 from 0 on whose [`to_fixed`] is `value` or more.
 ///
 /// ```
 /// use rangebar_polars::fixed::{lowest_reaching, to_fixed};
@@ -96,6 +96,9 @@ pub fn turnover_to_f64(sum: i128) -> f64 {
 /// ```
 #[allow(clippy::cast_precision_loss)]
 pub fn lowest_reaching(value: i64) -> f64 {
+    if value <= 0 {
+        return 0.0;
+    }
     // Rounding changes at the half below `value`. A start at `value` itself would be hundreds of
     // steps away for small prices.
     let mut x = (value as f64 - 0.5) / SCALE;
@@ -108,7 +111,8 @@ pub fn lowest_reaching(value: i64) -> f64 {
     x
 }
 
-/// The largest f64 whose [`to_fixed`] is `value` or less; infinity if `value` is the largest i64.
+/// The largest f64 whose [`to_fixed`] is `value` or less: below 0 if `value` is, and infinity if it
+/// is the largest i64.
 pub fn highest_within(value: i64) -> f64 {
     value.checked_add(1).map_or(f64::INFINITY, |above| lowest_reaching(above).next_down())
 }
@@ -168,5 +172,11 @@ mod tests {
             assert!(to_fixed(within) <= value && to_fixed(within.next_up()) > value);
         }
         assert!(highest_within(i64::MAX).is_infinite());
+        for value in [0, -1, i64::MIN] {
+            assert_eq!(lowest_reaching(value).to_bits(), 0);
+        }
+        for value in [-1, -2, i64::MIN] {
+            assert!(highest_within(value) < 0.0);
+        }
     }
 }

@@ -109,11 +109,17 @@ impl Limits {
         }
     }
 
+    /// Whether a price is at or beyond a limit.
+    #[inline]
+    #[allow(clippy::needless_bitwise_bool)] // no branch, so that a loop can be vectorised
+    fn are_reached(&self, price: f64) -> bool {
+        (price >= self.upper) | (price <= self.lower)
+    }
+
     /// The first price at or beyond a limit, searched in blocks that a compiler can vectorise.
     fn first_breach(&self, prices: &[f64]) -> Option<usize> {
         const BLOCK: usize = 32;
-        #[allow(clippy::needless_bitwise_bool)] // no branch, so that the loop can be vectorised
-        let outside = |price: &f64| (*price >= self.upper) | (*price <= self.lower);
+        let outside = |price: &f64| self.are_reached(*price);
         let blocks = prices.chunks(BLOCK);
         blocks.enumerate().find_map(|(block, prices)| {
             let any = prices.iter().fold(false, |any, price| any | outside(price));
@@ -133,6 +139,14 @@ impl RangeRule {
     #[must_use]
     pub fn with_open(self, price: f64, time: i64) -> Self {
         Self { open: Some(Limits::new(self.threshold, price, time)), ..self }
+    }
+
+    /// Whether a trade of this price and time would close the open bar; false if none is open.
+    pub fn would_close(&self, price: f64, time: i64) -> bool {
+        self.open.as_ref().is_some_and(|limits| {
+            limits.are_reached(price)
+                && !(self.prevent_same_timestamp_close && time == limits.open_time)
+        })
     }
 
     /// Whether no trade of the opening time may close a bar.

@@ -20,7 +20,7 @@ from rangebar_polars._core.options import Options
 from rangebar_polars._days import month_days
 from rangebar_polars._internal import BarBuilder, null_side
 from rangebar_polars._ticks.report import DayReport
-from rangebar_polars.errors import QualityError, StoreError
+from rangebar_polars.errors import CheckpointError, QualityError, StoreError
 from rangebar_polars.schema import (
     COLUMNS,
     IS_COMPLETE,
@@ -256,8 +256,7 @@ class _Chain:
         if self._key.begins(day):
             self._last, self._builder, self._lasting = None, None, True
         if self._builder is None:
-            state = b"" if self._last is None else self._last.state
-            self._builder = builder_of(self._key, state)
+            self._builder = builder_after(self._key, self._last)
         return _Day(self._builder)
 
     def end_day(self, day: dt.date, made: "_Day", opened: TickDay) -> None:
@@ -323,13 +322,31 @@ class _Chain:
 
     def open_bar(self) -> pl.DataFrame:
         """Return the bar that is open after the last day, with its threshold; no row for none."""
-        state = b"" if self._last is None else self._last.state
-        return self._with_threshold(builder_of(self._key, state).finish())
+        return self._with_threshold(builder_after(self._key, self._last).finish())
 
     def _with_threshold(self, bars: pl.DataFrame) -> pl.DataFrame:
         """Add the threshold, which distinguishes the bars of this chain from others."""
         threshold = pl.lit(self._key.rule.threshold_decimal_bps, pl.Int64)
         return bars.with_columns(threshold.alias(THRESHOLD))
+
+
+def builder_after(key: BarKey, link: Link | None) -> BarBuilder:
+    """Return what makes the bars after a day; None: those of the chain from its beginning.
+
+    Raises
+    ------
+    StoreError
+        The state that is stored with the day cannot be continued.
+    """
+    if link is None:
+        return builder_of(key)
+    try:
+        return builder_of(key, link.state)
+    except (CheckpointError, pl.exceptions.ComputeError) as error:
+        raise StoreError(
+            f"{key.label} {link.day} is stored with a state that cannot be continued (remove the "
+            "chain with BarStore.remove, and its bars are computed again)"
+        ) from error
 
 
 def builder_of(key: BarKey, state: bytes = b"") -> BarBuilder:

@@ -14,7 +14,7 @@ from typing import Final
 
 import polars as pl
 
-from rangebar_polars._catalog.assemble import Assembly, Found, TickDay, builder_of
+from rangebar_polars._catalog.assemble import Assembly, Found, TickDay, builder_after
 from rangebar_polars._catalog.settings import Settings
 from rangebar_polars._catalog.trades import CachedTrades, incomplete, load_trades
 from rangebar_polars._core.caller import warn_caller
@@ -238,7 +238,7 @@ class StoredBars:
         for key, links in self.stored.items():
             link = links.get(day - _DAY)
             if link is not None and link.state and not key.begins(day):
-                for last_time, last_id in builder_of(key, link.state).position().rows():
+                for last_time, last_id in builder_after(key, link).position().rows():
                     report = DayReport(
                         day=link.day,
                         fingerprint="",

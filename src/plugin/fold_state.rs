@@ -8,9 +8,18 @@ use crate::plugin::inputs::time_dtype;
 use crate::plugin::options::Options;
 use crate::plugin::refusal::{Refusal, compute_error};
 use crate::rule::Threshold;
+use crate::trades::Layout;
 use polars::prelude::{
-    DataFrame, Int64Chunked, IntoColumn, IntoSeries, NewChunkedArray, PolarsResult,
+    DataFrame, DataType, Int64Chunked, IntoColumn, IntoSeries, NewChunkedArray, PolarsResult,
 };
+
+/// Whether Polars knows the zone, and writes it so.
+fn has_zone(layout: &Layout) -> bool {
+    let Ok(DataType::Datetime(_, zone)) = time_dtype(layout) else { return false };
+    zone.as_ref().map(|zone| zone.as_str()) == layout.zone.as_deref()
+        // Polars makes a dtype of some zones that it cannot make a column of.
+        && zone.is_none_or(|zone| zone.to_chrono().is_ok())
+}
 
 impl Fold {
     /// A fold that continues from a checkpoint.
@@ -23,7 +32,7 @@ impl Fold {
             return Err(compute_error("a checkpoint is of one threshold").into());
         };
         checkpoint.agrees(&rule, period)?;
-        if checkpoint.layout.as_ref().is_some_and(|layout| time_dtype(layout).is_err()) {
+        if checkpoint.layout.as_ref().is_some_and(|layout| !has_zone(layout)) {
             return Err(Error::CheckpointDamaged { why: "its time zone is unknown" }.into());
         }
         let rule = match &checkpoint.open {

@@ -2,7 +2,6 @@
 
 import random
 
-import polars as pl
 from support.checkpoint_cases import restore
 from support.checkpoint_states import STATES
 
@@ -72,11 +71,9 @@ def test_a_changed_state_with_a_matching_checksum_is_refused_or_can_be_saved_aga
         try:
             restored = restore(data)
             restored.get_incomplete_bar()
-        # ComputeError: a zone that is none; ValueError: a symbol that is too long.
-        except (rb.RangeBarError, ValueError, pl.exceptions.ComputeError):
+        except rb.CheckpointError:
             outcomes["refused"] += 1
         else:
             outcomes["restored"] += 1
-            saved_again = restored.create_checkpoint()
-            assert saved_again == restore(saved_again).create_checkpoint()
+            assert data == restored.create_checkpoint()
     assert min(outcomes.values()) > 0

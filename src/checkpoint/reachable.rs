@@ -1,0 +1,172 @@
+//! Which states can trades lead to?
+//!
+//! A checkpoint can come from anywhere, and its checksum only finds accidents. The kernel computes
+//! with a state as with its own, without a check at each step, so a state that no trades lead to
+//! could make wrong bars, overflow or never end. Each function here is a conclusion from what
+//! [`Check`](crate::check::Check) admits and from what [`Builder`](crate::builder::Builder) does
+//! with it, provided that the builder computes every sum. None refuses a state that trades can
+//! lead to.
+
+use crate::bar::{Bar, BySide, Prices, Side, Span};
+use crate::check::{MAX_ROWS, is_price};
+use crate::checkpoint::{Checkpoint, MAX_SYMBOL};
+use crate::fixed::to_fixed;
+use crate::rule::RangeRule;
+use crate::trades::{Layout, Role};
+
+/// Whether trades can lead to this state.
+pub(crate) fn is_reachable(state: &Checkpoint) -> bool {
+    let Some(layout) = &state.layout else { return has_symbol(state) && is_unused(state) };
+    has_symbol(state)
+        && has_required_columns(layout)
+        && is_position(state, layout)
+        && has_whole_bars(state)
+        && state.open.as_ref().is_none_or(|bar| {
+            has_counts(bar, layout)
+                && has_times(bar, state)
+                && has_prices(bar)
+                && has_sums(bar, layout)
+                && has_ids(bar, state)
+                && is_open(bar, state)
+        })
+}
+
+fn has_symbol(state: &Checkpoint) -> bool {
+    state.symbol.as_ref().is_none_or(|symbol| symbol.len() <= MAX_SYMBOL)
+}
+
+/// Whether there was no trade.
+fn is_unused(state: &Checkpoint) -> bool {
+    let check = &state.check;
+    check.rows() == 0 && check.last().is_none() && check.last_id().is_none() && state.open.is_none()
+}
+
+fn has_required_columns(layout: &Layout) -> bool {
+    Role::ALL.iter().all(|role| role.is_optional() || layout.columns.contains(role))
+}
+
+/// Whether the number of trades, the last time and the last ids agree.
+fn is_position(state: &Checkpoint, layout: &Layout) -> bool {
+    let check = &state.check;
+    let Some(last) = check.last() else { return is_unused(state) };
+    (1..=MAX_ROWS).contains(&check.rows())
+        && (layout.columns.contains(&Role::AggTradeId) || check.last_id().is_none())
+        // The last known id of the last time is the last known id of all.
+        && (last.id.is_none() || last.id == check.last_id())
+}
+
+/// Whether the trades before the open bar can make whole bars.
+fn has_whole_bars(state: &Checkpoint) -> bool {
+    let open = state.open.as_ref().map_or(0, |bar| bar.rows.unsigned_abs());
+    match state.check.rows().checked_sub(open) {
+        // A trade does not close the bar that it opens. Only a reset cuts off a bar of one trade,
+        // and opens the next one.
+        Some(1) => open > 0 && state.reset.is_some(),
+        Some(_) => true,
+        None => false,
+    }
+}
+
+/// Whether the numbers of records and of trades agree: a record without both ids counts as one
+/// trade, and a record with both counts as one or more.
+fn has_counts(bar: &Bar, layout: &Layout) -> bool {
+    let columns = [Role::FirstTradeId, Role::LastTradeId];
+    let has_ids = columns.iter().all(|role| layout.columns.contains(role));
+    0 < bar.rows
+        && (0..=bar.rows).contains(&bar.rows_with_trade_ids)
+        && (has_ids || bar.rows_with_trade_ids == 0)
+        && bar.rows <= bar.trades
+        && (bar.rows_with_trade_ids > 0 || bar.trades == bar.rows)
+}
+
+/// Whether the bar ends with the last trade, lasts no longer than 64 bits hold, and lies in one
+/// period.
+fn has_times(bar: &Bar, state: &Checkpoint) -> bool {
+    let Span { open, close, unit } = bar.time;
+    let is_last = state.check.last().is_some_and(|last| last.time == close);
+    is_last
+        && open <= close
+        && (bar.rows > 1 || open == close)
+        && bar.time.micros().is_some()
+        && state.reset.is_none_or(|period| period.end(open, unit) == period.end(close, unit))
+}
+
+/// Whether the prices are such as are admitted, and stand in their order.
+fn has_prices(bar: &Bar) -> bool {
+    let Prices { open, high, low, close } = bar.price;
+    let (higher, lower) = (open.max(close), open.min(close));
+    // A bar of two trades has no price between the first and the last, one of three has one.
+    let between = i64::from(high > higher) + i64::from(low < lower);
+    [open, high, low, close].into_iter().all(is_price)
+        && low <= lower
+        && higher <= high
+        && (between == 0 || between <= bar.rows - 2)
+        && (bar.rows > 1 || lower >= higher)
+}
+
+/// Whether the sums can be those of so many trades at such prices, in total and on each side.
+fn has_sums(bar: &Bar, layout: &Layout) -> bool {
+    if bar.sides.is_some() != layout.columns.contains(&Role::IsBuyerMaker) {
+        return false;
+    }
+    let BySide { buy, sell } = bar.sides.unwrap_or_default();
+    let whole = Side { volume: bar.volume, turnover: bar.turnover, trades: bar.trades };
+    let Some(unknown) = less(whole, buy).and_then(|rest| less(rest, sell)) else { return false };
+    let parts = [buy, sell, unknown];
+    let records = Side { trades: bar.rows, ..whole };
+    // Each side that has a trade has a record.
+    let sides = parts.iter().filter(|part| part.trades > 0).count() as u64;
+    sides <= bar.rows.unsigned_abs()
+        && [records].iter().chain(&parts).all(|part| is_sum(*part, bar.price))
+}
+
+fn less(whole: Side, part: Side) -> Option<Side> {
+    Some(Side {
+        volume: whole.volume.checked_sub(part.volume)?,
+        turnover: whole.turnover.checked_sub(part.turnover)?,
+        trades: whole.trades.checked_sub(part.trades)?,
+    })
+}
+
+/// Whether so many trades at prices from low to high can have this volume and this turnover.
+///
+/// Each trade has a whole price `p` and a whole quantity `q` at scale 1e8, with `0 <= q < 2^63`.
+/// [`to_fixed`] is monotone, so `l <= p <= h` for `l` and `h` of the lowest and the highest price.
+/// Hence `l * q <= p * q <= h * q`. The volume is the sum of `q` and the turnover that of `p * q`,
+/// both exact, so the inequality holds for the sums too, without an error of rounding.
+fn is_sum(part: Side, price: Prices) -> bool {
+    let Side { volume, turnover, trades } = part;
+    let times = |price: f64| i128::from(to_fixed(price)).checked_mul(volume);
+    0 <= trades
+        && 0 <= volume
+        && volume <= i128::from(trades) * i128::from(i64::MAX)
+        // A product that 128 bits do not hold is above every turnover.
+        && times(price.low).is_some_and(|lowest| lowest <= turnover)
+        && times(price.high).is_none_or(|highest| turnover <= highest)
+}
+
+/// Whether the ids of the first and the last record agree with each other and with the last ids.
+fn has_ids(bar: &Bar, state: &Checkpoint) -> bool {
+    let (first, last) = (bar.first_agg_trade_id, bar.last_agg_trade_id);
+    let of_last_time = state.check.last().and_then(|last| last.id);
+    let agrees = (first.is_none() || state.check.last_id().is_some())
+        && (last.is_none() || last == of_last_time);
+    if bar.rows == 1 {
+        agrees && first == last
+    } else if bar.time.open < bar.time.close {
+        agrees
+    } else {
+        // Known ids rise while the time stays the same, and `None` is below every id.
+        agrees && first <= of_last_time && (last.is_none() || first < last)
+    }
+}
+
+/// Whether no trade of the bar has closed it. With the guard of the opening time, a trade of that
+/// time may lie beyond a limit, so that only the last price is known to be within.
+fn is_open(bar: &Bar, state: &Checkpoint) -> bool {
+    let Prices { open, high, low, close } = bar.price;
+    let rule = RangeRule::new(state.threshold, state.prevent_same_timestamp_close)
+        .with_open(open, bar.time.open);
+    let trades = [(close, bar.time.close), (high, bar.time.open), (low, bar.time.open)];
+    !trades.into_iter().any(|(price, time)| rule.would_close(price, time))
+}

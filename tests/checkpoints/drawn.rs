@@ -1,0 +1,148 @@
+//! Trades of every shape, and the settings of their bars.
+
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::select;
+use rangebar_polars::check::Check;
+use rangebar_polars::checkpoint::Checkpoint;
+use rangebar_polars::fixed::{LIMIT, SCALE};
+use rangebar_polars::period::Period;
+use rangebar_polars::rule::Threshold;
+use rangebar_polars::trades::{Bits, Column, Layout, Role, Sides, TimeUnit, Trades};
+use std::ops::Range;
+
+pub const LOWEST: f64 = 0.5 / SCALE;
+const DAY: i64 = 86_400_000_000;
+
+/// What a chain of trades looks like, and the settings of its bars.
+pub fn settings() -> impl Strategy<Value = Checkpoint> {
+    let units = vec![TimeUnit::Milliseconds, TimeUnit::Microseconds, TimeUnit::Nanoseconds];
+    let periods = vec![Period::Day, Period::Week, Period::Month, Period::Year];
+    let optional: Vec<_> = Role::ALL.into_iter().filter(|role| role.is_optional()).collect();
+    (
+        option::of(select(vec!["", "BTCUSDT", "Ωmega"])),
+        select(vec![1, 7, 250, 1_000, 100_000]),
+        any::<bool>(),
+        option::of(select(periods)),
+        select(units),
+        option::of(select(vec!["UTC", "America/Argentina/ComodRivadavia"])),
+        prop::sample::subsequence(optional, 0..=4),
+    )
+        .prop_map(|(symbol, threshold, gate, reset, unit, zone, optional)| {
+            let columns = Role::ALL.into_iter();
+            let columns = columns.filter(|role| !role.is_optional() || optional.contains(role));
+            let layout = Layout { unit, zone: zone.map(str::to_owned), columns: columns.collect() };
+            Checkpoint {
+                symbol: symbol.map(str::to_owned),
+                threshold: Threshold::new(threshold).unwrap(),
+                prevent_same_timestamp_close: gate,
+                reset,
+                include_microstructure: true,
+                include_incomplete: gate,
+                layout: Some(layout),
+                check: Check::default(),
+                open: None,
+            }
+        })
+}
+
+/// What is drawn of a trade: the wait before it, the factor of its price, its quantity, side, step
+/// of its id, and its individual trades.
+pub type Drawn = (i64, f64, f64, Option<bool>, Option<i64>, Option<(i64, i64)>);
+
+/// Some trades; calm ones let no sum of a bar overflow.
+pub fn some_trades(rows: Range<usize>, is_calm: bool) -> impl Strategy<Value = Vec<Drawn>> {
+    let (wait, more, quantity) =
+        if is_calm { (7, 1, 3.7) } else { (i64::MAX / 5, i64::MAX, 9.2e10) };
+    let trade = (
+        select(vec![0, 0, 0, 1, 999, DAY, 40 * DAY, wait]),
+        select(vec![1.0, 1.0, 1.0 + 1e-9, 0.9995, 1.0005, 1.003, 0.3, 2.0]),
+        select(vec![0.0, 4e-9, 1e-8, 0.1, 1.0, 3.7, quantity]),
+        any::<Option<bool>>(),
+        option::of(select(vec![-7, 1, 1, 2, i64::MAX / 3])),
+        option::of((
+            select(vec![0, -5, 1 << 61, i64::MIN]),
+            select(vec![0, 0, 1, 99, 1 << 40, more]),
+        )),
+    );
+    prop::collection::vec(trade, rows)
+}
+
+/// Columns that own their values.
+#[derive(Clone, Debug, Default)]
+pub struct Owned {
+    pub times: Vec<i64>,
+    pub prices: Vec<f64>,
+    quantities: Vec<f64>,
+    sides: (Vec<u8>, Vec<u8>),
+    ids: (Vec<i64>, Vec<u8>),
+    first_ids: (Vec<i64>, Vec<u8>),
+    last_ids: (Vec<i64>, Vec<u8>),
+}
+
+fn set(bits: &mut Vec<u8>, row: usize, value: bool) {
+    bits.resize(row / 8 + 1, 0);
+    bits[row / 8] |= u8::from(value) << (row % 8);
+}
+
+fn add(column: &mut (Vec<i64>, Vec<u8>), value: Option<i64>) {
+    set(&mut column.1, column.0.len(), value.is_some());
+    column.0.push(value.unwrap_or_default());
+}
+
+fn ids(column: &(Vec<i64>, Vec<u8>)) -> Column<'_, i64> {
+    let valid = Some(Bits::new(&column.1, 0, column.0.len()));
+    Column { valid, ..Column::new("id", &column.0) }
+}
+
+impl Owned {
+    /// Trades that follow this one, whose id is the last known one of that time.
+    pub fn after(time: i64, id: Option<i64>, price: f64, drawn: &[Drawn]) -> Self {
+        let mut owned = Self::default();
+        let (mut time, mut id, mut price) = (time, id, price);
+        for (row, &(wait, factor, quantity, sold, step, counted)) in drawn.iter().enumerate() {
+            let moves = wait > 0 && time < i64::MAX;
+            time = time.saturating_add(wait);
+            let highest = (LIMIT / SCALE).next_down();
+            price = (price * factor).clamp(LOWEST, highest);
+            let next = step.filter(|step| moves || *step > 0 || id.is_none());
+            let next = next.and_then(|step| id.unwrap_or_default().checked_add(step));
+            id = if moves { next.or(id) } else { id.max(next) };
+            owned.times.push(time);
+            owned.prices.push(price);
+            owned.quantities.push(quantity);
+            set(&mut owned.sides.0, row, sold == Some(true));
+            set(&mut owned.sides.1, row, sold.is_some());
+            add(&mut owned.ids, next);
+            add(&mut owned.first_ids, counted.map(|(first, _)| first));
+            let last = counted.filter(|_| quantity < 3.0);
+            add(&mut owned.last_ids, last.map(|(first, more)| first.saturating_add(more)));
+        }
+        owned
+    }
+
+    pub fn trades(&self, layout: &Layout) -> Trades<'_> {
+        let len = self.times.len();
+        let there = |role: Role| layout.columns.contains(&role);
+        Trades {
+            timestamp: Some(Column::new("timestamp", &self.times)),
+            price: Some(Column::new("price", &self.prices)),
+            quantity: Some(Column::new("quantity", &self.quantities)),
+            is_buyer_maker: there(Role::IsBuyerMaker).then(|| Sides {
+                sold: Bits::new(&self.sides.0, 0, len),
+                known: Some(Bits::new(&self.sides.1, 0, len)),
+            }),
+            agg_trade_id: there(Role::AggTradeId).then(|| ids(&self.ids)),
+            first_trade_id: there(Role::FirstTradeId).then(|| ids(&self.first_ids)),
+            last_trade_id: there(Role::LastTradeId).then(|| ids(&self.last_ids)),
+            ..Trades::new(len, layout.unit)
+        }
+    }
+}
+
+pub fn start() -> impl Strategy<Value = (i64, f64)> {
+    (
+        select(vec![i64::MIN, -3, 0, 1_700_000_000_000, 1_700_000_000_000_000, i64::MAX - DAY]),
+        select(vec![LOWEST, 1e-8, 3e-8, 0.004, 1.0, 50_000.0, 9e8, 9.2e10]),
+    )
+}

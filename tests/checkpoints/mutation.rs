@@ -1,0 +1,155 @@
+//! States that no trades need have led to.
+
+use crate::drawn::LOWEST;
+use proptest::prelude::*;
+use proptest::sample::select;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+use rangebar_polars::bar::{BySide, Side};
+use rangebar_polars::check::{Check, Last};
+use rangebar_polars::checkpoint::Checkpoint;
+use rangebar_polars::fixed::{LIMIT, SCALE};
+use rangebar_polars::period::Period;
+use rangebar_polars::rule::Threshold;
+use rangebar_polars::trades::Role;
+
+/// Change one thing in a state, anywhere in its type.
+pub fn mutate(state: &mut Checkpoint, draw: &mut Draw) {
+    let number = draw.number();
+    let Some(bar) = &mut state.open else { return mutate_position(state, draw) };
+    match draw.below(28) {
+        0..6 => mutate_position(state, draw),
+        6 => bar.time.open = draw.near(bar.time.open),
+        7 => bar.time.close = draw.near(bar.time.close),
+        8 => bar.price.open = draw.price(bar.price.open),
+        9 => bar.price.high = draw.price(bar.price.high),
+        10 => bar.price.low = draw.price(bar.price.low),
+        11 => bar.price.close = draw.price(bar.price.close),
+        12 => {
+            let price = draw.price(bar.price.open);
+            (bar.price.open, bar.price.high, bar.price.low, bar.price.close) =
+                (price, price, price, price);
+        }
+        13 | 14 => bar.volume = draw.wide(bar.volume),
+        15 | 16 => bar.turnover = draw.wide(bar.turnover),
+        17 => bar.sides = draw.flip().then(BySide::default),
+        18..21 => {
+            let own = bar.sides.unwrap_or_default();
+            let sides = bar.sides.insert(own);
+            let side = if draw.flip() { &mut sides.buy } else { &mut sides.sell };
+            *side = Side {
+                volume: draw.wide(side.volume),
+                turnover: draw.wide(side.turnover),
+                trades: draw.near(side.trades),
+            };
+        }
+        21 => bar.rows = draw.near(bar.rows),
+        22 => bar.trades = draw.near(bar.trades),
+        23 => bar.rows_with_trade_ids = draw.near(bar.rows_with_trade_ids),
+        24 => bar.first_agg_trade_id = draw.flip().then_some(number),
+        25 => bar.last_agg_trade_id = draw.flip().then_some(number),
+        26 => {
+            bar.rows = draw.near(bar.rows);
+            bar.trades = bar.rows;
+        }
+        _ => state.open = None,
+    }
+}
+
+/// Change something that is not the open bar.
+fn mutate_position(state: &mut Checkpoint, draw: &mut Draw) {
+    let (rows, last, last_id) = (state.check.rows(), state.check.last(), state.check.last_id());
+    let time = last.map_or(0, |last| last.time);
+    let shift = draw.near(0);
+    match draw.below(12) {
+        0 => state.symbol = Some("x".repeat(draw.below(140))),
+        1 => state.prevent_same_timestamp_close ^= true,
+        2 => state.threshold = Threshold::new(draw.one(&(1..=100_000_i64))).unwrap(),
+        3 => state.reset = draw.flip().then_some(Period::Day),
+        4 => state.layout = None,
+        5 => {
+            if let Some(layout) = &mut state.layout {
+                let role = Role::ALL[draw.below(Role::ALL.len())];
+                layout.columns.retain(|other| *other != role);
+            }
+        }
+        7 => state.check = Check::at(rows, None, last_id),
+        8 => state.check = Check::at(rows, last, draw.flip().then(|| draw.near(0))),
+        9 => {
+            let id = draw.flip().then(|| draw.near(0));
+            state.check = Check::at(rows, Some(Last { time: draw.near(time), id }), id);
+        }
+        10 => {
+            let id = last.and_then(|last| last.id);
+            let moved = |time: i64| time.wrapping_add(shift);
+            state.check = Check::at(rows, Some(Last { time: moved(time), id }), last_id);
+            if let Some(bar) = &mut state.open {
+                (bar.time.open, bar.time.close) = (moved(bar.time.open), moved(bar.time.close));
+            }
+        }
+        _ => state.check = Check::at(draw.near(rows.cast_signed()).cast_unsigned(), last, last_id),
+    }
+}
+
+/// Draws numbers: small ones, limits, neighbours of a value.
+pub struct Draw(pub TestRunner);
+
+impl Draw {
+    pub fn one<T>(&mut self, of: &impl Strategy<Value = T>) -> T {
+        of.new_tree(&mut self.0).unwrap().current()
+    }
+
+    pub fn below(&mut self, end: usize) -> usize {
+        self.one(&(0..end))
+    }
+
+    fn flip(&mut self) -> bool {
+        self.one(&any::<bool>())
+    }
+
+    fn number(&mut self) -> i64 {
+        self.one(&select(vec![i64::MIN, -1, 0, 1, 2, 7, 1 << 40, 1 << 61, i64::MAX - 1, i64::MAX]))
+    }
+
+    fn near(&mut self, value: i64) -> i64 {
+        let (number, small) = (self.number(), self.one(&(-3..4_i64)));
+        let any = self.one(&any::<i64>());
+        let all = [number, any, value.wrapping_add(small), value.wrapping_mul(2), value / 2];
+        all[self.below(all.len())]
+    }
+
+    fn wide(&mut self, value: i128) -> i128 {
+        let near = i128::from(self.near(0));
+        let all = [
+            near,
+            value.wrapping_add(near.signum()),
+            value.wrapping_mul(2),
+            value / 2,
+            i128::MAX,
+            i128::MIN,
+            value.wrapping_neg(),
+            near << 60,
+        ];
+        all[self.below(all.len())]
+    }
+
+    fn price(&mut self, price: f64) -> f64 {
+        let any = f64::from_bits(self.near(0).cast_unsigned());
+        let all = [
+            any,
+            price.next_up(),
+            price.next_down(),
+            price * 1.000_5,
+            price * 0.999_5,
+            -price,
+            0.0,
+            4.9e-9,
+            LOWEST,
+            1e300,
+            LIMIT / SCALE,
+            f64::NAN,
+            f64::INFINITY,
+        ];
+        all[self.below(all.len())]
+    }
+}

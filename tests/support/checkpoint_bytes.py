@@ -1,0 +1,197 @@
+"""The fields of a checkpoint, read from its bytes and written again with a checksum that is right.
+
+The format is written out here a second time, so that a test can put anything into a checkpoint that
+its bytes can hold, also what the compiled half would never write.
+"""
+
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Self
+
+_HEAD = b"RBCP\x02"
+_SIGNED = {"i64": 64, "i128": 128}
+
+Id = int | None
+Side = tuple[int, int, int]
+"""Volume, turnover, trades."""
+
+
+@dataclass
+class OpenBar:
+    """The open bar: the fields of the Rust struct WireBar."""
+
+    times: list[int]
+    prices: list[float]
+    volume: int
+    turnover: int
+    sides: list[Side] | None
+    rows: int
+    trades: int
+    rows_with_trade_ids: int
+    agg_trade_ids: list[Id]
+
+
+@dataclass
+class State:
+    """What a checkpoint holds: the fields of the Rust struct Wire."""
+
+    symbol: str | None
+    threshold: int
+    prevent_same_timestamp_close: bool
+    reset: int | None
+    include_microstructure: bool
+    include_incomplete: bool
+    layout: tuple[int, str | None, int] | None
+    rows: int
+    last: tuple[int, Id] | None
+    last_id: Id
+    open: OpenBar | None
+
+    @classmethod
+    def parse(cls, data: bytes) -> Self:
+        """Return the fields of a checkpoint."""
+        read = _Reader(data[len(_HEAD) + 4 :])
+        state = cls(
+            symbol=read.text() if read.flag() else None,
+            threshold=read.signed(),
+            prevent_same_timestamp_close=read.flag(),
+            reset=read.byte() if read.flag() else None,
+            include_microstructure=read.flag(),
+            include_incomplete=read.flag(),
+            layout=(
+                (read.byte(), read.text() if read.flag() else None, read.byte())
+                if read.flag()
+                else None
+            ),
+            rows=read.unsigned(),
+            last=(read.signed(), read.optional()) if read.flag() else None,
+            last_id=read.optional(),
+            open=read.bar() if read.flag() else None,
+        )
+        assert read.at == len(read.data)
+        return state
+
+    def to_bytes(self) -> bytes:
+        """Return the checkpoint, with a checksum that is right."""
+        return sealed(b"".join(self._parts()))
+
+    def _parts(self) -> Iterator[bytes]:
+        yield _maybe(None if self.symbol is None else _text(self.symbol))
+        yield _signed(self.threshold, "i64")
+        yield bytes([self.prevent_same_timestamp_close])
+        yield _maybe(None if self.reset is None else bytes([self.reset]))
+        yield bytes([self.include_microstructure, self.include_incomplete])
+        if self.layout is None:
+            yield b"\0"
+        else:
+            unit, zone, columns = self.layout
+            zone_text = None if zone is None else _text(zone)
+            yield b"\1" + bytes([unit]) + _maybe(zone_text) + bytes([columns])
+        yield _varint(self.rows % 2**64)
+        if self.last is None:
+            yield b"\0"
+        else:
+            time, last_id = self.last
+            yield b"\1" + _signed(time, "i64") + _optional(last_id)
+        yield _optional(self.last_id)
+        yield b"\0" if self.open is None else b"\1" + b"".join(_bar_parts(self.open))
+
+
+def sealed(rest: bytes) -> bytes:
+    """Return a checkpoint of these bytes behind its head."""
+    return _HEAD + zlib.crc32(rest).to_bytes(4, "little") + rest
+
+
+def _bar_parts(bar: OpenBar) -> Iterator[bytes]:
+    yield from (_signed(time, "i64") for time in bar.times)
+    yield struct.pack("<4d", *bar.prices)
+    yield _signed(bar.volume, "i128") + _signed(bar.turnover, "i128")
+    yield b"\0" if bar.sides is None else b"\1"
+    for volume, turnover, trades in bar.sides or []:
+        yield _signed(volume, "i128") + _signed(turnover, "i128") + _signed(trades, "i64")
+    yield from (_signed(x, "i64") for x in (bar.rows, bar.trades, bar.rows_with_trade_ids))
+    yield from map(_optional, bar.agg_trade_ids)
+
+
+def _varint(value: int) -> bytes:
+    parts = bytearray()
+    while value >= 0x80:
+        parts.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*parts, value])
+
+
+def _signed(value: int, kind: str) -> bytes:
+    """Return a number that is taken modulo 2 to the width of its kind."""
+    modulus = 2 ** _SIGNED[kind]
+    wrapped = (value + modulus // 2) % modulus - modulus // 2
+    return _varint(2 * wrapped if wrapped >= 0 else -2 * wrapped - 1)
+
+
+def _text(value: str) -> bytes:
+    return _varint(len(value.encode())) + value.encode()
+
+
+def _maybe(value: bytes | None) -> bytes:
+    return b"\0" if value is None else b"\1" + value
+
+
+def _optional(value: Id) -> bytes:
+    return _maybe(None if value is None else _signed(value, "i64"))
+
+
+class _Reader:
+    """Reads one field after another."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.at = 0
+
+    def byte(self) -> int:
+        self.at += 1
+        return self.data[self.at - 1]
+
+    def flag(self) -> bool:
+        return self.byte() == 1
+
+    def unsigned(self) -> int:
+        value, shift, more = 0, 0, True
+        while more:
+            byte = self.byte()
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            more = byte >= 0x80
+        return value
+
+    def signed(self) -> int:
+        value = self.unsigned()
+        return value // 2 if value % 2 == 0 else -(value + 1) // 2
+
+    def optional(self) -> Id:
+        return self.signed() if self.flag() else None
+
+    def text(self) -> str:
+        size = self.unsigned()
+        self.at += size
+        return self.data[self.at - size : self.at].decode()
+
+    def bar(self) -> OpenBar:
+        times = [self.signed(), self.signed()]
+        self.at += 32
+        prices = struct.unpack("<4d", self.data[self.at - 32 : self.at])
+        volume, turnover = self.signed(), self.signed()
+        two_sides = self.flag()
+        sides = [(self.signed(), self.signed(), self.signed()) for _ in range(2 * two_sides)]
+        return OpenBar(
+            times=times,
+            prices=list(prices),
+            volume=volume,
+            turnover=turnover,
+            sides=sides if two_sides else None,
+            rows=self.signed(),
+            trades=self.signed(),
+            rows_with_trade_ids=self.signed(),
+            agg_trade_ids=[self.optional(), self.optional()],
+        )
