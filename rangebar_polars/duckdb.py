@@ -99,7 +99,7 @@ def connect(
         A `BarStore`, or what `open_store` takes; by default ``RANGEBAR_STORE``, or else Parquet in
         the cache folder.
     cache_dir
-        The cache folder; by default ``RANGEBAR_CACHE_DIR``, or the platform's.
+        The cache folder; by default ``RANGEBAR_CACHE_DIR``, or the cache folder of your platform.
 
     Returns
     -------
@@ -115,7 +115,7 @@ def connect(
     ImportError
         DuckDB is older than 2.0.
     TypeError, ValueError, StoreError
-        As of `open_store`.
+        As in `open_store`.
     duckdb.Error
         Of a query, when it runs, with the message of what failed: bad trades, a threshold out of
         range, a file that cannot be read.

@@ -35,7 +35,7 @@ def duration_us(columns: TradeColumns | None = None) -> pl.Expr:
     Parameters
     ----------
     columns
-        What the columns of the trades are called. Reads ``timestamp``.
+        The names of the columns of the trades. Reads ``timestamp``.
 
     Returns
     -------
@@ -66,7 +66,7 @@ def ofi(columns: TradeColumns | None = None) -> pl.Expr:
     Parameters
     ----------
     columns
-        What the columns of the trades are called. Reads ``quantity``, ``is_buyer_maker``.
+        The names of the columns of the trades. Reads ``quantity``, ``is_buyer_maker``.
 
     Returns
     -------
@@ -98,7 +98,7 @@ def vwap_close_deviation(columns: TradeColumns | None = None) -> pl.Expr:
     Parameters
     ----------
     columns
-        What the columns of the trades are called. Reads ``price``, ``quantity``.
+        The names of the columns of the trades. Reads ``price``, ``quantity``.
 
     Returns
     -------
@@ -130,7 +130,7 @@ def price_impact(columns: TradeColumns | None = None) -> pl.Expr:
     Parameters
     ----------
     columns
-        What the columns of the trades are called. Reads ``price``, ``quantity``.
+        The names of the columns of the trades. Reads ``price``, ``quantity``.
 
     Returns
     -------
@@ -161,7 +161,7 @@ def kyle_lambda_proxy(columns: TradeColumns | None = None) -> pl.Expr:
     Parameters
     ----------
     columns
-        What the columns of the trades are called. Reads
+        The names of the columns of the trades. Reads
         ``price``, ``quantity``, ``is_buyer_maker``.
 
     Returns
@@ -195,7 +195,7 @@ def trade_intensity(columns: TradeColumns | None = None) -> pl.Expr:
     Parameters
     ----------
     columns
-        What the columns of the trades are called. Reads
+        The names of the columns of the trades. Reads
         ``timestamp``, ``first_trade_id``, ``last_trade_id``.
 
     Returns
@@ -228,7 +228,7 @@ def volume_per_trade(columns: TradeColumns | None = None) -> pl.Expr:
     Parameters
     ----------
     columns
-        What the columns of the trades are called. Reads
+        The names of the columns of the trades. Reads
         ``quantity``, ``first_trade_id``, ``last_trade_id``.
 
     Returns
@@ -262,7 +262,7 @@ def aggression_ratio(columns: TradeColumns | None = None) -> pl.Expr:
     Parameters
     ----------
     columns
-        What the columns of the trades are called. Reads
+        The names of the columns of the trades. Reads
         ``is_buyer_maker``, ``first_trade_id``, ``last_trade_id``.
 
     Returns
@@ -295,7 +295,7 @@ def aggregation_density(columns: TradeColumns | None = None) -> pl.Expr:
     Parameters
     ----------
     columns
-        What the columns of the trades are called. Reads ``first_trade_id``, ``last_trade_id``.
+        The names of the columns of the trades. Reads ``first_trade_id``, ``last_trade_id``.
 
     Returns
     -------
@@ -326,7 +326,7 @@ def turnover_imbalance(columns: TradeColumns | None = None) -> pl.Expr:
     Parameters
     ----------
     columns
-        What the columns of the trades are called. Reads
+        The names of the columns of the trades. Reads
         ``price``, ``quantity``, ``is_buyer_maker``.
 
     Returns

@@ -85,13 +85,13 @@ def bars(
         Aggregations of your own over the trades of each bar, as in ``group_by(...).agg(...)``;
         their columns follow. The trades of bars that are open are held in memory until they end.
     include_microstructure
-        Add sums, counts, ids and the ten features.
+        Add sums, counts, ids and the features.
     include_incomplete
         Add bars that a reset cut off and, last, those still open, and the column ``is_complete``.
     prevent_same_timestamp_close
-        Let no trade of a bar's opening time close it.
+        Whether a trade at the opening time of a bar cannot close it.
     columns
-        What the columns of the trades are called.
+        The names of the columns of the trades.
     state
         A checkpoint (`bars_with_state`, `RangeBarProcessor.create_checkpoint`) to begin from. Of
         the same rule and reset; without ``by`` and ``aggs``.
@@ -109,7 +109,7 @@ def bars(
     Raises
     ------
     TypeError, ValueError
-        For a bad argument, when called.
+        An argument is wrong; raised by the call.
     polars.exceptions.ComputeError
         For bad trades: a missing column or wrong dtype as soon as the schema is known; nulls,
         values that are not finite or out of range, time going back, repeated ids when the row is
@@ -202,7 +202,7 @@ def bars_expr(
     prevent_same_timestamp_close
         As in `bars`.
     columns
-        What the columns of the trades are called.
+        The names of the columns of the trades.
 
     Returns
     -------
@@ -212,7 +212,7 @@ def bars_expr(
     Raises
     ------
     TypeError, ValueError
-        For a bad argument, when called; bad trades raise ComputeError as in `bars`.
+        An argument is wrong; raised by the call. Bad trades raise ComputeError as in `bars`.
 
     Notes
     -----
@@ -269,7 +269,7 @@ def bar_id(
     threshold_decimal_bps, reset, prevent_same_timestamp_close
         As in `bars`; one threshold.
     columns
-        What the columns of the trades are called.
+        The names of the columns of the trades.
 
     Returns
     -------
@@ -280,7 +280,7 @@ def bar_id(
     Raises
     ------
     TypeError, ValueError
-        For a bad argument, when called; bad trades raise ComputeError as in `bars`.
+        An argument is wrong; raised by the call. Bad trades raise ComputeError as in `bars`.
 
     Examples
     --------

@@ -37,9 +37,9 @@ def check_threshold(threshold_decimal_bps: object) -> int:
     Raises
     ------
     TypeError
-        For what is not an integer.
+        It is not an integer.
     ValueError
-        Outside 1 to 100,000.
+        It is outside 1 to 100,000.
 
     Examples
     --------
@@ -69,7 +69,7 @@ def check_columns(columns: TradeColumns | None) -> TradeColumns:
     Raises
     ------
     TypeError
-        For anything else.
+        It is anything else.
     """
     if columns is None:
         return TradeColumns()
@@ -86,9 +86,9 @@ def check_thresholds(threshold_decimal_bps: Threshold) -> tuple[tuple[int, ...],
     Raises
     ------
     TypeError
-        For what is no integer and no sequence of integers.
+        It is neither an integer nor a sequence of integers.
     ValueError
-        Outside 1 to 100,000, for none, or for one that repeats.
+        A threshold is outside 1 to 100,000 or repeats, or there is none.
     """
     if isinstance(threshold_decimal_bps, str | bytes) or not isinstance(
         threshold_decimal_bps, Iterable
@@ -109,9 +109,9 @@ def check_by(by: str | Sequence[str] | None) -> tuple[str, ...]:
     Raises
     ------
     TypeError
-        For what is not a name or a sequence of names.
+        It is neither a name nor a sequence of names.
     ValueError
-        For no name, or one that repeats or is that of a column of bars.
+        There is no name, or a name repeats or is that of a column of bars.
     """
     if by is None:
         return ()
@@ -164,9 +164,9 @@ def check_aggs(aggs: pl.Expr | Iterable[pl.Expr] | None, by: Sequence[str]) -> t
     Raises
     ------
     TypeError
-        For what is not an expression or several.
+        It is neither an expression nor several.
     ValueError
-        For a name that would appear twice, as far as names are known without the trades.
+        A name would appear twice, as far as names are known without the trades.
     """
     if aggs is None:
         return ()
@@ -191,9 +191,9 @@ def check_symbol(symbol: str | None) -> str | None:
     Raises
     ------
     TypeError
-        For what is no str.
+        It is not a str.
     ValueError
-        For more than 128 bytes.
+        It has more than 128 bytes.
     """
     if symbol is None:
         return None
@@ -212,7 +212,7 @@ def check_state(state: bytes | None) -> bytes | None:
     Raises
     ------
     TypeError
-        For what is no bytes.
+        It is not bytes.
     """
     if state is not None and not isinstance(state, bytes):
         raise TypeError(f"state is a {type(state).__name__}: expected the bytes of a checkpoint")
@@ -225,7 +225,7 @@ def check_reset(reset: Reset | None) -> Reset | None:
     Raises
     ------
     ValueError
-        For what is none.
+        It is not a period.
     """
     if reset is not None and reset not in get_args(Reset):
         raise ValueError(f"reset is {reset!r}: expected 'day', 'week', 'month', 'year' or None")
@@ -238,9 +238,9 @@ def check_time_unit(time_unit: TimeUnit) -> TimeUnit:
     Raises
     ------
     TypeError
-        For what is no str.
+        It is not a str.
     ValueError
-        For a str that is no unit.
+        It is a str, but not a unit.
     """
     if time_unit in get_args(TimeUnit):
         return time_unit
@@ -254,9 +254,9 @@ def check_count(count: SupportsIndex, name: str) -> int:
     Raises
     ------
     TypeError
-        For what is not an integer.
+        It is not an integer.
     ValueError
-        For less than 1.
+        It is less than 1.
     """
     if isinstance(count, bool) or not isinstance(count, SupportsIndex):
         raise TypeError(f"{name} is {count!r}: expected an integer")
@@ -271,7 +271,7 @@ def check_flags(**flags: bool) -> None:
     Raises
     ------
     TypeError
-        For anything else.
+        It is anything else.
     """
     for name, flag in flags.items():
         if not isinstance(flag, bool):
@@ -312,7 +312,7 @@ class Options:
         TypeError, ValueError
             Naming the argument, what it is and what was expected.
         CheckpointError
-            For a state that is damaged or of another rule.
+            The state is damaged or belongs to another rule.
         """
         check_flags(**flags)
         keys = check_by(by)

@@ -49,11 +49,11 @@ class RangeBarProcessor:
     symbol
         Whose trades these are, at most 128 bytes; kept in checkpoints.
     prevent_same_timestamp_close
-        Let no trade of a bar's opening time close it.
+        Whether a trade at the opening time of a bar cannot close it.
     reset
         Begin a new chain at every UTC border of this period.
     include_microstructure
-        Add sums, counts, ids and the ten features.
+        Add sums, counts, ids and the features.
     include_incomplete
         Return bars that a reset cut off too, with ``is_complete`` false. The bar that is still open
         is never returned: see `get_incomplete_bar`.
@@ -163,7 +163,7 @@ class RangeBarProcessor:
         Returns
         -------
         DataFrame
-            As `rangebar_polars.bars`; no row where no bar ended.
+            As in `rangebar_polars.bars`; no row where no bar ended.
 
         Raises
         ------
@@ -419,7 +419,7 @@ class RangeBarProcessor:
         Raises
         ------
         CheckpointError
-            As `from_checkpoint`, and for text that is none or contradicts its bytes.
+            As in `from_checkpoint`, and for text that is none or contradicts its bytes.
 
         Examples
         --------

@@ -38,12 +38,12 @@ def process_trades_polars(
     Returns
     -------
     DataFrame
-        As `bars`.
+        As in `bars`.
 
     Raises
     ------
     TypeError, ValueError, polars.exceptions.ComputeError
-        As `bars`.
+        As in `bars`.
 
     Examples
     --------
@@ -102,7 +102,7 @@ def process_trades_chunked(
     Raises
     ------
     TypeError, ValueError
-        For a bad argument, when called.
+        An argument is wrong; raised by the call.
     polars.exceptions.ComputeError
         For bad trades, when their batch is reached; frames before it were right.
 
@@ -193,7 +193,7 @@ def bars_with_state(
     Raises
     ------
     TypeError, ValueError
-        For a bad argument.
+        An argument is wrong.
     CheckpointError
         For a checkpoint that is damaged or of something else.
     RangeBarError

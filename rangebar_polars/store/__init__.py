@@ -58,7 +58,7 @@ def open_store(
         else Parquet in the cache folder. Characters such as ``@`` in a password are
         percent-encoded; ``clickhouses://`` is encrypted.
     cache_dir
-        The cache folder; by default ``RANGEBAR_CACHE_DIR``, or the platform's.
+        The cache folder; by default ``RANGEBAR_CACHE_DIR``, or the cache folder of your platform.
 
     Returns
     -------

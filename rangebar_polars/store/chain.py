@@ -53,7 +53,7 @@ class BarKey:
     Attributes
     ----------
     series
-        Whose trades.
+        The source, market and symbol.
     rule
         When a bar ends.
     reset

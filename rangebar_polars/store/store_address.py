@@ -37,7 +37,7 @@ class StoreAddress:
         Raises
         ------
         TypeError, ValueError, StoreError
-            As of `open_store`.
+            As in `open_store`.
         """
         if isinstance(self.given, BarStore):
             yield self.given
