@@ -39,11 +39,10 @@ def import_trades(
         The symbol of the trades. Without it the trades must have a column ``symbol``, and each
         symbol is imported under its name. Either all symbols are imported or none.
     source, market
-        Your names for the source and the market. ``"binance"`` is not allowed as
-        a source.
+        Your names for the source and the market. The source cannot be ``"binance"``.
     columns
-        The names of the columns of the trades. timestamp, price and quantity are required; the others
-        are null where absent. A timestamp without a zone is UTC.
+        The names of the columns. timestamp, price and quantity are required; the others are null
+        if absent. A timestamp without a zone is UTC.
     time_unit
         The unit of timestamps that are whole numbers since 1970. They must lie from 1990 to 2100.
     cache_dir

@@ -1,7 +1,7 @@
-"""Threads do not survive a fork: what needs them is refused in a child that would wait for ever.
+"""Threads do not survive a fork, so calls that need them are refused in a forked child.
 
-Polars, and its copy in the compiled half, begin their threads with the first work that needs them.
-A child forked after that has the pools and not the threads. Work given to them never ends.
+Polars, and its copy in the compiled extension, start their threads when they first need them. A
+child that is forked later has the pools without the threads, and would wait for them forever.
 """
 
 import os
@@ -18,7 +18,7 @@ _OF_A_POOL: Final = re.compile(r"polars-\d+\s*")
 
 @dataclass
 class _Process:
-    """What this process and those it was forked from have done."""
+    """Facts about this process and its parents before the fork."""
 
     has_used_threads: bool = False
     is_cut_off: bool = False

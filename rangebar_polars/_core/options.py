@@ -24,7 +24,7 @@ Threshold = SupportsIndex | Sequence[SupportsIndex]
 """One threshold, or several for one pass over the trades."""
 
 Reset = Literal["day", "week", "month", "year"]
-"""A period at whose UTC borders every chain of bars starts anew; weeks begin on Monday."""
+"""A period at whose UTC borders a new chain of bars begins; weeks begin on Monday."""
 
 
 TimeUnit = Literal["s", "ms", "us", "ns"]
@@ -81,7 +81,7 @@ def check_columns(columns: TradeColumns | None) -> TradeColumns:
 
 
 def check_thresholds(threshold_decimal_bps: Threshold) -> tuple[tuple[int, ...], bool]:
-    """Return the thresholds, ascending, and whether a sequence of them was asked for.
+    """Return the thresholds, ascending, and whether a sequence was given.
 
     Raises
     ------
@@ -125,12 +125,12 @@ def check_by(by: str | Sequence[str] | None) -> tuple[str, ...]:
 
 
 def check_keys(schema: pl.Schema, by: Sequence[str]) -> None:
-    """Refuse keys that are Python objects, which the compiled half would see as addresses.
+    """Refuse keys that are Python objects, which the compiled extension would read as addresses.
 
     Raises
     ------
     polars.exceptions.ComputeError
-        Naming the column.
+        A key column has Python objects.
     """
     for name in by:
         if name in schema and schema[name] == pl.Object:
@@ -146,7 +146,7 @@ def check_names(names: Iterable[str]) -> None:
     Raises
     ------
     ValueError
-        Naming the first.
+        A name appears twice.
     """
     seen: set[str] = set()
     for name in names:
@@ -266,7 +266,7 @@ def check_count(count: SupportsIndex, name: str) -> int:
 
 
 def check_flags(**flags: bool) -> None:
-    """Refuse what is neither True nor False, by name.
+    """Refuse arguments that are neither True nor False.
 
     Raises
     ------
@@ -280,7 +280,7 @@ def check_flags(**flags: bool) -> None:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Options:
-    """The arguments of ``bars()``, checked."""
+    """The checked arguments of ``bars()``."""
 
     thresholds: tuple[int, ...]
     threshold_column: bool
@@ -310,7 +310,7 @@ class Options:
         Raises
         ------
         TypeError, ValueError
-            Naming the argument, what it is and what was expected.
+            An argument is wrong; the error states its value and what was expected.
         CheckpointError
             The state is damaged or belongs to another rule.
         """
@@ -332,7 +332,7 @@ class Options:
                 raise ValueError(
                     "state is of one chain of bars: expected one threshold, no by and no aggs"
                 )
-            # Reads the checkpoint and compares it with what is asked for.
+            # Reads the checkpoint and compares it with the options.
             _internal.BarBuilder(options.kwargs(), state)
         return options
 
@@ -345,21 +345,21 @@ class Options:
         stored: bool = False,
         whole: bool = True,
     ) -> dict[str, Any]:
-        """Return what the compiled half takes.
+        """Return the options of the compiled extension.
 
         Parameters
         ----------
         only
-            The columns of bars that are wanted, or None for all.
+            The wanted columns of bars; None: all.
         trace
-            Whether it is kept which bar each trade belongs to.
+            Whether the bar of each trade is recorded.
         every_sum
-            Whether every sum is kept, for a chain that is continued later from a checkpoint.
+            Whether every sum is computed, for a chain that is continued later from a checkpoint.
         stored
             Whether bars have the columns that stores keep, instead of those of a frame.
         whole
-            Whether the trades have all their columns, so that one that `columns` names and that is
-            not there is an error.
+            Whether the trades have all their columns. If so, a column that `columns` names and
+            that is missing is an error.
         """
         return {
             "thresholds": list(self.thresholds),
@@ -379,7 +379,7 @@ class Options:
 
     @property
     def reads_at_most(self) -> frozenset[str]:
-        """The columns of trades that the compiled half may read."""
+        """The columns of trades that the compiled extension may read."""
         return frozenset([*self.by, *self.columns.names().values()])
 
     def reads(self, only: list[str] | None = None) -> list[str]:
