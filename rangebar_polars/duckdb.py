@@ -1,7 +1,7 @@
 """SQL over stored bars and cached trades: a DuckDB connection whose views are lazy frames.
 
-A view is a lazy frame: it is computed when a query reads it, and receives the columns and conditions
-of the query. DuckDB stores nothing.
+A view is a lazy frame: it is computed when a query reads it, and receives the columns and
+conditions of the query. DuckDB stores nothing.
 """
 
 import datetime as dt
@@ -84,19 +84,21 @@ def connect(
     range_bars(trades, threshold_decimal_bps)
         The bars of a list of trades, as a list of structs with the columns of `bars` with
         ``include_microstructure=True``. Trades are structs with the seven columns of trades,
-        matched by name, in order of time. NULL for a NULL list or threshold; ``[]`` for an empty list. A table
-        of trades becomes such a list with ``list({timestamp: timestamp, ...} ORDER BY ...)``.
+        matched by name, in order of time. The result is NULL for a NULL list or threshold, and
+        ``[]`` for an empty list. Turn a table of trades into such a list with
+        ``list({timestamp: timestamp, ...} ORDER BY ...)``.
     bars_of(table, threshold_decimal_bps)
         A table macro: the bars of the trades of one symbol in a table, a view or a common table
         expression, as rows. Trades are sorted by ``timestamp``, ``agg_trade_id`` and
-        ``first_trade_id``; ties stay in the order of the table. All of them are in memory at once. The last four columns of trades may be absent, and count as NULL; the sums
-        by side are 0 then. No rows for a NULL threshold.
+        ``first_trade_id``; ties stay in the order of the table. All of them are in memory at
+        once. The last four columns of trades may be absent and are then NULL, and the sums by side
+        are 0. There are no rows for a NULL threshold.
 
     Parameters
     ----------
     store
-        A `BarStore`, or an argument of `open_store`; by default ``RANGEBAR_STORE``, or else Parquet in
-        the cache folder.
+        A `BarStore`, or an argument of `open_store`; by default ``RANGEBAR_STORE``, or else
+        Parquet in the cache folder.
     cache_dir
         The cache folder; by default ``RANGEBAR_CACHE_DIR``, or the cache folder of your platform.
 

@@ -256,8 +256,8 @@ def volume_per_trade(columns: TradeColumns | None = None) -> pl.Expr:
 def aggression_ratio(columns: TradeColumns | None = None) -> pl.Expr:
     """Return the number of buys for each sell among individual trades, at most 100.
 
-    ``min(buy_trade_count / sell_trade_count, 100)``; it is 100 if there are buys and no sells. Cf. Lee and Ready
-    (1991), who infer the aggressor that the exchange reports here.
+    ``min(buy_trade_count / sell_trade_count, 100)``; it is 100 if there are buys and no sells.
+    Cf. Lee and Ready (1991), who infer the aggressor that the exchange reports here.
 
     Parameters
     ----------

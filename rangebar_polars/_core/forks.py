@@ -26,7 +26,7 @@ class _Process:
     has_lost_pool: bool = False
 
     def before_fork(self) -> None:
-        """Note whether Polars has threads, through whatever they were begun."""
+        """Note whether Polars has threads, whatever started them."""
         self.has_pool = self.has_used_threads or _has_pool()
 
     def after_fork(self) -> None:
@@ -62,7 +62,7 @@ def use_threads() -> None:
 
 
 def use_own_threads() -> None:
-    """Note that threads of the compiled half are used from now on.
+    """Note that threads of the compiled extension are used from now on.
 
     Raises
     ------
@@ -75,19 +75,19 @@ def use_own_threads() -> None:
 
 
 def check_threads() -> None:
-    """Refuse work that needs threads of Polars in a process that was forked after they began.
+    """Refuse work that needs threads of Polars in a process that was forked after they started.
 
     Raises
     ------
     RangeBarError
-        Naming what to do.
+        This process was forked after Polars had started its threads.
     """
     if has_lost_pool():
         raise _lost()
 
 
 def has_lost_pool() -> bool:
-    """Return whether this process was forked after Polars had begun its threads."""
+    """Return whether this process was forked after Polars had started its threads."""
     return _PROCESS.has_lost_pool
 
 

@@ -66,7 +66,7 @@ class RangeBarProcessor:
 
     Notes
     -----
-    Every sum is computed, so that you can ask for other columns when you continue from a checkpoint.
+    Every sum is computed, so that you can choose other columns when you continue from a checkpoint.
     So side and trade ids are read and checked if they exist.
 
     Trades must come in order, so only one thread at a time may pass them. A second call at the same
@@ -334,7 +334,7 @@ class RangeBarProcessor:
         time_unit: TimeUnit | None = None,
         known: TimeUnit | None = None,
     ) -> Self:
-        """Return the processor of a checkpoint; its unit is the wanted, the saved or the last one."""
+        """Return the processor of a checkpoint; see `from_checkpoint` and `from_json`."""
         if not isinstance(data, bytes):
             raise TypeError(f"data is a {type(data).__name__}: expected the bytes of a checkpoint")
         checkpoint = _internal.read_checkpoint(data)
@@ -391,7 +391,7 @@ class RangeBarProcessor:
                 turn.taken = False
 
     def to_json(self) -> str:
-        """Return the checkpoint as text: what it is of, readable, and its bytes in base64."""
+        """Return the checkpoint as JSON: its settings, and its bytes in base64."""
         builder, symbol, *_ = self._state
         return json.dumps(
             {
@@ -413,14 +413,14 @@ class RangeBarProcessor:
         columns: TradeColumns | None = None,
         time_unit: TimeUnit | None = None,
     ) -> Self:
-        """Return a processor that continues where another was saved by `to_json`.
+        """Return a processor that continues from the `to_json` of another.
 
-        Parameters as of `from_checkpoint`, but the text holds the ``time_unit``.
+        The parameters are those of `from_checkpoint`; the text also has the ``time_unit``.
 
         Raises
         ------
         CheckpointError
-            As in `from_checkpoint`, and for text that is none or contradicts its bytes.
+            As in `from_checkpoint`; or the text is invalid or contradicts its bytes.
 
         Examples
         --------

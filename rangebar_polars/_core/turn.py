@@ -16,8 +16,9 @@ class Turn:
     The second call does not wait. If it came from an iterable that the first call reads, it would
     wait forever; if it came from another thread, the order of the trades would be random.
 
-    A call enters ``lock`` by ``with``, so that Ctrl-C cannot prevent its release, and sets ``taken``
-    inside. A call from an iterable that the first call reads sees ``taken``, and does not wait.
+    A call enters ``lock`` by ``with``, so that Ctrl-C cannot prevent its release, and sets
+    ``taken`` inside. A call from an iterable that the first call reads sees ``taken``, and does not
+    wait.
 
     Attributes
     ----------

@@ -1,10 +1,10 @@
 """The bar store of a team: a database on a ClickHouse server.
 
 Neither an insert nor a merge is atomic there. A write puts its rows into `bars` under its own
-random batch id, and writes the row of `coverage` that names the batch last, so a month appears whole or
-not at all. A read queries one batch and checks its rows. A writer deletes only the batches that its
-own write replaced: deleting batches that coverage does not name would race with a writer that is
-about to name one.
+random batch id, and writes the row of `coverage` that names the batch last, so a month appears
+whole or not at all. A read queries one batch and checks its rows. A writer deletes only the batches
+that its own write replaced: deleting batches that coverage does not name would race with a writer
+that is about to name one.
 
 The view `current_bars` shows the same bars to SQL: those of the batches that coverage names.
 """
@@ -334,7 +334,7 @@ class ClickHouseStore(BarStore):
     def _state(
         self, doing: str, key: BarKey, month: StoredMonth, batch: int
     ) -> tuple[int, dict[int, int]]:
-        """Return the number of rows of a batch, and the versions in coverage by batch of a month."""
+        """Return the number of rows of a batch, and the versions of the month by batch."""
         state = self._fetch(doing, STATE, **_of(key), month=month.month, batch=batch)
         there, versions, batches = state.row(0)
         return there, {
