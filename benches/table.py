@@ -1,4 +1,4 @@
-"""Rows of figures in words: what was measured, its ratio to something else, and what was promised.
+"""Rows of figures: the measured value, its ratio to a reference, and the promised limit.
 
 A figure or ratio is a median with the least and the most of its rounds.
 """

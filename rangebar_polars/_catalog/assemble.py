@@ -230,11 +230,11 @@ class _Chain:
         """Return the stored bars of the month; None if they are just being replaced."""
         key, store, first = self._key, self._assembly.store, _month_of(self._days[0])
         self._stored = self._found.pop(first, StoredMonth(month=first, links=()))
-        judged = [day for day in month_days(first) if key.origin is None or day >= key.origin]
-        follows = self._last is not None and self._last.day + _DAY == judged[0]
+        expected = [day for day in month_days(first) if key.origin is None or day >= key.origin]
+        follows = self._last is not None and self._last.day + _DAY == expected[0]
         links = {link.day: link for link in self._stored.links}
         before = self._last if follows else None
-        self._valid = proven(key, judged, links, self._assembly.digests, before=before)
+        self._valid = proven(key, expected, links, self._assembly.digests, before=before)
         whole = all(day in self._valid for day in self._days)
         wanted = columns if whole else list(STORED_SCHEMA)
         if not self._valid or store is None:

@@ -228,9 +228,9 @@ class StoredBars:
         """Fetch the trades of consecutive days, and find their defects."""
         trades = load_trades(self.settings, self.series, run)
         before = [self._position(run[0])]
-        judged = self._trades([*filter(None, before), *trades.days])
+        checked = self._trades([*filter(None, before), *trades.days])
         self.fetched |= {entry.day: entry for entry in trades.days}
-        wrong = judged.defects()
+        wrong = checked.defects()
         self.defects |= {day: wrong[day] for day in run if day in wrong}
 
     def _position(self, day: dt.date) -> DayStatus | None:
