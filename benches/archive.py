@@ -45,7 +45,7 @@ SCHEMA = {
 
 
 def make_zip(path: Path, rows: int) -> None:
-    """Write a futures day: a random walk in steps of one tick, with several fills in each record."""
+    """Write a futures day: a random walk in steps of one tick, with several fills a record."""
     state = random.Random(8)  # noqa: S311 - the same day every time
     midnight, fill, price = 1_723_075_200_000, 5_266_583_935, 618_003
     with (

@@ -1,8 +1,8 @@
 """Bars that are computed once: fill a store, read it, extend a range, and list its contents.
 
-The sample is imported as your own trades, in place of an archive; with Binance leave out ``source``, and
-days that are missing are fetched. The cache is removed at the end; yours is
-``~/.cache/rangebar-polars``, or where ``RANGEBAR_CACHE_DIR`` says. For bars that a team shares:
+The sample is imported as your own trades. For Binance leave out ``source``, and missing days are
+fetched. The example removes its cache at the end; your own cache is ``~/.cache/rangebar-polars`` or
+``RANGEBAR_CACHE_DIR``. For bars that a team shares:
 ``store="clickhouse://user:password@host:8123/database"``.
 """
 

@@ -190,7 +190,7 @@ class _Day:
     ended: list[pl.DataFrame] = field(default_factory=list)
 
     def push(self, trades: pl.DataFrame) -> None:
-        """Take in the next trades."""
+        """Fold the next trades."""
         ended = self.builder.push(trades)
         if ended is not None:
             self.ended.append(ended)

@@ -284,7 +284,7 @@ class _Run:
         self.at_work[number] = time.monotonic()
         try:
             future = self.pool.submit(request, number)
-        except Exception as error:  # noqa: BLE001 - an executor may raise whatever it likes
+        except Exception as error:  # noqa: BLE001 - an executor may raise anything
             self._end(number, describe(error))
         else:
             future.add_done_callback(partial(self._note, number))
@@ -318,7 +318,7 @@ class _Run:
             outcome = future.result()
         except BrokenExecutor as error:
             self._end(number, self.pool.describe(error))
-        except Exception as error:  # noqa: BLE001 - an executor may raise whatever it likes
+        except Exception as error:  # noqa: BLE001 - an executor may raise anything
             self._end(number, describe(error))
         else:
             self._end(number, outcome)
