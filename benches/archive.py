@@ -1,4 +1,4 @@
-"""From zip to Parquet: a clean day of 5 M trades against the bare steps it cannot do without.
+"""From zip to Parquet: a clean day of 5 M trades against the steps that it needs at least.
 
     python benches/archive.py [rows]
 
@@ -45,7 +45,7 @@ SCHEMA = {
 
 
 def make_zip(path: Path, rows: int) -> None:
-    """Write a futures day: a random walk of a tick, several fills a record."""
+    """Write a futures day: a random walk in steps of one tick, with several fills a record."""
     state = random.Random(8)  # noqa: S311 - the same day every time
     midnight, fill, price = 1_723_075_200_000, 5_266_583_935, 618_003
     with (
@@ -71,7 +71,7 @@ def make_zip(path: Path, rows: int) -> None:
 
 
 def bare(source: Path, folder: Path) -> None:
-    """Do only what cannot be left out."""
+    """Do only the necessary steps."""
     with zipfile.ZipFile(source) as archive:
         text = archive.read(archive.namelist()[0])
     rows = pl.read_csv(text, schema=SCHEMA)
@@ -79,7 +79,7 @@ def bare(source: Path, folder: Path) -> None:
 
 
 def package(source: Path, folder: Path) -> None:
-    """Do what a fetch does once the bytes are there."""
+    """Do what a fetch does after the download."""
     cache = TickCache(folder, Series("binance", FILE.market, FILE.symbol))
     fetch = Fetch(cache, BinanceArchive())
     with source.open("rb") as handle:
@@ -106,7 +106,7 @@ def check(folder: Path, rows: int) -> None:
 
 
 def main(rows: int) -> int:
-    """Print the figures; return 1 where they are worse than promised."""
+    """Print the figures; return 1 if they are worse than promised."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         source = folder / FILE.name

@@ -35,9 +35,9 @@ ROWS = 50_000_000
 QUICK_ROWS = 2_000_000
 ROUNDS = 5
 SHORT_ROUNDS = 15
-"""Of calls that take milliseconds."""
+"""For calls that take milliseconds."""
 FEW_ROUNDS = 3
-"""Of plans over the longest file, and where only the peak counts."""
+"""For plans over the longest file, and where only the peak counts."""
 
 
 def in_turn(calls: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
@@ -57,14 +57,14 @@ def in_turn(calls: Mapping[str, Callable[[], object]], rounds: int) -> dict[str,
 
 
 def fresh_in_turn(plans: Mapping[str, tuple[str, Made]], rounds: int) -> dict[str, list[Run]]:
-    """Return the figures of each plan over a file, in a process of its own every time."""
+    """Return the figures of each plan over a file, each run in a new process."""
     runs: dict[str, list[Run]] = {name: [] for name in plans}
     for turn in range(rounds + 1):
         for name, (plan, made) in plans.items():
             result = made.path.with_suffix(".result")
             figures = run(__file__, "--plan", plan, made.path, result)
             PLANS[plan].check(pl.read_ipc(result), made)
-            if turn > 0:  # the first brings the files into the memory of the system
+            if turn > 0:  # the first run brings the files into the system's cache
                 runs[name].append(figures)
     return runs
 
@@ -81,7 +81,7 @@ def millions(rows: int) -> str:
 
 
 def eager(files: Files) -> list[Row | Missing]:
-    """Set frames in memory, and the kernel, against Polars summing the same columns."""
+    """Compare frames in memory, and the kernel, with Polars summing the same columns."""
     rows: list[Row | Missing] = []
     for made, rounds in ((files.small, SHORT_ROUNDS), (files.large, ROUNDS)):
         measured, sum_rates = eager_rows(millions(made.rows), made, rounds)
@@ -136,7 +136,7 @@ def frame_calls(trades: pl.DataFrame, bps: int) -> dict[str, Callable[[], pl.Dat
 
 
 def kernel(sum_rates: Sequence[float]) -> list[Row | Missing]:
-    """Take what criterion measured of the kernel, against this run's sums in Polars."""
+    """Compare criterion's measurements of the kernel with this run's sums in Polars."""
     target = Path(os.environ.get("CARGO_TARGET_DIR") or REPOSITORY / "target")
     rows: list[Row | Missing] = []
     for bps, promised in ((ONE, 0.23), (FINE, 0.20)):
@@ -162,7 +162,7 @@ def kernel(sum_rates: Sequence[float]) -> list[Row | Missing]:
 
 
 def scan(files: Files) -> list[Row | Missing]:
-    """Set plans over Parquet against summing the columns they read."""
+    """Compare plans over Parquet with summing the columns that they read."""
     large, huge = files.large, files.huge
     names = ["sum", "bars", "fine", "sum of all", "features"]
     runs = fresh_in_turn({name: (name, large) for name in names}, ROUNDS)
@@ -196,7 +196,7 @@ def scan(files: Files) -> list[Row | Missing]:
 
 
 def columns(files: Files) -> list[Row | Missing]:
-    """Ask for more and for less: what a plan leaves out should not be paid."""
+    """Vary the wanted columns: a plan should not pay for columns that it does not use."""
     names = ["bars", "features", "four", "features of four"]
     names += ["open and close", "head", "filter and head"]
     runs = fresh_in_turn({name: (name, files.large) for name in names}, ROUNDS)
@@ -223,7 +223,7 @@ def columns(files: Files) -> list[Row | Missing]:
 
 
 def many(files: Files) -> list[Row | Missing]:
-    """Ask several questions in one pass, and for memory that does not grow with the rows."""
+    """Compute several chains in one pass, in memory that does not grow with the rows."""
     plans: dict[str, tuple[str, Made]] = {"one": ("bars", files.large)}
     fewer: dict[str, tuple[str, Made]] = {}
     asked = {
@@ -260,7 +260,7 @@ def many(files: Files) -> list[Row | Missing]:
 
 
 def batches(files: Files) -> list[Row | Missing]:
-    """Feed a processor piece by piece."""
+    """Pass batches to a processor."""
     made = files.small
     trades = pl.read_parquet(made.path).rechunk()
     pieces = list(trades.iter_slices(1_000))
@@ -332,7 +332,7 @@ GROUPS: dict[str, Callable[[Files], list[Row | Missing]]] = {
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Measure the groups that are asked for, and print a table of each."""
+    """Measure the chosen groups, and print a table of each."""
     rows = QUICK_ROWS if arguments.quick else arguments.rows
     folder = Path(tempfile.mkdtemp(prefix="rangebar-calls-", dir=arguments.folder))
     command = " ".join(["python benches/calls.py", *sys.argv[1:]])

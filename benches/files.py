@@ -1,4 +1,4 @@
-"""The files of trades that are measured, and what the oracle says of them."""
+"""The measured files of trades, and the results of the oracle for them."""
 
 import os
 import shutil
@@ -19,7 +19,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 @dataclass(frozen=True)
 class Files:
-    """The files of trades, made when first asked for."""
+    """The files of trades, written at their first use."""
 
     folder: Path
     rows: int
@@ -59,7 +59,7 @@ class Files:
 
     @cached_property
     def spy(self) -> Made | None:
-        """Real trades, where they are."""
+        """Real trades, if they exist."""
         shared = os.environ.get("RANGEBAR_SHARED_DATA") or REPOSITORY.parent / "shared" / "data"
         path = Path(shared) / "trades" / SPY
         if not path.is_file():

@@ -1,4 +1,4 @@
-"""Seconds and peak memory of work done in a process of its own.
+"""Seconds and peak memory of work in a new process.
 
 A script calls itself: `run` starts it with arguments, and in that process `report` does the work
 and prints the figures. What was imported before counts in the peak, not in the seconds.
@@ -23,7 +23,7 @@ class Run(NamedTuple):
 
 
 def run(script: str, *arguments: str | Path) -> Run:
-    """Run a script in a process of its own; return the figures that it reports."""
+    """Run a script in a new process; return the figures that it reports."""
     command = [sys.executable, script, *map(str, arguments)]
     done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603
     if done.returncode != 0:

@@ -1,4 +1,4 @@
-"""What importing the package costs beyond importing Polars: `python benches/import_time.py`."""
+"""The cost of importing the package after Polars: `python benches/import_time.py`."""
 
 import argparse
 import statistics
@@ -17,11 +17,11 @@ CASES = {
         "import rangebar_polars as rb; [getattr(rb, name) for name in dir(rb)]",
     ),
 }
-"""What is loaded before the clock starts, and what is measured."""
+"""The imports before the clock starts, and the measured import."""
 
 
 def milliseconds(before: str, code: str) -> float:
-    """Return how long a new process takes to run a line, the start of Python left out."""
+    """Return how long a new process takes to run a line, without the start of Python."""
     timed = (
         f"{before}\nimport time\nt = time.perf_counter()\n{code}\nprint(time.perf_counter() - t)"
     )

@@ -1,4 +1,4 @@
-"""What is asked of a file of trades, by name, and whether the answer is right."""
+"""Queries on a file of trades, by name, and checks of their results."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -26,7 +26,7 @@ class Plan(NamedTuple):
 
 
 def check_sums(got: pl.DataFrame, made: Made) -> None:
-    """Compare sums, of which those of floats depend on the order."""
+    """Compare sums; sums of floats depend on the order."""
     expected = pl.DataFrame([{name: made.sums[name] for name in got.columns}])
     assert_frame_equal(got.cast(pl.Float64), expected.cast(pl.Float64), rel_tol=1e-9)
 
@@ -41,7 +41,7 @@ def bars_of(question: str) -> Callable[[pl.DataFrame, Made], None]:
 
 
 def check_features(got: pl.DataFrame, made: Made) -> None:
-    """Compare also the sums of the features, which the oracle makes of floats."""
+    """Compare also the sums of the features, which the oracle computes with floats."""
     expected = made.bars[str(ONE)]
     assert got.columns == [column.name for column in COLUMNS]
     bars_of(str(ONE))(got.select(BAR), made)
@@ -90,7 +90,7 @@ OWN = [pl.col("price").max().alias("highest"), pl.col("quantity").sum().alias("q
 
 
 def check_own(got: pl.DataFrame, made: Made) -> None:
-    """Compare a user's own aggregations with the built-in columns that they repeat."""
+    """Compare aggregations with the built-in columns that they repeat."""
     bars_of(str(ONE))(got.select(BAR), made)
     own = got.select(high="highest", volume="quantity")
     assert_frame_equal(own, got.select("high", "volume"), rel_tol=1e-9)

@@ -1,4 +1,4 @@
-"""Bars out of stores: what a second call costs beyond reading the bare file, or the bare query.
+"""Bars from stores: the cost of a second call compared with reading only the file or query.
 
     PYTHONPATH=tests python benches/stores.py
 
@@ -64,7 +64,7 @@ def timed(call: Callable[[], object]) -> float:
 
 
 def compared(bare: Callable[[], object], ours: Callable[[], object]) -> tuple[float, float, float]:
-    """Return the median of the bare seconds, of what ours takes more, and of the ratio."""
+    """Return the median of the bare seconds, of our extra seconds, and of the ratio."""
     pairs = [(timed(bare), timed(ours)) for _ in range(ROUNDS)]
     return (
         statistics.median(few for few, _ in pairs),
@@ -75,7 +75,7 @@ def compared(bare: Callable[[], object], ours: Callable[[], object]) -> tuple[fl
 
 @contextmanager
 def database() -> Iterator[str]:
-    """Give the URL of a database on a server."""
+    """Yield the URL of a database on a server."""
     url = os.environ.get("CLICKHOUSE_URL")
     with tempfile.TemporaryDirectory() as folder:
         server = None if url else ClickHouseServer(Path(folder))
@@ -117,7 +117,7 @@ def raw(url: str, columns: list[str]) -> Callable[[], pl.DataFrame]:
 
 
 def main() -> int:
-    """Print a line for each question; return 1 where a promise is broken."""
+    """Print a line for each question; return 1 if a promise is broken."""
     broken = 0
     with tempfile.TemporaryDirectory() as folder, database() as url, rb.open_store(url) as server:
         cache = Path(folder)

@@ -1,4 +1,4 @@
-"""Rows of figures in words: what was measured, its ratio to something else, and what was promised.
+"""Rows of figures: the measured value, its ratio to a reference, and the promised limit.
 
 A figure or ratio is a median with the least and the most of its rounds.
 """
@@ -41,13 +41,13 @@ class Row:
 
     def cells(self) -> list[str]:
         """Return the cells of the line."""
-        judged = median(self.ratios or self.figures)
+        value = median(self.ratios or self.figures)
         unit = "" if self.ratios else self.unit
         target = met = ""
         if self.at_least is not None:
-            target, met = f"≥ {_said(self.at_least, unit)}", _yes(judged >= self.at_least)
+            target, met = f"≥ {_said(self.at_least, unit)}", _yes(value >= self.at_least)
         if self.at_most is not None:
-            target, met = f"≤ {_said(self.at_most, unit)}", _yes(judged <= self.at_most)
+            target, met = f"≤ {_said(self.at_most, unit)}", _yes(value <= self.at_most)
         ratio = _spread(self.ratios, "") if self.ratios else ""
         return [self.what, _spread(self.figures, self.unit), ratio, target, met]
 

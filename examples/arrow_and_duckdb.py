@@ -1,6 +1,6 @@
-"""Trades that are no Polars frame: a pyarrow table, a DuckDB query, and the way back to SQL.
+"""Trades that are not a Polars frame: a pyarrow table, a DuckDB query, and bars in SQL.
 
-Anything with ``__arrow_c_stream__`` is read as it is. Needs ``pip install pyarrow duckdb``.
+Anything with ``__arrow_c_stream__`` can be read directly. Needs ``pip install pyarrow duckdb``.
 """
 
 from pathlib import Path
@@ -16,12 +16,12 @@ THRESHOLD = 25
 
 
 def main() -> None:
-    """Cut the bars of one file by three roads and ask DuckDB about them."""
+    """Compute the bars of one file in three ways and query them with DuckDB."""
     bars = rb.bars(pl.read_parquet(SAMPLE), THRESHOLD)
     of_arrow = rb.bars(pq.read_table(SAMPLE), THRESHOLD)
 
     with duckdb.connect() as connection:
-        # A query's times come in the zone of the connection.
+        # Times of a query are in the zone of the connection.
         connection.execute("SET TimeZone = 'UTC'")
         query = connection.sql(
             f"SELECT timestamp, price, quantity FROM '{SAMPLE}' ORDER BY timestamp, first_trade_id"  # noqa: S608 - our own file

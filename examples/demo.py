@@ -1,7 +1,7 @@
 """Range bars with their features from eleven minutes of real trades: what ``make demo`` runs.
 
-Reads the sample, cuts bars of 0.025 %, prints the first ones, says where the time went, and writes
-the bars to a Parquet file.
+Reads the sample, computes bars of 0.025 %, prints the first ones and the time of each step, and
+writes the bars to a Parquet file.
 """
 
 import sys

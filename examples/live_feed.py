@@ -1,6 +1,6 @@
 """Range bars of a live feed that survive a kill at any moment.
 
-Three rules make the folder right at every instant, whatever ends the process:
+Three rules keep the folder correct at every moment, however the process ends:
 
 1. A file is written beside its place, flushed to the disk, and then renamed: it is there whole or
    not at all.
@@ -28,7 +28,7 @@ SAMPLE = Path(__file__).with_name("btcusdt-trades.parquet")
 SYMBOL = "BTCUSDT"
 THRESHOLD = 25
 TIME_UNIT: Final = "us"
-# Raw trades: their own id says where the feed stands.
+# Raw trades: their own id is the position of the feed.
 COLUMNS = TradeColumns(
     timestamp="T",
     price="p",
@@ -42,7 +42,7 @@ CHECKPOINT = "state.checkpoint"
 
 
 def feed(after: int, size: int) -> Iterator[list[dict[str, Any]]]:
-    """Yield the trades with ids above ``after``, in batches of that size."""
+    """Yield the trades with ids above ``after``, in batches of this size."""
     trades = pl.read_parquet(SAMPLE).filter(pl.col("last_trade_id") > after)
     messages = trades.select(
         T=pl.col("timestamp").dt.epoch("us"),
@@ -62,23 +62,23 @@ def position(processor: RangeBarProcessor) -> int:
 
 
 def put(path: Path, data: bytes) -> None:
-    """Write a file that is there whole or not at all, even if the power fails."""
+    """Write a file that appears whole or not at all, even if the power fails."""
     part = path.with_suffix(".part")
     with part.open("wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
     part.replace(path)
-    if hasattr(os, "O_DIRECTORY"):  # Windows opens no folders
+    if hasattr(os, "O_DIRECTORY"):  # Windows cannot open folders
         folder = os.open(path.parent, os.O_RDONLY)
         try:
-            os.fsync(folder)  # the new name, too, must reach the disk
+            os.fsync(folder)  # the new name must reach the disk too
         finally:
             os.close(folder)
 
 
 def restored(folder: Path) -> RangeBarProcessor:
-    """Return the processor as of the last checkpoint, or a new one."""
+    """Return the processor of the last checkpoint, or a new one."""
     try:
         data = (folder / CHECKPOINT).read_bytes()
     except FileNotFoundError:
@@ -107,7 +107,7 @@ def saved_bars(folder: Path) -> pl.DataFrame:
 
 
 def run(folder: Path, size: int) -> None:
-    """Take in the feed, from where the last run stood until it ends."""
+    """Process the feed from the position of the last run to its end."""
     folder.mkdir(parents=True, exist_ok=True)
     processor = restored(folder)
     for start, path in files(folder).items():
@@ -125,7 +125,7 @@ def run(folder: Path, size: int) -> None:
 
 
 def main(folder: Path, size: int = 1_000) -> None:
-    """Run, and say what is there."""
+    """Run, and print the result."""
     run(folder, size)
     bars = saved_bars(folder)
     print(f"{bars.height} bars of {SYMBOL} in {folder}, the last closed at {bars['close'][-1]}")

@@ -1,4 +1,4 @@
-"""Trades of many symbols in one frame: a chain of bars for each, in one pass.
+"""Trades of many symbols in one frame: a chain of bars for each symbol, in one pass.
 
 The rows are interleaved as a recorder writes them; nothing is sorted or partitioned by symbol. The
 sample is of one symbol, so two more are made of it here: one that moves half as much, and one that

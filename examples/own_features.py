@@ -1,6 +1,6 @@
-"""Features of your own for each bar: any Polars aggregation, in two ways that agree.
+"""Your own features for each bar: any Polars aggregation, in two ways with equal results.
 
-With ``aggs`` they stand beside the built-in columns. ``bar_id`` says which bar each trade belongs
+With ``aggs`` they follow the built-in columns. ``bar_id`` gives the bar that each trade belongs
 to, for whatever else is to be grouped by it. The ten features of the package are aggregations too,
 and run over any group, here over minutes.
 """
@@ -20,7 +20,7 @@ LARGEST = (pl.col("quantity").max() / pl.col("quantity").sum()).alias("largest_s
 
 
 def main() -> None:
-    """Print bars with two features more, and check them against the other way."""
+    """Print bars with two more features, and compare them with those of the other way."""
     trades = pl.scan_parquet(SAMPLE)
 
     bars = rb.bars(trades, THRESHOLD, aggs=[REALISED, LARGEST]).collect()

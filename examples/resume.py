@@ -1,6 +1,6 @@
 """An archive that grows by a day: continue where the last run stopped, without reading it again.
 
-The first run keeps its checkpoint in a file. The second begins from it, once with
+The first run saves its checkpoint in a file. The second starts from it, once with
 ``bars_with_state``, which gives the next checkpoint too, and once as a plan with ``state``.
 """
 
@@ -19,7 +19,7 @@ SHOWN = ["open_time", "open", "high", "low", "close", "volume"]
 
 
 def main(checkpoint: Path) -> None:
-    """Cut the bars of two days in two runs and compare them with those of one run."""
+    """Compute the bars of two days in two runs and compare them with those of one run."""
     trades = pl.scan_parquet(SAMPLE)
     day_one = trades.filter(pl.col("timestamp") < MIDNIGHT)
     day_two = trades.filter(pl.col("timestamp") >= MIDNIGHT)

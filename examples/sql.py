@@ -1,4 +1,4 @@
-"""SQL over trades and bars: DuckDB reads the cache and lazy frames of bars, and makes bars itself.
+"""SQL over trades and bars: DuckDB reads the cache and lazy frames of bars, and computes bars.
 
 A cache of its own is filled with the sample, and removed at the end; your own is that of
 `rb.duckdb.connect()`. Needs ``pip install 'rangebar-polars[duckdb]'``.
@@ -32,7 +32,7 @@ BY_MINUTE = """
 
 
 def main() -> None:
-    """Ask about cached days, join a plan of bars with trades, and make the same bars in SQL."""
+    """Query cached days, join a plan of bars with trades, and compute the same bars in SQL."""
     plan = pl.scan_parquet(SAMPLE).rangebar.bars(THRESHOLD, include_microstructure=True)  # type: ignore[attr-defined]
 
     with tempfile.TemporaryDirectory() as folder:

@@ -1,8 +1,8 @@
-"""Bars that are made once: fill a store, ask it, extend a range, and see what is there.
+"""Bars that are computed once: fill a store, read it, extend a range, and list its contents.
 
-The sample stands for an archive, as your own trades; with Binance leave out ``source``, and
-days that are missing are fetched. The cache is removed at the end; yours is
-``~/.cache/rangebar-polars``, or where ``RANGEBAR_CACHE_DIR`` says. For bars that a team shares:
+The sample is imported as your own trades. For Binance leave out ``source``, and missing days are
+fetched. The example removes its cache at the end; your own cache is ``~/.cache/rangebar-polars`` or
+``RANGEBAR_CACHE_DIR``. For bars that a team shares:
 ``store="clickhouse://user:password@host:8123/database"``.
 """
 
@@ -20,7 +20,7 @@ FIRST, LAST = "2024-08-08", "2024-08-09"
 
 
 def main(folder: str) -> None:
-    """Do each of it with the sample."""
+    """Run each step with the sample."""
     own: dict[str, Any] = {"source": "sample", "cache_dir": folder}
     rb.import_trades(SAMPLE, symbol="BTCUSDT", **own)
 

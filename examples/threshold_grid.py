@@ -1,4 +1,4 @@
-"""How wide should a bar be? Four thresholds in one pass over the trades, and what each gives.
+"""How wide should a bar be? Four thresholds in one pass over the trades, compared.
 
 The bars of all thresholds come in one frame, in the order in which they close; the column
 ``threshold_decimal_bps`` distinguishes them.

@@ -1,7 +1,7 @@
 """Range bars and market-microstructure features inside Polars query plans.
 
-Importing the package registers the namespace ``rangebar`` on frames, plans and expressions, and
-does nothing else: a name loads the module that defines it when it is first used.
+Importing the package only registers the namespace ``rangebar`` on frames, plans and expressions.
+Each public name loads its module when it is first used.
 """
 
 import importlib
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
-# It notes whether Polars has threads before a process forks, so it cannot wait for a first use.
+# It must notice every fork, so it cannot be loaded later.
 from rangebar_polars._core import forks as _forks  # noqa: F401
 
 __all__ = [
@@ -51,8 +51,8 @@ __all__ = [
     "scan_ticks",
 ]
 
-# A star-import binds what is in __all__. Modules are not in it, because a user's own `duckdb` is
-# another module than ours.
+# A star-import binds the names in __all__. Modules are not among them: our `duckdb` would replace
+# the caller's `duckdb`.
 _MODULES: Final = ("archive", "duckdb", "errors", "features", "schema", "store", "testing")
 
 _HOMES: Final = {
@@ -93,7 +93,7 @@ _HOMES: Final = {
 
 
 def _load(name: str) -> Any:  # noqa: ANN401
-    """Return a public name, and keep it where the next use finds it without a call."""
+    """Return a public name, and add it to the globals, so that the next use needs no call."""
     if name in _MODULES:
         return importlib.import_module(f"{__name__}.{name}")
     if name == "__version__":
@@ -113,7 +113,7 @@ def __dir__() -> list[str]:
 
 
 def _namespace(name: str) -> Any:  # noqa: ANN401
-    """Return what Polars calls with a frame, in the place of a class that is not loaded yet."""
+    """Return a function for Polars to call with a frame, in place of a class not yet loaded."""
 
     def namespace(owner: object) -> object:
         return _load(name)(owner)

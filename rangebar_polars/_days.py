@@ -1,4 +1,4 @@
-"""UTC days: what the archive cuts its files by, and what users ask for."""
+"""UTC days: the units of the archive's files, and of the ranges that users give."""
 
 import contextlib
 import datetime as dt
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 def utc_day(value: str | dt.date, name: str) -> dt.date:
     """Return the day that `value` names.
 
-    A datetime is refused: which UTC day it lies in depends on a zone it may not carry.
+    A datetime is refused, because its UTC day depends on a zone that it may not have.
 
     >>> utc_day("2024-08-08", "start")
     datetime.date(2024, 8, 8)
@@ -28,7 +28,7 @@ def day_range(
 ) -> list[dt.date]:
     """Return every UTC day from `start` to `end`, both included.
 
-    `names` is what messages call the two arguments.
+    `names` are the names of the two arguments in messages.
 
     >>> len(day_range("2024-02-01", "2024-03-01"))
     30
@@ -42,7 +42,7 @@ def day_range(
 
 
 def days_named(names: Iterable[str]) -> list[dt.date]:
-    """Return the days that are named, ascending; what is no day's name is left out.
+    """Return the days with these names, ascending; other names are ignored.
 
     >>> [str(day) for day in days_named(["2024-03-01", "2024-02-30", "2024-02-29", "a-copy"])]
     ['2024-02-29', '2024-03-01']
@@ -55,7 +55,7 @@ def days_named(names: Iterable[str]) -> list[dt.date]:
 
 
 def month_days(day: dt.date) -> list[dt.date]:
-    """Return every day of the month that `day` lies in.
+    """Return every day of the month of `day`.
 
     >>> month_days(dt.date(2024, 2, 14))[-1]
     datetime.date(2024, 2, 29)
@@ -66,7 +66,7 @@ def month_days(day: dt.date) -> list[dt.date]:
 
 
 def spans(days: list[dt.date]) -> str:
-    """Write ascending days for people, runs as one span.
+    """Return ascending days as text, consecutive days as one span.
 
     >>> spans(day_range("2024-01-30", "2024-02-01") + [dt.date(2024, 2, 5)])
     '2024-01-30 to 2024-02-01, 2024-02-05'
@@ -76,7 +76,7 @@ def spans(days: list[dt.date]) -> str:
 
 
 def runs(days: Iterable[dt.date]) -> Iterator[list[dt.date]]:
-    """Yield ascending days as runs without holes.
+    """Yield ascending days as runs of consecutive days.
 
     >>> [len(run) for run in runs(day_range("2024-01-30", "2024-02-01") + [dt.date(2024, 2, 5)])]
     [3, 1]

@@ -1,4 +1,4 @@
-"""The compiled half of the package: the fold over trades, and the table of columns."""
+"""The compiled extension of the package: the fold over trades, and the table of columns."""
 
 from typing import Any, Final, Literal, final
 

@@ -1,4 +1,4 @@
-"""What a long fetch reports while it runs."""
+"""The progress that a long fetch reports."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,16 +11,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FetchProgress:
-    """How far a fetch is.
+    """The progress of a fetch.
 
     Attributes
     ----------
     label
         The series that is being fetched.
     days_done, days_total
-        Days settled, as cached or as absent, of those that were missing.
+        How many of the missing days are done, whether they are now cached or absent.
     bytes_done
-        Bytes received so far, those of repeated attempts included.
+        Bytes received so far, including repeated attempts.
 
     """
 
@@ -33,22 +33,22 @@ class FetchProgress:
 class Progress(Protocol):
     """A callback that is called often, in the thread of the call that fetches.
 
-    An exception it raises ends the fetch and leaves nothing half-written.
+    If it raises an exception, the fetch ends and leaves nothing half-written.
     """
 
     def __call__(self, progress: FetchProgress, /) -> None:
-        """Take notice."""
+        """Receive the progress."""
 
 
 def check_progress(progress: Progress | Literal["tqdm"] | None) -> None:
-    """Refuse what reports no progress, when the call is made.
+    """Refuse a wrong `progress` when the call is made.
 
     Raises
     ------
     ValueError
         It is neither None, ``"tqdm"`` nor a callable.
     ModuleNotFoundError
-        tqdm is asked for and not installed.
+        tqdm is wanted and not installed.
     """
     if progress == "tqdm":
         _tqdm()
@@ -58,7 +58,7 @@ def check_progress(progress: Progress | Literal["tqdm"] | None) -> None:
 
 @contextmanager
 def reporter(progress: Progress | Literal["tqdm"] | None) -> Iterator[Progress]:
-    """Give the callback meant by an argument."""
+    """Yield the callback for an argument `progress`."""
     check_progress(progress)
     if progress == "tqdm":
         with _Bar() as bar:
@@ -68,7 +68,7 @@ def reporter(progress: Progress | Literal["tqdm"] | None) -> Iterator[Progress]:
 
 
 class _Bar:
-    """A bar of tqdm that appears with the first report, and not at all without one."""
+    """A tqdm bar that appears with the first report."""
 
     def __init__(self) -> None:
         self._bar: tqdm[Any] | None = None

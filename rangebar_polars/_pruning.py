@@ -1,7 +1,6 @@
-"""What a filter says of whole files before any of them is read.
+"""Which files a filter rules out before any of them is read.
 
-Only conjuncts whose form is recognised are used; of any other every file is kept, so that pruning
-leaves out work and never a row.
+Only conjuncts of a known form are used; any other rules out no file, so pruning never loses a row.
 """
 
 import datetime as dt
@@ -15,7 +14,7 @@ import polars as pl
 Item = TypeVar("Item")
 Compare = Callable[[Any, Any], Any]
 Span = tuple[dt.datetime | None, dt.datetime | None]
-"""The earliest and the latest time that a column may have in a file; None where none is known."""
+"""The earliest and the latest time of a column in a file; None if unknown."""
 
 _TIME: Final = pl.Datetime("us", "UTC")
 _MIRRORED: Final[dict[Compare, Compare]] = {lt: gt, le: ge, gt: lt, ge: le, eq: eq}
@@ -44,7 +43,7 @@ def conjuncts(predicate: pl.Expr | None) -> Iterator[pl.Expr]:
 
 
 def kept(items: Sequence[Item], keys: pl.DataFrame, predicate: pl.Expr | None) -> list[Item]:
-    """Return the items of which a row may pass a filter.
+    """Return the items that may have rows which pass a filter.
 
     Parameters
     ----------
@@ -53,7 +52,7 @@ def kept(items: Sequence[Item], keys: pl.DataFrame, predicate: pl.Expr | None) -
     keys
         A row for each item: the columns that are the same in all of its rows.
     predicate
-        What rows are filtered by.
+        The filter.
     """
     of_keys = [
         each
@@ -67,7 +66,7 @@ def kept(items: Sequence[Item], keys: pl.DataFrame, predicate: pl.Expr | None) -
 
 
 def may_hold(spans: Mapping[str, Span], predicate: pl.Expr | None) -> bool:
-    """Return whether rows whose times lie in these spans, by column, may pass a filter.
+    """Return whether rows may pass a filter, given the span of times of each column.
 
     >>> span = dt.datetime(2024, 8, 8, tzinfo=dt.UTC), dt.datetime(2024, 8, 9, tzinfo=dt.UTC)
     >>> may_hold({"timestamp": span}, pl.col("timestamp") > span[0])
@@ -85,7 +84,7 @@ def may_hold(spans: Mapping[str, Span], predicate: pl.Expr | None) -> bool:
 
 
 def _comparisons(conjunct: pl.Expr) -> Iterator[tuple[pl.Expr, Compare, pl.Expr]]:
-    """Yield the comparisons that hold where a conjunct holds, from either of their sides."""
+    """Yield the comparisons that a conjunct implies, in both directions."""
     match conjunct.meta.pop():
         case [right, left]:
             for compare, mirrored in _MIRRORED.items():
@@ -100,13 +99,13 @@ def _comparisons(conjunct: pl.Expr) -> Iterator[tuple[pl.Expr, Compare, pl.Expr]
 
 
 def _is_of(expression: pl.Expr, name: str) -> bool:
-    """Return whether an expression is a column of times, as itself or as DuckDB asks for it."""
+    """Return whether an expression is a column of times, plain or in the form that DuckDB sends."""
     column = pl.col(name)
     return any(form.meta.eq(expression) for form in (column, column.dt.cast_time_unit("us")))
 
 
 def _reaches(span: Span, column: pl.Expr, compare: Compare, constant: pl.Expr) -> bool:
-    """Return whether a comparison may hold: where it holds at all, it does at an end."""
+    """Return whether a comparison may hold; if it holds anywhere, it holds at one end."""
     if compare is eq:
         return _reaches(span, column, ge, constant) and _reaches(span, column, le, constant)
     earliest, latest = span

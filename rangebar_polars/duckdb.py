@@ -1,7 +1,7 @@
 """SQL over stored bars and cached trades: a DuckDB connection whose views are lazy frames.
 
-A view is a lazy frame: it is computed when a query reads it, and receives the columns and rows that
-the query wants. Nothing is kept in DuckDB.
+A view is a lazy frame: it is computed when a query reads it, and receives the columns and
+conditions of the query. DuckDB stores nothing.
 """
 
 import datetime as dt
@@ -57,16 +57,16 @@ def connect(
 ) -> "DuckDBPyConnection":
     """Return a connection to an in-memory DuckDB with stored bars and cached trades as views.
 
-    Views are computed at the query: they show what is stored at that moment, read only the columns
-    that the query uses, and leave out files that its conditions on the key columns, and its
-    comparisons of ``timestamp`` (ticks), ``close_time`` and ``open_time`` (bars) with constants,
-    rule out. What a query reads of a view is in memory at once. Times are TIMESTAMPTZ, and the time
-    zone of the connection is UTC.
+    Views are computed when a query runs: they show what is stored at that moment and read only the
+    columns that the query uses. Files are skipped if conditions on the key columns, or comparisons
+    of ``timestamp`` (ticks), ``close_time`` and ``open_time`` (bars) with constants, rule them out.
+    All rows that a query reads are in memory at once. Times are TIMESTAMPTZ, and the time zone of
+    the connection is UTC.
 
     Views
     -----
     bars
-        The stored bars of all chains, as of `BarStore.scan_bars`: ``source``, ``market``,
+        The stored bars of all chains, as in `BarStore.scan_bars`: ``source``, ``market``,
         ``symbol``, ``threshold_decimal_bps``, ``prevent_same_timestamp_close``, ``reset``,
         ``origin``; then the columns of bars, with microstructure, and ``is_complete``.
     ticks
@@ -76,37 +76,38 @@ def connect(
         files: `archive_quality` does that.
     quality
         A row for each cached day of each series: ``source``, ``market``, ``symbol``, and the
-        columns of `archive_quality`. It is what the files say of themselves; a file that says
-        nothing has the status ``damaged`` and a ``message``.
+        columns of `archive_quality`. It shows the reports in the files; a file with an
+        unreadable report has the status ``damaged`` and a ``message``.
 
     Functions
     ---------
     range_bars(trades, threshold_decimal_bps)
         The bars of a list of trades, as a list of structs with the columns of `bars` with
-        ``include_microstructure=True``. Trades are structs of the seven columns of trades, by name
-        and in order of time. NULL for a NULL list or threshold; ``[]`` for an empty list. A table
-        of trades becomes such a list with ``list({timestamp: timestamp, ...} ORDER BY ...)``.
+        ``include_microstructure=True``. Trades are structs with the seven columns of trades,
+        matched by name, in order of time. The result is NULL for a NULL list or threshold, and
+        ``[]`` for an empty list. Turn a table of trades into such a list with
+        ``list({timestamp: timestamp, ...} ORDER BY ...)``.
     bars_of(table, threshold_decimal_bps)
         A table macro: the bars of the trades of one symbol in a table, a view or a common table
-        expression, as rows. Trades are put in order of ``timestamp``, ``agg_trade_id``,
-        ``first_trade_id`` and, where these are equal or absent, of the table; all of them are in
-        memory at once. The last four columns of trades may be absent, and count as NULL; the sums
-        by side are 0 then. No rows for a NULL threshold.
+        expression, as rows. Trades are sorted by ``timestamp``, ``agg_trade_id`` and
+        ``first_trade_id``; ties stay in the order of the table. All of them are in memory at
+        once. The last four columns of trades may be absent and are then NULL, and the sums by side
+        are 0. There are no rows for a NULL threshold.
 
     Parameters
     ----------
     store
-        A `BarStore`, or what `open_store` takes; by default ``RANGEBAR_STORE``, or else Parquet in
-        the cache folder.
+        A `BarStore`, or an argument of `open_store`; by default ``RANGEBAR_STORE``, or else
+        Parquet in the cache folder.
     cache_dir
-        The cache folder; by default ``RANGEBAR_CACHE_DIR``, or the platform's.
+        The cache folder; by default ``RANGEBAR_CACHE_DIR``, or the cache folder of your platform.
 
     Returns
     -------
     DuckDBPyConnection
-        Closed with ``close()``, or as a context manager. For one thread: each connects for itself,
-        as a ``cursor()`` has the functions but not the views. Each query opens the store, unless
-        it was given open, and closes it.
+        Close it with ``close()``, or use it as a context manager. It is for one thread: each thread
+        needs its own, because a ``cursor()`` has the functions but not the views. Each query opens
+        the store and closes it, unless you passed an open store.
 
     Raises
     ------
@@ -115,15 +116,15 @@ def connect(
     ImportError
         DuckDB is older than 2.0.
     TypeError, ValueError, StoreError
-        As of `open_store`.
+        As in `open_store`.
     duckdb.Error
-        Of a query, when it runs, with the message of what failed: bad trades, a threshold out of
-        range, a file that cannot be read.
+        A query fails when it runs: bad trades, a threshold out of range, or a file that cannot be
+        read. The error contains the message.
 
     Notes
     -----
-    ``connection.sql(query).pl()`` is the way back to Polars, and ``register`` that of any other
-    frame, lazy or not, into SQL; both need pyarrow. SUM of a BIGINT column is a HUGEINT, which
+    ``connection.sql(query).pl()`` returns a Polars frame, and ``register`` makes any other frame,
+    lazy or not, a view; both need pyarrow. SUM of a BIGINT column is a HUGEINT, which
     Polars has as Decimal(38, 0): cast it to BIGINT. ``fetchall`` of times needs pytz.
 
     Examples
@@ -160,9 +161,9 @@ def connect(
 
     address, root = address_of(store, cache_dir), cache_root(cache_dir)
     with address.opened():
-        pass  # A store that cannot be opened fails here, and not in the first query.
+        pass  # A store that cannot be opened fails here instead of in the first query.
     connection = duckdb.connect()
-    # For cursors too, which are connections of their own.
+    # Global, because cursors are separate connections.
     connection.execute("SET GLOBAL TimeZone = 'UTC'")
     connection.register("bars", _stored_bars(address))
     connection.register("ticks", _ticks(root))
@@ -211,7 +212,7 @@ def _ticks(root: Path) -> pl.LazyFrame:
             for day in kept(of_days["day"].to_list(), keys, predicate):
                 opened = cache.open(day)
                 if opened is None:
-                    # Removed since the folder was listed.
+                    # It was removed after the folder was listed.
                     continue
                 report, trades = opened
                 times = report.first_time, report.last_time
@@ -223,7 +224,7 @@ def _ticks(root: Path) -> pl.LazyFrame:
 
 
 def _quality(root: Path) -> pl.LazyFrame:
-    """Return what is known of every day of every series in a cache."""
+    """Return a quality report of every day of every series in a cache."""
 
     def frames(_: list[str] | None, predicate: pl.Expr | None) -> Iterator[pl.DataFrame]:
         # Only whole series are left out: a day's row depends on the days before it.
@@ -259,13 +260,13 @@ def _literals(values: Mapping[str, object]) -> list[pl.Expr]:
     return [pl.lit(value, _TICKS[name]).alias(name) for name, value in values.items()]
 
 
-# DuckDB evaluates the annotations, so that pyarrow's types would be imported with this module.
+# DuckDB evaluates annotations, so types of pyarrow would have to be imported with this module.
 def _range_bars(trades: ArrowStream, thresholds: ArrowStream) -> Any:  # noqa: ANN401 - pyarrow's
-    """Return a list of bars for each list of trades; DuckDB keeps those with a NULL to itself."""
+    """Return a list of bars for each list of trades; DuckDB does not pass rows with a NULL."""
     import numpy as np  # noqa: PLC0415 - an extra
     import pyarrow as pa  # type: ignore[import-untyped]  # noqa: PLC0415 - an extra
 
-    # Times come in the zone of the connection, whatever it is by now.
+    # Times arrive in the current zone of the connection, which a query may have changed.
     lists = pl.Series(trades).cast(pl.List(pl.Struct(TRADE_SCHEMA)))
     found = [
         bars(rows.struct.unnest(), threshold, include_microstructure=True)
@@ -277,7 +278,7 @@ def _range_bars(trades: ArrowStream, thresholds: ArrowStream) -> Any:  # noqa: A
 
 
 def _bars_of() -> str:
-    """Return the statement that makes the macro."""
+    """Return the statement that creates the macro."""
     trade = ", ".join(f"{name}: {name}" for name in TRADE_SCHEMA)
     several = " OR ".join(f"min({name}) IS DISTINCT FROM max({name})" for name in SERIES_SCHEMA)
     absent = [f"NULL::{_SQL_TYPES[TRADE_SCHEMA[name]]} AS {name}" for name in _OPTIONAL]

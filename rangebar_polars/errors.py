@@ -2,41 +2,41 @@
 
 Bad arguments raise ``ValueError`` or ``TypeError`` when the call is made. Bad trades
 inside a frame, a plan or an expression raise ``polars.exceptions.ComputeError``.
-Everything else that this package refuses raises a child of `RangeBarError`.
+Other errors of this package are subclasses of `RangeBarError`.
 """
 
 
 class RangeBarError(Exception):
-    """What every exception of this package is."""
+    """The base class of the exceptions of this package."""
 
 
 class CheckpointError(RangeBarError):
-    """A checkpoint that is damaged, or of something other than asked for."""
+    """A checkpoint is damaged, or belongs to another rule, reset or symbol."""
 
 
 class RangeBarWarning(UserWarning):
-    """Something the result does not show by itself, such as a gap in the trades."""
+    """The result is affected by something that it does not show, such as a gap in the trades."""
 
 
 class ArchiveError(RangeBarError):
-    """A file of an archive that is absent, cannot be read, or is not what it should be."""
+    """A file of an archive is absent, cannot be read, or is invalid."""
 
 
 class DownloadError(ArchiveError):
-    """A server that cannot be reached, or does not give what it announces."""
+    """A server cannot be reached, or does not send what it announced."""
 
 
 class ChecksumError(ArchiveError):
-    """A file whose SHA-256 is not the published one, twice in a row."""
+    """A file did not have the published SHA-256, twice in a row."""
 
 
 class QualityError(RangeBarError):
-    """Trades that no cleaning puts right, or any defect where none was to be accepted."""
+    """Trades cannot be cleaned, or have a defect where none is accepted."""
 
 
 class CacheError(RangeBarError):
-    """A file of the tick cache that cannot be read, is damaged, or may not be replaced."""
+    """A file of the tick cache cannot be read, is damaged, or must not be replaced."""
 
 
 class StoreError(RangeBarError):
-    """A bar store that cannot be reached, read or written, or is of another version."""
+    """A bar store cannot be reached, read or written, or has another version."""

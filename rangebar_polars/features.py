@@ -1,7 +1,7 @@
-"""The ten microstructure features as aggregations over any group of trades.
+"""The microstructure features as aggregations over any group of trades.
 
-Each is the formula of the column of that name in a frame of bars, run by the same compiled code
-over whatever group it stands in: ``group_by``, ``group_by_dynamic``, ``over``, or a whole frame.
+Each computes the column of the same name in a frame of bars, with the same compiled code, over the
+group in which it is used: ``group_by``, ``group_by_dynamic``, ``over``, or a whole frame.
 The group's first and last row are its open and close; an empty group gives null. Only the columns
 that the formula needs are read, and checked as in `rangebar_polars.bars`. A record counts
 ``last_trade_id - first_trade_id + 1`` individual trades, or 1 without both ids.
@@ -35,12 +35,12 @@ def duration_us(columns: TradeColumns | None = None) -> pl.Expr:
     Parameters
     ----------
     columns
-        What the columns of the trades are called. Reads ``timestamp``.
+        The names of the columns of the trades. Reads ``timestamp``.
 
     Returns
     -------
     Expr
-        Int64, microseconds; null for no trade.
+        Int64, microseconds; null if there is no trade.
 
     Examples
     --------
@@ -66,7 +66,7 @@ def ofi(columns: TradeColumns | None = None) -> pl.Expr:
     Parameters
     ----------
     columns
-        What the columns of the trades are called. Reads ``quantity``, ``is_buyer_maker``.
+        The names of the columns of the trades. Reads ``quantity``, ``is_buyer_maker``.
 
     Returns
     -------
@@ -90,7 +90,7 @@ def ofi(columns: TradeColumns | None = None) -> pl.Expr:
 
 
 def vwap_close_deviation(columns: TradeColumns | None = None) -> pl.Expr:
-    """Return where the last price lies, seen from the average price.
+    """Return the distance of the last price from the average price, relative to the range.
 
     ``(close - vwap) / (high - low)`` with ``vwap = turnover / volume`` (Berkowitz, Logue and Noser
     1988).
@@ -98,7 +98,7 @@ def vwap_close_deviation(columns: TradeColumns | None = None) -> pl.Expr:
     Parameters
     ----------
     columns
-        What the columns of the trades are called. Reads ``price``, ``quantity``.
+        The names of the columns of the trades. Reads ``price``, ``quantity``.
 
     Returns
     -------
@@ -130,7 +130,7 @@ def price_impact(columns: TradeColumns | None = None) -> pl.Expr:
     Parameters
     ----------
     columns
-        What the columns of the trades are called. Reads ``price``, ``quantity``.
+        The names of the columns of the trades. Reads ``price``, ``quantity``.
 
     Returns
     -------
@@ -161,7 +161,7 @@ def kyle_lambda_proxy(columns: TradeColumns | None = None) -> pl.Expr:
     Parameters
     ----------
     columns
-        What the columns of the trades are called. Reads
+        The names of the columns of the trades. Reads
         ``price``, ``quantity``, ``is_buyer_maker``.
 
     Returns
@@ -187,7 +187,7 @@ def kyle_lambda_proxy(columns: TradeColumns | None = None) -> pl.Expr:
 
 
 def trade_intensity(columns: TradeColumns | None = None) -> pl.Expr:
-    """Return the individual trades a second.
+    """Return the number of individual trades in a second.
 
     ``individual_trade_count / (duration_us / 1e6)``; cf. the trade arrivals of Engle and Russell
     (1998).
@@ -195,7 +195,7 @@ def trade_intensity(columns: TradeColumns | None = None) -> pl.Expr:
     Parameters
     ----------
     columns
-        What the columns of the trades are called. Reads
+        The names of the columns of the trades. Reads
         ``timestamp``, ``first_trade_id``, ``last_trade_id``.
 
     Returns
@@ -228,13 +228,13 @@ def volume_per_trade(columns: TradeColumns | None = None) -> pl.Expr:
     Parameters
     ----------
     columns
-        What the columns of the trades are called. Reads
+        The names of the columns of the trades. Reads
         ``quantity``, ``first_trade_id``, ``last_trade_id``.
 
     Returns
     -------
     Expr
-        Float64, in units of quantity; null for no trade.
+        Float64, in units of quantity; null if there is no trade.
 
     Examples
     --------
@@ -254,21 +254,21 @@ def volume_per_trade(columns: TradeColumns | None = None) -> pl.Expr:
 
 
 def aggression_ratio(columns: TradeColumns | None = None) -> pl.Expr:
-    """Return the individual trades that bought for each that sold, at most 100.
+    """Return the number of buys for each sell among individual trades, at most 100.
 
-    ``min(buy_trade_count / sell_trade_count, 100)``; buys and no sells is 100. Cf. Lee and Ready
-    (1991), who infer the aggressor that the exchange gives here.
+    ``min(buy_trade_count / sell_trade_count, 100)``; it is 100 if there are buys and no sells.
+    Cf. Lee and Ready (1991), who infer the aggressor that the exchange reports here.
 
     Parameters
     ----------
     columns
-        What the columns of the trades are called. Reads
+        The names of the columns of the trades. Reads
         ``is_buyer_maker``, ``first_trade_id``, ``last_trade_id``.
 
     Returns
     -------
     Expr
-        Float64; null where there is neither, or no trade has a side.
+        Float64; null if there are neither buys nor sells, or no trade has a side.
 
     Examples
     --------
@@ -288,14 +288,14 @@ def aggression_ratio(columns: TradeColumns | None = None) -> pl.Expr:
 
 
 def aggregation_density(columns: TradeColumns | None = None) -> pl.Expr:
-    """Return the individual trades for each record.
+    """Return the number of individual trades for each record.
 
     ``individual_trade_count / agg_record_count``.
 
     Parameters
     ----------
     columns
-        What the columns of the trades are called. Reads ``first_trade_id``, ``last_trade_id``.
+        The names of the columns of the trades. Reads ``first_trade_id``, ``last_trade_id``.
 
     Returns
     -------
@@ -326,7 +326,7 @@ def turnover_imbalance(columns: TradeColumns | None = None) -> pl.Expr:
     Parameters
     ----------
     columns
-        What the columns of the trades are called. Reads
+        The names of the columns of the trades. Reads
         ``price``, ``quantity``, ``is_buyer_maker``.
 
     Returns

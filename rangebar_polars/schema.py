@@ -1,6 +1,6 @@
-"""What trades and bars look like.
+"""The schemas of trades and bars.
 
-The table of columns comes from the compiled half, where each is computed; nothing is listed twice.
+The table of columns comes from the compiled extension, which computes them, so it exists once.
 """
 
 from dataclasses import dataclass, fields
@@ -16,16 +16,16 @@ IS_COMPLETE: Final = "is_complete"
 
 
 class ArrowStream(Protocol):
-    """A table of any library that speaks the Arrow PyCapsule interface."""
+    """A table of any library that implements the Arrow PyCapsule interface."""
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> Any:  # noqa: ANN401
         """Return a capsule with an Arrow C stream."""
 
 
 def is_arrow_stream(table: object) -> TypeGuard[ArrowStream]:
-    """Return whether a table gives an Arrow stream.
+    """Return whether a table can be read as an Arrow stream.
 
-    Asks for the method alone: an isinstance of a protocol costs as much as a small batch.
+    It checks only for the method: isinstance with a protocol costs as much as a small batch.
     """
     return hasattr(table, "__arrow_c_stream__")
 
@@ -41,17 +41,17 @@ TRADE_SCHEMA: Final = pl.Schema(
         "last_trade_id": pl.Int64(),
     }
 )
-"""Trades as the tick cache keeps them."""
+"""The columns of trades in the tick cache."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TradeColumns:
-    """What the columns of your trades are called.
+    """The names of the columns of your trades.
 
     Attributes
     ----------
     timestamp
-        Time of the trade: Datetime of any unit, naive (taken as UTC) or with a zone.
+        Time of the trade: Datetime of any unit, naive (read as UTC) or with a zone.
     price
         Price: any number, cast to Float64.
     quantity
@@ -62,12 +62,12 @@ class TradeColumns:
         Id of the record: any integer. Optional.
     first_trade_id, last_trade_id
         Ids of the first and last individual trade of the record: any integers. Optional; for raw
-        trades name the same column twice.
+        trades give the same column for both.
 
     Notes
     -----
-    An optional column with its default name is used when it is there; one that you name must be
-    there; with None it is not read even when it is there.
+    An optional column with its default name is used if it exists. A column that you name must
+    exist. With None the column is never read.
 
     Examples
     --------
@@ -85,7 +85,7 @@ class TradeColumns:
     last_trade_id: str | None = "last_trade_id"
 
     def __post_init__(self) -> None:
-        """Refuse what is not a name."""
+        """Refuse values that are not names."""
         for field in fields(self):
             name = getattr(self, field.name)
             optional = field.default is not None and field.name not in _REQUIRED
@@ -108,19 +108,19 @@ class Output(NamedTuple):
     name: str
     """Its name."""
     group: str
-    """"bar": always there; "sum" and "feature": with ``include_microstructure=True``."""
+    """"bar": in every frame; "sum" and "feature": with ``include_microstructure=True``."""
     dtype: str
     """"Float64", "Int64" or "as the input"."""
     reads: list[str]
-    """The columns of trades that it is computed from."""
+    """The columns of trades from which it is computed."""
     formula: str
     """How it is computed."""
     null_when: str
     """When it is null; empty: never."""
     stored: str | None
-    """Its dtype in stores; None: it is computed when bars are read."""
+    """Its dtype in stores; None if it is computed when bars are read."""
     computed_from: list[str]
-    """The stored columns that it is computed from."""
+    """The stored columns from which it is computed."""
 
 
 _OUTPUTS: Final = tuple(Output(*row) for row in _internal.OUTPUTS)
@@ -129,7 +129,7 @@ COLUMNS: Final = tuple(output for output in _OUTPUTS if output.group != "stored"
 """The columns of bars, in order."""
 
 STORED: Final = tuple(output for output in _OUTPUTS if output.stored is not None)
-"""What stores keep of a bar: its cuts and its sums, exactly."""
+"""The columns that stores keep: the cuts and the exact sums of a bar."""
 
 _DTYPES: Final[dict[str, pl.DataType]] = {
     "as the input": TRADE_SCHEMA["timestamp"],
@@ -141,18 +141,18 @@ _DTYPES: Final[dict[str, pl.DataType]] = {
 BAR_SCHEMA: Final = pl.Schema(
     {output.name: _DTYPES[output.dtype] for output in COLUMNS} | {IS_COMPLETE: pl.Boolean()}
 )
-"""Bars of trades of the tick cache, with microstructure and incomplete ones."""
+"""The columns of bars from the tick cache, with microstructure and ``is_complete``."""
 
 STORED_SCHEMA: Final = pl.Schema(
     {output.name: _DTYPES[str(output.stored)] for output in STORED} | {IS_COMPLETE: pl.Boolean()}
 )
-"""Bars of trades of the tick cache as stores keep them."""
+"""The columns of bars from the tick cache in stores."""
 
 ALWAYS_READ: Final = tuple(_internal.ALWAYS_READ)
-"""The columns of trades that every bar reads, if they are there."""
+"""The columns of trades that are read for every bar, if they exist."""
 
 RULE_VERSION: Final = _internal.RULE_VERSION
-"""The version of what bars are: the same trades give the same bars under the same version."""
+"""The version of the rules: under one version the same trades give the same bars."""
 
 THRESHOLD: Final = "threshold_decimal_bps"
 """The column that distinguishes the bars of several thresholds."""
@@ -160,19 +160,19 @@ THRESHOLD: Final = "threshold_decimal_bps"
 RESERVED: Final = frozenset(
     [THRESHOLD, IS_COMPLETE, _internal.OPENING_ROW, *(output.name for output in COLUMNS)]
 )
-"""Names that no column of a user's own may have among the columns of bars."""
+"""Names that your own columns must not have, because bars have columns of these names."""
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Whose trades: a symbol of a market of a source.
+    """A symbol in a market of a source.
 
     Parameters
     ----------
     source
-        An archive's name, such as ``"binance"``, or the one given to `import_trades`.
+        The name of an archive, such as ``"binance"``, or your name in `import_trades`.
     market
-        What the source calls it, such as ``"spot"``.
+        The name of the market at the source, such as ``"spot"``.
     symbol
         As the source spells it.
 
@@ -190,14 +190,14 @@ class Series:
     symbol: str
 
     def check(self) -> Self:
-        """Return the series, if its names can be those of folders.
+        """Return the series, if its names can be used for folders.
 
         Raises
         ------
         TypeError
             A name is not a string.
         ValueError
-            A name is empty, or no name for a folder; or the names are too long for one.
+            A name is empty or cannot be written as a folder's name, or the names are too long.
         """
         written = list[str]()
         for name, value in self.values.items():
@@ -227,12 +227,12 @@ class Series:
 
     @property
     def label(self) -> str:
-        """What messages call the series."""
+        """The name of the series in messages."""
         return f"{self.source} {self.market} {self.symbol}"
 
     @property
     def path(self) -> str:
-        """The names as hive folders, which differ in more than case from those of any others."""
+        """The names as hive folders; two series never differ only in case."""
         return hive_path(self.values)
 
     @classmethod

@@ -50,7 +50,7 @@ pub struct Checkpoint {
     pub include_microstructure: bool,
     /// Whether bars that were cut off are rows too.
     pub include_incomplete: bool,
-    /// What the trades look like, if there was a batch.
+    /// The layout of the trades, if there was a batch.
     pub layout: Option<Layout>,
     /// What is known of the trades so far.
     pub check: Check,

@@ -5,7 +5,7 @@
 //! that no output needs is neither read nor computed.
 //!
 //! Stores keep the cuts and the sums of bars, exactly as a bar holds them, and nothing that is
-//! computed from them: so a new feature is there for bars that were stored before it.
+//! computed from them, so bars that were stored before a feature was added have it too.
 
 use crate::bar::Bar;
 use crate::features;
@@ -39,7 +39,7 @@ pub enum Compute {
     Turnover(fn(&Bar) -> Option<i128>),
     /// A 64-bit integer or null.
     Int(fn(&Bar) -> Option<i64>),
-    /// What is computed from sums: a float or null.
+    /// A value computed from sums: a float or null.
     Float(fn(&Bar) -> Option<f64>),
 }
 
@@ -111,7 +111,7 @@ pub const OUTPUTS: &[Output] = outputs! {
 };
 
 impl Output {
-    /// Whether stores keep it, because it is no function of others that they keep.
+    /// Whether stores keep it, because it cannot be computed from others that they keep.
     pub const fn is_stored(&self) -> bool {
         match self.compute {
             Compute::Time(_) | Compute::Price(_) | Compute::Volume(_) | Compute::Turnover(_) => {

@@ -1,8 +1,8 @@
 //! The errors in trades, thresholds and checkpoints.
 //!
-//! Variants carry data and their text is made here, so that a fault has the same message at every
-//! entry point. Form: lower case, no full stop, what failed, where, got, expected, remedy. Rows are
-//! 0-based and counted from the first trade of the first batch.
+//! Variants carry data and are turned into text here, so that an error has the same message at
+//! every entry point. Form: lower case, no full stop, what failed, where, got, expected, remedy.
+//! Rows are 0-based and counted from the first trade of the first batch.
 
 use crate::trades::{Moment, TimeUnit};
 

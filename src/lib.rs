@@ -5,8 +5,9 @@
 //! bar. Prices are compared and quantities summed as integers at scale 1e8, so the same trades give
 //! the same bits however they are cut into batches.
 //!
-//! The modules stand in the order of the flow, and each uses only those above it. They are the
-//! kernel. The module `plugin`, with the feature of that name, connects it with data frames.
+//! The modules are listed in the order in which data passes through them, and each uses only those
+//! above it. They are the kernel. The module `plugin`, with the feature of that name, connects it
+//! with data frames.
 
 /// The version of the bars. It is raised with any change after which the same trades give other
 /// cuts or other values of stored columns, so that stored bars are never joined to newer ones.

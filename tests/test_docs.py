@@ -144,6 +144,7 @@ TEXTS = sorted(
 )
 PLAINER = {
     "behind": "after, at the end of",
+    "compiled half": "compiled extension",
     "door": "entry point",
     "doors": "entry points",
     "gate": "prevent_same_timestamp_close",
@@ -151,10 +152,12 @@ PLAINER = {
     "goes on": "continues",
     "gone on": "continued",
     "of the user's": "your own",
+    "on trust": "assumed valid",
     "one's own": "your own",
     "said": "reported, stated",
     "tell": "report, distinguish",
     "tells": "reports, distinguishes",
+    "to be had": "available",
     "told": "reported",
     "whoever": "a caller, another process",
 }

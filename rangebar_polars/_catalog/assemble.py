@@ -1,8 +1,8 @@
-"""The bars of several chains, day by day: stored bars are read, the others are made.
+"""The bars of several chains, day by day: stored bars are read, the others are computed.
 
 All chains are of one symbol and begin on the same day, so a day of trades that any of them needs
-is read once for all. A month is stored when its last day is reached, and is what a killed process
-loses at most.
+is read once. A month is stored when its last day is reached, so a killed process loses at most a
+month of work.
 """
 
 import datetime as dt
@@ -42,27 +42,26 @@ _SIDES: Final = ("buy_trade_count", "sell_trade_count")
 _SIDE: Final = null_side([])[0]
 
 Found = Mapping[dt.date, StoredMonth]
-"""What a store has of a chain, by first day of the month."""
+"""The stored months of a chain, by the first day of the month."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TickDay:
-    """A day of trades that bars are made of.
+    """A day of trades from which bars are computed.
 
     Attributes
     ----------
     report
-        What is known of the trades; None where there are none to be had.
+        The report of the trades; None if the day has no trades.
     trades
         The trades.
     proven
-        Gives the batches of the trades one by one, and raises where they are not those of the
-        report.
+        Yields the batches of the trades, and raises if they do not match the report.
     defects
-        What is wrong with the day, by name.
+        The defects of the day, by name.
     is_final
-        Whether a later call will find the same: not of a day that was not looked for, or
-        may still be published.
+        Whether a later call will find the same trades; False for a day that was not searched for
+        or may still be published.
     """
 
     report: DayReport | None
@@ -74,24 +73,24 @@ class TickDay:
 
 @dataclass(frozen=True, kw_only=True)
 class Assembly:
-    """What the bars of chains are assembled from.
+    """Everything from which the bars of chains are assembled.
 
     Attributes
     ----------
     label
-        What messages call the trades.
+        The name of the trades in messages.
     keys
         The chains, ascending by threshold.
     days
-        Every day, from the first of the chains on, ascending and without holes.
+        Every day from the first day of the chains, ascending and without holes.
     shown_from
         The first day whose bars are wanted.
     store
-        Where bars are kept, if anywhere.
+        The store of the bars; None: bars are not stored.
     digests
-        Those of trades that are at hand.
+        The digests of cached days.
     open_day
-        Gives the trades of a day.
+        Returns the trades of a day.
     """
 
     label: str
@@ -114,18 +113,19 @@ class Assembly:
         Parameters
         ----------
         found
-            What the store has of each chain.
+            The stored months of each chain.
         columns
-            Those of `BAR_SCHEMA` and the threshold that are wanted.
+            The wanted columns, of `BAR_SCHEMA` and the threshold.
         include_incomplete
             Add bars that a reset cut off and, last, those still open.
 
         Raises
         ------
         QualityError
-            Trades of a day are not what trades must be.
+            Trades of a day are invalid.
         CacheError
-            Trades of a day are not those that were written to its file. Nothing is stored of them.
+            Trades of a day are not those that were written to its file. None of their bars are
+            stored.
         StoreError
             Bars cannot be read or stored.
         """
@@ -138,7 +138,7 @@ class Assembly:
         read |= {*_SIDES} if by_side else set()
         in_order = stored_columns(read - {THRESHOLD})
         chains = [_Chain(key, found.get(key, {}), self) for key in self.keys]
-        # Every column is made, so what is not asked for would be warned of too.
+        # Every column is computed, so there would be warnings about unwanted columns too.
         warned, warned_of_sides = {_SIDE}, set[str]()
         for _, month in groupby(self.days, _month_of):
             days = list(month)
@@ -157,7 +157,7 @@ class Assembly:
                 yield bar_columns(chain.open_bar(), columns)
 
     def _pass(self, day: dt.date, chains: list["_Chain"], warned: set[str]) -> None:
-        """Take every chain past a day."""
+        """Continue every chain over a day."""
         due = [chain for chain in chains if not chain.take_stored(day)]
         if not due:
             return
@@ -169,7 +169,7 @@ class Assembly:
                 for of_chain in made:
                     of_chain.push(batch)
         except pl.exceptions.ComputeError as error:
-            # Trades that are damaged may be out of order too: read on, to say so instead.
+            # Damaged trades may look unsorted: read to the end, which reports the damage instead.
             deque(trades, maxlen=0)
             raise QualityError(f"{self.label} {day}: {error}") from error
         for chain, of_chain in zip(due, made, strict=True):
@@ -184,35 +184,35 @@ def _has_sideless(bars: pl.DataFrame) -> bool:
 
 @dataclass
 class _Day:
-    """A day of a chain whose bars are being made."""
+    """A day of a chain whose bars are being computed."""
 
     builder: BarBuilder
     ended: list[pl.DataFrame] = field(default_factory=list)
 
     def push(self, trades: pl.DataFrame) -> None:
-        """Take in the next trades."""
+        """Fold the next trades."""
         ended = self.builder.push(trades)
         if ended is not None:
             self.ended.append(ended)
 
 
 class _Chain:
-    """A chain on its way: the day it has passed last, and the month it is in."""
+    """The progress of a chain: its last day so far, and the current month."""
 
     def __init__(self, key: BarKey, found: Found, assembly: Assembly) -> None:
         self._key = key
         self._found = dict(found)
         self._assembly = assembly
         self._last: Link | None = None
-        # None where the next day that is made continues from the state of the last one.
+        # None if the next computed day continues from the state of the last one.
         self._builder: BarBuilder | None = None
-        # False after a day that is not final: until the chain begins anew nothing is stored.
+        # False after a day that is not final: nothing is stored until the next chain begins.
         self._lasting = True
-        # Trades in the bars so far: where among all trades the next bar begins.
+        # The number of trades in the bars so far, which is where the next bar begins.
         self._row_number = 0
 
     def begin_month(self, days: list[dt.date], columns: list[str]) -> None:
-        """Judge and read what is stored of the month of these days."""
+        """Check and read the stored bars of the month of these days."""
         self._days = days
         self._new = dict[dt.date, tuple[Link, pl.DataFrame]]()
         self._not_final = set[dt.date]()
@@ -227,14 +227,14 @@ class _Chain:
         )
 
     def _look_up(self, columns: list[str]) -> pl.DataFrame | None:
-        """Return the stored bars of the month; None if they are replaced in this moment."""
+        """Return the stored bars of the month; None if they are just being replaced."""
         key, store, first = self._key, self._assembly.store, _month_of(self._days[0])
         self._stored = self._found.pop(first, StoredMonth(month=first, links=()))
-        judged = [day for day in month_days(first) if key.origin is None or day >= key.origin]
-        follows = self._last is not None and self._last.day + _DAY == judged[0]
+        expected = [day for day in month_days(first) if key.origin is None or day >= key.origin]
+        follows = self._last is not None and self._last.day + _DAY == expected[0]
         links = {link.day: link for link in self._stored.links}
         before = self._last if follows else None
-        self._valid = proven(key, judged, links, self._assembly.digests, before=before)
+        self._valid = proven(key, expected, links, self._assembly.digests, before=before)
         whole = all(day in self._valid for day in self._days)
         wanted = columns if whole else list(STORED_SCHEMA)
         if not self._valid or store is None:
@@ -252,7 +252,7 @@ class _Chain:
         return True
 
     def begin_day(self, day: dt.date) -> "_Day":
-        """Return a day whose bars are to be made."""
+        """Return a day whose bars must be computed."""
         if self._key.begins(day):
             self._last, self._builder, self._lasting = None, None, True
         if self._builder is None:
@@ -260,7 +260,7 @@ class _Chain:
         return _Day(self._builder)
 
     def end_day(self, day: dt.date, made: "_Day", opened: TickDay) -> None:
-        """Link the bars of the day to those before."""
+        """Link the bars of the day to the chain."""
         state = b""
         if self._key.ends(day):
             made.ended.append(made.builder.finish())
@@ -283,14 +283,14 @@ class _Chain:
             self._not_final.add(day)
 
     def end_month(self, columns: list[str], *, placed: bool) -> pl.DataFrame:
-        """Store what was made, and return the bars of the days that are wanted."""
+        """Store the computed bars, and return the bars of the wanted days."""
         month, bars = self._stored, self._stored_bars
         if self._new:
             month, bars = self._joined()
             self._store(month, bars)
         bars = self._with_threshold(month.of_days(bars, self._days).select(columns))
         if placed:
-            # Where a bar ends among the trades; one that is cut off, at the trade that cuts it.
+            # The trade at which a bar ends; a bar that is cut off ends at the next trade.
             ends = pl.col(_COUNTED_BY).cum_sum()
             ends = ends + ~pl.col(IS_COMPLETE) if IS_COMPLETE in columns else ends
             rows = int(bars[_COUNTED_BY].sum())
@@ -301,7 +301,7 @@ class _Chain:
         return bars[early:]
 
     def _joined(self) -> tuple[StoredMonth, pl.DataFrame]:
-        """Put what is stored and what was made in the order of days."""
+        """Merge the stored and the computed bars in the order of days."""
         links, parts = list[Link](), list[pl.DataFrame]()
         for day in sorted({*self._valid, *self._new}):
             if day in self._new:
@@ -314,14 +314,14 @@ class _Chain:
         return month, pl.concat(parts, rechunk=True)
 
     def _store(self, month: StoredMonth, bars: pl.DataFrame) -> None:
-        """Store the days that will be the same for a later call."""
+        """Store the days that a later call will find unchanged."""
         final = [link for link in month.links if link.day not in self._not_final]
         if self._assembly.store is not None and any(link.day in self._new for link in final):
             bars = month.of_days(bars, [link.day for link in final])
             self._assembly.store.write(self._key, replace(month, links=tuple(final)), bars)
 
     def open_bar(self) -> pl.DataFrame:
-        """Return the bar that is open after the last day, with its threshold; no row for none."""
+        """Return the bar that is open after the last day, with its threshold, if there is one."""
         return self._with_threshold(builder_after(self._key, self._last).finish())
 
     def _with_threshold(self, bars: pl.DataFrame) -> pl.DataFrame:
@@ -350,14 +350,14 @@ def builder_after(key: BarKey, link: Link | None) -> BarBuilder:
 
 
 def builder_of(key: BarKey, state: bytes = b"") -> BarBuilder:
-    """Return what makes the bars of a chain as they are stored.
+    """Return a builder for the bars of a chain, in the form of stores.
 
     Parameters
     ----------
     key
         The chain.
     state
-        Where it continues from; empty for its beginning.
+        The state from which it continues; empty at the beginning of a chain.
     """
     options = Options.check(
         key.rule.threshold_decimal_bps,

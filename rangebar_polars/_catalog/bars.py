@@ -1,8 +1,8 @@
-"""Bars of a range of days: which are stored, and what the others are made of.
+"""Bars of a range of days: stored bars are found, and the trades of the others are fetched.
 
-`load_bars` is where trades and stores meet: it finds which days of the chains are stored and made
-of the trades that are cached, and fetches the trades of the other days. The `StoredBars` that it
-returns give the bars as often as they are asked for.
+`load_bars` is where trades and stores meet: it finds the days whose bars are stored and match the
+cached trades, and fetches the trades of the other days. The `StoredBars` that it returns can be
+read any number of times.
 """
 
 import datetime as dt
@@ -66,29 +66,29 @@ def load_bars(  # noqa: PLR0917
     *,
     allow_empty: bool = False,
 ) -> "StoredBars":
-    """Find which bars are stored, and fetch the trades that the others are made of.
+    """Find which bars are stored, and fetch the trades of the others.
 
     Parameters
     ----------
     settings
-        Where trades are kept and fetched from.
+        The cache and the archive of the trades.
     series
-        Whose trades.
+        The source, market and symbol.
     days
-        The days that are wanted, ascending and without holes.
+        The wanted days, ascending and without holes.
     options
-        What bars.
+        The options of the bars.
     store
-        Where bars are kept; None: nowhere.
+        The store of the bars; None: bars are not stored.
     allow_empty
-        Whether days without any trades are no error.
+        Whether days without any trades are accepted.
 
     Raises
     ------
     ArchiveError, ChecksumError, QualityError, CacheError
-        As `scan_ticks`, of the days whose bars are not stored.
+        As in `scan_ticks`, for days whose bars are not stored.
     StoreError
-        The store cannot be reached, or what it has cannot be read.
+        The store cannot be reached or read.
     """
     use_threads()
     keys, first = chains_of(series, days[0], options), days[0]
@@ -100,7 +100,7 @@ def load_bars(  # noqa: PLR0917
 
 
 def chains_of(series: Series, first_day: dt.date, options: Options) -> tuple[BarKey, ...]:
-    """Return the chains that bars are of, ascending by threshold."""
+    """Return the chains to which the bars belong, ascending by threshold."""
     return tuple(
         BarKey(
             series=series,
@@ -113,7 +113,7 @@ def chains_of(series: Series, first_day: dt.date, options: Options) -> tuple[Bar
 
 
 def has_months(store: BarStore, keys: Sequence[BarKey], first_day: dt.date) -> bool:
-    """Return whether a store has the month in which chains begin, of each of them."""
+    """Return whether a store has the first month of each chain."""
     month = first_day.replace(day=1)
     return all(store.find(key, [month]) for key in keys)
 
@@ -125,25 +125,25 @@ class StoredBars:
     Attributes
     ----------
     settings
-        Where trades are kept and fetched from.
+        The cache and the archive of the trades.
     series
-        Whose trades.
+        The source, market and symbol.
     options
-        What bars.
+        The options of the bars.
     days
-        Every day of the chains, ascending: from the border of the period with ``reset``.
+        Every day of the chains, ascending; with ``reset`` from the border of the period.
     shown_from
-        The first day asked for.
+        The first wanted day.
     keys
         The chains, ascending by threshold.
     store
-        Where bars are kept, if anywhere.
+        The store of the bars; None: bars are not stored.
     stored
-        Days whose bars need not be made, by chain, as they were found.
+        The links of days whose bars are stored and valid, by chain.
     fetched
-        Days whose bars are to be made.
+        Days whose bars must be computed.
     defects
-        What is wrong with each day, by name, without the days that are right.
+        The defects of each day that has any, by name.
     """
 
     settings: Settings
@@ -194,7 +194,7 @@ class StoredBars:
         self.defects = dict(sorted(self.defects.items()))
 
     def find_stored(self) -> None:
-        """Find which days are stored, and made of the trades that are cached."""
+        """Find the days whose bars are stored and match the cached trades."""
         self._snapshot = looked = self._look_up()
         for key in self.keys:
             months = looked.found[key].values()
@@ -218,23 +218,23 @@ class StoredBars:
             try:
                 report = self.cache.report(day)
             except CacheError:
-                # Trades that cannot be read say nothing against bars that were made of them.
+                # Trades that cannot be read do not prove that their stored bars are wrong.
                 continue
             if report is not None:
                 digests[day] = report.digest
         return _Snapshot(found, digests)
 
     def _fetch(self, run: list[dt.date]) -> None:
-        """Fetch the trades of days that follow one another, and see what is wrong with them."""
+        """Fetch the trades of consecutive days, and find their defects."""
         trades = load_trades(self.settings, self.series, run)
         before = [self._position(run[0])]
-        judged = self._trades([*filter(None, before), *trades.days])
+        checked = self._trades([*filter(None, before), *trades.days])
         self.fetched |= {entry.day: entry for entry in trades.days}
-        wrong = judged.defects()
+        wrong = checked.defects()
         self.defects |= {day: wrong[day] for day in run if day in wrong}
 
     def _position(self, day: dt.date) -> DayStatus | None:
-        """Return where the trades of the stored chain end before a day, as far as it is known."""
+        """Return the end of the stored trades before a day, if it is known."""
         for key, links in self.stored.items():
             link = links.get(day - _DAY)
             if link is not None and link.state and not key.begins(day):
@@ -250,7 +250,7 @@ class StoredBars:
         return None
 
     def warn_of_missing(self) -> None:
-        """Warn the caller of trades that are missing."""
+        """Warn the caller about missing trades."""
         missing = incomplete(self.defects)
         if missing:
             warn_caller(
@@ -286,10 +286,10 @@ class StoredBars:
         Parameters
         ----------
         columns
-            Those of `schema` that are wanted; None: all.
+            The wanted columns of `schema`; None: all.
         refresh
-            Whether store and cache may have changed since `find_stored`, so that they are looked
-            at again.
+            Whether store and cache are read again, because they may have changed since
+            `find_stored`.
         """
         looked = self._look_up() if refresh or self._snapshot is None else self._snapshot
         assembly = Assembly(
@@ -308,15 +308,15 @@ class StoredBars:
         )
 
     def open_day(self, day: dt.date) -> TickDay:
-        """Return a day of trades that bars are to be made of.
+        """Return a day of trades from which bars are computed.
 
         Raises
         ------
         ArchiveError, QualityError, CacheError
-            It cannot be had any more.
+            The trades are no longer available.
         """
         if day not in self.fetched:
-            # It was stored when the trades were fetched, and is no longer.
+            # Its bars were stored when trades were fetched, and no longer are.
             self._fetch([day])
             self._trades([self.fetched[day]]).raise_first_error()
         entry, defects = self.fetched[day], self.defects.get(day, {})
@@ -329,7 +329,7 @@ class StoredBars:
         opened = self.cache.open(day)
         if opened is None:
             raise CacheError(
-                f"{self.cache.path(day)} was removed while bars were made of it (call again)"
+                f"{self.cache.path(day)} was removed while its bars were computed (call again)"
             )
         report, trades = opened
         proven = partial(self.cache.proven, report)
@@ -349,7 +349,7 @@ class StoredBars:
 
 @dataclass(frozen=True)
 class _Snapshot:
-    """What store and cache have at one time."""
+    """The contents of store and cache at one time."""
 
     found: dict[BarKey, Found]
     digests: dict[dt.date, str]

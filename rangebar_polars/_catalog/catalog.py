@@ -1,4 +1,4 @@
-"""The catalog: trades and bars of one source and market, from wherever they have to come."""
+"""The catalog: trades and bars of one source and market, cached, downloaded or computed."""
 
 import datetime as dt
 import os
@@ -39,7 +39,7 @@ Symbols = str | Sequence[str]
 
 
 class Catalog:
-    """Trades and bars of a source and market, with the settings that calls have in common.
+    """Trades and bars of a source and market, with settings that all calls share.
 
     Every call of a catalog is also a function: `get_range_bars`, `scan_range_bars`,
     `get_n_range_bars`, `scan_ticks`, `archive_quality`, `import_trades`, `populate`,
@@ -49,21 +49,22 @@ class Catalog:
     Parameters
     ----------
     source
-        ``"binance"``, or the source named to `import_trades`.
+        ``"binance"``, or the source that you named in `import_trades`.
     market
-        ``"spot"``, ``"um"`` or ``"cm"`` of Binance; of other sources whatever was imported.
+        For Binance ``"spot"``, ``"um"`` or ``"cm"``; for other sources the market you imported.
     cache_dir
-        The cache folder; by default ``RANGEBAR_CACHE_DIR``, or the platform's.
+        The cache folder; by default ``RANGEBAR_CACHE_DIR``, or the cache folder of your platform.
     store
-        Where bars are stored: a `BarStore`, which stays open, or what `open_store` takes. By
+        Where bars are stored: a `BarStore`, which stays open, or an argument of `open_store`. By
         default ``RANGEBAR_STORE``, or Parquet files in the cache folder.
     archive
-        A mirror's base URL, or an `Archive`; by default ``RANGEBAR_BINANCE_URL``, or Binance's own.
+        The base URL of a mirror, or an `Archive`; by default ``RANGEBAR_BINANCE_URL``, or
+        Binance's own archive.
     fetch_if_missing
-        Whether days that are not cached are fetched first. Imported sources have nowhere to fetch
-        from.
+        Whether days that are not cached are fetched first. Imported sources have no archive to
+        fetch from.
     progress
-        A callable that is given each `FetchProgress`, or ``"tqdm"`` for a bar.
+        A callable that receives each `FetchProgress`, or ``"tqdm"`` for a progress bar.
 
     Raises
     ------
@@ -134,7 +135,7 @@ class Catalog:
 
     @property
     def store(self) -> BarStore:
-        """The store of bars, which is open.
+        """The open store of bars.
 
         Raises
         ------
@@ -161,15 +162,15 @@ class Catalog:
         Parameters
         ----------
         symbols
-            As the source spells it. Several give a leading column ``symbol``, and their trades one
-            symbol after another.
+            As the source spells it. With several symbols, the trades of each follow those of the
+            one before, with a leading column ``symbol``.
         start, end, refresh, strictness
             As in `scan_ticks`.
 
         Returns
         -------
         LazyFrame
-            As of `scan_ticks`, which also says what is raised and warned of.
+            As in `scan_ticks`, which also documents errors and warnings.
         """
         days = day_range(start, end)
         check_strictness(strictness)
@@ -198,7 +199,7 @@ class Catalog:
         refresh: bool = False,
         strictness: Strictness = "report",
     ) -> pl.DataFrame:
-        """Return what is known of each UTC day of trades.
+        """Return a quality report of trades, one row for each UTC day.
 
         Parameters
         ----------
@@ -210,7 +211,7 @@ class Catalog:
         Returns
         -------
         DataFrame
-            As of `archive_quality`, which also says what is raised.
+            As in `archive_quality`, which also documents errors.
         """
         days = day_range(start, end)
         check_strictness(strictness)
@@ -238,7 +239,7 @@ class Catalog:
         reset: Reset | None = None,
         use_cache: bool = True,
     ) -> pl.DataFrame:
-        """Return range bars over UTC days; the second call finds them stored.
+        """Return range bars over UTC days, and store them for the next call.
 
         Parameters
         ----------
@@ -254,7 +255,7 @@ class Catalog:
         Returns
         -------
         DataFrame
-            As of `get_range_bars`, which also says what is raised and warned of.
+            As in `get_range_bars`, which also documents errors and warnings.
         """
         days = day_range(start, end)
         options = check_options(
@@ -298,7 +299,7 @@ class Catalog:
         Returns
         -------
         LazyFrame
-            As of `scan_range_bars`, which also says what is raised and warned of. Each run opens
+            As in `scan_range_bars`, which also documents errors and warnings. Each run opens
             the store and closes it, so that a plan may run after `close`.
         """
         days = day_range(start, end)
@@ -323,7 +324,7 @@ class Catalog:
         options: Options,
         store: BarStore | None,
     ) -> Iterator[StoredBars]:
-        """Yield the bars of one series after another, and warn of what each lacks."""
+        """Yield the bars of one series after another, and warn about missing trades of each."""
         for series in every:
             bars = load_bars(self._settings, series, days, options, store)
             bars.warn_of_missing()
@@ -343,7 +344,7 @@ class Catalog:
         reset: Reset | None = None,
         use_cache: bool = True,
     ) -> pl.DataFrame:
-        """Return exactly the last so many completed bars of a symbol.
+        """Return exactly the last `n_bars` completed bars of a symbol.
 
         Parameters
         ----------
@@ -359,7 +360,7 @@ class Catalog:
         Returns
         -------
         DataFrame
-            As of `get_n_range_bars`, which also says what is raised and warned of.
+            As in `get_n_range_bars`, which also documents errors and warnings.
         """
         count = check_count(n_bars, "n_bars")
         most = check_count(max_lookback_days, "max_lookback_days")
@@ -399,15 +400,15 @@ class Catalog:
         trades
             As in `rangebar_polars.import_trades`.
         symbol
-            What to call them. None: the trades have a column ``symbol``, and those of each are
-            imported under it.
+            The symbol of the trades. None: they must have a column ``symbol``, and each symbol is
+            imported under its name.
         columns, time_unit, replace, strictness
             As in `rangebar_polars.import_trades`.
 
         Returns
         -------
         DataFrame
-            As of `rangebar_polars.import_trades`, which also says what is raised and warned of.
+            As in `rangebar_polars.import_trades`, which also documents errors and warnings.
             Without `symbol` it has a leading column ``symbol``.
         """
         source = self._settings.source
@@ -451,7 +452,7 @@ class Catalog:
         Returns
         -------
         DataFrame
-            As of `rangebar_polars.populate`, which also says what is raised and warned of.
+            As in `rangebar_polars.populate`, which also documents errors and warnings.
         """
         settings = self._settings
         return populate(
@@ -475,7 +476,7 @@ class Catalog:
     def status(
         self, symbol: str | None = None, threshold_decimal_bps: SupportsIndex | None = None
     ) -> pl.DataFrame:
-        """Return what is cached of the source and market.
+        """Return the cached trades and stored bars of the source and market.
 
         Parameters
         ----------
@@ -485,7 +486,7 @@ class Catalog:
         Returns
         -------
         DataFrame
-            As of `cache_status`, which also says what is raised.
+            As in `cache_status`, which also documents errors.
         """
         return cache_status(
             source=self._settings.source,
@@ -512,7 +513,7 @@ class Catalog:
         Returns
         -------
         DataFrame
-            As of `cache_clear`, which also says what is raised.
+            As in `cache_clear`, which also documents errors.
         """
         return cache_clear(
             kind,
@@ -529,7 +530,7 @@ class Catalog:
 
 
 def _joined(every: Sequence[Series], plans: Sequence[pl.LazyFrame], *, alone: bool) -> pl.LazyFrame:
-    """Put the rows of several symbols one after another, each with its symbol."""
+    """Concatenate the rows of several symbols, each with its symbol."""
     if alone:
         return plans[0]
     named = [

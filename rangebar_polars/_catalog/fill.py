@@ -1,6 +1,6 @@
 """The bars of one symbol: computed, stored, and counted for the report of `populate`.
 
-A symbol travels to the process that fills it as bytes, and comes back as an `Outcome`.
+A `FillRequest` is sent as bytes to the process that fills the symbol, which returns an `Outcome`.
 """
 
 import datetime as dt
@@ -20,26 +20,26 @@ from rangebar_polars.schema import THRESHOLD, Series
 from rangebar_polars.store import BarKey, open_store
 
 Counts = tuple[int, int]
-"""How many days of a symbol are done, and how many bytes were received."""
+"""The number of finished days of a symbol, and of received bytes."""
 Report = Callable[[Counts], None]
 
 
 @dataclass(frozen=True)
 class FillRequest:
-    """The bars of a symbol, which are to be computed and stored.
+    """The bars of a symbol that must be computed and stored.
 
     Attributes
     ----------
     settings
-        Where trades are kept and fetched from.
+        The cache and the archive of the trades.
     series
-        Whose bars.
+        The source, market and symbol.
     days
         The days, ascending and without holes.
     options
-        What bars.
+        The options of the bars.
     store
-        What opens the store.
+        The address of the store.
     """
 
     settings: Settings
@@ -51,12 +51,12 @@ class FillRequest:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a symbol.
+    """The result for a symbol.
 
     Attributes
     ----------
     rows
-        Its rows of the report, without the time it took; None where it failed.
+        Its rows of the report, without the time; None if it failed.
     error
         Type and text of the error with which it failed.
     seconds
@@ -76,7 +76,7 @@ def attempt(request: bytes, report: Report = lambda _: None) -> Outcome:
     request
         A pickled `FillRequest`.
     report
-        As of `fill`.
+        As in `fill`.
     """
     began = time.monotonic()
     rows, error = None, None
@@ -103,7 +103,7 @@ def fill(request: FillRequest, report: Report) -> list[dict[str, Any]]:
     request
         The bars.
     report
-        Is called often, with how many days are done and how many bytes were received.
+        Is called often, with the number of finished days and of received bytes.
     """
     cache = request.settings.cache(request.series)
     cached = set(cache.days())
@@ -134,7 +134,7 @@ def fill(request: FillRequest, report: Report) -> list[dict[str, Any]]:
 
 
 def _row(bars: StoredBars, key: BarKey, before: set[dt.date], fetched: int) -> dict[str, Any]:
-    """Return what became of the bars of one threshold."""
+    """Return the row of the report for one threshold."""
     days = [day for day in bars.days if day >= bars.shown_from]
     links = [link for day, link in bars.stored[key].items() if day >= bars.shown_from]
     traded = {link.day for link in links if link.trades_digest is not None}

@@ -23,12 +23,12 @@ def import_trades(
     replace: bool = False,
     strictness: Literal["report", "raise"] = "report",
 ) -> pl.DataFrame:
-    """Put trades of your own into the tick cache, and return the report of their days.
+    """Put your own trades into the tick cache, and return the report of their days.
 
-    They are then at ``scan_ticks(symbol, start, end, source=source, market=market)``. With
-    agg_trade_id, or else with trade ids, rows are sorted by them; with neither they stay in
-    the order given. In that order time must not go back. Repetitions and prices of zero or
-    less are dropped, and counted in the report, as with an archive's trades.
+    Read them with ``scan_ticks(symbol, start, end, source=source, market=market)``. Rows are
+    sorted by agg_trade_id, or else by trade ids; without ids they stay in the given order. In
+    that order time must not go back. Repetitions and prices of zero or less are dropped and
+    counted in the report, like those of an archive.
 
     Parameters
     ----------
@@ -36,20 +36,20 @@ def import_trades(
         A frame, a lazy frame, anything with ``__arrow_c_stream__`` (pandas, pyarrow, DuckDB), a
         narwhals frame, or the path of a ``.parquet`` or ``.csv`` file with a header.
     symbol
-        What to call them. Without it the trades have a column ``symbol``, and those of each symbol
-        are imported under it, in one call: all of them, or none.
+        The symbol of the trades. Without it the trades must have a column ``symbol``, and each
+        symbol is imported under its name. Either all symbols are imported or none.
     source, market
-        What to call where they are from. ``"binance"`` is taken.
+        Your names for the source and the market. The source cannot be ``"binance"``.
     columns
-        What they call their columns. timestamp, price and quantity are required; the others
-        are null where absent. A timestamp without a zone is UTC.
+        The names of the columns. timestamp, price and quantity are required; the others are null
+        if absent. A timestamp without a zone is UTC.
     time_unit
-        The unit of a timestamp that is a whole number, since 1970; from 1990 to 2100.
+        The unit of timestamps that are whole numbers since 1970. They must lie from 1990 to 2100.
     cache_dir
-        The cache folder; by default ``RANGEBAR_CACHE_DIR``, or the platform's.
+        The cache folder; by default ``RANGEBAR_CACHE_DIR``, or the cache folder of your platform.
     replace
-        Whether a day that is cached with other trades is replaced, which is an error
-        otherwise. A day is replaced whole: give all of its trades.
+        Whether a day that is cached with other trades is replaced; otherwise it is an error. The
+        whole day is replaced, so give all of its trades.
     strictness
         With ``"raise"``, any defect is a QualityError, and nothing is imported.
 
@@ -63,24 +63,24 @@ def import_trades(
     Raises
     ------
     ValueError, TypeError
-        An argument is wrong, or a column is absent or of a dtype that is no trade's.
+        An argument is wrong, or a column is absent or has a wrong dtype.
     QualityError
-        The trades cannot be put in order, or a value is missing or none of its column's; the error
-        names the row, counted from 0.
+        The trades cannot be put in order, or a value is missing or invalid; the error names the
+        row, counted from 0.
     CacheError
         A day is cached with other trades.
 
     Warns
     -----
     RangeBarWarning
-        Where times have nanoseconds: the cache keeps microseconds, so that trades may share a time
-        that had none in common. `bars` of the frame itself has the nanoseconds. And where more
-        than a year lies between two trades, of which one may have a wrong time.
+        Times have nanoseconds: the cache stores microseconds, so trades with different times may
+        get the same one. `bars` of the frame itself uses the nanoseconds. Also if more than a year
+        lies between two trades, because the time of one may be wrong.
 
     Notes
     -----
-    The times themselves say which days there are, so that a Datetime of a wrong year is a day for
-    itself: look at the first and the last day of the report.
+    Days are taken from the times of the trades, so a time in a wrong year adds a day: check the
+    first and the last day of the report.
 
     Examples
     --------

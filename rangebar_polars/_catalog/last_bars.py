@@ -1,4 +1,4 @@
-"""The last completed bars of a symbol, of as few days as have so many."""
+"""The last completed bars of a symbol, from as few days as possible."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -30,35 +30,35 @@ def last_bars(  # noqa: PLR0917 - the arguments of Catalog.last_bars, checked
     max_lookback_days: int,
     allow_fewer: bool,
 ) -> pl.DataFrame:
-    """Return exactly the last so many completed bars.
+    """Return exactly the last `count` completed bars.
 
     Parameters
     ----------
     settings
-        Where trades are kept and fetched from.
+        The cache and the archive of the trades.
     series
-        Whose trades.
+        The source, market and symbol.
     count
-        How many bars.
+        The number of bars.
     options
-        What bars.
+        The options of the bars.
     store
-        Where bars are kept; None: nowhere.
+        The store of the bars; None: bars are not stored.
     end
-        The last day; None: the last that has trades.
+        The last day; None: the last day that has trades.
     max_lookback_days
-        The most days that are looked at.
+        The largest number of days to search.
     allow_fewer
-        Whether fewer bars are warned of, and no error.
+        Whether fewer bars raise a warning instead of an error.
 
     Raises
     ------
     ValueError
-        There are not so many days before the last one.
+        The calendar has fewer days before the last one.
     RangeBarError
         There are fewer bars.
     ArchiveError, ChecksumError, QualityError, CacheError, StoreError
-        As `load_bars`.
+        As in `load_bars`.
     """
     last, most, days = end or _last_day(settings, series), max_lookback_days, 1
     if most > (last - dt.date.min).days:

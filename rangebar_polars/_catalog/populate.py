@@ -1,7 +1,7 @@
-"""Filling the caches: trades and bars of many symbols, at one call.
+"""Filling the caches with trades and bars of many symbols in one call.
 
-Each symbol is a unit of work for an executor. It does what `get_range_bars` does, so a symbol that
-is done already costs a look, and one that was interrupted continues after its last stored month.
+Each symbol is a unit of work for an executor. It does what `get_range_bars` does, so a finished
+symbol is only checked, and an interrupted one continues after its last stored month.
 """
 
 import datetime as dt
@@ -47,7 +47,7 @@ REPORT_SCHEMA: Final = pl.Schema(
 )
 POLL_SECONDS: Final = 0.1
 IN_FLIGHT: Final = 64
-"""How many symbols an executor of the caller is given before one of them is done."""
+"""The most symbols that are submitted to the caller's executor and not yet done."""
 
 
 def populate(
@@ -70,16 +70,16 @@ def populate(
 ) -> pl.DataFrame:
     """Fill the caches with trades and bars of many symbols.
 
-    Afterwards `get_range_bars` with the same days answers from the store. Whatever ended an
-    earlier call, the next one continues; what is there and proven is not made again. A symbol that
-    fails does not keep the others from being filled.
+    Afterwards `get_range_bars` reads the same days from the store. If a call was interrupted, the
+    next one continues; bars that are stored and valid are not computed again. If a symbol fails,
+    the others are filled all the same.
 
     Parameters
     ----------
     symbols
         One symbol, or several.
     start, end
-        UTC days, both included; `start` is where the chains begin.
+        UTC days, both included. The chains begin at `start`.
     threshold_decimal_bps
         One threshold, or several for one pass over the trades of each symbol.
     source, market, prevent_same_timestamp_close, reset, fetch_if_missing
@@ -88,30 +88,31 @@ def populate(
         As in `get_range_bars`. A `BarStore` of your own must be one that `open_store` opens by its
         `address`.
     processes
-        How many symbols are filled at once, each in a process; by default one for two cores. Each
-        holds a day of trades, or a month of bars of each threshold, in memory. The processes need
-        no ``if __name__ == "__main__"`` in a script, and end with the call.
+        How many symbols are filled at once, each in its own process; by default one for each two
+        cores. Each process holds a day of trades, or a month of bars of each threshold, in memory.
+        A script needs no ``if __name__ == "__main__"``. The processes end with the call.
     executor
-        What fills the symbols instead of processes that are started here: anything that submits as
-        a `concurrent.futures.Executor` does, with threads, or with processes of this or of other
-        machines. It needs a `store` that means the same to all of them; with ``cache_dir=None``
-        each uses its own cache. It is not shut down. If the call is interrupted, symbols that have
-        begun are filled to their end.
+        Your own executor, which fills the symbols instead of new processes: any object with the
+        `submit` of a `concurrent.futures.Executor`, whose workers may be threads, or processes on
+        this or other machines. `store` must name the same store on all of them; with
+        ``cache_dir=None`` each uses its own cache. The executor is not shut down. If the call is
+        interrupted, symbols that have begun are completed.
     progress
-        A callable that is given each `FetchProgress`, with the days of all symbols, or ``"tqdm"``
-        for a bar. An `executor` reports no bytes, and the days of a symbol when it is done.
+        A callable that receives each `FetchProgress`, with the days of all symbols, or ``"tqdm"``
+        for a progress bar. With an `executor` no bytes are reported, and the days of a symbol only
+        when it is done.
 
     Returns
     -------
     DataFrame
         A row for each symbol and threshold, symbols in the order given, thresholds ascending:
         ``symbol``, ``threshold_decimal_bps``; ``status``, "ok", "incomplete" (bars after a day
-        that could not be fetched are not stored) or "failed"; ``days``, how many of the range have
-        trades; of those ``stored``, whose bars were there, and ``made``, whose bars were made now;
-        ``fetched``, how many days of trades came from the archive now; ``trades`` and ``bars``, how
-        many of the range are stored, bars that a reset cut off among them; ``defects``, what is
-        wrong with the trades, with the count of each; ``seconds``, of the symbol; ``message``, of
-        an error. Of a symbol that failed only these last two are known.
+        that could not be fetched are not stored) or "failed"; ``days``, the number of days with
+        trades; of these ``stored``, whose bars were stored before, and ``made``, whose bars were
+        computed now; ``fetched``, the days of trades downloaded now; ``trades`` and ``bars``, the
+        numbers in the stored range, including bars that a reset cut off; ``defects``, the defects
+        of the trades with the count of each; ``seconds``, for the symbol; ``message``, the error.
+        For a failed symbol only the last two are known.
 
     Raises
     ------
@@ -205,7 +206,7 @@ def _check_processes(
 def _address(
     store: BarStore | str | os.PathLike[str] | None, cache_dir: str | os.PathLike[str] | None
 ) -> str:
-    """Return what other processes open the store by; it has been opened once."""
+    """Return the address of the store, after opening it once."""
     given = store.address if isinstance(store, BarStore) else store
     with open_store(given, cache_dir=cache_dir) as opened:
         if isinstance(store, BarStore) and type(opened) is not type(store):
@@ -218,28 +219,28 @@ def _address(
 
 @dataclass
 class _Given:
-    """An executor of the caller, which stays as it is."""
+    """The caller's executor, which is not shut down."""
 
     executor: Executor
     size: int = IN_FLIGHT
     _futures: "dict[int, Future[Outcome]]" = field(default_factory=dict)
 
     def submit(self, request: bytes, number: int) -> "Future[Outcome]":
-        """Give it a symbol."""
+        """Submit a symbol."""
         self._futures = {at: each for at, each in self._futures.items() if not each.done()}
         self._futures[number] = self.executor.submit(attempt, request)
         return self._futures[number]
 
     def counts(self) -> Iterable[tuple[int, Counts]]:
-        """Return nothing: there is no line to where the work is done."""
+        """Return nothing, because there is no pipe to the workers."""
         return ()
 
     def describe(self, error: BrokenExecutor) -> str:
-        """Return why a symbol failed that the executor has lost."""
+        """Return why a symbol failed when the executor broke."""
         return describe(error)
 
     def end(self) -> None:
-        """Take back what has not begun."""
+        """Cancel symbols that have not begun."""
         for future in self._futures.values():
             future.cancel()
 
@@ -258,9 +259,9 @@ class _Run:
     ended: "SimpleQueue[tuple[int, Future[Outcome]]]" = field(default_factory=SimpleQueue)
 
     def rows(self) -> list[dict[str, Any]]:
-        """Have every symbol filled; return the rows of the report.
+        """Fill every symbol; return the rows of the report.
 
-        However this ends, no process that was started here continues.
+        No process that was started here outlives this call, even if it is interrupted.
         """
         left = deque(range(len(self.requests)))
         try:
@@ -275,36 +276,36 @@ class _Run:
         return [row for number in range(len(self.requests)) for row in self._rows(number)]
 
     def _begin(self, number: int) -> None:
-        """Submit a symbol. That it cannot be submitted is its outcome."""
-        # Its pickles also hold what is defined in the caller's script.
+        """Submit a symbol. If that fails, the error is its outcome."""
+        # cloudpickle can also pickle functions and classes of the caller's script.
         from cloudpickle import dumps  # noqa: PLC0415 - slow to import
 
         request = dumps(self.requests[number])
         self.at_work[number] = time.monotonic()
         try:
             future = self.pool.submit(request, number)
-        except Exception as error:  # noqa: BLE001 - an executor may raise whatever it likes
+        except Exception as error:  # noqa: BLE001 - an executor may raise anything
             self._end(number, describe(error))
         else:
             future.add_done_callback(partial(self._note, number))
 
     def _note(self, number: int, future: "Future[Outcome]") -> None:
-        """Have it seen that a symbol is done, from whatever thread."""
+        """Note that a symbol is done; any thread may call this."""
         self.ended.put((number, future))
 
     def _wait(self) -> None:
-        """Wait until a symbol is done, or for a moment; take in what was reported."""
+        """Wait briefly for a symbol to be done; read the counts that were sent."""
         if not self.at_work:
             return
         done = []
         try:
-            # Short waits, because Ctrl-C is seen only between them once Polars is loaded.
+            # Waits are short, because once Polars is loaded Ctrl-C is only noticed between them.
             done.append(self.ended.get(timeout=POLL_SECONDS))
             while True:
                 done.append(self.ended.get_nowait())
         except Empty:
             pass
-        # What a symbol has reported stands in the line before its end is known.
+        # The counts of a symbol are in the pipe before its future is done.
         for number, counts in self.pool.counts():
             self.counts[number] = counts
             self._report()
@@ -312,12 +313,12 @@ class _Run:
             self._take(number, future)
 
     def _take(self, number: int, future: "Future[Outcome]") -> None:
-        """Take in the outcome of a symbol, or why there is none."""
+        """Record the outcome of a symbol, or why there is none."""
         try:
             outcome = future.result()
         except BrokenExecutor as error:
             self._end(number, self.pool.describe(error))
-        except Exception as error:  # noqa: BLE001 - an executor may raise whatever it likes
+        except Exception as error:  # noqa: BLE001 - an executor may raise anything
             self._end(number, describe(error))
         else:
             self._end(number, outcome)

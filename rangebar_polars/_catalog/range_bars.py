@@ -1,4 +1,4 @@
-"""Range bars of days in one call: eager, lazy, or the last so many."""
+"""Range bars of days in one call: as a frame, as a lazy frame, or the last n bars."""
 
 import datetime as dt
 import os
@@ -33,92 +33,92 @@ def get_range_bars(
     archive: Archive | str | None = None,
     progress: Progress | Literal["tqdm"] | None = None,
 ) -> pl.DataFrame:
-    """Return the range bars of a symbol over UTC days; the second call finds them stored.
+    """Return the range bars of a symbol over UTC days, and store them for the next call.
 
-    The bars are one chain: the first trade of `start_date` opens the first. Another first day is
-    another chain with other bars, until both happen to close on one trade. With `reset` every
-    period is a chain of its own, read from its border, so that bars do not depend on `start_date`;
-    what closed before `start_date` is left out.
+    The bars form one chain: the first trade of `start_date` opens the first bar. Another
+    `start_date` begins another chain with different bars, until both happen to close at the same
+    trade. With `reset` each period is its own chain, computed from its border, so the bars do not
+    depend on `start_date`; bars that closed before `start_date` are left out.
 
-    What is stored counts only where it is proven to be made of the trades of every day from the
-    first on. What is missing is made from the tick cache, which fetches what it lacks, and is
-    stored in turn: with a later `end_date` only the new days are read. A day that was replaced
-    makes the bars from it on stale, and no others. Trades that are no longer cached do not.
+    Stored bars are used only if they match the trades of every day since the first. Other bars are
+    computed from the tick cache, which fetches missing trades, and are then stored: with a later
+    `end_date` only the new days are read. If the trades of a day are replaced, the bars from that
+    day on are stale. Bars do not become stale when their trades leave the cache.
 
     Parameters
     ----------
     symbol
-        As the source spells it: ``"BTCUSDT"``. Several give a leading column ``symbol``, and their
-        bars one symbol after another.
+        As the source spells it: ``"BTCUSDT"``. With several symbols, the bars of each follow
+        those of the one before, with a leading column ``symbol``.
     start_date, end_date
         UTC days, both included: ``"YYYY-MM-DD"`` or a date.
     threshold_decimal_bps
-        1 to 100,000 decimal basis points of 0.001 %, so that 250 is 0.25 %. Several give a leading
-        column ``threshold_decimal_bps``, in one pass over the trades.
+        1 to 100,000 decimal basis points of 0.001 %, so that 250 is 0.25 %. Several take one
+        pass over the trades, and add a leading column ``threshold_decimal_bps``.
     source
-        ``"binance"``, or the source named to `import_trades`.
+        ``"binance"``, or the source that you named in `import_trades`.
     market
-        ``"spot"``, ``"um"`` or ``"cm"`` of Binance; of other sources whatever was imported.
+        For Binance ``"spot"``, ``"um"`` or ``"cm"``; for other sources the market you imported.
     include_microstructure
-        Add sums, counts, ids and the ten features. They are stored in any case.
+        Add sums, counts, ids and the features. Stored bars have them either way.
     include_incomplete
-        Add bars that a reset cut off and, last, the bar still open after `end_date`, and the
-        column ``is_complete``.
+        Add bars that a reset cut off, at the end the bar that is still open after `end_date`, and
+        the column ``is_complete``.
     prevent_same_timestamp_close
-        Let no trade of a bar's opening time close it.
+        Whether a trade at the opening time of a bar cannot close it.
     reset
         ``"day"``, ``"week"`` (from Monday), ``"month"`` or ``"year"``: a new chain at each UTC
         border.
     use_cache
-        Whether stored bars are used, and bars that were made are stored. Trades are cached in any
-        case.
+        Whether stored bars are used and new bars are stored. Trades are always cached.
     fetch_if_missing
-        Whether days of trades that are needed and not cached are fetched.
+        Whether to fetch trades that are needed and not cached.
     store
-        Where bars are stored: a `BarStore`, or what `open_store` takes. By default
+        Where bars are stored: a `BarStore`, or an argument of `open_store`. By default
         ``RANGEBAR_STORE``, or Parquet files in the cache folder.
     cache_dir
-        The cache folder; by default ``RANGEBAR_CACHE_DIR``, or the platform's.
+        The cache folder; by default ``RANGEBAR_CACHE_DIR``, or the cache folder of your platform.
     archive
-        A mirror's base URL, or an `Archive`; by default ``RANGEBAR_BINANCE_URL``, or
-        Binance's own.
+        The base URL of a mirror, or an `Archive`; by default ``RANGEBAR_BINANCE_URL``, or
+        Binance's own archive.
     progress
-        A callable that is given each `FetchProgress`, or ``"tqdm"`` for a bar.
+        A callable that receives each `FetchProgress`, or ``"tqdm"`` for a progress bar.
 
     Returns
     -------
     DataFrame
-        One row a bar, as `bars` gives of the trades of these days: times are Datetime(us, UTC).
+        One row for each bar, as from `bars` over the trades of these days. Times are
+        Datetime(us, UTC).
 
     Raises
     ------
     ValueError, TypeError
         An argument is wrong.
     ArchiveError, ChecksumError, CacheError
-        Trades cannot be had, as of `scan_ticks`; or a cached day is not as it was written.
+        Trades are not available, as in `scan_ticks`; or the file of a cached day was changed.
     QualityError
-        Trades of a day are not what trades must be; the error names the day.
+        Trades of a day are invalid; the error names the day.
     StoreError
         The store cannot be reached, read or written.
 
     Warns
     -----
     RangeBarWarning
-        Where days or records of the range are missing, so that bars run over a gap; of stored bars
-        too.
+        Days or records of the range are missing, so bars run over a gap. Stored bars warn too.
 
     Notes
     -----
-    A month of bars is held in memory until it is stored, whatever the length of the range, beside
-    the bars that are returned. `scan_range_bars` returns them month by month.
+    Besides the returned bars, one month of bars is in memory until it is stored, however long the
+    range is. `scan_range_bars` returns the bars month by month.
 
-    With `reset`, a chain is made of the files of the days of its period. Where a file holds trades
-    of the day after (`archive_quality` counts them in ``outside_day``) at the end of a period,
-    those are a bar of their own there, cut off.
+    With `reset`, a chain is computed from the files of the days of its period. If the last file
+    has trades of the next day (`archive_quality` counts them in ``outside_day``), these form a
+    separate bar at the end of the period, which is cut off.
 
     Examples
     --------
-    ``get_range_bars("BTCUSDT", "2024-01-01", "2024-06-30")`` fetches, makes and stores half a year.
+    ``get_range_bars("BTCUSDT", "2024-01-01", "2024-06-30")`` fetches trades and stores the bars of
+    half a year.
     With your own trades:
 
     >>> import tempfile
@@ -181,8 +181,8 @@ def scan_range_bars(
 ) -> pl.LazyFrame:
     """Return the range bars of a symbol over UTC days as a lazy frame.
 
-    Missing days of trades are fetched when this is called; the bars are read, or made and stored,
-    when the plan runs, month by month. A plan that stops early makes no more months than it needs.
+    This call fetches missing days of trades. When the plan runs, bars are read, or computed and
+    stored, month by month. A plan that stops early computes only the months that it needs.
 
     Parameters
     ----------
@@ -201,14 +201,14 @@ def scan_range_bars(
     Raises
     ------
     ValueError, TypeError, ArchiveError, ChecksumError, CacheError
-        As `get_range_bars`, when called.
+        As in `get_range_bars`; raised by the call.
     QualityError, StoreError
-        As `get_range_bars`, when called or when the plan runs.
+        As in `get_range_bars`; raised by the call or when the plan runs.
 
     Warns
     -----
     RangeBarWarning
-        As `get_range_bars`, when called.
+        As in `get_range_bars`, by the call.
 
     Examples
     --------
@@ -271,53 +271,53 @@ def get_n_range_bars(
     archive: Archive | str | None = None,
     progress: Progress | Literal["tqdm"] | None = None,
 ) -> pl.DataFrame:
-    """Return exactly the last so many completed bars of a symbol.
+    """Return exactly the last `n_bars` completed bars of a symbol.
 
-    Where a chain begins decides its bars, so the beginning is fixed by rule: the chain is that of
-    the last 1, 2, 4, 8, ... days, `end_date` being the first of them, and at last that of
-    `max_lookback_days`; the first that has enough bars. Equal arguments give equal bars, but a
-    larger `n_bars` may be of an earlier beginning. With `reset` bars do not depend on it: they are
-    the last of the periods up to `end_date`, in the days that `max_lookback_days` allows.
+    The bars of a chain depend on where it begins, so there is a fixed rule. The chains of the last
+    1, 2, 4, 8, ... days up to `end_date`, and finally of `max_lookback_days` days, are tried in
+    turn, and the first with enough bars is used. Equal arguments give equal bars, but for a larger
+    `n_bars` the chain may begin earlier. With `reset` bars do not depend on the beginning: they
+    are the last bars up to `end_date`, searched for in at most `max_lookback_days` days.
 
     Parameters
     ----------
     symbol
         As the source spells it.
     n_bars
-        How many.
+        The number of bars.
     threshold_decimal_bps
-        As in `get_range_bars`; one.
+        One threshold, as in `get_range_bars`.
     end_date
-        The last UTC day, included. By default the last one published; of other sources than
-        Binance, and with ``fetch_if_missing=False``, the last one cached.
+        The last UTC day, included. By default the last published day; for sources other than
+        Binance, and with ``fetch_if_missing=False``, the last cached day.
     max_lookback_days
-        How many days are looked at, at most.
+        The largest number of days to search.
     allow_fewer
-        Whether fewer bars are a warning, not an error.
+        Whether fewer bars raise a warning instead of an error.
     source, market, include_microstructure, prevent_same_timestamp_close, reset
         As in `get_range_bars`.
     use_cache
-        As in `get_range_bars`. Without `reset`, bars are only stored if the chain is stored
-        already, so that asking again day by day does not store a chain for each day.
+        As in `get_range_bars`. Without `reset`, bars are stored only if their chain is
+        stored already, so that a daily call does not store a new chain every day.
     fetch_if_missing, store, cache_dir, archive, progress
         As in `get_range_bars`.
 
     Returns
     -------
     DataFrame
-        `n_bars` rows, as `get_range_bars` gives them, the latest last.
+        `n_bars` rows, as from `get_range_bars`, the latest last.
 
     Raises
     ------
     RangeBarError
-        There are fewer bars; the error says how many.
+        There are fewer bars; the error states how many.
     ValueError, TypeError, ArchiveError, ChecksumError, CacheError, QualityError, StoreError
-        As `get_range_bars`.
+        As in `get_range_bars`.
 
     Warns
     -----
     RangeBarWarning
-        As `get_range_bars`, of the days of the chain; and for fewer bars, if allowed.
+        As in `get_range_bars`, for the days of the chain; and for fewer bars, if they are allowed.
 
     Examples
     --------

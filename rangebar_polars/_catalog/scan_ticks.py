@@ -29,24 +29,24 @@ def scan_ticks(
 
     Columns: timestamp Datetime(us, UTC), price and quantity Float64, is_buyer_maker Boolean,
     agg_trade_id, first_trade_id, last_trade_id Int64. Rows are in the order of agg_trade_id.
-    Only files of the days asked for are read, and of them only the columns the plan uses. So the
-    rows are not compared with what was written to the files: `archive_quality` does that.
+    A plan reads only the files of the wanted days, and only the columns that it uses. So the rows
+    are not compared with what was written to the files: `archive_quality` does that.
 
     Parameters
     ----------
     symbol
-        As the source spells it: ``"BTCUSDT"``. Several give a leading column ``symbol``, and their
-        trades one symbol after another.
+        As the source spells it: ``"BTCUSDT"``. With several symbols, the trades of each follow
+        those of the one before, with a leading column ``symbol``.
     start, end
         UTC days, both included: ``"YYYY-MM-DD"`` or a date.
     market
-        ``"spot"``, ``"um"`` or ``"cm"`` of Binance; of other sources whatever was imported.
+        For Binance ``"spot"``, ``"um"`` or ``"cm"``; for other sources the market you imported.
     source
-        ``"binance"``, or the source named to `import_trades`.
+        ``"binance"``, or the source that you named in `import_trades`.
     cache_dir
-        The cache folder; by default ``RANGEBAR_CACHE_DIR``, or the platform's.
+        The cache folder; by default ``RANGEBAR_CACHE_DIR``, or the cache folder of your platform.
     fetch_if_missing
-        Whether days that are not cached are fetched first. Other sources have nowhere to
+        Whether days that are not cached are fetched first. Imported sources have no archive to
         fetch from.
     refresh
         Compare cached days with the published checksums and with what was written to their files,
@@ -54,38 +54,38 @@ def scan_ticks(
     strictness
         With ``"raise"``, any defect found in the range is a QualityError.
     archive
-        A mirror's base URL, or an `Archive`; by default ``RANGEBAR_BINANCE_URL``, or
-        Binance's own.
+        The base URL of a mirror, or an `Archive`; by default ``RANGEBAR_BINANCE_URL``, or
+        Binance's own archive.
     progress
-        A callable that is given each `FetchProgress`, or ``"tqdm"`` for a bar.
+        A callable that receives each `FetchProgress`, or ``"tqdm"`` for a progress bar.
 
     Returns
     -------
     LazyFrame
-        A row a record, streamed from one file a day.
+        One row for each record. Each day is streamed from its own file.
 
     Raises
     ------
     ValueError, TypeError
         An argument is wrong.
     ArchiveError
-        No day of the range is to be had, or a file of the archive is not what it should be.
+        No day of the range is available, or a file of the archive is invalid.
     ChecksumError
-        A file is not the one whose checksum is published.
+        A file does not have the published checksum.
     QualityError
         The trades of a day cannot be put in order, or `strictness` is ``"raise"``.
     CacheError
-        A cached day cannot be read, or nothing is cached where nothing may be fetched.
+        A cached day cannot be read, or nothing is cached and nothing may be fetched.
 
     Warns
     -----
     RangeBarWarning
-        Once, where days or records of the range are missing.
+        Once, if days or records of the range are missing.
 
     Examples
     --------
-    ``scan_ticks("BTCUSDT", "2024-08-01", "2024-08-31", market="um")`` fetches what is not
-    cached. Your own trades are there at once:
+    ``scan_ticks("BTCUSDT", "2024-08-01", "2024-08-31", market="um")`` fetches the days that
+    are not cached. Your own trades need no fetch:
 
     >>> import tempfile
     >>> from rangebar_polars import import_trades
@@ -129,10 +129,10 @@ def archive_quality(
     archive: Archive | str | None = None,
     progress: Progress | Literal["tqdm"] | None = None,
 ) -> pl.DataFrame:
-    """Return what is known of each UTC day of a symbol: an archive doctor.
+    """Return a quality report of the trades of a symbol, one row for each UTC day.
 
-    A row for each day asked for, whether it is cached, absent or refused. Cached files are
-    read to their end and compared with what was written to them.
+    Each wanted day has a row, whether it is cached, absent or refused. Cached files are read to
+    their end and compared with what was written to them.
 
     Columns
     -------
@@ -141,46 +141,46 @@ def archive_quality(
     status
         ``"ok"``: cached; ``"hole"``: the archive has no file; ``"not published"``: not yet;
         ``"not cached"``: nothing was fetched; ``"refused"``: the trades cannot be put in
-        order; ``"unreadable"``: the file is not what it should be; ``"damaged"``: the cache
-        file is not what was written.
+        order; ``"unreadable"``: the archive's file is invalid; ``"damaged"``: the cache file
+        was changed after it was written.
     archive, sha256, verified
-        The file of the archive, its sum, and whether that is the published one; false where
-        none was published. Null for imported trades.
+        The file of the archive, its checksum, and whether that equals the published one; false
+        if none is published. Null for imported trades.
     unit, header
         The unit of the file's times, and whether its first line named the columns.
     rows_before, rows_after
         Rows before and after cleaning.
     out_of_order, interleaved
-        Rows with an id below that of the row before, put in order; and whether the file was
-        two rising halves shuffled row by row.
+        Rows with an id below that of the row before, which were sorted; and whether the file
+        interleaved two sorted halves.
     duplicates, tombstones, nonpositive_prices, repeated_trades, repeated_headers
-        Rows dropped: exact repetitions; deleted records; other prices of zero or less; records
-        of trades that were part of an earlier record; header lines after the first.
+        Dropped rows: exact repetitions; deleted records; other prices of zero or less; records
+        whose trades were part of an earlier record; header lines after the first.
     zero_quantities, off_market, outside_day, times_cut
-        Rows kept: quantity zero; more than 1 % off both neighbours on one side; a time that
-        is not in the day, by an hour at most; a time whose nanoseconds were cut.
+        Unchanged rows: a quantity of zero; a price more than 1 % above, or below, both
+        neighbours; a time outside the day by at most an hour; a time whose nanoseconds were cut.
     missing_ids, gaps
-        Ids between neighbouring records that no record has, within the day and since the
-        last day of the range before it that has trades: `after_id`, `after_time`,
-        `before_id`, `before_time`, `missing`. Only of sources whose ids rise by one.
+        Ids that are missing between neighbouring records, within the day and since the last
+        earlier day of the range that has trades: `after_id`, `after_time`, `before_id`,
+        `before_time`, `missing`. Only for sources whose ids rise by one.
     overlaps_previous
-        Whether the day begins before the day before it ends, by id or by time.
+        Whether the day begins before the end of the previous day, by id or by time.
     first_agg_trade_id, last_agg_trade_id, first_time, last_time
-        Its ends.
+        The ids and times of its first and last record.
     message
-        What the error of a day without trades says.
+        The text of the error of a day without trades.
 
     Parameters
     ----------
     symbol, start, end, market, source, cache_dir, fetch_if_missing, refresh, archive, progress
-        As of `scan_ticks`.
+        As in `scan_ticks`.
     strictness
-        With ``"raise"``, a day with an error or any defect raises instead.
+        With ``"raise"``, an error or any defect of a day is raised.
 
     Returns
     -------
     DataFrame
-        A row a day, with the columns above.
+        One row for each day, with the columns above.
 
     Raises
     ------
@@ -189,12 +189,12 @@ def archive_quality(
     ArchiveError
         There is no such symbol, or the server cannot be reached (DownloadError).
     QualityError
-        Anything was found, and `strictness` is ``"raise"``.
+        A defect was found, and `strictness` is ``"raise"``.
 
     Examples
     --------
     ``archive_quality("BTCUSDT", "2021-05-01", "2021-05-31", market="um")`` examines a month of
-    Binance's. A day of your own, with a price that no market had:
+    Binance's trades. A day of your own trades, with a price far off the market:
 
     >>> import tempfile
     >>> from rangebar_polars import import_trades

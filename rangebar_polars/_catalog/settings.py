@@ -24,15 +24,15 @@ class Settings:
     Attributes
     ----------
     source, market
-        Whose trades.
+        The source and market of the trades.
     root
         The cache folder.
     archive
-        Where missing days are fetched from; None where trades are imported.
+        The archive of missing days; None if trades are imported.
     fetch_if_missing
-        Whether they are fetched.
+        Whether missing days are fetched.
     progress
-        What a fetch is reported to while it runs.
+        Receives the progress of a fetch.
     """
 
     source: str
@@ -107,9 +107,9 @@ def check_symbols(symbols: str | Iterable[str]) -> list[str]:
     Raises
     ------
     TypeError
-        For what is no name and no iterable of names.
+        It is neither a name nor an iterable of names.
     ValueError
-        For no symbol, or one that repeats.
+        There is no symbol, or one repeats.
     """
     if isinstance(symbols, str):
         return [symbols]

@@ -1,8 +1,8 @@
 """Trades of a range of days: the missing days are fetched, and the tick cache then has them.
 
-`load_trades` is where archive and cache meet: the days that are asked for are compared with those
-that are cached, and the missing ones are fetched. The `CachedTrades` that it returns have the
-report of each day, so that a caller knows what the trades depend on.
+`load_trades` is where archive and cache meet: it finds the wanted days that are not cached and
+fetches them. The `CachedTrades` that it returns have the report of each day, so that a caller
+knows what the trades depend on.
 """
 
 import datetime as dt
@@ -39,21 +39,21 @@ MISSING: Final = {
     "missing_ids": "",
     "overlaps_previous": "days that begin before the day before them ends",
 }
-"""What messages call the defects that mean missing trades."""
+"""The text in messages for each defect that means missing trades."""
 
 
 @dataclass(frozen=True)
 class CachedTrades:
-    """The days of a range, as the tick cache has them.
+    """The days of a range in the tick cache.
 
     Attributes
     ----------
     cache
-        The series.
+        The cached days of the series.
     days
-        Every day asked for, ascending, with its report where it is cached.
+        Every wanted day, ascending, with its report if it is cached.
     archive
-        What the days come from; None where they are imported.
+        The archive of the days; None if they are imported.
     """
 
     cache: TickCache
@@ -78,7 +78,7 @@ class CachedTrades:
         return self.cache.scan(self.covered())
 
     def incomplete(self) -> str | None:
-        """Return what is missing from the range, in words; None where nothing is."""
+        """Return what is missing from the range, in words; None if nothing is."""
         return incomplete(self.defects())
 
     def raise_first_error(self) -> None:
@@ -100,7 +100,7 @@ class CachedTrades:
         Raises
         ------
         CacheError
-            Nothing is cached, and nothing was asked for.
+            Nothing is cached, and nothing was fetched.
         ArchiveError
             The archive has nothing.
 
@@ -129,7 +129,7 @@ class CachedTrades:
         )
 
     def defects(self) -> dict[dt.date, dict[str, int]]:
-        """Return what is wrong with each day, by name, without the days that are right."""
+        """Return the defects of each day that has any, by name."""
         wrong: dict[dt.date, dict[str, int]] = {}
         for entry, overlaps in joined(self.days, contiguous_ids=self.contiguous_ids):
             found: dict[str, int] = {entry.status: 1} if entry.report is None else {}
@@ -142,7 +142,7 @@ class CachedTrades:
         return wrong
 
     def examined(self) -> "CachedTrades":
-        """Read the days to their ends, and return them with those that are damaged marked."""
+        """Read the files of the days to their ends, and return the days, damaged ones marked."""
 
         def examine(entry: DayStatus) -> DayStatus:
             damage = None if entry.report is None else self.cache.damage(entry.day)
@@ -153,12 +153,12 @@ class CachedTrades:
         return replace(self, days=tuple(map(examine, self.days)))
 
     def raise_defects(self) -> None:
-        """Raise if anything is wrong with a day.
+        """Raise if any day has a defect.
 
         Raises
         ------
         QualityError
-            Naming the days.
+            The error names the days.
         """
         wrong = self.defects()
         if wrong:
@@ -169,19 +169,19 @@ class CachedTrades:
 
 
 def check_strictness(strictness: str) -> None:
-    """Refuse what is no strictness.
+    """Refuse an unknown strictness.
 
     Raises
     ------
     ValueError
-        Naming what it may be.
+        The error names the allowed values.
     """
     if strictness not in {"report", "raise"}:
         raise ValueError(f"strictness is {strictness!r} (give 'report' or 'raise')")
 
 
 def incomplete(defects: Mapping[dt.date, Mapping[str, int]]) -> str | None:
-    """Return which trades the defects of days mean to be missing, in words; None for none."""
+    """Return which trades are missing according to defects, in words; None if none are."""
     parts = []
     for name, what in MISSING.items():
         days = [day for day, found in defects.items() if found.get(name)]
@@ -196,16 +196,16 @@ def incomplete(defects: Mapping[dt.date, Mapping[str, int]]) -> str | None:
 def load_trades(
     settings: Settings, series: Series, days: Sequence[dt.date], *, refresh: bool = False
 ) -> CachedTrades:
-    """Fetch what is missing and return what there is, day by day.
+    """Fetch the missing days, and return every day.
 
-    What is wrong with a day is in its entry; nothing is raised for it.
+    The error of a day is in its entry and is not raised.
 
     Parameters
     ----------
     settings
-        Where trades are kept and fetched from.
+        The cache and the archive of the trades.
     series
-        Whose trades.
+        The source, market and symbol.
     days
         The days, ascending.
     refresh
@@ -214,7 +214,7 @@ def load_trades(
     Raises
     ------
     ValueError
-        `refresh` is asked of a source without an archive.
+        `refresh` is wanted for a source without an archive.
     ArchiveError
         There is no such symbol, or the archive cannot be reached.
     """
@@ -278,7 +278,7 @@ def _entry(  # noqa: PLR0917
 
 
 def last_published_day(archive: Archive, series: Series) -> dt.date:
-    """Return the newest day that the archive has a checksum of, by asking for it day by day.
+    """Return the newest day for which the archive has a checksum, by trying one day after another.
 
     Raises
     ------
@@ -306,7 +306,7 @@ def _today() -> dt.date:
 
 
 def _raise_if_unknown(archive: Archive, series: Series) -> None:
-    """Raise if the archive has a list of its symbols, and it does not know the symbol."""
+    """Raise if the archive lists its symbols, and the symbol is not in the list."""
     connection = archive.connect()
     try:
         known = connection.symbols(series.market)
@@ -326,7 +326,7 @@ def _raise_if_unknown(archive: Archive, series: Series) -> None:
 
 
 def near_names(symbol: str, known: list[str]) -> list[str]:
-    """Return the known symbols most like one that is not known.
+    """Return the known symbols that are most similar to an unknown one.
 
     Examples
     --------

@@ -1,11 +1,11 @@
-"""The processes of `populate` where the caller gives no executor: loky's, and a line to each.
+"""The processes of `populate` if the caller gives no executor: loky's, with a pipe to each.
 
-Each process has an executor of its own: an executor that loses one of its processes gives up all
-that they work at, so a process that is killed costs the symbol that it was filling and no other.
+Each process has its own executor: an executor that loses one of its processes gives up the work
+of all, but here a killed process fails only the symbol that it was filling.
 
-The line carries progress to the caller. Its other direction, and its end when the caller dies,
-stop the work: loky's processes continue after the death of their caller, and are killed in the
-middle of a write when an executor is shut down at once.
+The pipe carries progress to the caller. A message from the caller, or the end of the pipe when the
+caller dies, stops the work: without it, loky's processes continue after the death of their caller,
+and an executor that is shut down immediately kills them in the middle of a write.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future
 from concurrent.futures import wait as wait_for
 from dataclasses import dataclass, field
-from multiprocessing import Pipe
+from multiprocessing import Pipe, resource_tracker
 from multiprocessing.connection import Connection
 from types import FrameType
 from typing import Any, Final, Self
@@ -34,7 +34,7 @@ _EXIT_CODES: Final = re.compile(r"\{(.+)\}")
 
 @dataclass
 class _Worker:
-    """A process, and the symbol it works at."""
+    """A process, and the symbol that it fills."""
 
     executor: Executor
     line: Connection
@@ -44,12 +44,12 @@ class _Worker:
 
     @classmethod
     def create(cls, threads: int) -> Self:
-        """Return one whose process starts with its first symbol."""
+        """Return a worker whose process starts with its first symbol."""
         from loky import ProcessPoolExecutor  # noqa: PLC0415 - slow to import
 
         line, its_end = Pipe()
         env = {
-            # What a month of bars takes is no leak for which to replace a process.
+            # loky must not take the memory of a month of bars for a leak and replace the process.
             "LOKY_MAX_MEMORY_LEAK_SIZE": "1e18",
         }
         if "POLARS_MAX_THREADS" not in os.environ:
@@ -59,25 +59,25 @@ class _Worker:
 
     @property
     def is_free(self) -> bool:
-        """Whether it works at nothing."""
+        """Whether it has no symbol to fill."""
         return self.future is None or self.future.done()
 
     def submit(self, request: bytes, number: int) -> "Future[Outcome]":
-        """Start with a symbol."""
+        """Start filling a symbol."""
         self.number = number
         self.future = self.executor.submit(work, request)
-        # The process has a copy; of this one it could not see that the caller is gone.
+        # The process has its own copy; this one would keep the pipe open after the caller dies.
         self.its_end.close()
         return self.future
 
     def counts(self) -> Iterator[Counts]:
-        """Yield what the process has reported since the last call."""
+        """Yield the counts that the process has sent since the last call."""
         with contextlib.suppress(EOFError, OSError):
             while self.line.poll():
                 yield self.line.recv()
 
     def interrupt(self) -> None:
-        """Have the process stop its work."""
+        """Ask the process to stop its work."""
         with contextlib.suppress(OSError):
             self.line.send(None)
 
@@ -92,13 +92,16 @@ class _Worker:
 
 @contextlib.contextmanager
 def _sheltered() -> Iterator[None]:
-    """Have processes that are started here ignore what is meant for the caller.
+    """Start processes that ignore Ctrl-C and do not import from the current folder.
 
-    Ctrl-C goes to every process of a terminal, but that of the caller stops the others. The folder
-    the caller is in is no place for modules, not even for those of the processes that loky and
-    multiprocessing start to clear up after a crash.
+    A terminal sends Ctrl-C to each of its processes, but here the caller stops the others. Modules
+    must not be imported from the current folder, not even by the processes that loky and
+    multiprocessing start to clean up after a crash.
     """
     has_masks = hasattr(signal, "pthread_sigmask")
+    if has_masks:
+        # Starting the process that clears up would end the mask below.
+        resource_tracker.ensure_running()
     with _ENVIRONMENT:
         safe = os.environ.get("PYTHONSAFEPATH")
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if has_masks else None
@@ -128,7 +131,7 @@ class Workers:
     _workers: list[_Worker] = field(default_factory=list)
 
     def submit(self, request: bytes, number: int) -> "Future[Outcome]":
-        """Give a symbol to a process that is free, or to a new one."""
+        """Give a symbol to an idle process, or to a new one."""
         for worker in [each for each in self._workers if each.is_free]:
             try:
                 return worker.submit(request, number)
@@ -141,23 +144,23 @@ class Workers:
             return self._workers[-1].submit(request, number)
 
     def counts(self) -> Iterator[tuple[int, Counts]]:
-        """Yield what the processes have reported, with the number of the symbol."""
+        """Yield the counts that the processes have sent, with the number of the symbol."""
         for worker in self._workers:
             for counts in worker.counts():
                 yield worker.number, counts
 
     def describe(self, error: BrokenExecutor) -> str:
-        """Return why a symbol failed whose process has ended."""
+        """Return why a symbol failed, if its process has ended."""
         codes = _EXIT_CODES.search(str(error))
         how = f" with {codes[1]}" if codes else ""
         return f"its process ended{how} (was it killed, or out of memory?)"
 
     def end(self) -> None:
-        """Have the processes end by themselves, so that nothing is half-written, or by force."""
+        """Ask the processes to end after their current write, and kill those that do not."""
         for worker in self._workers:
             worker.interrupt()
         latest = time.monotonic() + GRACE_SECONDS
-        # At once, because each interpreter takes a moment to end.
+        # In parallel, because each interpreter takes a moment to end.
         ends = [threading.Thread(target=each.end, args=(latest,)) for each in self._workers]
         for end in ends:
             end.start()
@@ -167,7 +170,7 @@ class Workers:
 
 @dataclass
 class _Process:
-    """What a process of `Workers` knows of itself."""
+    """The state of a process of `Workers`, in that process."""
 
     line: Connection | None = None
     is_at_work: bool = False
@@ -184,7 +187,7 @@ def begin(line: Connection) -> None:
     Parameters
     ----------
     line
-        Its end of the line to the caller.
+        Its end of the pipe to the caller.
     """
     _PROCESS.line = line
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -193,7 +196,7 @@ def begin(line: Connection) -> None:
 
 
 def _stop(_signal: int, _frame: FrameType | None) -> None:
-    """Interrupt the work. A process that has none waits for loky to end it, or for nobody."""
+    """Interrupt the work. An idle process waits for loky to end it, or exits if the caller died."""
     if _PROCESS.is_at_work:
         raise KeyboardInterrupt
     if _PROCESS.is_alone:
@@ -201,14 +204,14 @@ def _stop(_signal: int, _frame: FrameType | None) -> None:
 
 
 def _stop_when_asked(line: Connection) -> None:
-    """Wait for a word of the caller, or for its death; then stop the work."""
+    """Wait for a message from the caller, or for its death; then stop the work."""
     try:
         line.recv()
     except (EOFError, OSError):
         _PROCESS.is_alone = True
     _PROCESS.is_stopped = True
     if hasattr(signal, "pthread_kill"):
-        # A real signal also ends a call of the system that waits.
+        # A real signal also interrupts a blocking system call.
         main: Any = threading.main_thread().ident
         signal.pthread_kill(main, signal.SIGTERM)
     else:
@@ -225,7 +228,7 @@ def work(request: bytes) -> Outcome:
     Parameters
     ----------
     request
-        As of `attempt`.
+        As in `attempt`.
     """
     try:
         _PROCESS.is_at_work = True
@@ -233,7 +236,7 @@ def work(request: bytes) -> Outcome:
         if not _PROCESS.is_stopped:
             return attempt(request, _report)
     except KeyboardInterrupt:
-        # A pool of threads does not wait for a thread that was just being started.
+        # A thread pool does not wait for a thread that was just being started.
         while any(_is_of_the_work(thread) for thread in threading.enumerate()):
             time.sleep(_WAIT_SECONDS)
     finally:
@@ -249,7 +252,7 @@ def _is_of_the_work(thread: threading.Thread) -> bool:
 
 
 def _report(counts: Counts) -> None:
-    """Send counts to the caller; if it is gone, the signal ends the work, and nothing before."""
+    """Send counts to the caller; if it is dead, only the signal ends the work."""
     if _PROCESS.line is not None:
         with contextlib.suppress(OSError):
             _PROCESS.line.send(counts)

@@ -1,4 +1,4 @@
-"""Range bars of a frame, of a plan, or inside an expression; and which bar a trade belongs to."""
+"""Range bars of a frame, of a plan or in an expression, and the bar of each trade."""
 
 from collections.abc import Iterable, Sequence
 from typing import SupportsIndex, overload
@@ -69,57 +69,57 @@ def bars(
     ----------
     trades
         A DataFrame, a LazyFrame, or anything with ``__arrow_c_stream__`` (a pyarrow Table, a DuckDB
-        result). Sorted by time; trades of one time in the order of their ids. Columns: see
-        `TradeColumns`.
+        result). They must be sorted by time, and by id where times are equal. Columns:
+        see `TradeColumns`.
     threshold_decimal_bps
         How far the price must move from a bar's open: 1 to 100,000 decimal basis points of
-        0.001 %, so that 250 is 0.25 %. Several give a leading column ``threshold_decimal_bps``, in
-        one pass over the trades.
+        0.001 %, so that 250 is 0.25 %. Several take one pass over the trades, and add a
+        leading column ``threshold_decimal_bps``.
     by
-        The column of the keys, or several: a chain of bars for each key, whose columns lead the
-        output. Any dtype but floats; null is a key.
+        One or several key columns: each key has its own chain of bars, and the key columns come
+        first in the output. Any dtype except floats; null is a key.
     reset
         "day", "week" (from Monday), "month" or "year": the first trade at or after a UTC border of
         that period opens a new bar. The bar cut off there is incomplete.
     aggs
-        Aggregations of your own over the trades of each bar, as in ``group_by(...).agg(...)``;
-        their columns follow. The trades of bars that are open are held in memory until they end.
+        Your own aggregations over the trades of each bar, as in ``group_by(...).agg(...)``; their
+        columns come last. The trades of open bars are in memory until the bars end.
     include_microstructure
-        Add sums, counts, ids and the ten features.
+        Add sums, counts, ids and the features.
     include_incomplete
-        Add bars that a reset cut off and, last, those still open, and the column ``is_complete``.
+        Add bars that a reset cut off, at the end the open bars, and the column ``is_complete``.
     prevent_same_timestamp_close
-        Let no trade of a bar's opening time close it.
+        Whether a trade at the opening time of a bar cannot close it.
     columns
-        What the columns of the trades are called.
+        The names of the columns of the trades.
     state
-        A checkpoint (`bars_with_state`, `RangeBarProcessor.create_checkpoint`) to begin from. Of
-        the same rule and reset; without ``by`` and ``aggs``.
+        A checkpoint (`bars_with_state`, `RangeBarProcessor.create_checkpoint`) to start from. It
+        must have the same rule and reset; not with ``by`` or ``aggs``.
 
     Returns
     -------
     DataFrame or LazyFrame
-        One row a bar, in the order in which bars end (where several end with one trade, by
-        threshold): ``open_time``, ``close_time`` (in the dtype of the input), ``open``,
+        One row for each bar, in the order in which bars end (by threshold if several end with the
+        same trade): ``open_time``, ``close_time`` (in the dtype of the input), ``open``,
         ``high``, ``low``, ``close``, ``volume`` (Float64, never null); with
-        ``include_microstructure`` the columns of the README's table. Lazy for a LazyFrame: trades
-        are streamed in constant memory, only what the plan asks for is summed, and a filter or head
-        after it stops the reading early.
+        ``include_microstructure`` the columns of the README's table. The result is lazy for a
+        LazyFrame: trades are streamed in constant memory, only the columns that the plan uses are
+        computed, and a filter or head after it stops the reading early.
 
     Raises
     ------
     TypeError, ValueError
-        For a bad argument, when called.
+        An argument is wrong; raised by the call.
     polars.exceptions.ComputeError
-        For bad trades: a missing column or wrong dtype as soon as the schema is known; nulls,
-        values that are not finite or out of range, time going back, repeated ids when the row is
-        read, naming row and remedy.
+        Trades are bad. A missing column or a wrong dtype is raised as soon as the schema is known;
+        a null, a value that is not finite or out of range, time that goes back, or a repeated id
+        is raised when the row is read. The error names the row and the remedy.
 
     Warns
     -----
     RangeBarWarning
-        Where prices are finer than 8 decimals, where a quantity above 0 counts as 0, and where
-        columns are asked for that need a side and the trades have none. A plan warns when it runs.
+        Prices have more than 8 decimals, a quantity above 0 counts as 0, or wanted columns need a
+        side and the trades have none. A plan warns when it runs.
 
     Examples
     --------
@@ -191,9 +191,9 @@ def bars_expr(
 ) -> pl.Expr:
     """Return range bars as an expression: a struct for each bar, in a column ``bars``.
 
-    For ``select``, and for ``group_by(...).agg(...)``, where each group is a chain of bars of its
-    own and gives a list. The streaming engine collects the whole column first: over files larger
-    than memory use `bars` on the LazyFrame.
+    Use it in ``select``, or in ``group_by(...).agg(...)``, where each group has its own chain of
+    bars and gives a list. The streaming engine collects the whole column first, so for files
+    larger than memory use `bars` on the LazyFrame.
 
     Parameters
     ----------
@@ -202,7 +202,7 @@ def bars_expr(
     prevent_same_timestamp_close
         As in `bars`.
     columns
-        What the columns of the trades are called.
+        The names of the columns of the trades.
 
     Returns
     -------
@@ -212,11 +212,11 @@ def bars_expr(
     Raises
     ------
     TypeError, ValueError
-        For a bad argument, when called; bad trades raise ComputeError as in `bars`.
+        An argument is wrong; raised by the call. Bad trades raise ComputeError as in `bars`.
 
     Notes
     -----
-    An expression cannot warn: what `bars` warns of is silent here.
+    An expression cannot issue the warnings of `bars`.
 
     Examples
     --------
@@ -261,26 +261,26 @@ def bar_id(
 ) -> pl.Expr:
     """Return the ordinal of the bar that each trade belongs to, in a column ``bar_id``.
 
-    Grouping by it makes any Polars aggregation a feature of the bar. For several chains in one
-    frame put ``.over("symbol")`` after it.
+    If you group by it, any Polars aggregation is a feature of the bar. For several chains in one
+    frame add ``.over("symbol")``.
 
     Parameters
     ----------
     threshold_decimal_bps, reset, prevent_same_timestamp_close
         As in `bars`; one threshold.
     columns
-        What the columns of the trades are called.
+        The names of the columns of the trades.
 
     Returns
     -------
     Expr
-        Int64, a value a trade, never null, from 0 on; the trades of the bar that is still open have
+        Int64, one value for each trade, counted from 0 and never null; trades of the open bar have
         an id too.
 
     Raises
     ------
     TypeError, ValueError
-        For a bad argument, when called; bad trades raise ComputeError as in `bars`.
+        An argument is wrong; raised by the call. Bad trades raise ComputeError as in `bars`.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What a processor takes in one call."""
+"""The trades that a processor accepts in one call."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -8,21 +8,21 @@ import polars as pl
 from rangebar_polars.schema import ArrowStream
 
 Batch = pl.DataFrame | pl.LazyFrame | ArrowStream | Mapping[str, Any] | Iterable[Mapping[str, Any]]
-"""What a processor takes: a frame, a plan, a table of another library, or dicts."""
+"""A frame, a plan, a table of another library, or dicts."""
 
 _OF_A_CLASS: Final = ("__dataclass_fields__", "_asdict", "model_dump")
-"""What a trade of a class has: of a dataclass, a named tuple, a model of pydantic."""
+"""Attributes of dataclasses, named tuples and pydantic models."""
 
 
 def dicts_of(trades: object) -> list[Any]:
-    """Return dicts of trades as a list; which items are none is judged where they are read.
+    """Return dicts of trades as a list; its items are checked when they are read.
 
     Raises
     ------
     TypeError
-        For what is neither a mapping nor an iterable of items.
+        It is neither a mapping nor an iterable of items.
     """
-    # A single trade of a class, of which some are iterables of their values.
+    # A single trade; an instance of some of these classes is an iterable of its values.
     if isinstance(trades, Mapping) or any(hasattr(trades, name) for name in _OF_A_CLASS):
         return [trades]
     if isinstance(trades, Iterable) and not isinstance(

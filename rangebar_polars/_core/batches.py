@@ -1,8 +1,8 @@
-"""The rows of a plan, batch by batch, and the proof that they are all of its rows.
+"""The rows of a plan, batch by batch, with a check that none is missing.
 
-Polars ends the iteration over the batches of a plan without an error where the plan panics, or
-where a Python function in it raises StopIteration: the rows so far then look like all rows. So one
-row is put after those of the plan. It arrives only when the plan has run to its end.
+If a plan panics, or a Python function in it raises StopIteration, Polars ends the iteration over
+its batches without an error, and the rows so far look like all rows. So one row is appended to the
+plan. It arrives only if the plan has run to its end.
 """
 
 from collections.abc import Iterator
@@ -31,12 +31,12 @@ def batches(plan: pl.LazyFrame, schema: pl.Schema) -> Iterator[pl.DataFrame]:
     Yields
     ------
     DataFrame
-        The next rows, never none.
+        The next rows, at least one.
 
     Warns
     -----
     RangeBarWarning
-        The plan holds a node that keeps no order, and nothing after it sorts.
+        The plan has a node that does not preserve the order of rows, and no later sort.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def batches(plan: pl.LazyFrame, schema: pl.Schema) -> Iterator[pl.DataFrame]:
         is_end = batch.height > 0 and batch.item(-1, end)
         rows = batch.drop(end)[: batch.height - is_end]
         count += rows.height
-        del batch  # or it would live on while the next one is made
+        del batch  # frees it before the next batch is computed
         if rows.height > 0:
             yield rows
         del rows

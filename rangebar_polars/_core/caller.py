@@ -14,14 +14,14 @@ _PASSED_OVER: Final = (str(Path(__file__).parents[1]), str(Path(pl.__file__).par
 
 
 def warn_of(notices: Iterable[tuple[str, str]], warned: set[str]) -> None:
-    """Warn of what is not in ``warned`` by its kind, and add it there.
+    """Warn of the notices whose kind is not in ``warned``, and add their kinds.
 
     Parameters
     ----------
     notices
-        Kind and text of each.
+        The kind and text of each.
     warned
-        The kinds that the caller has been warned of.
+        The kinds of earlier warnings.
     """
     for kind, text in notices:
         if kind not in warned:
@@ -30,12 +30,12 @@ def warn_of(notices: Iterable[tuple[str, str]], warned: set[str]) -> None:
 
 
 def warn_caller(text: str) -> None:
-    """Issue a RangeBarWarning at the innermost line that is outside of this package and Polars.
+    """Issue a RangeBarWarning at the innermost line that is outside this package and Polars.
 
     Parameters
     ----------
     text
-        What the result does not show by itself.
+        The text of the warning.
     """
     frame, level = inspect.currentframe(), 1
     while frame is not None and frame.f_code.co_filename.startswith(_PASSED_OVER):

@@ -1,8 +1,8 @@
-"""Bars of batches of trades that come one after another, with a user's own aggregations.
+"""Bars of consecutive batches of trades, with the caller's own aggregations.
 
-The compiled half folds each batch into bars. Aggregations of Polars know no open state, so for them
-the trades of a bar are held back until it ends: memory is bounded by the longest bar of each key
-and threshold, not by the number of trades.
+The compiled extension folds each batch into bars. Polars cannot continue an aggregation with later
+rows, so the trades of a bar are held back until it ends: memory is bounded by the longest bar of
+each key and threshold, not by the number of trades.
 """
 
 from collections.abc import Iterable, Iterator
@@ -23,7 +23,7 @@ _KEY = [THRESHOLD, OPENING_ROW]
 
 
 def columns_read(schema: pl.Schema, options: Options, wanted: list[str] | None) -> list[str]:
-    """Return the columns of trades that bars and aggregations read, of those that are there."""
+    """Return the existing columns of trades that bars and aggregations read."""
     read = set(options.reads(wanted))
     for agg in _wanted_aggs(options, wanted):
         # A selector or a wildcard may mean any column.
@@ -32,9 +32,9 @@ def columns_read(schema: pl.Schema, options: Options, wanted: list[str] | None) 
 
 
 def read_table(table: ArrowStream, options: Options) -> pl.DataFrame:
-    """Return the columns of a table that bars and aggregations read, of those that are there.
+    """Return the existing columns of a table that bars and aggregations read.
 
-    Columns that Polars has no dtype for do no harm unless they are read.
+    Columns without a dtype in Polars are an error only if they are read.
     """
     if any(agg.meta.has_multiple_outputs() for agg in options.aggs):
         return _internal.read_table(table, None)
@@ -43,7 +43,7 @@ def read_table(table: ArrowStream, options: Options) -> pl.DataFrame:
 
 
 def _wanted_aggs(options: Options, wanted: list[str] | None) -> list[pl.Expr]:
-    """Return the aggregations of which a column is wanted, or may be."""
+    """Return the aggregations that have, or may have, a wanted column."""
     return [
         agg
         for agg in options.aggs
@@ -54,9 +54,9 @@ def _wanted_aggs(options: Options, wanted: list[str] | None) -> list[pl.Expr]:
 
 
 def exportable(schema: pl.Schema, options: Options) -> pl.Schema:
-    """Return a schema without columns that are not read and that C has no name for.
+    """Return a schema without unread columns whose names are not valid in C.
 
-    Names cross to the compiled half as C strings. A zero in one of them would end the process.
+    Names are passed to the compiled extension as C strings. A zero in a name would end the process.
 
     Raises
     ------
@@ -76,7 +76,7 @@ def exportable(schema: pl.Schema, options: Options) -> pl.Schema:
 
 
 def _cannot_cross(dtype: pl.DataType) -> bool:
-    """Return whether the name of a field within a dtype has a zero, or an array no elements."""
+    """Return whether a dtype has a field with a zero in its name, or an array of width 0."""
     if isinstance(dtype, pl.Array) and 0 in dtype.shape:
         return True
     if isinstance(dtype, pl.Struct):
@@ -94,7 +94,7 @@ def _made(dtype: PolarsDataType) -> pl.DataType:
 def exported(trades: pl.DataFrame, options: Options) -> pl.DataFrame:
     """Return trades without the columns that `exportable` leaves out."""
     if has_lost_pool():
-        # Polars hands several chunks to its pool when they are exported, or columns selected.
+        # Polars uses its thread pool to export several chunks, and to select columns.
         kept = exportable(trades.schema, options)
         return pl.DataFrame([trades.get_column(name).rechunk() for name in kept])
     if options.reads_at_most.issuperset(trades.columns) and not options.by:
@@ -112,7 +112,7 @@ def fold(
     *,
     whole: bool = True,
 ) -> Iterator[pl.DataFrame]:
-    """Yield the bars as they end: a frame for every batch that ended one, and one of those left.
+    """Yield the bars as they end: a frame for each batch in which one ended, and a last frame.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ def fold(
     options
         The arguments of ``bars()``.
     wanted
-        The columns of bars that are wanted, or None for all.
+        The wanted columns of bars; None: all.
     whole
         Whether the trades have all their columns, or only those that are read.
     """
@@ -136,7 +136,7 @@ def fold(
     for batch in batches:
         batches_seen = True
         ended = builder.push(exported(batch, options))
-        del batch  # or it would live on while the next one is made
+        del batch  # frees it before the next batch is computed
         warn_of(builder.notices(), warned)
         if ended is not None:
             yield ended
@@ -147,10 +147,10 @@ def fold(
 
 
 class _Held:
-    """Trades of bars of one threshold that have not ended.
+    """The trades of open bars of one threshold.
 
-    They lie in the pieces in which they came. Only pieces with trades of a bar that ends are looked
-    at, so that a bar that stays open costs nothing while others end.
+    They stay in the pieces in which they arrived. Only pieces with trades of an ending bar are
+    read, so a bar that stays open costs nothing while others end.
     """
 
     def __init__(self, schema: pl.Schema) -> None:
@@ -162,7 +162,7 @@ class _Held:
     def take(
         self, ended: pl.Series, trades: pl.DataFrame | None = None, opened: pl.Series | None = None
     ) -> tuple[pl.DataFrame, pl.Series]:
-        """Take in the next trades, and take out those of bars that have ended, in order.
+        """Add the next trades, and remove and return those of bars that have ended, in order.
 
         Parameters
         ----------
@@ -174,7 +174,7 @@ class _Held:
         Returns
         -------
         tuple of DataFrame and Series
-            Trades of the bars that have ended, and the bar of each.
+            The trades of bars that have ended, and the bar of each.
         """
         older = ended.filter(ended < self._trades)
         touched = {piece for bar in older for piece in self._pieces_of.pop(bar, ())}
@@ -191,7 +191,7 @@ class _Held:
         return pl.concat(frames), pl.concat(bars)
 
     def _split(self, piece: int, ended: pl.Series) -> tuple[pl.DataFrame, pl.Series]:
-        """Take the trades of bars that have ended out of a piece."""
+        """Remove the trades of bars that have ended from a piece, and return them."""
         trades, opened = self._pieces[piece] or self._nothing
         is_ended = opened.is_in(ended.implode())
         whole = is_ended.all()
@@ -215,7 +215,7 @@ class _Aggregated:
                         f"no column {name!r} for aggs among the trades: they have "
                         f"[{', '.join(schema)}]"
                     )
-        # Trades of a bar that was cut off must be let go, so every bar that ends is asked for.
+        # The trades of a bar that was cut off must be freed, so every bar that ends is requested.
         every = replace(options, include_incomplete=True, threshold_column=True)
         only = None if wanted is None else [*wanted, THRESHOLD, IS_COMPLETE]
         self._builder = BarBuilder(every.kwargs(only, trace=True, whole=whole))
@@ -247,15 +247,15 @@ class _Aggregated:
         trades: pl.DataFrame | None = None,
         bars_of_trades: pl.DataFrame | None = None,
     ) -> pl.DataFrame:
-        """Take in the next trades, and put the aggregations of bars that have ended beside them."""
+        """Add the next trades, and return the bars that have ended with their aggregations."""
         parts = []
         for threshold, held in self._held.items():
             opened = None if bars_of_trades is None else bars_of_trades[str(threshold)]
             bars = ended.filter(pl.col(THRESHOLD) == threshold)
             rows, bar_of_row = held.take(bars[OPENING_ROW], trades, opened)
             if bars.height > 0 or ended.height == 0:
-                # A literal is no column of the trades, so that aggregations by position mean those.
-                # With one key alone Polars sums in another way where it happens to be sorted.
+                # Literal keys are not columns of the trades, so that aggregations by position skip
+                # them. With a single key Polars would sum in another order if it is sorted.
                 keys = (
                     pl.lit(threshold, pl.Int64).alias(THRESHOLD),
                     pl.lit(bar_of_row).alias(OPENING_ROW),

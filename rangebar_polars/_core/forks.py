@@ -1,7 +1,7 @@
-"""Threads do not survive a fork: what needs them is refused in a child that would wait for ever.
+"""Threads do not survive a fork, so calls that need them are refused in a forked child.
 
-Polars, and its copy in the compiled half, begin their threads with the first work that needs them.
-A child forked after that has the pools and not the threads. Work given to them never ends.
+Polars, and its copy in the compiled extension, start their threads when they first need them. A
+child that is forked later has the pools without the threads, and would wait for them forever.
 """
 
 import os
@@ -18,7 +18,7 @@ _OF_A_POOL: Final = re.compile(r"polars-\d+\s*")
 
 @dataclass
 class _Process:
-    """What this process and those it was forked from have done."""
+    """Facts about this process and its parents before the fork."""
 
     has_used_threads: bool = False
     is_cut_off: bool = False
@@ -26,7 +26,7 @@ class _Process:
     has_lost_pool: bool = False
 
     def before_fork(self) -> None:
-        """Note whether Polars has threads, through whatever they were begun."""
+        """Note whether Polars has threads, whatever started them."""
         self.has_pool = self.has_used_threads or _has_pool()
 
     def after_fork(self) -> None:
@@ -62,7 +62,7 @@ def use_threads() -> None:
 
 
 def use_own_threads() -> None:
-    """Note that threads of the compiled half are used from now on.
+    """Note that threads of the compiled extension are used from now on.
 
     Raises
     ------
@@ -75,19 +75,19 @@ def use_own_threads() -> None:
 
 
 def check_threads() -> None:
-    """Refuse work that needs threads of Polars in a process that was forked after they began.
+    """Refuse work that needs threads of Polars in a process that was forked after they started.
 
     Raises
     ------
     RangeBarError
-        Naming what to do.
+        This process was forked after Polars had started its threads.
     """
     if has_lost_pool():
         raise _lost()
 
 
 def has_lost_pool() -> bool:
-    """Return whether this process was forked after Polars had begun its threads."""
+    """Return whether this process was forked after Polars had started its threads."""
     return _PROCESS.has_lost_pool
 
 

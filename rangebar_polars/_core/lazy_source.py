@@ -1,4 +1,4 @@
-"""A LazyFrame whose rows are made by Python: the only call of Polars' source interface."""
+"""A LazyFrame whose rows come from Python; no other module uses Polars' source interface."""
 
 from collections.abc import Callable, Iterator
 
@@ -9,27 +9,27 @@ from rangebar_polars._core.forks import check_threads
 from rangebar_polars._core.unstable import register_io_source
 
 Frames = Callable[[list[str] | None, pl.Expr | None], Iterator[pl.DataFrame]]
-"""Makes frames, one after another, of at least the columns asked for.
+"""Yields frames with at least the wanted columns.
 
-None asks for all columns, in the order of the schema. What the rows will be filtered by is given
-too. It may be used to leave out frames of which no row would stay; it need not be applied.
+The arguments are the wanted columns (None: all, in the order of the schema) and the filter of the
+rows. The filter may be used to leave out frames without matching rows; it need not be applied.
 """
 
 
 def lazy_source(frames: Frames, schema: pl.Schema | Callable[[], pl.Schema]) -> pl.LazyFrame:
-    """Return a plan over frames that are made when it runs.
+    """Return a plan over frames that are computed when it runs.
 
     Parameters
     ----------
     frames
-        Is called for every run.
+        Is called for each run.
     schema
-        That of the frames with all columns, or what returns it.
+        The schema of the frames with all columns, or a function that returns it.
 
     Raises
     ------
     RangeBarError
-        This process was forked after Polars had begun its threads.
+        This process was forked after Polars had started its threads.
     """
     check_threads()
 

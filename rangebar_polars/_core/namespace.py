@@ -1,7 +1,7 @@
 """``df.rangebar``, ``lf.rangebar`` and ``expr.rangebar``.
 
-The package registers these classes, so that they load at their first use. Type checkers do not see
-a namespace; ``rb.FrameNamespace(df).bars()`` and the free functions are the typed interface.
+The package registers these classes so that they load at their first use. Type checkers do not see
+namespaces; ``rb.FrameNamespace(df).bars()`` and the free functions are the typed interface.
 """
 
 import inspect
@@ -22,7 +22,7 @@ def documented_by(function: Callable[..., object]) -> Callable[[Method], Method]
     """Give a method the docstring of the function it calls, followed by its own examples."""
 
     def documented(method: Method) -> Method:
-        # Without docstrings (python -OO) there is nothing to show.
+        # There are no docstrings under python -OO.
         whole = inspect.cleandoc(function.__doc__ or "")
         examples = inspect.cleandoc(method.__doc__ or "").partition("\n--------\n")[2]
         whole = whole.replace("\ntrades\n", "\ntrades (the frame itself)\n")
@@ -103,7 +103,7 @@ class LazyFrameNamespace:
 
 
 class ExprNamespace:
-    """Range bars of a price expression; the other columns of the trades are taken by name."""
+    """Range bars of a price expression; the other columns of the trades are found by name."""
 
     def __init__(self, price: pl.Expr) -> None:
         self._price = price
@@ -164,7 +164,7 @@ class ExprNamespace:
         prevent_same_timestamp_close: bool = True,
         columns: TradeColumns | None = None,
     ) -> pl.Expr:
-        """Return which bar each of these prices belongs to: see `rangebar_polars.bar_id`."""
+        """Return the bar of each of these prices: see `rangebar_polars.bar_id`."""
         options = Options.check(
             check_threshold(threshold_decimal_bps),
             columns=columns,

@@ -24,7 +24,7 @@ Threshold = SupportsIndex | Sequence[SupportsIndex]
 """One threshold, or several for one pass over the trades."""
 
 Reset = Literal["day", "week", "month", "year"]
-"""A period at whose UTC borders every chain of bars starts anew; weeks begin on Monday."""
+"""A period at whose UTC borders a new chain of bars begins; weeks begin on Monday."""
 
 
 TimeUnit = Literal["s", "ms", "us", "ns"]
@@ -37,9 +37,9 @@ def check_threshold(threshold_decimal_bps: object) -> int:
     Raises
     ------
     TypeError
-        For what is not an integer.
+        It is not an integer.
     ValueError
-        Outside 1 to 100,000.
+        It is outside 1 to 100,000.
 
     Examples
     --------
@@ -69,7 +69,7 @@ def check_columns(columns: TradeColumns | None) -> TradeColumns:
     Raises
     ------
     TypeError
-        For anything else.
+        It is anything else.
     """
     if columns is None:
         return TradeColumns()
@@ -81,14 +81,14 @@ def check_columns(columns: TradeColumns | None) -> TradeColumns:
 
 
 def check_thresholds(threshold_decimal_bps: Threshold) -> tuple[tuple[int, ...], bool]:
-    """Return the thresholds, ascending, and whether a sequence of them was asked for.
+    """Return the thresholds, ascending, and whether a sequence was given.
 
     Raises
     ------
     TypeError
-        For what is no integer and no sequence of integers.
+        It is neither an integer nor a sequence of integers.
     ValueError
-        Outside 1 to 100,000, for none, or for one that repeats.
+        A threshold is outside 1 to 100,000 or repeats, or there is none.
     """
     if isinstance(threshold_decimal_bps, str | bytes) or not isinstance(
         threshold_decimal_bps, Iterable
@@ -109,9 +109,9 @@ def check_by(by: str | Sequence[str] | None) -> tuple[str, ...]:
     Raises
     ------
     TypeError
-        For what is not a name or a sequence of names.
+        It is neither a name nor a sequence of names.
     ValueError
-        For no name, or one that repeats or is that of a column of bars.
+        There is no name, or a name repeats or is that of a column of bars.
     """
     if by is None:
         return ()
@@ -125,12 +125,12 @@ def check_by(by: str | Sequence[str] | None) -> tuple[str, ...]:
 
 
 def check_keys(schema: pl.Schema, by: Sequence[str]) -> None:
-    """Refuse keys that are Python objects, which the compiled half would see as addresses.
+    """Refuse keys that are Python objects, which the compiled extension would read as addresses.
 
     Raises
     ------
     polars.exceptions.ComputeError
-        Naming the column.
+        A key column has Python objects.
     """
     for name in by:
         if name in schema and schema[name] == pl.Object:
@@ -146,7 +146,7 @@ def check_names(names: Iterable[str]) -> None:
     Raises
     ------
     ValueError
-        Naming the first.
+        A name appears twice.
     """
     seen: set[str] = set()
     for name in names:
@@ -164,9 +164,9 @@ def check_aggs(aggs: pl.Expr | Iterable[pl.Expr] | None, by: Sequence[str]) -> t
     Raises
     ------
     TypeError
-        For what is not an expression or several.
+        It is neither an expression nor several.
     ValueError
-        For a name that would appear twice, as far as names are known without the trades.
+        A name would appear twice, as far as names are known without the trades.
     """
     if aggs is None:
         return ()
@@ -191,9 +191,9 @@ def check_symbol(symbol: str | None) -> str | None:
     Raises
     ------
     TypeError
-        For what is no str.
+        It is not a str.
     ValueError
-        For more than 128 bytes.
+        It has more than 128 bytes.
     """
     if symbol is None:
         return None
@@ -212,7 +212,7 @@ def check_state(state: bytes | None) -> bytes | None:
     Raises
     ------
     TypeError
-        For what is no bytes.
+        It is not bytes.
     """
     if state is not None and not isinstance(state, bytes):
         raise TypeError(f"state is a {type(state).__name__}: expected the bytes of a checkpoint")
@@ -225,7 +225,7 @@ def check_reset(reset: Reset | None) -> Reset | None:
     Raises
     ------
     ValueError
-        For what is none.
+        It is not a period.
     """
     if reset is not None and reset not in get_args(Reset):
         raise ValueError(f"reset is {reset!r}: expected 'day', 'week', 'month', 'year' or None")
@@ -238,9 +238,9 @@ def check_time_unit(time_unit: TimeUnit) -> TimeUnit:
     Raises
     ------
     TypeError
-        For what is no str.
+        It is not a str.
     ValueError
-        For a str that is no unit.
+        It is a str, but not a unit.
     """
     if time_unit in get_args(TimeUnit):
         return time_unit
@@ -254,9 +254,9 @@ def check_count(count: SupportsIndex, name: str) -> int:
     Raises
     ------
     TypeError
-        For what is not an integer.
+        It is not an integer.
     ValueError
-        For less than 1.
+        It is less than 1.
     """
     if isinstance(count, bool) or not isinstance(count, SupportsIndex):
         raise TypeError(f"{name} is {count!r}: expected an integer")
@@ -266,12 +266,12 @@ def check_count(count: SupportsIndex, name: str) -> int:
 
 
 def check_flags(**flags: bool) -> None:
-    """Refuse what is neither True nor False, by name.
+    """Refuse arguments that are neither True nor False.
 
     Raises
     ------
     TypeError
-        For anything else.
+        It is anything else.
     """
     for name, flag in flags.items():
         if not isinstance(flag, bool):
@@ -280,7 +280,7 @@ def check_flags(**flags: bool) -> None:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Options:
-    """The arguments of ``bars()``, checked."""
+    """The checked arguments of ``bars()``."""
 
     thresholds: tuple[int, ...]
     threshold_column: bool
@@ -310,9 +310,9 @@ class Options:
         Raises
         ------
         TypeError, ValueError
-            Naming the argument, what it is and what was expected.
+            An argument is wrong; the error states its value and what was expected.
         CheckpointError
-            For a state that is damaged or of another rule.
+            The state is damaged or belongs to another rule.
         """
         check_flags(**flags)
         keys = check_by(by)
@@ -332,7 +332,7 @@ class Options:
                 raise ValueError(
                     "state is of one chain of bars: expected one threshold, no by and no aggs"
                 )
-            # Reads the checkpoint and compares it with what is asked for.
+            # Reads the checkpoint and compares it with the options.
             _internal.BarBuilder(options.kwargs(), state)
         return options
 
@@ -345,21 +345,21 @@ class Options:
         stored: bool = False,
         whole: bool = True,
     ) -> dict[str, Any]:
-        """Return what the compiled half takes.
+        """Return the options of the compiled extension.
 
         Parameters
         ----------
         only
-            The columns of bars that are wanted, or None for all.
+            The wanted columns of bars; None: all.
         trace
-            Whether it is kept which bar each trade belongs to.
+            Whether the bar of each trade is recorded.
         every_sum
-            Whether every sum is kept, for a chain that is continued later from a checkpoint.
+            Whether every sum is computed, for a chain that is continued later from a checkpoint.
         stored
             Whether bars have the columns that stores keep, instead of those of a frame.
         whole
-            Whether the trades have all their columns, so that one that `columns` names and that is
-            not there is an error.
+            Whether the trades have all their columns. If so, a column that `columns` names and
+            that is missing is an error.
         """
         return {
             "thresholds": list(self.thresholds),
@@ -379,7 +379,7 @@ class Options:
 
     @property
     def reads_at_most(self) -> frozenset[str]:
-        """The columns of trades that the compiled half may read."""
+        """The columns of trades that the compiled extension may read."""
         return frozenset([*self.by, *self.columns.names().values()])
 
     def reads(self, only: list[str] | None = None) -> list[str]:

@@ -1,4 +1,4 @@
-"""The order of the rows of a plan, as far as the plan itself shows it."""
+"""Whether a plan preserves the order of its rows, as far as its nodes show."""
 
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ _REMEDIES: Final = {
 
 
 def order_warning(plan: pl.LazyFrame) -> str | None:
-    """Return what to warn of where rows of a plan come in an order that may change from run to run.
+    """Return a warning if the order of the rows of a plan may change from run to run.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ def order_warning(plan: pl.LazyFrame) -> str | None:
     Returns
     -------
     str or None
-        None where the order is kept, or where Polars does not show the plan.
+        None if the order is preserved, or if Polars does not show the plan.
     """
     lost = _loses_order(optimized_nodes(plan))
     if lost is None:
@@ -39,7 +39,7 @@ def order_warning(plan: pl.LazyFrame) -> str | None:
 
 
 def _loses_order(nodes: Any) -> str | None:  # noqa: ANN401 - Polars has no type for it
-    """Return the first node, from the end of the plan on, after which there is no order."""
+    """Return the last node of the plan that loses the order of rows."""
     try:
         node, inputs = nodes.view_current_node(), nodes.get_inputs()
         kind = type(node).__name__
@@ -60,7 +60,7 @@ def _loses_order(nodes: Any) -> str | None:  # noqa: ANN401 - Polars has no type
 
 
 def _loses(kind: str, node: Any) -> str | None:  # noqa: ANN401
-    """Return what a node is called if it keeps no order."""
+    """Return the name of a node that does not preserve the order of rows, or None."""
     lost = {
         "Join": kind == "Join" and node.options[0] in _JOINS and node.options[-1] == "none",
         "Distinct": kind == "Distinct" and not node.options[2],

@@ -1,6 +1,6 @@
-"""Where the package meets Polars: the only calls that register an expression.
+"""The expressions of the compiled extension; no other module registers one.
 
-Polars trusts the flags given here without a check; a wrong one gives wrong rows, not an error.
+Polars does not check the flags given here: a wrong one gives wrong rows and no error.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,16 +19,16 @@ from rangebar_polars._core.lazy_source import lazy_source
 from rangebar_polars._core.options import Options, check_keys
 from rangebar_polars.schema import COLUMNS, TradeColumns
 
-# The very file: given a folder, Polars takes the first library in it, which may be a stale one.
+# The file itself: given a folder, Polars loads the first library in it, which may be stale.
 _LIBRARY: Final = Path(_internal.__file__)
 
 
 def trades_struct(
     columns: TradeColumns, roles: Sequence[str] | None = None, *, price: pl.Expr | None = None
 ) -> pl.Expr:
-    """Return the columns of trades that are there as one struct.
+    """Return the existing columns of trades as one struct.
 
-    Which are missing, or of a wrong dtype, is judged in one place, by the compiled half.
+    The compiled extension checks which are missing or have a wrong dtype.
     """
     check_threads()
     names = {role: name for role, name in columns.names().items() if roles is None or role in roles}
@@ -39,14 +39,14 @@ def trades_struct(
             '(give the expression a name of its own: TradeColumns(price="..."))'
         )
     fields = [] if price is None else [price.alias(columns.price)]
-    # A struct of no field is an error of Polars that says nothing of trades; the last keeps ours.
+    # Polars refuses an empty struct with an error of its own; with the last field ours is raised.
     return pl.struct(
         *fields, cs.by_name(*others, require_all=False), pl.lit(None).alias("rangebar trades")
     )
 
 
 def bars(trades: pl.Expr, options: Options) -> pl.Expr:
-    """Return the bars of a struct of trades, a struct each."""
+    """Return the bars of a struct of trades, each as a struct."""
     return register_plugin_function(
         plugin_path=_LIBRARY,
         function_name="bars",
@@ -64,7 +64,7 @@ def bar_id(trades: pl.Expr, options: Options) -> pl.Expr:
 
 
 def feature(name: str, columns: TradeColumns) -> pl.Expr:
-    """Return a feature of all trades of a group."""
+    """Return a feature over all trades of a group."""
     (output,) = (output for output in COLUMNS if output.name == name)
     return register_plugin_function(
         plugin_path=_LIBRARY,
@@ -76,7 +76,7 @@ def feature(name: str, columns: TradeColumns) -> pl.Expr:
 
 
 def scan(trades: pl.LazyFrame, options: Options) -> pl.LazyFrame:
-    """Return the bars of a plan, as the source of another."""
+    """Return the bars of a plan as the source of another plan."""
 
     def bars_schema() -> pl.Schema:
         given = trades.collect_schema()

@@ -1,7 +1,7 @@
-"""Bars of trades that come piece by piece, and the state that survives between the pieces.
+"""Bars of trades that arrive in batches, and the state between the batches.
 
-A processor is the fold of every other entry point, held open: however trades are cut into batches,
-and whether it was saved and restored between two, the bars are those of one pass over all of them.
+A processor uses the same fold as every other entry point: however trades are batched, and even if
+it is saved and restored in between, the bars are those of one pass over all trades.
 """
 
 import base64
@@ -31,12 +31,12 @@ from rangebar_polars.schema import TradeColumns, is_arrow_stream
 
 _JSON_FORMAT: Final = "rangebar-polars checkpoint"
 _COLUMN_UNITS: Final[Mapping[str, str]] = {"s": "ms"}
-"""The units of columns where they are not those of whole numbers."""
+"""The unit of a column of times, if it is not the unit of the whole numbers."""
 
 
 _State = tuple[_internal.BarBuilder, str | None, int, frozenset[str]]
-"""What a call leaves, replaced as a whole and never changed: the builder, the symbol, and of how
-many gaps and of which kinds of notices the user was warned."""
+"""The state after a call, which is replaced and never changed: the builder, the symbol, the number
+of gaps and the kinds of notices of earlier warnings."""
 
 
 class RangeBarProcessor:
@@ -47,31 +47,31 @@ class RangeBarProcessor:
     threshold_decimal_bps
         How far the price must move from a bar's open: 1 to 100,000 decimal basis points.
     symbol
-        Whose trades these are, at most 128 bytes; kept in checkpoints.
+        The symbol of the trades, at most 128 bytes; it is saved in checkpoints.
     prevent_same_timestamp_close
-        Let no trade of a bar's opening time close it.
+        Whether a trade at the opening time of a bar cannot close it.
     reset
-        Begin a new chain at every UTC border of this period.
+        The period at whose UTC borders a new chain begins.
     include_microstructure
-        Add sums, counts, ids and the ten features.
+        Add sums, counts, ids and the features.
     include_incomplete
-        Return bars that a reset cut off too, with ``is_complete`` false. The bar that is still open
-        is never returned: see `get_incomplete_bar`.
+        Also return bars that a reset cut off, with ``is_complete`` false. The open bar is never
+        returned: see `get_incomplete_bar`.
     columns
-        What the columns of the trades are called, and the keys of dicts.
+        The names of the columns of the trades, and of the keys of dicts.
     time_unit
-        Unit of times that are whole numbers in dicts: "s", "ms", "us" or "ns". The times of bars
-        of dicts come in it as Datetime(time_unit, "UTC"), for "s" in "ms". Frames state their own.
+        Unit of times that are whole numbers in dicts: "s", "ms", "us" or "ns". Bars of dicts have
+        times of Datetime(time_unit, "UTC"), for "s" in "ms". Frames have their own unit.
         Binance's spot archive has microseconds since 2025, and its sockets have milliseconds.
 
     Notes
     -----
-    Every sum is kept, so that a checkpoint serves any later question; side and trade ids are
-    therefore read and checked whenever they are there.
+    Every sum is computed, so that you can choose other columns when you continue from a checkpoint.
+    So side and trade ids are read and checked if they exist.
 
-    The trades of a processor have one order, so one thread at a time may give it trades. A second
-    call at the same time is a RangeBarError and changes nothing. Everything else may be asked from
-    any thread at any time, and is that of the last call that has ended.
+    Trades must come in order, so only one thread at a time may pass them. A second call at the same
+    time raises RangeBarError and changes nothing. All other methods may be called from any thread
+    at any time, and show the state after the last finished call.
 
     Examples
     --------
@@ -124,7 +124,7 @@ class RangeBarProcessor:
         return _restored, (self.create_checkpoint(), self._options.columns, self._time_unit)
 
     def _begin(self, checkpoint: bytes | None, symbol: str | None) -> _State:
-        """Return the state of no trade, or of a checkpoint."""
+        """Return the state before any trade, or that of a checkpoint."""
         options = self._options.kwargs(every_sum=True)
         builder = _internal.BarBuilder(options, checkpoint, self._time_unit)
         return builder, symbol, 0, frozenset()
@@ -136,7 +136,7 @@ class RangeBarProcessor:
 
     @property
     def symbol(self) -> str | None:
-        """Whose trades these are."""
+        """The symbol of the trades."""
         return self._state[1]
 
     @property
@@ -145,7 +145,7 @@ class RangeBarProcessor:
         return self._time_unit
 
     def process_trades(self, trades: Batch) -> pl.DataFrame:
-        """Take in the next trades and return the bars that ended with them.
+        """Process the next trades and return the bars that ended with them.
 
         Parameters
         ----------
@@ -153,31 +153,32 @@ class RangeBarProcessor:
             A DataFrame; a LazyFrame, which is streamed; anything with ``__arrow_c_stream__``; or
             dicts: any iterable of mappings, which is read to its end first, or a single mapping.
 
-            The keys of dicts are called as the columns: ``timestamp``, ``price``, ``quantity`` (or
-            ``volume``) and where known ``is_buyer_maker``, ``agg_trade_id``, ``first_trade_id``,
-            ``last_trade_id``. Which of the latter the first dict has holds for all; a key that is
-            missing later is null, but one that you name must be there. A time is a whole number of
-            ``time_unit`` from 1990 to 2100, or a ``datetime`` (a naive one is in UTC) that the unit
-            holds whole. Prices, quantities, ids and whole numbers of time may be text.
+            The keys of dicts are the names of the columns: ``timestamp``, ``price``, ``quantity``
+            (or ``volume``) and, if known, ``is_buyer_maker``, ``agg_trade_id``, ``first_trade_id``,
+            ``last_trade_id``. Of these optional keys, those of the first dict are read in all; one
+            that is missing later is null, but one that you name must exist. A time is a whole
+            number of ``time_unit`` from 1990 to 2100, or a ``datetime`` (a naive one is in UTC)
+            that the unit can represent exactly. Prices, quantities, ids and whole numbers of time
+            may be text.
 
         Returns
         -------
         DataFrame
-            As `rangebar_polars.bars`; no row where no bar ended.
+            As in `rangebar_polars.bars`; without rows if no bar ended.
 
         Raises
         ------
         TypeError
-            For what is none of these.
+            It is none of these.
         RangeBarError
-            For bad trades, and while another call is running. Time that goes back, or an id that
-            repeats, is judged across batches as inside one. The state is then that of before the
-            call, as with any exception that the trades themselves raise.
+            Trades are bad, or another call is running. Time that goes back, or an id that repeats,
+            is also an error between two batches. The state is then the same as before the call, as
+            after any exception that the trades themselves raise.
 
         Warns
         -----
         RangeBarWarning
-            Where ``agg_trade_id`` leaps between two calls: see `gaps`.
+            ``agg_trade_id`` jumps between two calls: see `gaps`.
         """
         turn = self._turn
         if turn.taken:
@@ -191,7 +192,7 @@ class RangeBarProcessor:
 
     def _take_in(self, trades: Batch) -> pl.DataFrame:
         before, symbol, gaps, warned = self._state
-        # The copy is what the batch is folded into, so that a bad one changes nothing.
+        # The batch is folded into a copy, so that a bad batch changes nothing.
         builder = before.next()
         try:
             ended = self._push(builder, trades)
@@ -244,7 +245,7 @@ class RangeBarProcessor:
 
     @property
     def position(self) -> pl.DataFrame:
-        """Where the trades stand, in the dtype of the input: no row before the first trade.
+        """The last time and id, in the dtype of the input; without rows before the first trade.
 
         Columns: ``timestamp``, the last time, and ``agg_trade_id``, the last id that was not null.
         """
@@ -252,11 +253,11 @@ class RangeBarProcessor:
 
     @property
     def gaps(self) -> pl.DataFrame:
-        """The leaps of ``agg_trade_id`` between two calls of `process_trades`, a row each.
+        """The jumps of ``agg_trade_id`` between two calls of `process_trades`, one row each.
 
         Columns: ``last_agg_trade_id``, ``next_agg_trade_id``, ``missing`` (how many ids), and
-        ``last_time``, ``next_time``. Gaps are those of this object; a checkpoint does not hold
-        them.
+        ``last_time``, ``next_time``. Only gaps that this object saw are listed; a checkpoint does
+        not save them.
         """
         return self._state[0].gaps()
 
@@ -281,25 +282,25 @@ class RangeBarProcessor:
         columns: TradeColumns | None = None,
         time_unit: TimeUnit | None = None,
     ) -> Self:
-        """Return a processor that continues where another was saved.
+        """Return a processor that continues from a checkpoint of another.
 
         Parameters
         ----------
         data
-            What `create_checkpoint` returned.
+            The bytes of `create_checkpoint`.
         symbol, threshold_decimal_bps
-            What the checkpoint must be of; None: anything.
+            The values that the checkpoint must have; None: any.
         columns
-            What the columns of the trades are called, if not as by default.
+            The names of the columns of the trades, if they are not the default ones.
         time_unit
-            Unit of times that are whole numbers in dicts. None: that of the times before, or "ms"
-            where there were none. The bytes do not hold "s".
+            Unit of times that are whole numbers in dicts. None: the unit of earlier times, or "ms"
+            if there were none. The bytes do not hold "s".
 
         Raises
         ------
         CheckpointError
-            For bytes that are damaged or of an unknown version, or for another symbol or threshold,
-            or where the times before do not fit ``time_unit``.
+            The bytes are damaged or have an unknown version, the symbol or threshold differs, or
+            earlier times do not fit ``time_unit``.
 
         Examples
         --------
@@ -333,7 +334,7 @@ class RangeBarProcessor:
         time_unit: TimeUnit | None = None,
         known: TimeUnit | None = None,
     ) -> Self:
-        """Return what a checkpoint was saved of, with the unit that is asked for, known or seen."""
+        """Return the processor of a checkpoint; see `from_checkpoint` and `from_json`."""
         if not isinstance(data, bytes):
             raise TypeError(f"data is a {type(data).__name__}: expected the bytes of a checkpoint")
         checkpoint = _internal.read_checkpoint(data)
@@ -365,13 +366,13 @@ class RangeBarProcessor:
         return processor
 
     def resume(self, data: bytes) -> None:
-        """Continue from a checkpoint instead of from the trades so far.
+        """Replace the state by that of a checkpoint.
 
         Raises
         ------
         CheckpointError
-            For a checkpoint that is damaged, or not of this symbol, rule and reset. A
-            processor without a symbol takes that of the checkpoint.
+            The checkpoint is damaged, or has another symbol, rule or reset. A processor without
+            a symbol takes that of the checkpoint.
         """
         of = _internal.read_checkpoint(data)[0]
         turn = self._turn
@@ -390,7 +391,7 @@ class RangeBarProcessor:
                 turn.taken = False
 
     def to_json(self) -> str:
-        """Return the checkpoint as text: what it is of, readable, and its bytes in base64."""
+        """Return the checkpoint as JSON: its settings, and its bytes in base64."""
         builder, symbol, *_ = self._state
         return json.dumps(
             {
@@ -412,14 +413,14 @@ class RangeBarProcessor:
         columns: TradeColumns | None = None,
         time_unit: TimeUnit | None = None,
     ) -> Self:
-        """Return a processor that continues where another was saved by `to_json`.
+        """Return a processor that continues from the `to_json` of another.
 
-        Parameters as of `from_checkpoint`, but the text holds the ``time_unit``.
+        The parameters are those of `from_checkpoint`; the text also has the ``time_unit``.
 
         Raises
         ------
         CheckpointError
-            As `from_checkpoint`, and for text that is none or contradicts its bytes.
+            As in `from_checkpoint`; or the text is invalid or contradicts its bytes.
 
         Examples
         --------

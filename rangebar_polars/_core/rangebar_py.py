@@ -1,4 +1,4 @@
-"""The functions of rangebar-py over trades in one piece, in batches, or from a state on."""
+"""The functions of rangebar-py for all trades at once, in batches, or from a state."""
 
 from collections.abc import Iterable, Iterator
 from typing import SupportsIndex
@@ -24,7 +24,7 @@ def process_trades_polars(
     include_incomplete: bool = False,
     columns: TradeColumns | None = None,
 ) -> pl.DataFrame:
-    """Return the bars of trades at once: `bars`, collected, by the name of rangebar-py.
+    """Return the bars of trades as a frame: `bars`, collected, under the name of rangebar-py.
 
     Parameters
     ----------
@@ -38,12 +38,12 @@ def process_trades_polars(
     Returns
     -------
     DataFrame
-        As `bars`.
+        As in `bars`.
 
     Raises
     ------
     TypeError, ValueError, polars.exceptions.ComputeError
-        As `bars`.
+        As in `bars`.
 
     Examples
     --------
@@ -83,7 +83,7 @@ def process_trades_chunked(
 ) -> Iterator[pl.DataFrame]:
     """Return the bars of batches of trades, a frame for each batch.
 
-    No bar is lost between batches: together the frames are the bars of all trades in one piece.
+    No bar is lost between batches: together the frames are the bars of one pass over all trades.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def process_trades_chunked(
     threshold_decimal_bps, prevent_same_timestamp_close, reset, include_microstructure, columns
         As in `bars`.
     include_incomplete
-        As in `bars`: the bar that is still open comes in a last frame of its own.
+        As in `bars`; the open bar comes in a separate last frame.
 
     Returns
     -------
@@ -102,9 +102,9 @@ def process_trades_chunked(
     Raises
     ------
     TypeError, ValueError
-        For a bad argument, when called.
+        An argument is wrong; raised by the call.
     polars.exceptions.ComputeError
-        For bad trades, when their batch is reached; frames before it were right.
+        Trades are bad; raised when their batch is reached. Earlier frames are correct.
 
     Examples
     --------
@@ -181,23 +181,23 @@ def bars_with_state(
     include_incomplete
         Add bars that a reset cut off; the bar that is still open is in the checkpoint.
     state
-        A checkpoint to begin from; its rule and reset must be those asked for.
+        A checkpoint to start from; it must have the same rule and reset.
     symbol
-        Whose trades these are, at most 128 bytes; a checkpoint of another is refused.
+        The symbol of the trades, at most 128 bytes; a checkpoint of another symbol is refused.
 
     Returns
     -------
     tuple of DataFrame and bytes
-        The bars, and what `RangeBarProcessor.from_checkpoint` and ``state`` take.
+        The bars, and a checkpoint for `RangeBarProcessor.from_checkpoint` or ``state``.
 
     Raises
     ------
     TypeError, ValueError
-        For a bad argument.
+        An argument is wrong.
     CheckpointError
-        For a checkpoint that is damaged or of something else.
+        The checkpoint is damaged or has another symbol, rule or reset.
     RangeBarError
-        For bad trades.
+        Trades are bad.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Rules: when a bar ends, as values that name a chain of stored bars."""
+"""Rules: values that define when a bar ends; they are part of the key of stored bars."""
 
 import re
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class RangeRule:
     Raises
     ------
     TypeError, ValueError
-        An argument is not one of these.
+        An argument is wrong.
 
     Examples
     --------
@@ -37,7 +37,7 @@ class RangeRule:
     prevent_same_timestamp_close: bool = True
 
     def __post_init__(self) -> None:
-        """Refuse what no rule has."""
+        """Refuse wrong arguments."""
         check_threshold(self.threshold_decimal_bps)
         check_flags(prevent_same_timestamp_close=self.prevent_same_timestamp_close)
 
@@ -47,16 +47,16 @@ class RangeRule:
 
 
 Rule = RangeRule
-"""When a bar ends."""
+"""Any rule; there is one kind so far."""
 
 
 def parse_rule(text: str) -> Rule:
-    """Return the rule whose text this is.
+    """Return the rule with this text.
 
     Raises
     ------
     ValueError
-        It is the text of no rule.
+        No rule has this text.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The turn of one call at a time."""
+"""A lock for calls that must not overlap and must not wait."""
 
 import os
 from threading import Lock
@@ -11,20 +11,21 @@ _TURNS: Final = WeakSet["Turn"]()
 
 
 class Turn:
-    """A turn that one call at a time has; a second call is refused.
+    """Allows one call at a time and refuses a second one.
 
-    It does not wait: the second call may be made by what the first one reads, which would never
-    end, and the order of the trades of two threads would be left to chance.
+    The second call does not wait. If it came from an iterable that the first call reads, it would
+    wait forever; if it came from another thread, the order of the trades would be random.
 
-    A call enters ``lock`` by ``with``, which Ctrl-C cannot separate from its end, and sets
-    ``taken`` inside. What the call reads finds it taken, and so never comes to wait for the lock.
+    A call enters ``lock`` by ``with``, so that Ctrl-C cannot prevent its release, and sets
+    ``taken`` inside. A call from an iterable that the first call reads sees ``taken``, and does not
+    wait.
 
     Attributes
     ----------
     lock
-        What two threads that begin at once wait for.
+        Makes two threads that begin at the same time wait for each other.
     taken
-        Whether a call has the turn.
+        Whether a call is running.
     """
 
     __slots__ = ("__weakref__", "lock", "taken")
@@ -34,17 +35,17 @@ class Turn:
         _TURNS.add(self)
 
     def begin_anew(self) -> None:
-        """Forget who has the turn."""
+        """Forget a running call."""
         self.lock = Lock()
         self.taken = False
 
     def check(self) -> None:
-        """Refuse a call while another has the turn.
+        """Refuse a call while another is running.
 
         Raises
         ------
         RangeBarError
-            Naming what to do.
+            Another call is running.
         """
         if self.taken:
             raise RangeBarError(
@@ -54,7 +55,7 @@ class Turn:
 
 
 def _begin_anew() -> None:
-    """Free the turns of threads that a forked process does not have."""
+    """Release the turns of threads that do not exist in a forked process."""
     for turn in list(_TURNS):
         turn.begin_anew()
 

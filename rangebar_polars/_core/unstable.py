@@ -1,8 +1,8 @@
-"""The calls of Polars that are marked as unstable, without the warning that Polars gives of them.
+"""Calls of Polars that are marked as unstable, without the warnings that they raise.
 
-The warning is for those who choose to make such a call. Users of this package do not, so under
-``POLARS_WARN_UNSTABLE`` and warnings as errors only their own calls should count. Filters of
-warnings are shared by all threads, so the functions are called below their decorator instead.
+These warnings are for authors of such calls. Users of this package do not make them, so with
+``POLARS_WARN_UNSTABLE`` they should see only warnings of their own calls. Warning filters are
+shared by all threads, so the undecorated functions are called instead.
 """
 
 import os
@@ -19,7 +19,7 @@ _Function = TypeVar("_Function", bound=Callable[..., object])
 
 
 def _unmarked(function: _Function) -> _Function:
-    """Return what a decorator is around, or the function itself where it has none."""
+    """Return the function inside a decorator, or the function itself if it has none."""
     return cast("_Function", getattr(function, "__wrapped__", function))
 
 
@@ -28,23 +28,23 @@ _collect_batches = _unmarked(pl.LazyFrame.collect_batches)
 
 
 def collect_batches(plan: pl.LazyFrame) -> Iterator[pl.DataFrame]:
-    """Return the rows of a plan, in order, batch by batch as the streaming engine makes them.
+    """Return the rows of a plan, in order, batch by batch as the streaming engine computes them.
 
     Parameters
     ----------
     plan
-        The plan. It begins to run when the first batch is asked for.
+        The plan. It starts to run when the first batch is requested.
     """
     return _collect_batches(plan, maintain_order=True, lazy=True, engine="streaming")
 
 
 def optimized_nodes(plan: pl.LazyFrame) -> Any:  # noqa: ANN401 - Polars has no type for it
-    """Return what goes over the nodes of a plan as it will be run; None if Polars has none.
+    """Return a visitor of the nodes of the optimized plan; None if Polars has none.
 
     Parameters
     ----------
     plan
-        The plan, whose errors are left to its run.
+        The plan. Its errors are raised when it runs, and not here.
     """
     try:
         return plan._ldf.visit()  # noqa: SLF001
@@ -57,9 +57,9 @@ _LOCK: Final = threading.Lock()
 
 @contextmanager
 def unwarned() -> Iterator[None]:
-    """Make calls whose unstable part is an argument, of which Polars warns deep inside.
+    """Silence the warnings about unstable arguments, which Polars raises deep inside a call.
 
-    Filters of warnings change for the time of the calls only where Polars was asked to warn.
+    Warning filters are changed during the calls, and only if Polars is set to warn.
     """
     if not os.environ.get("POLARS_WARN_UNSTABLE"):
         yield

@@ -1,4 +1,4 @@
-"""Where bars are kept: Parquet files by default, a ClickHouse server where a team shares one."""
+"""Stores of bars: Parquet files by default, or a ClickHouse server for a team."""
 
 import os
 from contextlib import AbstractContextManager
@@ -28,18 +28,18 @@ __all__ = [
 
 
 Store = BarStore | str | os.PathLike[str] | None
-"""A store, or what `open_store` takes."""
+"""A store, or an argument of `open_store`."""
 
 
 def opened(
     store: Store, cache_dir: str | os.PathLike[str] | None = None
 ) -> AbstractContextManager[BarStore]:
-    """Give a store that is open, and close it if it was opened for this."""
+    """Yield an open store, and close it afterwards if it was opened here."""
     return address_of(store, cache_dir).opened()
 
 
 def address_of(store: Store, cache_dir: str | os.PathLike[str] | None = None) -> StoreAddress:
-    """Return where a store is, to be opened when it is needed."""
+    """Return the address of a store, which is opened when it is needed."""
     return StoreAddress(store, cache_root(cache_dir), open_store)
 
 
@@ -54,23 +54,23 @@ def open_store(
     ----------
     url
         A folder, or ``"parquet:///folder"``; ``"clickhouse://user:password@host:port/database"``,
-        or ``"clickhouse://"`` for that of ``CLICKHOUSE_URL``. By default ``RANGEBAR_STORE``, or
+        or ``"clickhouse://"`` for the URL in ``CLICKHOUSE_URL``. By default ``RANGEBAR_STORE``, or
         else Parquet in the cache folder. Characters such as ``@`` in a password are
         percent-encoded; ``clickhouses://`` is encrypted.
     cache_dir
-        The cache folder; by default ``RANGEBAR_CACHE_DIR``, or the platform's.
+        The cache folder; by default ``RANGEBAR_CACHE_DIR``, or the cache folder of your platform.
 
     Returns
     -------
     BarStore
-        Closed with `close`, or as a context manager.
+        Close it with `close`, or use it as a context manager.
 
     Raises
     ------
     TypeError, ValueError
         The URL is not one of these.
     StoreError
-        The server cannot be reached, refuses the user, or is of another version.
+        The server cannot be reached, refuses the user, or has another version.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What every bar store can do: find the months of a chain, read, write and remove them."""
+"""The interface of bar stores: find the months of a chain, read, write and remove them."""
 
 import datetime as dt
 from abc import ABC, abstractmethod
@@ -24,48 +24,48 @@ from rangebar_polars.store.stored_bars import bar_columns, stored_columns
 
 
 class BarStore(ABC):
-    """A place where bars are kept, by chain and month.
+    """A store of bars, by chain and month.
 
-    It keeps the columns of `STORED_SCHEMA`, the cuts and the exact sums of bars; what is computed
-    from them is computed when they are read, for every store by the same functions.
+    It keeps the columns of `STORED_SCHEMA`, the cuts and the exact sums of bars. Other columns are
+    computed when bars are read, by the same functions for every store.
 
-    A month is replaced whole or not at all, whichever processes write at the same time. A caller
-    that found a month reads the bars of just that version, or learns that it is gone. What proves
-    that stored bars are those of today's trades lies in the links of a month and is judged by
-    `chain.proven`, the same for every store.
+    A month is replaced as a whole or not at all, even if several processes write it at the same
+    time. A caller that found a month reads the bars of exactly that version, or gets None if it is
+    gone. The links of a month show whether its bars match the current trades; `chain.proven`
+    checks them, for every store in the same way.
     """
 
     @property
     @abstractmethod
     def url(self) -> str:
-        """Where it is, as `open_store` takes it, without a password."""
+        """The address for `open_store`, without a password."""
 
     @property
     def address(self) -> str:
-        """What `open_store` takes to open it again, with a password if it has one."""
+        """The address with which `open_store` opens it again, with its password."""
         return self.url
 
     @abstractmethod
     def keys(self) -> list[BarKey]:
-        """Return the chains of which something is stored, of any version of the rule."""
+        """Return the stored chains, of any version of the rule."""
 
     @abstractmethod
     def find(
         self, key: BarKey, months: Iterable[dt.date] | None = None
     ) -> dict[dt.date, StoredMonth]:
-        """Return what is stored of a chain, by first day of the month, ascending.
+        """Return the stored months of a chain by their first day, ascending.
 
         Parameters
         ----------
         key
             The chain.
         months
-            First days of the months that are wanted; None: all.
+            First days of the wanted months; None: all.
 
         Raises
         ------
         StoreError
-            The store cannot be reached, or what it has cannot be read.
+            The store cannot be reached or read.
         """
 
     @abstractmethod
@@ -77,14 +77,14 @@ class BarStore(ABC):
         key
             The chain.
         month
-            What `find` returned.
+            The month that `find` returned.
         columns
             Names of `STORED_SCHEMA`.
 
         Returns
         -------
         DataFrame or None
-            A row a bar; None where the month has been replaced or removed since it was found.
+            One row for each bar; None if the month was replaced or removed since it was found.
 
         Raises
         ------
@@ -94,18 +94,18 @@ class BarStore(ABC):
 
     @abstractmethod
     def write(self, key: BarKey, month: StoredMonth, bars: pl.DataFrame) -> None:
-        """Put a month in its place, whole or not at all.
+        """Store a month, as a whole or not at all.
 
-        A stored version that has all its days and more stays.
+        A stored version that has all of its days is not replaced.
 
         Parameters
         ----------
         key
             The chain.
         month
-            Its days; their numbers of bars add up to the rows of `bars`.
+            Its days, whose numbers of bars add up to the rows of `bars`.
         bars
-            Of `STORED_SCHEMA`, in order.
+            Bars with the columns of `STORED_SCHEMA`, in order.
 
         Raises
         ------
@@ -115,7 +115,7 @@ class BarStore(ABC):
 
     @abstractmethod
     def remove(self, key: BarKey) -> None:
-        """Remove a chain, whatever state it is in; one that is not there is removed already.
+        """Remove a chain, even if it is damaged; do nothing if it does not exist.
 
         Raises
         ------
@@ -124,7 +124,7 @@ class BarStore(ABC):
         """
 
     def close(self) -> None:  # noqa: B027 - files need no closing
-        """Let connections go."""
+        """Close the connections."""
 
     def __enter__(self) -> Self:
         return self
@@ -150,14 +150,14 @@ class BarStore(ABC):
         """Return the stored bars of all chains as a lazy frame.
 
         Chains follow one another; the rows of each are in the order in which bars end. Bars of
-        other versions of the rule, and those after a day that no longer fits, are left out.
-        Filters on the columns of the key, and comparisons of ``close_time`` and ``open_time`` with
-        a constant, decide which months are read at all; of those only the columns that are used.
+        other versions of the rule, and bars after a day that no longer fits, are left out. Filters
+        on the columns of the key, and comparisons of ``close_time`` and ``open_time`` with a
+        constant, limit the months that are read. Only columns that are used are read.
 
         Parameters
         ----------
         source, market, symbol, threshold_decimal_bps
-            Only chains of these.
+            Only chains with these values.
         start, end
             Only bars that ended in UTC days from `start` to `end`, both included.
 
@@ -192,13 +192,13 @@ class BarStore(ABC):
         Parameters
         ----------
         columns
-            Those of `CHAIN_BAR_SCHEMA` that are wanted; None: all.
+            The wanted columns of `CHAIN_BAR_SCHEMA`; None: all.
         predicate
-            Rows that do not pass need not be read.
+            Rows that do not pass this filter need not be read.
         wanted
             Only chains with these values in columns of the key.
         days
-            Only bars that ended in these days; None: all.
+            Only bars that ended on these days; None: all.
         """
         asked = list(CHAIN_BAR_SCHEMA) if columns is None else columns
         chains = [
@@ -234,13 +234,13 @@ class BarStore(ABC):
 
 
 def _times(month: StoredMonth, days: list[dt.date]) -> dict[str, Span]:
-    """Return the times of bars that ended in these days of trades."""
+    """Return the range of the times of bars that ended on these days of trades."""
     if any(link.defects.get("outside_day") for link in month.links):
         return {}
     earliest, latest = (
         dt.datetime.combine(day, dt.time(), dt.UTC) for day in (days[0], days[-1] + _DAY)
     )
-    # A bar may have opened at any time before.
+    # A bar may have opened at any earlier time.
     return {"close_time": (earliest, latest), "open_time": (None, latest)}
 
 

@@ -1,9 +1,9 @@
-"""Chains of bars as stores know them: whose they are, and what each day of them was made from.
+"""Chains of bars in stores: their keys, and the links that prove which trades they match.
 
-A chain is cut into UTC days of trades. Each day is a link: the digest of its trades, the bars that
-ended in it, and the state of the builder after it. A link's own digest covers the link before
-it, so that days are proven to belong together back to the origin, and a chain can be continued,
-or made again, from any day on.
+A chain has a link for each UTC day of trades: the digest of the trades, the number of bars that
+ended on the day, and the state of the builder after it. The digest of a link covers the link
+before it, so the links of a chain belong together back to its first day, and a chain can be
+continued, or computed again, from any day.
 """
 
 import base64
@@ -24,7 +24,7 @@ from rangebar_polars._disk.fingerprint import checksums
 from rangebar_polars.schema import BAR_SCHEMA, RULE_VERSION, SERIES_SCHEMA, THRESHOLD, Series
 
 MONTH_VERSION: Final = 1
-"""The version of what a store writes about a month."""
+"""The version of the record that a store writes for a month."""
 
 _PATH: Final = re.compile(
     r"(?P<series>.+)/rule=(?P<rule>[^/]+)/origin=(?:(?P<reset>[a-z]+)|(?P<day>[^/]+))"
@@ -48,20 +48,20 @@ CHAIN_BAR_SCHEMA: Final = pl.Schema({**KEY_SCHEMA, **BAR_SCHEMA})
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BarKey:
-    """Everything that a chain of bars depends on but the trades.
+    """Everything except the trades on which a chain of bars depends.
 
     Attributes
     ----------
     series
-        Whose trades.
+        The source, market and symbol.
     rule
         When a bar ends.
     reset
-        The period with which a chain begins anew.
+        The period at whose borders a new chain begins.
     origin
-        The day of the first trade; None with `reset`, where every period is a chain of its own.
+        The first day of the chain; None with `reset`, where every period is its own chain.
     version
-        The version of the rules, of this package.
+        The version of the rules in this package.
 
     Examples
     --------
@@ -84,7 +84,7 @@ class BarKey:
 
     @classmethod
     def from_path(cls, path: str) -> Self | None:
-        """Read `path`; None for what no key of today's form has."""
+        """Read `path`; None if it is not the path of a key in the current form."""
         match = _PATH.fullmatch(path)
         series = Series.from_path(match["series"]) if match else None
         if match is None or series is None:
@@ -104,7 +104,7 @@ class BarKey:
 
     @property
     def label(self) -> str:
-        """What messages call the chain."""
+        """The name of the chain in messages."""
         of_reset = f", anew every {self.reset}" if self.reset else ""
         return f"{self.series.label} {self.rule}{of_reset}"
 
@@ -130,24 +130,24 @@ class BarKey:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Link:
-    """A day of a chain.
+    """One day of a chain.
 
     Attributes
     ----------
     day
         The UTC day of the trades.
     trades_digest
-        The digest of the trades; None where the source has no file of the day.
+        The digest of the trades; None if the source has no file for the day.
     trade_count
-        How many records it has.
+        The number of records.
     defects
-        What is wrong with the day, by name, with the count of each.
+        The defects of the day, by name, with the count of each.
     bar_count
-        How many bars ended in it, those cut off at its end among them.
+        The number of bars that ended on the day, including those cut off at its end.
     state
-        The builder after it, as a checkpoint; empty where nothing is open.
+        The state of the builder after the day, as a checkpoint; empty if no bar is open.
     chain_digest
-        The digest of this and of every day before it.
+        The digest of this day and every day before it.
     """
 
     day: dt.date
@@ -159,7 +159,7 @@ class Link:
     chain_digest: str = ""
 
     def sealed(self, key: BarKey, before: "Link | None") -> "Link":
-        """Return the link with its digest, after another; None: as the first of its chain."""
+        """Return the link with its digest; `before` is None for the first link of a chain."""
         made_of = [
             key.path if before is None else before.chain_digest,
             str(self.day),
@@ -170,7 +170,7 @@ class Link:
         return replace(self, chain_digest=hashlib.sha256(json.dumps(made_of).encode()).hexdigest())
 
     def to_plain(self) -> list[object]:
-        """Return what `from_plain` takes, in types that JSON has."""
+        """Return the link as values that JSON can represent, for `from_plain`."""
         state = base64.b64encode(self.state).decode()
         day, defects = str(self.day), dict(self.defects)
         return [
@@ -185,7 +185,7 @@ class Link:
 
     @classmethod
     def from_plain(cls, plain: Iterable[object]) -> Self:
-        """Return the link that `to_plain` was of."""
+        """Return the link from the values of `to_plain`."""
         values = dict(zip((field.name for field in fields(cls)), plain))  # noqa: B905
         values["day"] = dt.date.fromisoformat(str(values["day"]))
         values["state"] = base64.b64decode(str(values["state"]), validate=True)
@@ -194,20 +194,20 @@ class Link:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StoredMonth:
-    """The days of a chain that lie in one month, as a store has them or is to have them.
+    """The days of a chain in one month, as they are stored or will be stored.
 
     Attributes
     ----------
     month
         Its first day.
     links
-        Its days, ascending, not always without holes.
+        Its days, ascending; there may be holes.
     version
-        Which of the versions of the month a store has; for the store alone.
+        The store's token for this version of the month; only the store uses it.
     size
-        Bytes on disk, where that is known.
+        The bytes on disk, if known.
     checksums
-        The hash of each column of the bars that were written; for the store alone.
+        The hash of each column of the bars that were written; only the store uses it.
     """
 
     month: dt.date
@@ -218,11 +218,11 @@ class StoredMonth:
 
     @property
     def bar_count(self) -> int:
-        """How many bars it has."""
+        """The number of its bars."""
         return sum(link.bar_count for link in self.links)
 
     def damage(self, bars: pl.DataFrame) -> str | None:
-        """Return how columns of its bars differ from those that were written; None: not at all."""
+        """Return how columns of its bars differ from what was written; None if they do not."""
         if bars.height != self.bar_count:
             return f"it has {bars.height} bars, expected {self.bar_count}"
         sums = checksums(bars).items()
@@ -235,7 +235,7 @@ class StoredMonth:
         return all(link.chain_digest in chains for link in other.links)
 
     def of_days(self, bars: pl.DataFrame, days: Iterable[dt.date]) -> pl.DataFrame:
-        """Return the rows of `bars`, which are all of the month's, that are of these days."""
+        """Return the rows of `bars`, which are those of the whole month, that belong to `days`."""
         wanted = set(days)
         runs = list[tuple[int, int]]()
         ends = accumulate(link.bar_count for link in self.links)
@@ -259,7 +259,7 @@ class StoredMonth:
         Raises
         ------
         ValueError
-            It is something else.
+            It is not such a text.
         """
         layout, month, links = json.loads(text)
         if layout != MONTH_VERSION:
@@ -287,20 +287,20 @@ def proven(
     *,
     before: Link | None = None,
 ) -> dict[dt.date, Link]:
-    """Return the links that are what they should be, each following the one before it.
+    """Return the links that are valid: each fits its trades and the link before it.
 
     Parameters
     ----------
     key
         The chain.
     days
-        The days that are judged, ascending and without holes.
+        The days to check, ascending and without holes.
     links
-        What a store has.
+        The stored links.
     ticks
-        The digests of trades that are at hand. A day whose trades are not is taken on trust.
+        The digests of cached trades. A day whose trades are not cached is assumed to fit.
     before
-        The link before the first of the days, None where there is none.
+        The link before the first of the days; None if there is none.
     """
     found = dict[dt.date, Link]()
     broken = before is None
@@ -320,7 +320,7 @@ def _is_proven(link: Link, key: BarKey, before: Link | None, ticks: Mapping[dt.d
 
 
 def period_start(day: dt.date, reset: str) -> dt.date:
-    """Return the first day of the period that a day lies in.
+    """Return the first day of the period that contains a day.
 
     >>> str(period_start(dt.date(2024, 3, 3), "week"))
     '2024-02-26'

@@ -1,11 +1,11 @@
-"""The default bar store: hive folders of Parquet files, one a month, which say what they hold.
+"""The default bar store: Parquet files in hive folders, one for each month.
 
     <root>/bars/source=binance/market=um/symbol=BTCUSDT/rule=range-250/origin=2024-01-01/version=2/2024-01.parquet
 
-A file appears whole, under a lock, and has its links in its own metadata, with no clock time in
-it: equal bars give equal bytes. It is read through one open handle, so that it may be replaced at
-any time. Parquet pages carry no checksum here, so every column that is read is hashed and
-compared with what was written.
+A file is written under a lock and appears whole. Its metadata has its links and no clock time, so
+equal bars give equal bytes. It is read through one open handle, so it may be replaced at any time.
+Polars writes no checksums of Parquet pages, so every column that is read is hashed and compared
+with what was written.
 """
 
 import datetime as dt
@@ -29,7 +29,7 @@ from rangebar_polars.store.bar_store import BarStore
 from rangebar_polars.store.chain import BarKey, StoredMonth
 
 LAYOUT_VERSION: Final = "3"
-# Fixed, so that a file's bytes do not depend on the pieces its bars were made in.
+# Fixed, so that a file's bytes do not depend on the pieces in which its bars were computed.
 ROW_GROUP_ROWS: Final = 1 << 18
 _REMEDY: Final = "delete it, and its bars are computed again"
 
@@ -48,11 +48,11 @@ class ParquetStore(BarStore):
 
     @property
     def url(self) -> str:
-        """The cache folder."""
+        """The folder."""
         return str(self.root)
 
     def path(self, key: BarKey, month: dt.date) -> Path:
-        """Return where a month is, or would be."""
+        """Return the path of a month, whether it exists or not."""
         return self._folder(key) / f"{month:%Y-%m}.parquet"
 
     def _folder(self, key: BarKey) -> Path:
@@ -68,7 +68,7 @@ class ParquetStore(BarStore):
     def find(
         self, key: BarKey, months: Iterable[dt.date] | None = None
     ) -> dict[dt.date, StoredMonth]:
-        """Return what is stored of a chain; see `BarStore.find`."""
+        """Return the stored months of a chain; see `BarStore.find`."""
         if months is None:
             paths = self._folder(key).glob("????-??.parquet")
             months = days_named(f"{path.stem}-01" for path in paths)
@@ -100,7 +100,7 @@ class ParquetStore(BarStore):
         return bars
 
     def write(self, key: BarKey, month: StoredMonth, bars: pl.DataFrame) -> None:
-        """Put a month in its place; see `BarStore.write`."""
+        """Store a month; see `BarStore.write`."""
         target = self.path(key, month.month)
         sums, links = json.dumps(checksums(bars)), month.to_json()
         metadata = {
@@ -126,14 +126,14 @@ class ParquetStore(BarStore):
         remove_abandoned(target.parent, ".*.parquet.part")
 
     def _stored(self, key: BarKey, month: dt.date) -> StoredMonth | None:
-        """Return a month that is about to be replaced; None where it cannot be read."""
+        """Return the month that a write would replace; None if it is absent or cannot be read."""
         try:
             return self.find(key, [month]).get(month)
         except StoreError:
             return None
 
     def remove(self, key: BarKey) -> None:
-        """Remove a chain, and the folders that are empty then; see `BarStore.remove`."""
+        """Remove a chain, and folders that are then empty; see `BarStore.remove`."""
         folder = self._folder(key)
         for path in folder.glob("*.parquet"):
             with _named(path):
@@ -165,7 +165,7 @@ def _opened(path: Path) -> Iterator[BinaryIO | None]:
 
 @contextmanager
 def _named(path: Path) -> Iterator[None]:
-    """Say which file an error is about."""
+    """Name the file in errors."""
     try:
         yield
     except OSError as error:
@@ -178,7 +178,7 @@ def _named(path: Path) -> Iterator[None]:
 
 
 def _month(handle: BinaryIO, path: Path, key: BarKey) -> StoredMonth:
-    """Read what a file says of itself."""
+    """Read the metadata of a file."""
     with _named(path):
         metadata = pl.read_parquet_metadata(handle)
     damaged = f"{path} cannot be read: what it says of itself is damaged ({_REMEDY})"
@@ -188,7 +188,7 @@ def _month(handle: BinaryIO, path: Path, key: BarKey) -> StoredMonth:
     try:
         of, sums = metadata["rangebar.key"], metadata["rangebar.checksums"]
         text, size = metadata["rangebar.month"], os.fstat(handle.fileno()).st_size
-        # What the bars are made from, and the bars: together they are the version.
+        # The links and the checksums of the bars together identify the version.
         month = StoredMonth.from_json(text, sums=sums, version=f"{text}{sums}", size=size)
         is_whole = metadata["rangebar.sha256"] == _sha256(sums, text)
     except (KeyError, TypeError, ValueError) as error:

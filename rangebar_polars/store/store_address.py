@@ -1,4 +1,4 @@
-"""Where a store is, for plans: each run opens it, and gives its connections back."""
+"""The address of a store, for plans: each run opens the store and closes it."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -12,18 +12,18 @@ from rangebar_polars.store.clickhouse.address import refuse_password
 
 @dataclass(frozen=True)
 class StoreAddress:
-    """What `open_store` takes, kept to open the store later, in another process too.
+    """The arguments of `open_store`, to open the store later or in another process.
 
-    A password is in no text of it, and in no pickle.
+    Neither its text nor its pickle contains a password.
 
     Attributes
     ----------
     given
-        A store that is open and stays so, or where one is.
+        An open store, which stays open, or an address.
     cache_dir
         The cache folder.
     open_store
-        What opens it.
+        The function that opens it.
     """
 
     given: BarStore | str | os.PathLike[str] | None = field(repr=False)
@@ -32,12 +32,12 @@ class StoreAddress:
 
     @contextmanager
     def opened(self) -> Iterator[BarStore]:
-        """Give the store, and close it if it was opened for this.
+        """Yield the open store, and close it afterwards if it was opened here.
 
         Raises
         ------
         TypeError, ValueError, StoreError
-            As of `open_store`.
+            As in `open_store`.
         """
         if isinstance(self.given, BarStore):
             yield self.given
@@ -46,7 +46,7 @@ class StoreAddress:
             yield store
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Refuse to write a password into a file or onto a wire."""
+        """Refuse to pickle a password."""
         if isinstance(self.given, str):
             refuse_password(self.given)
         return type(self), (self.given, self.cache_dir, self.open_store)

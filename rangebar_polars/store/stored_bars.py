@@ -1,8 +1,8 @@
-"""Bars as stores keep them, and what is computed from them when they are read.
+"""Bars in the form of stores, and the columns that are computed when they are read.
 
 A store keeps the times, prices and ids of a bar and its sums, as exact decimals. Ratios, features
-and sums as floats are computed by the functions that compute them for bars that are new, so that
-they have the same bits, and a new feature is there for bars that were stored before it.
+and sums as floats are computed by the same functions as for new bars, so they have the same bits,
+and bars that were stored before a feature was added have it too.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,7 +20,7 @@ _COMPUTED_FROM: Final = {output.name: output.computed_from for output in COLUMNS
 
 
 def stored_columns(names: Iterable[str]) -> list[str]:
-    """Return the columns of `STORED_SCHEMA` from which columns of bars are computed, in its order.
+    """Return the columns of `STORED_SCHEMA`, in order, from which columns of bars are computed.
 
     There is at least one, because a frame without columns has no height.
 
@@ -34,14 +34,14 @@ def stored_columns(names: Iterable[str]) -> list[str]:
 
 
 def bar_columns(stored: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
-    """Return columns of bars that are kept in the form of stores.
+    """Return columns of bars from bars in the form of stores.
 
     Parameters
     ----------
     stored
         At least the `stored_columns` of `names`.
     names
-        Columns of `BAR_SCHEMA`, or others of `stored`, which are taken as they are.
+        Columns of `BAR_SCHEMA`, or others of `stored`, which are returned unchanged.
 
     Returns
     -------

@@ -1,6 +1,6 @@
 """The tests that every archive should pass.
 
-Subclass `ArchiveTests` in a file of tests of your own, beside the fixture that it asks for:
+Subclass `ArchiveTests` in a test file of your own, with the fixture that it needs:
 
     class TestMyArchive(ArchiveTests):
         @pytest.fixture
@@ -24,7 +24,7 @@ from rangebar_polars.schema import TRADE_SCHEMA, Series
 
 @dataclass(frozen=True)
 class Archived:
-    """An archive, and what it has.
+    """An archive and its contents.
 
     Attributes
     ----------
@@ -56,7 +56,7 @@ class Archived:
 
 
 class ArchiveTests:
-    """What is true of every archive, wherever its files are."""
+    """Properties of every archive, wherever its files are."""
 
     def test_its_name_is_the_source_of_its_series(self, archived: Archived) -> None:
         """Its name is the source of its series."""
@@ -64,7 +64,7 @@ class ArchiveTests:
         archived.archive.check(archived.series)
 
     def test_a_day_has_a_file_of_its_own(self, archived: Archived) -> None:
-        """A day has a file of its own, which holds it alone."""
+        """A day has its own file, which contains no other day."""
         days = [*archived.trades, archived.hole]
         files = [archived.archive.day_file(archived.series, day) for day in days]
         others = [
@@ -76,7 +76,7 @@ class ArchiveTests:
         assert all(name == Path(name).name for name in (file.name for file in [*files, *others]))
 
     def test_a_month_has_every_day(self, archived: Archived) -> None:
-        """A file of a month has every day of it, where there are such files."""
+        """If there are files of months, each has every day of the month."""
         month = next(iter(archived.trades)).replace(day=1)
         file = archived.archive.month_file(archived.series, month)
         if file is not None:
@@ -85,7 +85,7 @@ class ArchiveTests:
             assert len(file.days) == file.days[-1].day
 
     def test_its_days_are_the_trades(self, archived: Archived, tmp_path: Path) -> None:
-        """Days come as they are in the archive, and once."""
+        """Days are returned as they are in the archive, and each once."""
         days = sorted(archived.trades)
         expected = pl.concat(archived.trades[day].select(TRADE_SCHEMA.names()) for day in days)
 
@@ -108,14 +108,14 @@ class ArchiveTests:
         assert_frame_equal(got, bars(trades, 10), check_exact=True)
 
     def test_a_day_without_a_file_is_a_hole(self, archived: Archived, tmp_path: Path) -> None:
-        """A day long ago without a file is a hole, and no error."""
+        """An old day without a file is a hole and not an error."""
         with archived.catalog(tmp_path) as catalog:
             report = catalog.quality(archived.series.symbol, archived.hole, archived.hole)
 
         assert report["status"].to_list() == ["hole"]
 
     def test_a_day_that_is_unchanged_stays(self, archived: Archived, tmp_path: Path) -> None:
-        """A comparison with the archive leaves cached days that are unchanged as they are."""
+        """A comparison with the archive does not change cached days that are unchanged there."""
         days = sorted(archived.trades)
         with archived.catalog(tmp_path) as catalog:
             before = catalog.quality(archived.series.symbol, days[0], days[-1])

@@ -1,6 +1,6 @@
 """The tests that every store of bars should pass.
 
-Subclass `StoreTests` in a file of tests of your own, beside the two fixtures that it asks for:
+Subclass `StoreTests` in a test file of your own, with the two fixtures that it needs:
 
     class TestMyStore(StoreTests):
         @pytest.fixture
@@ -39,7 +39,7 @@ ALL: Final = list(STORED_SCHEMA)
 
 
 def bars_of(rows: int, seed: int = 0) -> pl.DataFrame:
-    """Return so many bars as they are stored; another seed gives others."""
+    """Return `count` bars in the form of stores; another seed gives other bars."""
     chance = random.Random(seed)  # noqa: S311 - not a secret
     prices = [100.0]
     for _ in range(40 * (rows + 1)):
@@ -82,7 +82,7 @@ def month_of(bars: pl.DataFrame, *, days: int = 2, key: BarKey = KEY) -> StoredM
 
 
 class StoreTests:
-    """What is true of every store, whatever it is made of."""
+    """Properties of every store."""
 
     def test_an_empty_store_has_nothing(self, store: BarStore) -> None:
         """An empty store has nothing."""
@@ -94,7 +94,7 @@ class StoreTests:
         store.remove(KEY)
 
     def test_a_month_comes_back_as_it_was_written(self, store: BarStore) -> None:
-        """A month comes back as it was written."""
+        """A month is read as it was written."""
         for rows in (0, 1, 100):
             bars = bars_of(rows)
             month = month_of(bars)
@@ -110,7 +110,7 @@ class StoreTests:
             assert_frame_equal(bars, got, check_exact=True)
 
     def test_every_value_comes_back_bit_for_bit(self, store: BarStore) -> None:
-        """Every value comes back bit for bit."""
+        """Every value is read bit for bit as it was written."""
         bars = bars_of(3).with_columns(
             pl.Series("open", [5e-324, 1.7976931348623157e308, 0.1 + 0.2]),
             pl.Series("buy_volume", [None, None, None], STORED_SCHEMA["buy_volume"]),
@@ -133,7 +133,7 @@ class StoreTests:
         assert_frame_equal(bars, got, check_exact=True)
 
     def test_columns_come_in_the_order_asked_for(self, store: BarStore) -> None:
-        """Columns come in the order asked for."""
+        """Columns are returned in the wanted order."""
         bars = bars_of(10)
         store.write(KEY, month_of(bars), bars)
 
@@ -144,7 +144,7 @@ class StoreTests:
         assert_frame_equal(bars.select("volume", "open_time", "is_complete"), got, check_exact=True)
 
     def test_a_month_that_was_replaced_is_read_no_more(self, store: BarStore) -> None:
-        """A month that was replaced is read no more."""
+        """A version of a month that was replaced is no longer read."""
         old, new = bars_of(10), bars_of(12, seed=1)
         store.write(KEY, month_of(old), old)
         (before,) = store.find(KEY).values()
@@ -158,7 +158,7 @@ class StoreTests:
         assert_frame_equal(new, got, check_exact=True)
 
     def test_a_month_with_less_does_not_replace_one_with_more(self, store: BarStore) -> None:
-        """A month with less does not replace one with more."""
+        """A month with fewer days does not replace one with more."""
         bars = bars_of(10)
         month = month_of(bars)
         store.write(KEY, month, bars)
@@ -211,7 +211,7 @@ class StoreTests:
         assert {*store.keys()} == {KEY, other}
 
     def test_it_is_opened_again_by_its_address(self, store: BarStore) -> None:
-        """It is opened again by its address."""
+        """`open_store` opens it again by its address."""
         bars = bars_of(10)
         store.write(KEY, month_of(bars), bars)
 

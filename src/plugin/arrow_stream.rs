@@ -53,12 +53,12 @@ impl TableStream {
         Ok(Self { schema: fields.iter().map(field).collect(), fields, reader })
     }
 
-    /// The columns as Arrow has them.
+    /// The Arrow fields of the columns.
     pub fn fields(&self) -> &[ArrowField] {
         &self.fields
     }
 
-    /// The columns as Polars has them.
+    /// The Polars schema of the columns.
     pub fn schema(&self) -> &[Field] {
         &self.schema
     }
@@ -164,7 +164,7 @@ impl TableStream {
 fn caught<T>(read: impl FnOnce() -> PolarsResult<T>) -> PolarsResult<T> {
     match std::panic::catch_unwind(AssertUnwindSafe(read)) {
         Ok(Ok(value)) => Ok(value),
-        // Another library raised this while it made its batches: its words stay as they are.
+        // Another library raised this while it read its batches: its text is passed on unchanged.
         Ok(Err(PolarsError::ComputeError(why))) => Err(PolarsError::ComputeError(why)),
         Ok(Err(error)) => Err(unreadable(&error)),
         Err(panic) => {

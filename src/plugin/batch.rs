@@ -141,7 +141,7 @@ impl Batch {
         Ok(cast)
     }
 
-    /// Give all columns the same chunks, so that the slices of a chunk stand side by side.
+    /// Give all columns the same chunks, so that the slices of a chunk have the same rows.
     fn align(&mut self) {
         let lengths = |(_, series): &(Role, Series)| series.chunk_lengths().collect::<Vec<_>>();
         if self.columns.windows(2).any(|pair| lengths(&pair[0]) != lengths(&pair[1])) {

@@ -82,7 +82,7 @@ impl Form {
     }
 }
 
-/// Columns made of dicts.
+/// Columns from dicts.
 #[derive(Debug)]
 pub struct Records<'f> {
     form: &'f Form,
@@ -253,7 +253,7 @@ impl<'f> Records<'f> {
         self.len == 0
     }
 
-    /// What the dicts look like.
+    /// The layout of the dicts.
     pub fn layout(&self) -> Layout {
         let columns = Role::ALL.into_iter().filter(|role| self.has(*role)).collect();
         Layout { unit: self.form.unit.column_unit(), zone: Some(ZONE.to_owned()), columns }

@@ -19,7 +19,7 @@ impl Rule for NeverCloses {
     fn cut_off(&mut self) {}
 }
 
-/// One column of the bar that all these trades make; null if there is no trade.
+/// One column of the bar of all these trades; null if there is no trade.
 ///
 /// # Errors
 /// A schema that is refused, or the first bad row.

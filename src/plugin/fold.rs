@@ -1,7 +1,7 @@
 //! Trades in, frames of bars out: one fold for every entry point, and the one schema.
 //!
-//! A [`Fold`] is made from the options, bound to a schema, fed batches of that schema, and gives
-//! the bars that ended in each. A frame of bars without a row is the schema.
+//! A [`Fold`] is created from the options and bound to a schema. It takes batches of that schema
+//! and returns the bars that ended in each. A frame of bars without a row is the schema.
 
 use crate::builder::{Builder, Ended};
 use crate::plugin::bar_rows::BarRows;
@@ -29,7 +29,7 @@ const SLICE: usize = 1 << 16;
 #[derive(Clone, Debug)]
 pub struct Fold {
     pub(super) options: Arc<Options>,
-    /// What the trades look like, once a schema was bound.
+    /// The layout of the trades, once a schema was bound.
     pub(super) layout: Option<Layout>,
     keys: Option<Keys>,
     /// A builder for each key, or a single one without keys.
@@ -100,7 +100,7 @@ impl Fold {
         }
     }
 
-    /// As [`Self::agree`], without making the layout of the dicts where it is the same as before.
+    /// As [`Self::agree`], without computing the layout of the dicts if it is the same as before.
     fn agree_with_records(&mut self, records: &Records<'_>) -> PolarsResult<()> {
         let Some(first) = &self.layout else {
             return self.agree(&records.layout());
@@ -137,7 +137,7 @@ impl Fold {
         self.seams.frame(&self.time_dtype()?)
     }
 
-    /// What a caller should be warned of.
+    /// The warnings for a caller.
     pub fn warnings(&self) -> Vec<Warning> {
         self.notices.warnings()
     }
@@ -175,7 +175,7 @@ impl Fold {
         if self.is_empty() { Ok(None) } else { Ok(Some(self.take()?)) }
     }
 
-    /// What the trades look like, once that is known.
+    /// The layout of the trades, once it is known.
     pub const fn layout(&self) -> Option<&Layout> {
         self.layout.as_ref()
     }
@@ -251,8 +251,8 @@ impl Fold {
         Ok(())
     }
 
-    /// Fold trades of several keys: those of each key by themselves; then the bars are put in the
-    /// order of all trades.
+    /// Fold trades of several keys, each key separately; then the bars are sorted in the order of
+    /// all trades.
     fn push_keyed(
         &mut self,
         inputs: &Inputs,
@@ -335,7 +335,7 @@ impl Fold {
         BarRows::new(&self.options).frame(&self.options, &self.time_dtype()?, self.keys.as_ref())
     }
 
-    /// A frame without a row, with the columns of the bars of trades that look like this.
+    /// A frame without a row, with the columns of the bars of trades with this layout.
     ///
     /// # Errors
     /// As [`Self::take`].

@@ -103,7 +103,7 @@ impl Inputs {
         self.unit
     }
 
-    /// What the trades look like.
+    /// The layout of the trades.
     pub fn layout(&self) -> Layout {
         let columns = self.columns.iter().map(|input| input.role).collect();
         Layout { unit: self.unit, zone: self.zone.clone(), columns }

@@ -1,5 +1,5 @@
-//! The plugin: the kernel for callers of Polars and Python. The modules stand in the order of the
-//! flow.
+//! The plugin: the kernel for callers of Polars and Python. The modules are listed in the order in
+//! which data passes through them.
 
 pub mod dict_error;
 pub mod refusal;

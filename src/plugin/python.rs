@@ -320,14 +320,14 @@ fn row(output: &Output) -> Row {
     (output.name, group, dtype, reads, output.formula, output.null_when, stored, of)
 }
 
-/// The columns of bars with these names, from a table of bars as stores keep them.
+/// The columns of bars with these names, from a table of bars in the form of stores.
 #[pyfunction]
 fn derive(stored: &Bound<'_, PyAny>, names: Vec<String>) -> Result<PyDataFrame, Refusal> {
     let stored = TableStream::open(stored)?.read(stored.py(), None)?;
     Ok(PyDataFrame(stored_bars::derive(&stored, &names)?))
 }
 
-/// The compiled half of the package.
+/// The compiled extension of the package.
 #[pymodule]
 fn _internal(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let always = Role::ALL.into_iter().filter(|role| is_always_read(*role)).map(Role::name);

@@ -5,7 +5,7 @@ use crate::plugin::dict_error::DictError;
 use polars::prelude::PolarsError;
 use pyo3::prelude::*;
 
-/// What ends a call with an error.
+/// The reason why a call ends with an error.
 #[derive(Debug)]
 pub enum Refusal {
     /// A trade, a threshold or a checkpoint that the kernel refuses.
@@ -19,7 +19,7 @@ pub enum Refusal {
 }
 
 /// An error that Python sees as `polars.exceptions.ComputeError`. A message is passed on as a C
-/// string, so a zero in a column's name must not get into it.
+/// string, so it must not contain a zero from a column's name.
 pub fn compute_error(message: &str) -> PolarsError {
     PolarsError::ComputeError(message.replace('\0', "\\0").into())
 }

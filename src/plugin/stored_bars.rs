@@ -1,4 +1,4 @@
-//! Bars as stores keep them, and what is computed from them when they are read.
+//! Bars in the form of stores, and the columns that are computed from them when they are read.
 
 use crate::bar::{Bar, BySide, Prices, Span};
 use crate::columns::{Compute, OUTPUTS, Output, Table, output};
@@ -45,8 +45,8 @@ fn sides(bar: &mut Bar) -> &mut BySide {
     bar.sides.get_or_insert_default()
 }
 
-/// The columns of bars with these names, in this order, from bars as stores keep them. A column
-/// that is no output is taken as it is.
+/// The columns of bars with these names, in this order, from bars in the form of stores. A column
+/// that is not an output is returned unchanged.
 ///
 /// # Errors
 /// A stored column that is absent or has another dtype.
@@ -67,7 +67,7 @@ pub fn derive(stored: &DataFrame, names: &[String]) -> PolarsResult<DataFrame> {
     DataFrame::new(stored.height(), columns)
 }
 
-/// Whether the column of a frame is another than the one that is stored, if one is.
+/// Whether an output has another column in frames than in stores, or is not stored.
 fn is_computed(output: &Output) -> bool {
     !output.is_stored() || matches!(output.compute, Compute::Volume(_) | Compute::Turnover(_))
 }
@@ -77,7 +77,7 @@ fn time_dtype() -> DataType {
     DataType::Datetime(TimeUnit::Microseconds, Some(TimeZone::UTC))
 }
 
-/// The bars, as far as these outputs need to know them.
+/// The bars, with the values that these outputs need.
 fn bars(stored: &DataFrame, outputs: &[&'static Output]) -> PolarsResult<Vec<Bar>> {
     let height = if outputs.is_empty() { 0 } else { stored.height() };
     let mut bars = vec![UNKNOWN; height];
@@ -115,7 +115,7 @@ fn fill<T>(bars: &mut [Bar], values: impl Iterator<Item = Option<T>>, set: fn(&m
     }
 }
 
-/// A bar of which nothing is known.
+/// A bar without values.
 const UNKNOWN: Bar = Bar {
     time: Span { open: 0, close: 0, unit: crate::trades::TimeUnit::Microseconds },
     price: Prices { open: 0.0, high: 0.0, low: 0.0, close: 0.0 },

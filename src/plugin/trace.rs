@@ -1,7 +1,7 @@
 //! Which bar each trade of a batch belongs to, as the number of the trade that opened the bar.
 //!
-//! That number identifies a bar of one threshold for good: it is known while the bar is still open,
-//! and no other bar has it.
+//! That number identifies a bar of one threshold and never changes: it is known while the bar is
+//! still open, and no other bar has it.
 
 /// The bars of the trades of one batch, for each threshold.
 #[derive(Clone, Debug)]

@@ -135,7 +135,7 @@ def test_days_not_published_yet_are_warned_of(
     assert got.height > 0
 
 
-def test_nothing_to_be_had_is_an_error(server: ArchiveServer) -> None:
+def test_no_available_day_is_an_error(server: ArchiveServer) -> None:
     publish(server, [dt.date(2023, 1, 1)])
     with pytest.raises(ArchiveError, match="the archive has no file of binance spot BTCUSDT for"):
         of_archive(server, DAYS[0], DAYS[1])

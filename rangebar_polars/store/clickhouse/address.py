@@ -1,4 +1,4 @@
-"""A ClickHouse server: where it is, a connection to it, and what its errors mean."""
+"""A ClickHouse server: its address, a connection to it, and explanations of its errors."""
 
 import logging
 import os
@@ -63,7 +63,7 @@ def refuse_password(url: str) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Address:
-    """A database on a server, and who asks.
+    """A database on a server, and the user.
 
     Examples
     --------
@@ -80,7 +80,7 @@ class Address:
 
     @classmethod
     def parse(cls, url: str) -> Self:
-        """Read a URL. What is wrong with one is not quoted: there is a password in it."""
+        """Read a URL. Errors do not quote it, because it may contain a password."""
         name = "the URL of the store"
         if url in {"clickhouse://", "clickhouses://"}:
             name, url = "CLICKHOUSE_URL", os.environ.get("CLICKHOUSE_URL", "")
@@ -108,13 +108,13 @@ class Address:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     def url(self, password: str = "") -> str:
-        """Return what `parse` reads, by default without the password."""
+        """Return the URL that `parse` reads, by default without the password."""
         who = quote(self.user, safe="") + (password and f":{quote(password, safe='')}")
         return f"{self.scheme}://{who}@{self.place}/{self.database}"
 
 
 def connect(at: Address, pool: PoolManager) -> "Client":
-    """Return a client of a server that answers; the database need not be there yet."""
+    """Return a client connected to the server; the database need not exist yet."""
     from clickhouse_connect.driver import create_client  # noqa: PLC0415 - an extra
 
     logging.getLogger("clickhouse_connect").addHandler(_SILENCE)
@@ -126,7 +126,7 @@ def connect(at: Address, pool: PoolManager) -> "Client":
         password=at.password,
         connect_timeout=CONNECT_SECONDS,
         send_receive_timeout=ANSWER_SECONDS,
-        # Within a session a server refuses two queries at once.
+        # In one session a server refuses concurrent queries.
         autogenerate_session_id=False,
         pool_mgr=pool,
         show_clickhouse_errors="scrub",
@@ -136,7 +136,7 @@ def connect(at: Address, pool: PoolManager) -> "Client":
 
 
 def explained(error: BaseException, user: str) -> tuple[str, str]:
-    """Return what an error says, in short, and what to do about it."""
+    """Return a short reason for an error, and its remedy."""
     reason = _REASON.search(str(error))
     text = reason[1] if reason else str(error).partition("\n")[0]
     code = getattr(error, "code", None)
@@ -153,7 +153,7 @@ def explained(error: BaseException, user: str) -> tuple[str, str]:
 
 
 def _causes(error: object) -> Iterator[BaseException]:
-    """Yield an error, and what it came from by any of the ways in which errors state that."""
+    """Yield an error and its causes, however the errors state them."""
     while isinstance(error, BaseException):
         yield error
         error = getattr(error, "reason", None) or error.__cause__ or error.__context__

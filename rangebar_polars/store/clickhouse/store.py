@@ -1,12 +1,12 @@
 """The bar store of a team: a database on a ClickHouse server.
 
-Neither an insert nor a merge is the unit of truth there. A write puts its rows into `bars` under a
-random batch of its own; the row of `coverage` that names the batch comes last, so that a month
-appears whole or not at all. A read asks for one batch and counts its rows. Superseded batches are
-deleted by who knows them as superseded: to delete what coverage does not name would race with a
-writer who is about to name it.
+Neither an insert nor a merge is atomic there. A write puts its rows into `bars` under its own
+random batch id, and writes the row of `coverage` that names the batch last, so a month appears
+whole or not at all. A read queries one batch and checks its rows. A writer deletes only the batches
+that its own write replaced: deleting batches that coverage does not name would race with a writer
+that is about to name one.
 
-The view `current_bars` shows the same to SQL: the bars of the batches that coverage names.
+The view `current_bars` shows the same bars to SQL: those of the batches that coverage names.
 """
 
 import datetime as dt
@@ -52,26 +52,26 @@ from rangebar_polars.store.clickhouse.tables import (
 )
 
 OLDEST_SERVER: Final = (24, 3)
-# A server cuts what has about twice as many into several parts, of which some may survive it.
+# A server splits an insert of about twice as many rows into parts, and a crash may keep only some.
 INSERT_ROWS: Final = 500_000
 CONNECTIONS: Final = 16
-# Seconds between looks: another process may be removing this chain, bars first, then coverage.
+# Seconds between checks: another process may be removing this chain, bars first, then coverage.
 LOOKS: Final = (0.0, 0.1, 0.4, 1.0)
 
 
 class ClickHouseStore(BarStore):
     """Bars in a database on a ClickHouse server, for many writers and readers at once.
 
-    Database and tables are made by the first who needs them. Reading takes the right SELECT on
-    them, writing INSERT and ALTER DELETE too. One store serves any number of threads; a forked
-    process opens its own.
+    The database and its tables are created at the first use. Reading needs the privilege SELECT on
+    them, and writing also INSERT and ALTER DELETE. Any number of threads may share a store; a
+    forked process must open its own.
 
     Parameters
     ----------
     url
-        ``"clickhouse://user:password@host:port/database"``, by default of user ``default``, port
-        8123 and database ``rangebar``; with ``clickhouses://`` encrypted, and of port 8443.
-        ``"clickhouse://"`` is what ``CLICKHOUSE_URL`` says.
+        ``"clickhouse://user:password@host:port/database"``, by default with user ``default``, port
+        8123 and database ``rangebar``. With ``clickhouses://`` the connection is encrypted, and
+        the default port is 8443. ``"clickhouse://"`` stands for the URL in ``CLICKHOUSE_URL``.
 
     Raises
     ------
@@ -81,7 +81,7 @@ class ClickHouseStore(BarStore):
         clickhouse-connect is not installed.
     StoreError
         The server cannot be reached, refuses the user or is too old, or the database has tables
-        of another version or form.
+        with another version or other columns.
 
     Examples
     --------
@@ -116,7 +116,7 @@ class ClickHouseStore(BarStore):
             raise
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Open the store again where it is unpickled; a password is in no pickle."""
+        """Pickle the URL, which opens the store again; refuse a URL with a password."""
         refuse_password(self._given)
         return type(self), (self._given,)
 
@@ -134,7 +134,7 @@ class ClickHouseStore(BarStore):
         return self._at.url(self._at.password)
 
     def keys(self) -> list[BarKey]:
-        """Return the chains of which coverage names a month."""
+        """Return the chains that have a month in `coverage`."""
         rows = self._fetch("listing chains", "SELECT DISTINCT key FROM coverage ORDER BY key")
         keys = (BarKey.from_path(path) for path in rows["key"])
         return [key for key in keys if key is not None]
@@ -142,7 +142,7 @@ class ClickHouseStore(BarStore):
     def find(
         self, key: BarKey, months: Iterable[dt.date] | None = None
     ) -> dict[dt.date, StoredMonth]:
-        """Return what is stored of a chain; see `BarStore.find`."""
+        """Return the stored months of a chain; see `BarStore.find`."""
         wanted = [] if months is None else list(months)
         if months is not None and not wanted:
             return {}
@@ -164,7 +164,7 @@ class ClickHouseStore(BarStore):
         bars = self._fetch(
             doing,
             f"SELECT {wanted} {READ}",
-            # An answer that breaks off shows in its rows: it need not wait for its end.
+            # A truncated answer is detected by its rows, so the server need not buffer it.
             {"wait_end_of_query": 0},
             **_of(key),
             batch=int(month.version),
@@ -181,7 +181,7 @@ class ClickHouseStore(BarStore):
         raise self._error(doing, damage, AGAIN)
 
     def write(self, key: BarKey, month: StoredMonth, bars: pl.DataFrame) -> None:
-        """Put a month in its place; see `BarStore.write`."""
+        """Store a month; see `BarStore.write`."""
         if self._holds(key, month):
             return
         doing = f"writing {month.month:%Y-%m} of {key.label}"
@@ -192,7 +192,7 @@ class ClickHouseStore(BarStore):
             with suppress(StoreError):
                 self._delete(doing, "bars", key, [batch])
             raise
-        # Others may have been quicker.
+        # Another writer may have stored the month in the meantime.
         if self._holds(key, month):
             self._delete(doing, "bars", key, [batch])
             return
@@ -205,25 +205,25 @@ class ClickHouseStore(BarStore):
             self._delete(doing, "coverage", key, [batch])
             reason = f"{there} of {bars.height} bars are there"
             raise self._error(doing, reason, "the chain was removed meanwhile: write it again")
-        # Of two of one version either may be current: neither is superseded.
+        # If two batches have the same version, either may be current, so neither is deleted.
         known = {**known, batch: 0, **now}
         superseded = [each for each, version in known.items() if version < latest]
         self._delete(doing, "bars", key, superseded)
 
     def remove(self, key: BarKey) -> None:
-        """Remove a chain, and what killed writers left of it; see `BarStore.remove`."""
+        """Remove a chain, including rows that killed writers left; see `BarStore.remove`."""
         # Coverage is deleted again last, in case a writer added a row after the first delete.
         for table in ("coverage", "bars", "coverage"):
             self._run(f"removing {key.label}", REMOVE, table=table, **_of(key))
 
     def close(self) -> None:
-        """Let connections go."""
+        """Close the connections."""
         self._pool.clear()
-        # The driver would hold every pool it has seen until the process ends.
+        # The driver would keep every pool that it has seen until the process ends.
         import_module("clickhouse_connect.driver.httputil").all_managers.pop(self._pool, None)
 
     def _open(self) -> None:
-        """Make what is absent, and refuse what is not as it should be."""
+        """Create the database and tables if they are absent; refuse them if they are different."""
         database = self._at.database
         doing = f"opening database {database}"
         version = self._client.server_version or ""
@@ -256,7 +256,7 @@ class ClickHouseStore(BarStore):
             self._create_tables(creating)
 
     def _schema_version(self, doing: str) -> int | None:
-        """Return the version of the tables, 0 where they are not yet made, None of no database."""
+        """Return the version of the tables; 0 without tables, None without a database."""
         try:
             schema: int = self._fetch(doing, "SELECT max(schema) FROM store_version").item()
         except StoreError as error:
@@ -275,14 +275,14 @@ class ClickHouseStore(BarStore):
                 doing, f"CREATE TABLE IF NOT EXISTS {table} ({columns}) ENGINE = {ENGINES[table]}"
             )
         self._run(doing, VIEW)
-        # Last: who finds a version finds all the rest.
+        # Written last, so that a database with a version has everything else.
         self._run(doing, "INSERT INTO store_version SELECT {schema:UInt32}", schema=SCHEMA_VERSION)
 
     def _holds(self, key: BarKey, month: StoredMonth) -> bool:
         try:
             stored = self.find(key, [month.month]).get(month.month)
         except StoreError:
-            # What cannot be read is to be replaced; a server that is gone fails the next step.
+            # An unreadable month is replaced; if the server is down, the next step fails.
             return False
         return stored is not None and stored.holds(month)
 
@@ -301,7 +301,7 @@ class ClickHouseStore(BarStore):
     def _name(
         self, doing: str, key: BarKey, month: StoredMonth, *, batch: int, previous: int
     ) -> None:
-        """Put in the row that makes a batch the current version of a month."""
+        """Insert the row that makes a batch the current version of a month."""
         row = {
             "key": key.path,
             "month": month.month,
@@ -319,14 +319,14 @@ class ClickHouseStore(BarStore):
         self._insert(doing, "coverage", pl.DataFrame([row], schema_overrides=dtypes), str(batch))
 
     def _insert(self, doing: str, table: str, rows: pl.DataFrame, token: str) -> None:
-        # The newest form has types that servers do not read.
+        # The newest format has types that servers cannot read.
         stream = rows.write_ipc_stream(None, compat_level=pl.CompatLevel.oldest())
         with self._doing(doing):
             self._client.raw_insert(
                 table,
                 column_names=rows.columns,
                 insert_block=stream.getvalue(),
-                # A server that gathers inserts answers before the rows are there.
+                # With asynchronous inserts a server answers before the rows are stored.
                 settings={"async_insert": 0, "insert_deduplication_token": token},
                 fmt="ArrowStream",
             )
@@ -334,7 +334,7 @@ class ClickHouseStore(BarStore):
     def _state(
         self, doing: str, key: BarKey, month: StoredMonth, batch: int
     ) -> tuple[int, dict[int, int]]:
-        """Return the rows of a batch, and all that coverage knows of a month: versions by batch."""
+        """Return the number of rows of a batch, and the versions of the month by batch."""
         state = self._fetch(doing, STATE, **_of(key), month=month.month, batch=batch)
         there, versions, batches = state.row(0)
         return there, {

@@ -1,4 +1,4 @@
-"""The tables of bars in ClickHouse, and what is asked of them.
+"""The tables of bars in ClickHouse, and the queries on them.
 
 A change of the tables raises `SCHEMA_VERSION`.
 """
@@ -8,7 +8,7 @@ from typing import Final
 from rangebar_polars.schema import IS_COMPLETE, STORED
 
 SCHEMA_VERSION: Final = 2
-"""The version of the tables, which the database states."""
+"""The version of the tables, which is stored in the database."""
 
 _BAR_TYPES: Final = {
     column.name: f"Nullable({kind})" if column.null_when else kind
@@ -51,16 +51,16 @@ TABLES: Final = {
 }
 EXTRAS: Final = {
     "previous": " EPHEMERAL",
-    # By the clock of the server, and never before what it follows, should that be set back.
+    # The time of the server's clock, but always above the previous version if it is set back.
     "version": " DEFAULT greatest(toUInt64(toUnixTimestamp64Nano(now64(9))), previous + 1)",
 }
-# What is acknowledged outlives a power cut, and an insert that is sent again counts once.
+# Acknowledged rows survive a power cut, and an insert that is sent again is stored once.
 _KEPT: Final = (
     "SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, "
     "non_replicated_deduplication_window = 10000"
 )
 ENGINES: Final = {
-    # What people filter by comes first, so that little is read of a table of many symbols.
+    # The usual filters come first, so that queries read little of a table of many symbols.
     "bars": f"MergeTree ORDER BY (symbol, threshold_decimal_bps, key, batch, ordinal) {_KEPT}",
     "coverage": f"ReplacingMergeTree(version) ORDER BY (key, month) {_KEPT}",
     "store_version": "ReplacingMergeTree ORDER BY schema",
@@ -83,7 +83,7 @@ READ: Final = """
 FROM bars WHERE symbol = {symbol:String} AND threshold_decimal_bps = {threshold:Int64}
 AND key = {key:String} AND batch = {batch:UInt64} ORDER BY ordinal
 """
-# A server counts the rows first: a batch that is current after they are found gone is damaged.
+# The server counts the rows first: if they are gone and the batch is still current, it is damaged.
 STATE: Final = """
 WITH (
     SELECT count() FROM bars WHERE symbol = {symbol:String}
