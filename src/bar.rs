@@ -100,7 +100,9 @@ impl Bar {
             return Err(DURATION_LIMIT);
         }
         let sides = trades.is_buyer_maker;
-        let sold = sides.map(|sides| {
+        // Trades without any side need no sums by side.
+        let sided = sides.filter(|sides| sides.known.is_none_or(|known| known.any()));
+        let sold = sided.map(|sides| {
             move |row| sides.sold.word(row) & sides.known.map_or(!0, |known| known.word(row))
         });
         let sold = sold.as_ref().map(|sold| sold as Mask<'_>);
@@ -111,7 +113,10 @@ impl Bar {
             price: Prices::of(trades.prices()),
             volume: sums.all.volume,
             turnover: sums.all.turnover,
-            sides: sides.map(|sides| BySide::of(trades, needs, sides, &sums)).transpose()?,
+            sides: match sided {
+                Some(sides) => Some(BySide::of(trades, needs, sides, &sums)?),
+                None => sides.map(|_| BySide::default()),
+            },
             rows: trades.len.try_into().map_err(|_| TRADES_LIMIT)?,
             trades: sums.all.trades.try_into().map_err(|_| TRADES_LIMIT)?,
             rows_with_trade_ids: sums.all.rows_with_ids.try_into().map_err(|_| TRADES_LIMIT)?,
@@ -172,8 +177,16 @@ impl Span {
 
     /// The time from open to close in whole microseconds; `None` if 64 bits do not hold it.
     pub fn micros(self) -> Option<i64> {
-        let elapsed = i128::from(self.close) - i128::from(self.open);
-        i64::try_from(elapsed * 1_000_000 / i128::from(self.unit.per_second())).ok()
+        match (self.close.checked_sub(self.open), self.unit) {
+            (Some(elapsed), TimeUnit::Microseconds) => Some(elapsed),
+            (Some(elapsed), TimeUnit::Nanoseconds) => Some(elapsed / 1_000),
+            (Some(elapsed), TimeUnit::Milliseconds) => elapsed.checked_mul(1_000),
+            // Only nanoseconds beyond 64 bits are microseconds within.
+            (None, unit) => {
+                let elapsed = i128::from(self.close) - i128::from(self.open);
+                i64::try_from(elapsed * 1_000_000 / i128::from(unit.per_second())).ok()
+            }
+        }
     }
 }
 
@@ -209,7 +222,7 @@ impl BySide {
         split: &MaskedSums,
     ) -> Result<Self, Overflow> {
         let mut unknown = Sums::default();
-        if let Some(known) = sides.known {
+        if let Some(known) = sides.known.filter(|known| !known.all()) {
             unknown = MaskedSums::of(trades, needs, Some(&|row| !known.word(row)))?.masked;
         }
         let (all, sold) = (&split.all, &split.masked);

@@ -216,12 +216,12 @@ impl<R: Rule> Builder<R> {
         let needs = self.needs;
         let piece = Bar::of(trades, needs);
         let faults = self.chains.iter_mut().filter_map(|chain| {
-            let overflow = chain.merge(piece.clone()).err()?;
+            let overflow = chain.merge(piece.as_ref()).err()?;
             // A failed merge does not change the open bar, so the trades can be added one by one.
             let mut chain = Chain { rule: (), open: chain.open.clone(), cut: None };
             let mut rows = 0..trades.len;
             let one = |row: usize| Bar::of(&trades.slice(row..row + 1), needs);
-            let fault = rows.find_map(|row| Some((row, chain.merge(one(row)).err()?)));
+            let fault = rows.find_map(|row| Some((row, chain.merge(one(row).as_ref()).err()?)));
             Some(fault.unwrap_or((0, overflow)))
         });
         match faults.min_by_key(|(row, _)| *row) {
@@ -234,10 +234,10 @@ impl<R: Rule> Builder<R> {
 }
 
 impl<R> Chain<R> {
-    fn merge(&mut self, piece: Result<Option<Bar>, Overflow>) -> Result<(), Overflow> {
-        match (&mut self.open, piece?) {
-            (Some(open), Some(piece)) => open.merge(&piece)?,
-            (open @ None, piece) => *open = piece,
+    fn merge(&mut self, piece: Result<&Option<Bar>, &Overflow>) -> Result<(), Overflow> {
+        match (&mut self.open, piece.map_err(|overflow| *overflow)?) {
+            (Some(open), Some(piece)) => open.merge(piece)?,
+            (open @ None, piece) => open.clone_from(piece),
             (Some(_), None) => {}
         }
         Ok(())

@@ -102,13 +102,19 @@ pub fn lowest_reaching(value: i64) -> f64 {
     // Rounding changes at the half below `value`. A start at `value` itself would be hundreds of
     // steps away for small prices.
     let mut x = (value as f64 - 0.5) / SCALE;
-    while to_fixed(x) >= value {
-        x = x.next_down();
+    if to_fixed(x) < value {
+        while to_fixed(x) < value {
+            x = x.next_up();
+        }
+        return x;
     }
-    while to_fixed(x) < value {
-        x = x.next_up();
+    loop {
+        let below = x.next_down();
+        if to_fixed(below) < value {
+            return x;
+        }
+        x = below;
     }
-    x
 }
 
 /// The largest f64 whose [`to_fixed`] is `value` or less: below 0 if `value` is, and infinity if it

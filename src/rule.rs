@@ -59,10 +59,19 @@ impl Threshold {
     /// How far the price must move from `open`, at scale 1e8. It is rounded up, so that a move is
     /// never smaller than the threshold.
     fn delta(self, open: i64) -> i64 {
-        let whole = i128::from(Self::WHOLE);
-        let delta = (i128::from(open) * i128::from(self.0) + whole - 1) / whole;
-        // Not above `open`, since a threshold is at most the whole.
-        i64::try_from(delta.max(1)).unwrap_or(i64::MAX)
+        // Most products fit 64 bits, whose division by a constant is a multiplication.
+        let scaled =
+            open.checked_mul(self.0).and_then(|scaled| scaled.checked_add(Self::WHOLE - 1));
+        let delta = scaled.map_or_else(
+            || {
+                let whole = i128::from(Self::WHOLE);
+                let delta = (i128::from(open) * i128::from(self.0) + whole - 1) / whole;
+                // Not above `open`, since a threshold is at most the whole.
+                i64::try_from(delta).unwrap_or(i64::MAX)
+            },
+            |scaled| scaled / Self::WHOLE,
+        );
+        delta.max(1)
     }
 }
 

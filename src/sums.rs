@@ -3,11 +3,12 @@
 //! Rows are summed in groups of 64: a word of a bitmap holds as many bits, and the sums of so few
 //! small values fit 64 bits. Every row needs the same work, so the loops can be vectorised: a
 //! masked row adds all of its bits or none. A group with a value of 2^51 or more (22 million at
-//! scale 1e8) is summed row by row instead, with every addition checked.
+//! scale 1e8), or of a few rows only, is summed row by row instead, with every addition checked.
 
 use crate::fixed::{fix_group, to_fixed};
 use crate::needs::Needs;
 use crate::trades::Trades;
+use std::ops::Range;
 
 /// A sum that is beyond the limit of its integer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +54,8 @@ pub type Mask<'a> = &'a dyn Fn(usize) -> u64;
 
 /// Rows that are summed together.
 const GROUP: usize = 64;
+/// Below so many rows, setting up a group would cost more than summing its rows one by one.
+const FEW: usize = 12;
 /// A number for each row of a group.
 type Group = [u64; GROUP];
 
@@ -68,26 +71,33 @@ impl MaskedSums {
         let mut split = Self::default();
         for start in (0..trades.len).step_by(GROUP) {
             let rows = start..trades.len.min(start + GROUP);
-            let masks = mask.map(|mask| spread(mask(start), rows.len()));
+            let bits = mask.map_or(0, |mask| mask(start));
+            let masks = (mask.is_some() && rows.len() >= FEW).then(|| spread(bits, rows.len()));
             if volume {
                 let prices = if turnover { &trades.prices()[rows.clone()] } else { &[] };
-                split.add(prices, &trades.quantities()[rows.clone()], masks.as_ref())?;
+                let quantities = &trades.quantities()[rows.clone()];
+                if rows.len() < FEW || !split.add_group(prices, quantities, masks.as_ref())? {
+                    split.add_rows(prices, quantities, bits)?;
+                }
             }
-            split.count(trades, rows.start, rows.len(), masks.as_ref());
+            if rows.len() < FEW || !split.count_group(trades, rows.clone(), masks.as_ref()) {
+                split.count_rows(trades, rows, bits);
+            }
         }
         Ok(split)
     }
 
-    /// Add a group of quantities, and of prices if the turnover is needed.
-    fn add(
+    /// Add a group of quantities, and of prices if the turnover is needed; returns whether no value
+    /// is too large for that.
+    fn add_group(
         &mut self,
         prices: &[f64],
         quantities: &[f64],
         masks: Option<&Group>,
-    ) -> Result<(), Overflow> {
+    ) -> Result<bool, Overflow> {
         let (mut fixed_prices, mut volumes) = ([0; GROUP], [0; GROUP]);
         if !(fix_group(prices, &mut fixed_prices) & fix_group(quantities, &mut volumes)) {
-            return self.add_large(prices, quantities, masks);
+            return Ok(false);
         }
         self.all.volume += i128::from(volumes.iter().sum::<u64>());
         if let Some(masks) = masks {
@@ -95,7 +105,7 @@ impl MaskedSums {
             self.masked.volume += i128::from(kept.sum::<u64>());
         }
         if prices.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
         // 64 products below 2^102 are below 2^108.
         let (mut turnover, mut kept) = (0_u128, 0_u128);
@@ -113,7 +123,7 @@ impl MaskedSums {
                 }
             }
         }
-        self.add_turnover(turnover.cast_signed(), kept.cast_signed())
+        self.add_turnover(turnover.cast_signed(), kept.cast_signed()).map(|()| true)
     }
 
     fn add_turnover(&mut self, turnover: i128, masked: i128) -> Result<(), Overflow> {
@@ -123,25 +133,28 @@ impl MaskedSums {
         Ok(())
     }
 
-    fn add_large(
-        &mut self,
-        prices: &[f64],
-        quantities: &[f64],
-        masks: Option<&Group>,
-    ) -> Result<(), Overflow> {
+    /// Add rows one by one; those with a bit in `mask` are masked.
+    fn add_rows(&mut self, prices: &[f64], quantities: &[f64], mask: u64) -> Result<(), Overflow> {
         for (row, &quantity) in quantities.iter().enumerate() {
             let volume = i128::from(to_fixed(quantity));
             let turnover = prices.get(row).map_or(0, |price| i128::from(to_fixed(*price)) * volume);
-            let keep = i128::from(masks.is_some_and(|masks| masks[row] != 0));
+            let keep = if mask >> row & 1 == 1 { -1 } else { 0 };
             self.all.volume += volume;
-            self.masked.volume += volume * keep;
-            self.add_turnover(turnover, turnover * keep)?;
+            self.masked.volume += volume & keep;
+            self.add_turnover(turnover, turnover & keep)?;
         }
         Ok(())
     }
 
-    /// Count the individual trades of a group.
-    fn count(&mut self, trades: &Trades<'_>, start: usize, len: usize, masks: Option<&Group>) {
+    /// Count the individual trades of a group; returns whether no count is too large for that, and
+    /// no id is missing.
+    fn count_group(
+        &mut self,
+        trades: &Trades<'_>,
+        rows: Range<usize>,
+        masks: Option<&Group>,
+    ) -> bool {
+        let len = rows.len();
         let Some((first, last)) = trades.first_trade_id.zip(trades.last_trade_id) else {
             self.all.trades += len as i128;
             // A mask of all bits is -1 modulo 2^64.
@@ -149,31 +162,40 @@ impl MaskedSums {
                 |masks: &Group| masks.iter().fold(0_u64, |sum, mask| sum.wrapping_sub(*mask));
             let kept = masks.map_or(0, count);
             self.masked.trades += i128::from(kept);
-            return;
+            return true;
         };
         let (mut counts, mut bits) = ([0; GROUP], 0);
-        let ids = first.values[start..start + len].iter().zip(&last.values[start..start + len]);
+        let ids = first.values[rows.clone()].iter().zip(&last.values[rows]);
         for (count, (first, last)) in counts.iter_mut().zip(ids) {
             // Last is not below first, so their difference is right modulo 2^64.
             *count = last.wrapping_sub(*first).cast_unsigned();
             bits |= *count;
         }
-        if first.valid.is_none() && last.valid.is_none() && bits < 1 << 57 {
-            counts[..len].iter_mut().for_each(|count| *count += 1);
-            self.all.trades += i128::from(counts.iter().sum::<u64>());
-            self.all.rows_with_ids += len;
-            if let Some(masks) = masks {
-                let kept = counts.iter().zip(masks).map(|(count, mask)| count & mask);
-                self.masked.trades += i128::from(kept.sum::<u64>());
-            }
-            return;
+        if first.valid.is_some() || last.valid.is_some() || bits >= 1 << 57 {
+            return false;
         }
-        for (row, count) in counts[..len].iter().enumerate() {
-            let both = first.get(start + row).is_some() && last.get(start + row).is_some();
-            let count = if both { i128::from(*count) + 1 } else { 1 };
+        counts[..len].iter_mut().for_each(|count| *count += 1);
+        self.all.trades += i128::from(counts.iter().sum::<u64>());
+        self.all.rows_with_ids += len;
+        if let Some(masks) = masks {
+            let kept = counts.iter().zip(masks).map(|(count, mask)| count & mask);
+            self.masked.trades += i128::from(kept.sum::<u64>());
+        }
+        true
+    }
+
+    /// Count the individual trades of rows one by one; those with a bit in `mask` are masked.
+    fn count_rows(&mut self, trades: &Trades<'_>, rows: Range<usize>, mask: u64) {
+        let ids = trades.first_trade_id.zip(trades.last_trade_id);
+        for (place, row) in rows.enumerate() {
+            let ids = ids.and_then(|(first, last)| first.get(row).zip(last.get(row)));
+            // Last is not below first, so their difference is right modulo 2^64.
+            let count = ids.map_or(1, |(first, last)| {
+                i128::from(last.wrapping_sub(first).cast_unsigned()) + 1
+            });
             self.all.trades += count;
-            self.all.rows_with_ids += usize::from(both);
-            self.masked.trades += count * i128::from(masks.is_some_and(|masks| masks[row] != 0));
+            self.all.rows_with_ids += usize::from(ids.is_some());
+            self.masked.trades += if mask >> place & 1 == 1 { count } else { 0 };
         }
     }
 }

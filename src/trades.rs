@@ -186,6 +186,17 @@ impl<'a> Bits<'a> {
         }
     }
 
+    /// Whether a bit is set.
+    pub fn any(&self) -> bool {
+        (0..self.len).step_by(64).any(|row| self.word(row) != 0)
+    }
+
+    /// Whether all bits are set.
+    pub fn all(&self) -> bool {
+        let is_full = |row: usize| self.word(row).count_ones() as usize == 64.min(self.len - row);
+        (0..self.len).step_by(64).all(is_full)
+    }
+
     /// The bits of `rows`.
     #[must_use]
     pub fn slice(&self, rows: Range<usize>) -> Self {
