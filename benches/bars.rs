@@ -114,7 +114,7 @@ fn kernel(criterion: &mut Criterion) {
             bencher.iter(|| {
                 let mut table = Table::new(OUTPUTS);
                 let mut builder = Builder::new([rule(decimal_bps)], every_sum);
-                builder.push(&all, &mut |ended| table.push(&ended.bar)).expect("good trades");
+                builder.push(&all, &mut |ended| table.push(ended.bar)).expect("good trades");
                 table
             });
         });

@@ -2,7 +2,12 @@
 //!
 //! `benches/instructions.py` runs each case under callgrind and counts what [`measured`] does; a
 //! count does not depend on how busy the machine is.
-#![allow(clippy::expect_used, reason = "a benchmark that cannot continue should stop")]
+#![allow(
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::struct_excessive_bools,
+    reason = "a benchmark that cannot continue should stop; it prints; each flag is one of a case"
+)]
 
 use rangebar_polars::builder::Builder;
 use rangebar_polars::columns::{Group, OUTPUTS, Output, Table};
@@ -112,7 +117,7 @@ fn measured(trades: &Trades<'_>, case: &Case) -> usize {
     let mut emit = |ended: rangebar_polars::builder::Ended| {
         bars += 1;
         if case.columns {
-            table.push(&ended.bar);
+            table.push(ended.bar);
         }
     };
     builder.push(trades, &mut emit).expect("good trades");

@@ -101,8 +101,8 @@ impl Bar {
         }
         let sides = trades.is_buyer_maker;
         // Trades without any side need no sums by side.
-        let sided = sides.filter(|sides| sides.known.is_none_or(|known| known.any()));
-        let sold = sided.map(|sides| {
+        let with_side = sides.filter(|sides| sides.known.is_none_or(|known| known.any()));
+        let sold = with_side.map(|sides| {
             move |row| sides.sold.word(row) & sides.known.map_or(!0, |known| known.word(row))
         });
         let sold = sold.as_ref().map(|sold| sold as Mask<'_>);
@@ -113,7 +113,7 @@ impl Bar {
             price: Prices::of(trades.prices()),
             volume: sums.all.volume,
             turnover: sums.all.turnover,
-            sides: match sided {
+            sides: match with_side {
                 Some(sides) => Some(BySide::of(trades, needs, sides, &sums)?),
                 None => sides.map(|_| BySide::default()),
             },

@@ -140,27 +140,94 @@ pub fn output(name: &str) -> Option<&'static Output> {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Values {
     /// Times and integers.
-    Int(Vec<Option<i64>>),
+    Int(Nullable<i64>),
     /// Floats.
-    Float(Vec<Option<f64>>),
+    Float(Nullable<f64>),
     /// Exact sums, at the scale of the output.
-    Exact(Vec<Option<i128>>),
+    Exact(Nullable<i128>),
 }
+
+/// Values, some of them null.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Nullable<T> {
+    /// One value for each row; that of a null is 0.
+    pub values: Vec<T>,
+    /// A bit for each row, the lowest of a byte first, that is set if the row has a value; `None`
+    /// if all have. Bits after the last row are set.
+    pub valid: Option<Vec<u8>>,
+}
+
+impl<T: Default> Nullable<T> {
+    /// Add values; `None` is null.
+    fn extend(&mut self, values: impl Iterator<Item = Option<T>>) {
+        for value in values {
+            if value.is_none() {
+                let row = self.values.len();
+                let valid = self.valid.get_or_insert_default();
+                valid.resize(row / 8 + 1, !0);
+                valid[row / 8] &= !(1 << (row % 8));
+            }
+            self.values.push(value.unwrap_or_default());
+        }
+        if let Some(valid) = &mut self.valid {
+            valid.resize(self.values.len().div_ceil(8), !0);
+        }
+    }
+}
+
+impl Values {
+    /// Add the values of an output for some bars.
+    fn extend(&mut self, output: &Output, bars: &[Bar]) {
+        let bars = bars.iter();
+        match (output.compute, self) {
+            (Compute::Time(value), Self::Int(values)) => {
+                values.extend(bars.map(|bar| Some(value(bar))));
+            }
+            (Compute::Int(value), Self::Int(values)) => values.extend(bars.map(value)),
+            (Compute::Float(value), Self::Float(values)) => values.extend(bars.map(value)),
+            (Compute::Price(value), Self::Float(values)) => {
+                values.extend(bars.map(|bar| Some(value(bar))));
+            }
+            (Compute::Volume(value), Self::Float(values)) => {
+                values.extend(bars.map(|bar| value(bar).map(to_f64)));
+            }
+            (Compute::Turnover(value), Self::Float(values)) => {
+                values.extend(bars.map(|bar| value(bar).map(turnover_to_f64)));
+            }
+            (Compute::Volume(value) | Compute::Turnover(value), Self::Exact(values)) => {
+                values.extend(bars.map(value));
+            }
+            _ => unreachable!("made by Table::new or Table::exact"),
+        }
+    }
+
+    fn take(&mut self) -> Self {
+        match self {
+            Self::Int(values) => Self::Int(take(values)),
+            Self::Float(values) => Self::Float(take(values)),
+            Self::Exact(values) => Self::Exact(take(values)),
+        }
+    }
+}
+
+/// How many bars are turned into columns together: so few that they fit a cache.
+const PENDING: usize = 128;
 
 /// Bars turned into columns as they close.
 #[derive(Clone, Debug)]
 pub struct Table {
     columns: Vec<(&'static Output, Values)>,
+    pending: Vec<Bar>,
 }
 
 impl Table {
     /// A table of these outputs without a row, in which sums are floats.
     pub fn new(outputs: impl IntoIterator<Item = &'static Output>) -> Self {
         let empty = |output: &'static Output| match output.compute {
-            Compute::Time(_) | Compute::Int(_) => (output, Values::Int(Vec::new())),
-            _ => (output, Values::Float(Vec::new())),
+            Compute::Time(_) | Compute::Int(_) => (output, Values::Int(Nullable::default())),
+            _ => (output, Values::Float(Nullable::default())),
         };
-        Self { columns: outputs.into_iter().map(empty).collect() }
+        Self { columns: outputs.into_iter().map(empty).collect(), pending: Vec::new() }
     }
 
     /// A table of these outputs without a row, in which sums are exact.
@@ -168,48 +235,33 @@ impl Table {
         let mut table = Self::new(outputs);
         for (output, values) in &mut table.columns {
             if matches!(output.compute, Compute::Volume(_) | Compute::Turnover(_)) {
-                *values = Values::Exact(Vec::new());
+                *values = Values::Exact(Nullable::default());
             }
         }
         table
     }
 
     /// Add a row.
-    pub fn push(&mut self, bar: &Bar) {
-        for (output, values) in &mut self.columns {
-            match (output.compute, values) {
-                (Compute::Time(value), Values::Int(values)) => values.push(Some(value(bar))),
-                (Compute::Int(value), Values::Int(values)) => values.push(value(bar)),
-                (Compute::Float(value), Values::Float(values)) => values.push(value(bar)),
-                (Compute::Price(value), Values::Float(values)) => values.push(Some(value(bar))),
-                (Compute::Volume(value), Values::Float(values)) => {
-                    values.push(value(bar).map(to_f64));
-                }
-                (Compute::Turnover(value), Values::Float(values)) => {
-                    values.push(value(bar).map(turnover_to_f64));
-                }
-                (Compute::Volume(value) | Compute::Turnover(value), Values::Exact(values)) => {
-                    values.push(value(bar));
-                }
-                _ => unreachable!("made by Table::new or Table::exact"),
-            }
+    pub fn push(&mut self, bar: Bar) {
+        self.pending.push(bar);
+        if self.pending.len() == PENDING {
+            self.compute();
         }
+    }
+
+    /// Compute the columns of the pending bars.
+    fn compute(&mut self) {
+        for (output, values) in &mut self.columns {
+            values.extend(output, &self.pending);
+        }
+        self.pending.clear();
     }
 
     /// Take the rows out, leaving none.
     pub fn take(&mut self) -> Vec<(&'static Output, Values)> {
+        self.compute();
         let take = |(output, values): &mut (&'static Output, Values)| (*output, values.take());
         self.columns.iter_mut().map(take).collect()
-    }
-}
-
-impl Values {
-    fn take(&mut self) -> Self {
-        match self {
-            Self::Int(values) => Self::Int(take(values)),
-            Self::Float(values) => Self::Float(take(values)),
-            Self::Exact(values) => Self::Exact(take(values)),
-        }
     }
 }
 
@@ -239,16 +291,41 @@ mod tests {
         let wanted = ["open_time", "open"].map(|name| output(name).unwrap());
         let mut table = Table::new(wanted);
 
-        table.push(&bar);
-        table.push(&bar);
+        table.push(bar.clone());
+        table.push(bar);
 
         let values: Vec<_> = table.take().into_iter().map(|(_, values)| values).collect();
-        assert_eq!(values, [Values::Int(vec![Some(7); 2]), Values::Float(vec![Some(2.5); 2])]);
+        assert_eq!(
+            values,
+            [
+                Values::Int(Nullable { values: vec![7; 2], valid: None }),
+                Values::Float(Nullable { values: vec![2.5; 2], valid: None })
+            ]
+        );
         assert!(table.take().iter().all(|(_, values)| match values {
-            Values::Int(values) => values.is_empty(),
-            Values::Float(values) => values.is_empty(),
-            Values::Exact(values) => values.is_empty(),
+            Values::Int(column) => column.values.is_empty(),
+            Values::Float(column) => column.values.is_empty(),
+            Values::Exact(column) => column.values.is_empty(),
         }));
+    }
+
+    #[test]
+    fn nulls_are_marked_wherever_they_stand() {
+        let rows: Vec<_> = (0..1_000_i64).map(|row| (row % 7 > 2).then_some(row)).collect();
+        for size in [1, 7, 8, 9, 1_000] {
+            let mut column = Nullable::default();
+            rows.chunks(size).for_each(|rows| column.extend(rows.iter().copied()));
+
+            let valid = column.valid.unwrap();
+            assert_eq!(valid.len(), 125);
+            for (row, value) in rows.iter().enumerate() {
+                assert_eq!(valid[row / 8] >> (row % 8) & 1 == 1, value.is_some());
+                assert_eq!(column.values[row], value.unwrap_or(0));
+            }
+        }
+        let mut full = Nullable::default();
+        full.extend([Some(1), Some(2)].into_iter());
+        assert_eq!(full.valid, None);
     }
 
     #[test]

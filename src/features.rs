@@ -5,7 +5,7 @@
 //! the same functions.
 
 use crate::bar::Bar;
-use crate::fixed::{SCALE, to_f64, to_fixed};
+use crate::fixed::{SCALE, nearest, to_f64, to_fixed};
 
 /// The largest value of [`aggression_ratio`], which a bar without sells has too.
 const MOST_AGGRESSIVE: f64 = 100.0;
@@ -13,7 +13,7 @@ const MOST_AGGRESSIVE: f64 = 100.0;
 /// `a / b`, each cast once; `None` if `b` is 0.
 #[allow(clippy::cast_precision_loss)]
 fn ratio(a: i128, b: i128) -> Option<f64> {
-    (b != 0).then(|| a as f64 / b as f64)
+    (b != 0).then(|| nearest(a) / nearest(b))
 }
 
 /// `(a - b) / (a + b)`: the imbalance of two sums that are not negative.
@@ -30,7 +30,7 @@ fn price_change(bar: &Bar) -> i128 {
 /// `None` if the volume is 0.
 #[allow(clippy::cast_precision_loss)]
 pub fn vwap(bar: &Bar) -> Option<f64> {
-    (bar.volume != 0).then(|| bar.turnover as f64 / (bar.volume as f64 * SCALE))
+    (bar.volume != 0).then(|| nearest(bar.turnover) / (nearest(bar.volume) * SCALE))
 }
 
 /// `close_time - open_time` in whole microseconds, rounded down.

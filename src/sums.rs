@@ -68,19 +68,29 @@ impl MaskedSums {
     pub fn of(trades: &Trades<'_>, needs: Needs, mask: Option<Mask<'_>>) -> Result<Self, Overflow> {
         let turnover = needs.contains(Needs::TURNOVER);
         let volume = turnover || needs.contains(Needs::VOLUME);
+        let columns = |rows: Range<usize>| {
+            let prices = if turnover { &trades.prices()[rows.clone()] } else { &[] };
+            (prices, if volume { &trades.quantities()[rows] } else { &[] })
+        };
         let mut split = Self::default();
+        if trades.len < FEW {
+            let (prices, quantities) = columns(0..trades.len);
+            let bits = mask.map_or(0, |mask| mask(0));
+            split.add_rows(prices, quantities, bits)?;
+            split.count_rows(trades, 0..trades.len, bits);
+            return Ok(split);
+        }
         for start in (0..trades.len).step_by(GROUP) {
             let rows = start..trades.len.min(start + GROUP);
             let bits = mask.map_or(0, |mask| mask(start));
-            let masks = (mask.is_some() && rows.len() >= FEW).then(|| spread(bits, rows.len()));
+            let masks = mask.map(|_| spread(bits, rows.len()));
             if volume {
-                let prices = if turnover { &trades.prices()[rows.clone()] } else { &[] };
-                let quantities = &trades.quantities()[rows.clone()];
-                if rows.len() < FEW || !split.add_group(prices, quantities, masks.as_ref())? {
+                let (prices, quantities) = columns(rows.clone());
+                if !split.add_group(prices, quantities, masks.as_ref())? {
                     split.add_rows(prices, quantities, bits)?;
                 }
             }
-            if rows.len() < FEW || !split.count_group(trades, rows.clone(), masks.as_ref()) {
+            if !split.count_group(trades, rows.clone(), masks.as_ref()) {
                 split.count_rows(trades, rows, bits);
             }
         }
@@ -187,6 +197,12 @@ impl MaskedSums {
     /// Count the individual trades of rows one by one; those with a bit in `mask` are masked.
     fn count_rows(&mut self, trades: &Trades<'_>, rows: Range<usize>, mask: u64) {
         let ids = trades.first_trade_id.zip(trades.last_trade_id);
+        if ids.is_none() {
+            self.all.trades += rows.len() as i128;
+            let known = if rows.len() < GROUP { (1 << rows.len()) - 1 } else { !0 };
+            self.masked.trades += i128::from((mask & known).count_ones());
+            return;
+        }
         for (place, row) in rows.enumerate() {
             let ids = ids.and_then(|(first, last)| first.get(row).zip(last.get(row)));
             // Last is not below first, so their difference is right modulo 2^64.

@@ -1,13 +1,15 @@
 //! Bars on their way into a frame, and the order of its columns.
 
 use crate::builder::Ended;
-use crate::columns::{Compute, Output, Table, Values};
+use crate::columns::{Compute, Nullable, Output, Table, Values};
 use crate::plugin::keys::Keys;
 use crate::plugin::options::{IS_COMPLETE, OPENING_ROW, Options, THRESHOLD};
 use polars::prelude::{
-    BooleanChunked, DataFrame, DataType, Float64Chunked, IdxSize, Int64Chunked, Int128Chunked,
-    IntoColumn, IntoSeries, NewChunkedArray, PolarsResult, Series,
+    BooleanChunked, ChunkedArray, DataFrame, DataType, Float64Type, IdxSize, Int64Chunked,
+    Int64Type, Int128Type, IntoColumn, IntoSeries, NewChunkedArray, PlSmallStr, PolarsNumericType,
+    PolarsResult, Series,
 };
+use polars_arrow::bitmap::Bitmap;
 
 /// The precision of the decimals in which stores keep exact sums.
 const DIGITS: usize = 38;
@@ -51,7 +53,7 @@ impl BarRows {
             return;
         }
         self.sideless |= ended.bar.is_sideless();
-        self.table.push(&ended.bar);
+        self.table.push(ended.bar.clone());
         self.chains.push(ended.chain);
         // There are no more keys than rows, and Polars counts rows by the same type.
         self.keys.push(IdxSize::try_from(key).unwrap_or(IdxSize::MAX));
@@ -112,18 +114,22 @@ impl BarRows {
 pub fn column(output: &Output, values: Values, time: &DataType) -> PolarsResult<Series> {
     let name = output.name.into();
     match values {
-        Values::Float(values) => {
-            Ok(Float64Chunked::from_iter_options(name, values.into_iter()).into_series())
-        }
-        Values::Int(values) => {
-            let series = Int64Chunked::from_iter_options(name, values.into_iter()).into_series();
+        Values::Float(column) => Ok(chunked::<Float64Type>(name, column).into_series()),
+        Values::Int(column) => {
+            let series = chunked::<Int64Type>(name, column).into_series();
             if matches!(output.compute, Compute::Time(_)) { series.cast(time) } else { Ok(series) }
         }
-        Values::Exact(values) => {
-            let sums = Int128Chunked::from_iter_options(name, values.into_iter());
+        Values::Exact(column) => {
+            let sums = chunked::<Int128Type>(name, column);
             Ok(sums.into_decimal_unchecked(DIGITS, scale(output)).into_series())
         }
     }
+}
+
+fn chunked<T: PolarsNumericType>(name: PlSmallStr, column: Nullable<T::Native>) -> ChunkedArray<T> {
+    let rows = column.values.len();
+    let valid = column.valid.map(|valid| Bitmap::from_u8_vec(valid, rows));
+    ChunkedArray::from_vec_validity(name, column.values, valid)
 }
 
 /// The dtype of the exact sums of an output.

@@ -1,12 +1,13 @@
 //! One feature, or another column of bars, of all trades of a group.
 
 use crate::builder::Builder;
-use crate::columns::{Output, Table, Values};
+use crate::columns::{Output, Table};
+use crate::plugin::bar_rows::column;
 use crate::plugin::batch::Batch;
 use crate::plugin::inputs::Names;
 use crate::rule::Rule;
 use crate::trades::Trades;
-use polars::prelude::{Field, NamedFrom, PolarsResult, Series};
+use polars::prelude::{DataType, Field, PolarsResult, Series};
 
 /// A rule that closes no bar, so that all trades are one bar.
 struct NeverCloses;
@@ -33,11 +34,13 @@ pub fn feature(
     let batch = Batch::of_series(schema, series, names, |role| output.needs.reads(role))?;
     batch.fold(0..batch.len(), &mut builder, &mut |_| ())?;
     let mut table = Table::new([output]);
-    builder.open_bars().for_each(|(_, bar)| table.push(bar));
-    let name = output.name.into();
-    Ok(match table.take().pop() {
-        Some((_, Values::Int(values))) => Series::new(name, [values.first().copied().flatten()]),
-        Some((_, Values::Float(values))) => Series::new(name, [values.first().copied().flatten()]),
-        Some((_, Values::Exact(_))) | None => Series::new_null(name, 1),
-    })
+    builder.open_bars().for_each(|(_, bar)| table.push(bar.clone()));
+    match table.take().pop() {
+        Some((_, values)) => {
+            let value = column(output, values, &DataType::Int64)?;
+            let no_trade = || Series::full_null(output.name.into(), 1, value.dtype());
+            Ok(if value.is_empty() { no_trade() } else { value })
+        }
+        None => Ok(Series::new_null(output.name.into(), 1)),
+    }
 }

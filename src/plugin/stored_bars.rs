@@ -54,7 +54,7 @@ pub fn derive(stored: &DataFrame, names: &[String]) -> PolarsResult<DataFrame> {
     let outputs = names.iter().filter_map(|name| output(name)).filter(|output| is_computed(output));
     let outputs: Vec<_> = outputs.collect();
     let mut table = Table::new(outputs.iter().copied());
-    bars(stored, &outputs)?.iter().for_each(|bar| table.push(bar));
+    bars(stored, &outputs)?.into_iter().for_each(|bar| table.push(bar));
     let mut computed = HashMap::new();
     for (output, values) in table.take() {
         computed.insert(output.name, column(output, values, &time_dtype())?);

@@ -87,6 +87,10 @@ fn assert_holds(bar: &Bar) {
     for output in OUTPUTS {
         let value = match output.compute {
             Compute::Float(compute) => compute(bar),
+            Compute::Price(compute) => Some(compute(bar)),
+            Compute::Volume(compute) | Compute::Turnover(compute) => {
+                compute(bar).map(|sum| sum as f64)
+            }
             Compute::Int(compute) => compute(bar).map(|value| value as f64),
             Compute::Time(compute) => Some(compute(bar) as f64),
         };
