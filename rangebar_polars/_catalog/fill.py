@@ -8,7 +8,7 @@ import pickle
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
@@ -39,14 +39,14 @@ class FillRequest:
     options
         What bars.
     store
-        What opens the store.
+        What opens the store; its password is no part of the text of this.
     """
 
     settings: Settings
     series: Series
     days: tuple[dt.date, ...]
     options: Options
-    store: str
+    store: str = field(repr=False)
 
 
 @dataclass(frozen=True)

@@ -315,13 +315,15 @@ class Client:
             body.seek(0)
             if response.status == PARTIAL:
                 return _Outcome(problem="a range that was not asked for")
-        sink.check_size(url, body.tell() + (response.length_remaining or 0))
+        size = body.seek(0, io.SEEK_END)
+        sink.check_size(url, size + (response.length_remaining or 0))
         sink.pace.begin("body")
         # Unlike read, read1 gives what has come, so that a stall loses nothing before it.
         while chunk := response.read1(CHUNK_BYTES):
             self._check_stop()
             began = time.monotonic()
-            sink.check_size(url, body.tell() + len(chunk))
+            size += len(chunk)
+            sink.check_size(url, size)
             body.write(chunk)
             sink.on_bytes(len(chunk))
             sink.pace.count(len(chunk), busy=time.monotonic() - began)
@@ -341,9 +343,7 @@ class _Sink:
     def check_size(self, url: str, size: int) -> None:
         """Refuse a body that is, or will be, too long."""
         if size > self.most_bytes:
-            raise ArchiveError(
-                f"{url} has {size} bytes or more, expected at most {self.most_bytes}{self.remedy}"
-            )
+            raise ArchiveError(f"{url} has more than {self.most_bytes} bytes{self.remedy}")
 
 
 @dataclass(frozen=True)

@@ -153,9 +153,14 @@ class PacedTLS(ssl.SSLSocket):
 
     def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002 - of the base
         """Agree on keys."""
-        self.settimeout(TURN_SECONDS)
-        _begin("TLS")
-        _in_turns(partial(super().do_handshake, block))
+        try:
+            self.settimeout(TURN_SECONDS)
+            _begin("TLS")
+            _in_turns(partial(super().do_handshake, block))
+        except BaseException:
+            # ssl closes it after errors of its own only.
+            self.close()
+            raise
 
 
 def _addresses(host: str, port: int) -> list[Any]:
