@@ -188,6 +188,11 @@ def _parsed(body: bytes, layout: tuple[str, ...]) -> pl.DataFrame | None:
     """Return the rows of lines; None where one of them is no trade."""
     if not body:
         return pl.DataFrame(schema={name: DTYPES[name] for name in layout})
+    lines = body.count(b"\n") + (not body.endswith(b"\n"))
+    # Polars passes over what a line has too many, depending on its version and on the other lines,
+    # and a row of nulls for each empty line takes much memory.
+    if body.count(b",") != lines * (len(layout) - 1):
+        return None
     try:
         rows = pl.read_csv(
             body,
@@ -197,9 +202,7 @@ def _parsed(body: bytes, layout: tuple[str, ...]) -> pl.DataFrame | None:
         )
     except pl.exceptions.PolarsError:
         return None
-    # Polars passes over what a line has too many, depending on its version and on the other lines.
-    lines = body.count(b"\n") + (not body.endswith(b"\n"))
-    if rows.height != lines or body.count(b",") != lines * (len(layout) - 1):
+    if rows.height != lines:
         return None
     is_right = rows.select(
         pl.sum_horizontal(pl.all().null_count()) == 0,

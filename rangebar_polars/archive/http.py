@@ -268,6 +268,7 @@ class Client:
                     preload_content=False,
                     decode_content=False,
                     retries=False,
+                    redirect=False,
                 )
                 return self._take(response, place, body, _Sink(on_bytes, pace, *most))
         except (urllib3.exceptions.HTTPError, TooSlowError) as error:
