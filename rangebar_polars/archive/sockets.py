@@ -274,6 +274,7 @@ def open_pool(scheme: str, proxy: str | None, *, size: int) -> urllib3.PoolManag
     if scheme == "https" or (proxy or "").startswith("https"):
         context = ssl.create_default_context()
         context.sslsocket_class = PacedTLS
-    pool = make(maxsize=size, timeout=urllib3.Timeout(TURN_SECONDS), ssl_context=context)
+    turn = urllib3.Timeout(connect=TURN_SECONDS, read=TURN_SECONDS)
+    pool = make(maxsize=size, timeout=turn, ssl_context=context)
     pool.pool_classes_by_scheme = {"http": _Pool, "https": _TLSPool}
     return pool
