@@ -2,7 +2,7 @@
 
 import datetime as dt
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace as _replace
 from types import TracebackType
@@ -20,7 +20,12 @@ from rangebar_polars._catalog.bars import (
 from rangebar_polars._catalog.populate import populate
 from rangebar_polars._catalog.settings import Settings, check_symbols
 from rangebar_polars._catalog.status import Kind, cache_clear, cache_status
-from rangebar_polars._catalog.trades import CachedTrades, last_published_day, load_trades
+from rangebar_polars._catalog.trades import (
+    CachedTrades,
+    last_published_day,
+    load_trades,
+    unverified,
+)
 from rangebar_polars._core.caller import warn_caller
 from rangebar_polars._core.lazy_source import lazy_source
 from rangebar_polars._core.options import (
@@ -202,6 +207,7 @@ class Catalog:
                 warn_caller(
                     f"trades of {series.label} are missing: {incomplete} (see archive_quality)"
                 )
+            _warn_of_unverified(trades.defects(), series)
             plans.append(trades.scan())
         return _joined(every, plans, alone=isinstance(symbols, str))
 
@@ -612,6 +618,16 @@ def _warn_of_missing(bars: StoredBars) -> None:
     if missing:
         warn_caller(
             f"bars of {bars.series.label} run over missing trades: {missing} (see archive_quality)"
+        )
+    _warn_of_unverified(bars.defects, bars.series)
+
+
+def _warn_of_unverified(defects: Mapping[dt.date, Mapping[str, int]], series: Series) -> None:
+    days = unverified(defects)
+    if days:
+        warn_caller(
+            f"trades of {series.label} are not verified, since their files had no published "
+            f"checksum: {days} (fetch them from an archive that has checksums, with refresh=True)"
         )
 
 

@@ -104,8 +104,8 @@ def get_range_bars(
     Warns
     -----
     RangeBarWarning
-        Where days or records of the range are missing, so that bars run over a gap; of stored bars
-        too.
+        Where days or records of the range are missing, so that bars run over a gap, and where
+        files had no published checksum; of stored bars too.
 
     Notes
     -----

@@ -80,7 +80,8 @@ def scan_ticks(
     Warns
     -----
     RangeBarWarning
-        Once, where days or records of the range are missing.
+        Once, where days or records of the range are missing, and once, where the files of days
+        had no published checksum.
 
     Examples
     --------

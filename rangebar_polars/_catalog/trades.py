@@ -154,6 +154,11 @@ def incomplete(defects: Mapping[dt.date, Mapping[str, int]]) -> str | None:
     return "; ".join(parts) or None
 
 
+def unverified(defects: Mapping[dt.date, Mapping[str, int]]) -> str | None:
+    """Return of which days no checksum was published when they were fetched; None for none."""
+    return spans([day for day, found in defects.items() if found.get("unverified")]) or None
+
+
 def load_trades(
     settings: Settings, series: Series, days: Sequence[dt.date], *, refresh: bool = False
 ) -> CachedTrades:

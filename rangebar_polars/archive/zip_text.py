@@ -98,15 +98,14 @@ def _refusing(name: str) -> Iterator[None]:
     except (ArchiveError, MemoryError):
         raise
     except Exception as error:
-        # A zip that refers to a place before its beginning makes zipfile seek there.
-        if isinstance(error, OSError) and error.errno not in {None, errno.EINVAL}:
+        why = escaped(str(error)) or type(error).__name__
+        if isinstance(error, OSError) and error.errno == errno.EINVAL:
+            why = "it names a place that lies before its beginning"
+        elif isinstance(error, OSError) and error.errno is not None:
             raise ArchiveError(
                 f"{name} cannot be read: {error.strerror} (check the disk of the cache folder)"
             ) from error
-        raise ArchiveError(
-            f"{name} is no whole zip: {escaped(str(error)) or type(error).__name__} "
-            "(fetch it again)"
-        ) from error
+        raise ArchiveError(f"{name} is no whole zip: {why} (fetch it again)") from error
 
 
 def _member(archive: zipfile.ZipFile, name: str, most_bytes: int) -> IO[bytes]:

@@ -5,7 +5,7 @@ import io
 import struct
 import sys
 import zipfile
-import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
@@ -244,17 +244,31 @@ def newer(body: bytes) -> bytes:
 
 def without_stream(body: bytes) -> bytes:
     """Return a zip whose deflated bytes are none."""
-    packed = zlib.compress(LINE)
     at = 30 + len(CSV)
-    return body[:at] + b"\xff" * 20 + body[at + 20 :] + packed[:0]
+    return body[:at] + b"\xff" * 20 + body[at + 20 :]
 
 
-@pytest.mark.parametrize("damage", [encrypted, misplaced, newer, without_stream])
-def test_a_damaged_zip_costs_its_day_alone(server: ArchiveServer, damage: object) -> None:
+def placed_before(body: bytes) -> bytes:
+    """Return a zip whose directory is said to stand later than it does."""
+    offset = struct.unpack("<I", body[-6:-2])[0]
+    return body[:-6] + struct.pack("<I", offset + 50) + body[-2:]
+
+
+def test_a_zip_that_names_a_place_before_its_beginning_says_so(tmp_path: Path) -> None:
+    assert refusal(tmp_path, placed_before(zipped(CSV, LINE))) == (
+        f"{NAME} is no whole zip: it names a place that lies before its beginning (fetch it again)"
+    )
+
+
+@pytest.mark.parametrize("damage", [encrypted, misplaced, newer, without_stream, placed_before])
+def test_a_damaged_zip_costs_its_day_alone(
+    server: ArchiveServer, damage: Callable[[bytes], bytes]
+) -> None:
     days = DAYS[:3]
     publish(server, days)
     bad = BinanceFile("spot", "BTCUSDT", days[1])
-    server.files[bad.path] = damage(zipped(bad.name.replace(".zip", ".csv"), day_csv(days[1])))  # type: ignore[operator]
+    csv = bad.name.replace(".zip", ".csv")
+    server.files[bad.path] = damage(zipped(csv, day_csv(days[1])))
     del server.files[f"{bad.path}.CHECKSUM"]
 
     report = rb.archive_quality("BTCUSDT", days[0], days[-1], archive=server.url)
