@@ -26,6 +26,7 @@ from rangebar_polars._core.options import Reset, Threshold, check_count
 from rangebar_polars._days import day_range
 from rangebar_polars._progress import FetchProgress, Progress, check_progress, reporter
 from rangebar_polars.archive import Archive
+from rangebar_polars.archive.url import with_logins
 from rangebar_polars.schema import THRESHOLD
 from rangebar_polars.store import BarStore, open_store
 
@@ -279,7 +280,8 @@ class _Run:
         # Its pickles also hold what is defined in the caller's script.
         from cloudpickle import dumps  # noqa: PLC0415 - slow to import
 
-        request = dumps(self.requests[number])
+        with with_logins():
+            request = dumps(self.requests[number])
         self.at_work[number] = time.monotonic()
         try:
             future = self.pool.submit(request, number)

@@ -8,6 +8,7 @@ that a mirror need not have; nothing but messages and `symbols` depends on it.
 
 import datetime as dt
 import math
+import os
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator, Mapping
@@ -20,7 +21,7 @@ from rangebar_polars._days import month_days
 from rangebar_polars.archive.archive import Archive, ArchiveFile
 from rangebar_polars.archive.binance_csv import AggTradesFile
 from rangebar_polars.archive.http import Client
-from rangebar_polars.archive.url import check_url, escaped, split_login
+from rangebar_polars.archive.url import check_url, escaped, pickled_url, split_login
 from rangebar_polars.errors import ArchiveError
 from rangebar_polars.schema import Series
 
@@ -47,7 +48,9 @@ class BinanceArchive(Archive):
     ----------
     url
         The folder that holds ``data/``. A login in it (``https://user:password@host/``,
-        percent-encoded) is sent as Basic authentication, and shown in no message.
+        percent-encoded) is sent as Basic authentication, and is in no message. It is in no pickle
+        either, such as that of a plan, but in those for the processes of `populate`; an archive
+        that is read from a pickle takes the login of the same URL from ``RANGEBAR_BINANCE_URL``.
     listing_url
         The S3 listing of the same tree, or None where there is none. It is asked for names
         only when a symbol has no files.
@@ -119,11 +122,35 @@ class BinanceArchive(Archive):
     def __repr__(self) -> str:
         """Show the settings, without logins."""
         shown = {each.name: getattr(self, each.name) for each in fields(self)}
-        for name in ("url", "listing_url"):
+        for name in _VARIABLES:
             if shown[name] is not None:
                 shown[name] = split_login(shown[name])[0]
         settings = ", ".join(f"{name}={value!r}" for name, value in shown.items())
         return f"{type(self).__name__}({settings})"
+
+    def __copy__(self) -> Self:
+        """Return the archive itself: it is a value."""
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        """Return the archive itself: it is a value."""
+        return self
+
+    def __getstate__(self) -> dict[str, object]:
+        """Return the settings without logins: plans are pickled too, and kept in files."""
+        state = dict(vars(self))
+        for name in _VARIABLES:
+            if state[name] is not None:
+                state[name] = pickled_url(state[name])
+        return state
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        """Take settings, with the logins that the environment has for the same URLs."""
+        for name, variable in _VARIABLES.items():
+            known = os.environ.get(variable, "")
+            if known and split_login(known)[0] == state[name]:
+                state[name] = known
+        vars(self).update(state)
 
     @classmethod
     def at(cls, url: str | None, environment: Mapping[str, str]) -> Self:
@@ -132,8 +159,8 @@ class BinanceArchive(Archive):
         A URL from ``RANGEBAR_BINANCE_URL`` or the argument is a mirror, whose listing is only
         what ``RANGEBAR_BINANCE_LISTING_URL`` says.
         """
-        url = url or environment.get("RANGEBAR_BINANCE_URL") or URL
-        listing = environment.get("RANGEBAR_BINANCE_LISTING_URL") or None
+        url = url or environment.get(_VARIABLES["url"]) or URL
+        listing = environment.get(_VARIABLES["listing_url"]) or None
         return cls(url, listing or (LISTING_URL if url == URL else None))
 
     def check(self, series: Series) -> None:
@@ -221,6 +248,12 @@ class BinanceArchive(Archive):
                 "max_pages of the archive)"
             )
 
+
+_VARIABLES: Final = {
+    "url": "RANGEBAR_BINANCE_URL",
+    "listing_url": "RANGEBAR_BINANCE_LISTING_URL",
+}
+"""The variable of the environment for each setting that is a URL."""
 
 _BOUNDS: Final[dict[str, tuple[float, float]]] = {
     "threads": (1, 32),

@@ -39,7 +39,9 @@ RAISE_MOST: Final = " (if it is right, raise max_zip_bytes of the archive)"
 
 _STRONG: Final = re.compile(r'"[!#-~\x80-\xff]*"')
 
-OK, PARTIAL, NOT_FOUND, BEYOND_END = 200, 206, 404, 416
+LOG_IN: Final = " (give user and password in the URL of the archive: https://user:password@host)"
+
+OK, PARTIAL, UNAUTHORIZED, NOT_FOUND, BEYOND_END = 200, 206, 401, 404, 416
 
 
 class HttpArchive(Protocol):
@@ -310,7 +312,8 @@ class Client:
         if response.status not in {OK, PARTIAL}:
             where = response.headers.get("Location")
             answer = f"HTTP {response.status}" + (f" to {shown(where)}" if where else "")
-            raise DownloadError(f"{url} could not be fetched: {answer}, expected 200")
+            remedy = LOG_IN if response.status == UNAUTHORIZED else ""
+            raise DownloadError(f"{url} could not be fetched: {answer}, expected 200{remedy}")
         if response.status == OK or not _continues(response, offset):
             body.truncate(0)
             body.seek(0)

@@ -1,12 +1,16 @@
 """URLs with a login in them, which no message may show, and words of a server, shown safely."""
 
+import contextlib
 import re
+from collections.abc import Iterator
+from contextvars import ContextVar
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
 import urllib3
 
 _SHOWN: Final = 300
+_KEPT: Final = ContextVar("kept", default=False)
 # A login that is not percent-encoded may end at any "@".
 _LOGIN: Final = re.compile(r"^(\w+://|//|).*@", re.DOTALL)
 
@@ -70,6 +74,21 @@ def split_login(url: str) -> tuple[str, dict[str, str]]:
     user, _, password = login.partition(":")
     headers = urllib3.make_headers(basic_auth=f"{unquote(user)}:{unquote(password)}")
     return parts._replace(netloc=host).geturl(), dict(headers)
+
+
+@contextlib.contextmanager
+def with_logins() -> Iterator[None]:
+    """Have archives that are pickled meanwhile keep their logins, for a process that needs them."""
+    token = _KEPT.set(True)
+    try:
+        yield
+    finally:
+        _KEPT.reset(token)
+
+
+def pickled_url(url: str) -> str:
+    """Return a URL as it is pickled: without its login, but inside of `with_logins`."""
+    return url if _KEPT.get() else split_login(url)[0]
 
 
 def shown(url: str) -> str:

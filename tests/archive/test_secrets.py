@@ -1,9 +1,11 @@
 """A login in a mirror's URL reaches the server, and no text; words of a server are shown safely."""
 
+import copy
 import logging
 import pickle
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ from rangebar_polars._progress import FetchProgress
 from rangebar_polars.archive import archive_of
 from rangebar_polars.archive.binance import BinanceArchive, BinanceFile
 from rangebar_polars.archive.http import Client
+from rangebar_polars.archive.url import with_logins
 from rangebar_polars.errors import ArchiveError, DownloadError, RangeBarError, RangeBarWarning
 
 LOGIN = "jo-of-the-desk:s3cr3t%40%2F%3Apass"
@@ -40,6 +43,13 @@ def mirror(server: ArchiveServer) -> BinanceArchive:
 def is_safe(text: object) -> bool:
     """Return whether neither user nor password is in a text."""
     return not any(word in str(text) for word in ("jo-of", "s3cr3t", HEADER.split()[1]))
+
+
+def by_pickle(archive: BinanceArchive) -> BinanceArchive:
+    """Return what comes out of the pickle of an archive."""
+    got = pickle.loads(pickle.dumps(archive))  # noqa: S301 - made here
+    assert isinstance(got, BinanceArchive)
+    return got
 
 
 def test_the_login_is_sent_with_every_request(server: ArchiveServer) -> None:
@@ -126,6 +136,46 @@ def test_no_text_of_an_object_shows_the_login(server: ArchiveServer) -> None:
     for each in (archive, catalog, vars(catalog), archive.connect(), archive.__dict__.keys()):
         assert is_safe(repr(each))
         assert is_safe(f"{each}")
+
+
+def test_no_pickle_keeps_the_login_but_that_for_another_process(
+    server: ArchiveServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(server, DAYS[:1])
+    archive = mirror(server)
+    plan = rb.scan_range_bars("BTCUSDT", DAYS[0], DAYS[0], archive=archive, cache_dir=tmp_path)
+
+    assert is_safe(plan.serialize())
+    assert is_safe(plan.explain())
+    assert is_safe(pickle.dumps(archive))
+    assert is_safe(pickle.dumps(rb.Catalog(archive=archive)))
+    assert by_pickle(archive) == replace(archive, url=server.url, listing_url=server.listing_url)
+    assert copy.copy(archive) == copy.deepcopy(archive) == archive
+    with with_logins():
+        assert by_pickle(archive) == archive
+    monkeypatch.setenv("RANGEBAR_BINANCE_URL", archive.url)
+    assert by_pickle(archive) == replace(archive, listing_url=server.listing_url)
+
+
+def test_a_mirror_that_wants_a_login_says_how_to_give_it(server: ArchiveServer) -> None:
+    server.faults[f"{FILE.path}.CHECKSUM"].append(Fault("status", 401))
+    client = Client(BinanceArchive(server.url, None))
+
+    with says(
+        DownloadError,
+        f"{server.url}/{FILE.path}.CHECKSUM could not be fetched: HTTP 401, expected 200 (give "
+        "user and password in the URL of the archive: https://user:password@host)",
+    ):
+        client.checksum(FILE)
+    client.close()
+
+
+def test_the_processes_of_populate_have_the_login(server: ArchiveServer, tmp_path: Path) -> None:
+    publish(server, DAYS[:1])
+
+    rb.populate("BTCUSDT", DAYS[0], DAYS[0], archive=mirror(server), cache_dir=tmp_path)
+
+    assert [request.headers["Authorization"] for request in server.requests] == [HEADER] * 2
 
 
 def test_a_wrong_url_is_refused_without_its_login() -> None:
