@@ -18,7 +18,7 @@ from typing import Final
 
 import polars as pl
 
-from rangebar_polars.archive.zip_text import read_text
+from rangebar_polars.archive.zip_text import Piece, read_text
 from rangebar_polars.errors import ArchiveError
 
 FIELDS = ("agg_trade_id", "price", "quantity", "first_trade_id", "last_trade_id", "time", "side")
@@ -104,15 +104,15 @@ class AggTradesFile:
         pieces = read_text(
             self.path, self.name, piece_bytes=self.piece_bytes, most_bytes=self.max_csv_bytes
         )
-        for line, text in pieces:
-            body, number = text, line
+        for each in pieces:
+            piece = each
             if not layout:
-                first, _, after = text.partition(b"\n")
+                first, _, after = piece.text.partition(b"\n")
                 layout, self.header = self._layout(first)
-                body = after if self.header else text
-                number += self.header
-            if body:
-                yield self._trades(body, layout, number)
+                if self.header:
+                    piece = Piece(2, piece.lines - 1, after)
+            if piece.text:
+                yield self._trades(piece, layout)
         if not layout:
             raise ArchiveError(
                 f"{self.name} holds an empty csv (fetch it again; if it stays so, the archive "
@@ -138,16 +138,16 @@ class AggTradesFile:
             )
         return layout, True
 
-    def _trades(self, body: bytes, layout: tuple[str, ...], line: int) -> pl.DataFrame:
-        rows = _parsed(body, layout)
+    def _trades(self, piece: Piece, layout: tuple[str, ...]) -> pl.DataFrame:
+        rows = _parsed(piece.text, layout, piece.lines)
         if rows is None:
-            kept, headers = _without_headers(body, layout)
+            kept, headers = _without_headers(piece.text, layout)
             rows = _parsed(kept, layout)
             if rows is None:
                 index, text = _first_wrong(kept, layout)
                 for header in headers:
                     index += header <= index
-                raise self._refusal(text, layout, line + index)
+                raise self._refusal(text, layout, piece.line + index)
             self.repeated_headers += len(headers)
         return self._typed(rows)
 
@@ -184,11 +184,12 @@ class AggTradesFile:
         return trades
 
 
-def _parsed(body: bytes, layout: tuple[str, ...]) -> pl.DataFrame | None:
-    """Return the rows of lines; None where one of them is no trade."""
+def _parsed(body: bytes, layout: tuple[str, ...], lines: int | None = None) -> pl.DataFrame | None:
+    """Return the rows of lines, counted if need be; None where one of them is no trade."""
     if not body:
         return pl.DataFrame(schema={name: DTYPES[name] for name in layout})
-    lines = body.count(b"\n") + (not body.endswith(b"\n"))
+    if lines is None:
+        lines = body.count(b"\n") + (not body.endswith(b"\n"))
     # Polars passes over what a line has too many, depending on its version and on the other lines,
     # and a row of nulls for each empty line takes much memory.
     if body.count(b",") != lines * (len(layout) - 1):

@@ -12,7 +12,7 @@ import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, NamedTuple
 
 from rangebar_polars.archive.url import escaped
 from rangebar_polars.errors import ArchiveError
@@ -22,6 +22,24 @@ LINE_BYTES: Final = 1 << 12
 DIRECTORY_BYTES: Final = 1 << 17
 """How long a zip's directory may be: that of one member has about a hundred bytes."""
 METHODS: Final = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
+
+
+class Piece(NamedTuple):
+    """Whole lines of the text.
+
+    Attributes
+    ----------
+    line
+        The number of the first line.
+    lines
+        How many there are.
+    text
+        The lines; the last line of a text may have no end.
+    """
+
+    line: int
+    lines: int
+    text: bytes
 
 
 class _ZipFile(io.BufferedReader):
@@ -36,10 +54,8 @@ class _ZipFile(io.BufferedReader):
         return super().read(size)
 
 
-def read_text(
-    path: Path, name: str, *, piece_bytes: int, most_bytes: int
-) -> Iterator[tuple[int, bytes]]:
-    """Yield the number of a piece's first line, and the piece.
+def read_text(path: Path, name: str, *, piece_bytes: int, most_bytes: int) -> Iterator[Piece]:
+    """Yield the text.
 
     Parameters
     ----------
@@ -60,15 +76,17 @@ def read_text(
     """
     rest, line = b"", 1
     for inflated in _inflated(path, name, piece_bytes, most_bytes):
-        text = rest + inflated
+        end = inflated.rfind(b"\n") + 1
+        text = b"".join([rest, memoryview(inflated)[:end]]) if end else b""
+        rest = inflated[end:] if end else rest + inflated
         _check_lines(text, name, line)
-        end = text.rfind(b"\n") + 1
-        if end:
-            yield line, text[:end]
-            line += text.count(b"\n")
-        rest = text[end:]
+        lines = text.count(b"\n")
+        _check_lines(rest, name, line + lines)
+        if text:
+            yield Piece(line, lines, text)
+        line += lines
     if rest:
-        yield line, rest
+        yield Piece(line, 1, rest)
 
 
 def _inflated(path: Path, name: str, piece_bytes: int, most_bytes: int) -> Iterator[bytes]:
