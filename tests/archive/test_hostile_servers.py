@@ -281,6 +281,32 @@ def test_a_listing_has_a_bound(server: HostileServer) -> None:
     client.close()
 
 
+@pytest.mark.parametrize(
+    ("page", "text"),
+    [
+        (b'<?xml version="1.0" encoding="none"?><a/>', " is no XML: "),
+        (b'<?xml version="1.0" encoding="shift_jis"?><a/>', " is no XML: "),
+        ("<ListBucketResult/>".encode("utf-32"), " is no XML: "),
+        (b"\x1b" * 9, " is no XML: "),
+        (
+            b"<ListBucketResult><Contents><Key>" + b"k" * 2000 + b"</Key></Contents>"
+            b"</ListBucketResult>",
+            "has a name of 2000 characters, expected at most 1024",
+        ),
+    ],
+    ids=["encoding", "multi-byte encoding", "utf-32", "control characters", "long name"],
+)
+def test_a_page_of_anything_else_is_refused(server: HostileServer, page: bytes, text: str) -> None:
+    server.answers["list"] = whole(page)
+    client = impatient(server.url, timeout=10)
+
+    with pytest.raises(ArchiveError) as caught:
+        client.symbols("spot")
+
+    assert text in str(caught.value)
+    client.close()
+
+
 # Nothing is left
 
 
