@@ -182,7 +182,7 @@ class Client:
                 body.truncate(0)
             if not self._fill(url, body, on_bytes, judged=expected is not None, most=most):
                 return None
-            got = self._sum(body)
+            got = self._sum(body, file.name)
             if expected in {None, got}:
                 return got, expected is not None
         raise ChecksumError(
@@ -190,12 +190,17 @@ class Client:
             f"(it may be being replaced: try again later; {shown(url)})",
         )
 
-    def _sum(self, body: BinaryIO) -> str:
+    def _sum(self, body: BinaryIO, name: str) -> str:
         digest = hashlib.sha256()
         body.seek(0)
-        while chunk := body.read(CHUNK_BYTES):
-            self._check_stop()
-            digest.update(chunk)
+        try:
+            while chunk := body.read(CHUNK_BYTES):
+                self._check_stop()
+                digest.update(chunk)
+        except OSError as error:
+            raise ArchiveError(
+                f"{name} cannot be read: {error.strerror} (check the disk of the cache folder)"
+            ) from error
         return digest.hexdigest()
 
     def _fill(

@@ -1,6 +1,9 @@
 """A server may be slow, endless or silent at any moment: each request of it has an end."""
 
 import datetime as dt
+import errno
+import io
+import os
 import re
 import ssl
 import threading
@@ -304,6 +307,26 @@ def test_a_page_of_anything_else_is_refused(server: HostileServer, page: bytes, 
         client.symbols("spot")
 
     assert text in str(caught.value)
+    client.close()
+
+
+class Unreadable(io.BytesIO):
+    """A file on a disk that gives back nothing."""
+
+    def read(self, _: int | None = -1, /) -> bytes:
+        """Fail as such a disk does."""
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+def test_a_file_that_the_disk_does_not_give_back_is_named(server: HostileServer) -> None:
+    server.answers[".zip"] = whole(ZIP)
+    client = impatient(server.url, timeout=10)
+
+    with says(
+        ArchiveError,
+        f"{FILE.name} cannot be read: Input/output error (check the disk of the cache folder)",
+    ):
+        client.download(FILE, Unreadable(), lambda _: None)  # type: ignore[arg-type]
     client.close()
 
 
