@@ -26,7 +26,7 @@ from rangebar_polars._progress import reporter
 from rangebar_polars._ticks.cache import TickCache
 from rangebar_polars._ticks.report import DayStatus, joined, quality_frame
 from rangebar_polars.archive import Archive
-from rangebar_polars.errors import ArchiveError, CacheError, DownloadError, QualityError
+from rangebar_polars.errors import ArchiveError, CacheError, QualityError
 from rangebar_polars.schema import Series
 
 SEARCHED_DAYS = 14
@@ -276,7 +276,7 @@ def _raise_if_unknown(archive: Archive, series: Series) -> None:
     connection = archive.connect()
     try:
         known = connection.symbols(series.market)
-    except DownloadError as error:
+    except ArchiveError as error:
         raise ArchiveError(
             f"no file of {series.label} was found, and whether there is such a symbol is not "
             f"known: {error}",

@@ -25,6 +25,7 @@ from support.hostile_server import (
     whole,
 )
 
+import rangebar_polars as rb
 from rangebar_polars.archive.binance import BinanceArchive, BinanceFile
 from rangebar_polars.archive.http import CHECKSUM_BYTES, PAGE_BYTES, Client
 from rangebar_polars.errors import ArchiveError, DownloadError
@@ -308,6 +309,19 @@ def test_a_page_of_anything_else_is_refused(server: HostileServer, page: bytes, 
 
     assert text in str(caught.value)
     client.close()
+
+
+def test_a_listing_that_is_refused_leaves_a_symbol_unknown(server: HostileServer) -> None:
+    server.answers["list"] = whole(b"no")
+    archive = BinanceArchive(server.url, f"{server.url}/list", timeout=10)
+
+    with says(
+        ArchiveError,
+        "no file of binance spot BTCUSDT was found, and whether there is such a symbol is not "
+        f"known: listing {server.url}/list?delimiter=%2F&prefix=data%2Fspot%2Fdaily%2FaggTrades%2F "
+        "is no XML: syntax error: line 1, column 0 (does the mirror have one?)",
+    ):
+        rb.scan_ticks("BTCUSDT", FILE.day, FILE.day, archive=archive)
 
 
 class Unreadable(io.BytesIO):
