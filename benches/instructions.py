@@ -24,10 +24,11 @@ NEEDS: Final = "valgrind is needed for the counts (apt-get install valgrind)"
 def run(*command: str) -> str:
     """Return what a command printed, on both of its outputs."""
     env = {**os.environ, "CARGO_PROFILE_BENCH_STRIP": "false"}
-    done: subprocess.CompletedProcess[str] = subprocess.run(  # noqa: S603 - our own commands
+    done = subprocess.run(  # noqa: S603 - our own commands
         command, env=env, check=True, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
-    return done.stdout
+    said: str = done.stdout
+    return said
 
 
 def built() -> str:

@@ -16,7 +16,12 @@ import polars as pl
 
 from rangebar_polars._catalog.assemble import Assembly, Found, TickDay, builder_after
 from rangebar_polars._catalog.settings import Settings
-from rangebar_polars._catalog.trades import CachedTrades, incomplete, load_trades
+from rangebar_polars._catalog.trades import (
+    CachedTrades,
+    incomplete,
+    load_trades,
+    warn_of_unverified,
+)
 from rangebar_polars._core.caller import warn_caller
 from rangebar_polars._core.forks import use_threads
 from rangebar_polars._core.lazy_source import lazy_source
@@ -257,6 +262,7 @@ class StoredBars:
                 f"bars of {self.series.label} run over missing trades: {missing} (see "
                 "archive_quality)"
             )
+        warn_of_unverified(self.defects, self.series)
 
     def scan(self, address: StoreAddress | None) -> pl.LazyFrame:
         """Return the bars as a lazy frame; each run opens the store and closes it."""

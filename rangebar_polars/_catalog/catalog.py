@@ -15,7 +15,12 @@ from rangebar_polars._catalog.last_bars import last_bars
 from rangebar_polars._catalog.populate import populate
 from rangebar_polars._catalog.settings import Settings, check_symbols
 from rangebar_polars._catalog.status import Kind, cache_clear, cache_status
-from rangebar_polars._catalog.trades import Strictness, check_strictness, load_trades
+from rangebar_polars._catalog.trades import (
+    Strictness,
+    check_strictness,
+    load_trades,
+    warn_of_unverified,
+)
 from rangebar_polars._core.caller import warn_caller
 from rangebar_polars._core.options import (
     Options,
@@ -187,6 +192,7 @@ class Catalog:
                 warn_caller(
                     f"trades of {series.label} are missing: {incomplete} (see archive_quality)"
                 )
+            warn_of_unverified(trades.defects(), series)
             plans.append(trades.scan())
         return _joined(every, plans, alone=isinstance(symbols, str))
 

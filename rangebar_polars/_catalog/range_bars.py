@@ -104,7 +104,8 @@ def get_range_bars(
     Warns
     -----
     RangeBarWarning
-        Days or records of the range are missing, so bars run over a gap. Stored bars warn too.
+        Days or records of the range are missing, so bars run over a gap, or files of days had no
+        published checksum. Stored bars warn too.
 
     Notes
     -----

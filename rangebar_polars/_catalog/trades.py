@@ -20,13 +20,14 @@ from rangebar_polars._catalog.fetch import (
     choose_files_to_refresh,
 )
 from rangebar_polars._catalog.settings import Settings
+from rangebar_polars._core.caller import warn_caller
 from rangebar_polars._core.forks import use_threads
 from rangebar_polars._days import spans
 from rangebar_polars._progress import reporter
 from rangebar_polars._ticks.cache import TickCache
 from rangebar_polars._ticks.report import DayStatus, describe, joined, quality_frame
 from rangebar_polars.archive import Archive
-from rangebar_polars.errors import ArchiveError, CacheError, DownloadError, QualityError
+from rangebar_polars.errors import ArchiveError, CacheError, QualityError
 from rangebar_polars.schema import Series
 
 Strictness = Literal["report", "raise"]
@@ -193,6 +194,16 @@ def incomplete(defects: Mapping[dt.date, Mapping[str, int]]) -> str | None:
     return "; ".join(parts) or None
 
 
+def warn_of_unverified(defects: Mapping[dt.date, Mapping[str, int]], series: Series) -> None:
+    """Warn the caller of days whose files had no published checksum when they were fetched."""
+    days = spans([day for day, found in defects.items() if found.get("unverified")])
+    if days:
+        warn_caller(
+            f"trades of {series.label} are not verified, since their files had no published "
+            f"checksum: {days} (fetch them from an archive that has checksums, with refresh=True)"
+        )
+
+
 def load_trades(
     settings: Settings, series: Series, days: Sequence[dt.date], *, refresh: bool = False
 ) -> CachedTrades:
@@ -310,7 +321,7 @@ def _raise_if_unknown(archive: Archive, series: Series) -> None:
     connection = archive.connect()
     try:
         known = connection.symbols(series.market)
-    except DownloadError as error:
+    except ArchiveError as error:
         raise ArchiveError(
             f"no file of {series.label} was found, and whether there is such a symbol is not "
             f"known: {error}",
