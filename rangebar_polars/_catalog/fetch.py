@@ -19,7 +19,7 @@ from pathlib import Path
 
 import polars as pl
 
-from rangebar_polars._disk.locked_file import CancelledError, LockedFile, locked, spill_folder
+from rangebar_polars._disk.locked_file import CancelledError, LockedFile, spill_folder
 from rangebar_polars._progress import FetchProgress, Progress
 from rangebar_polars._ticks.cache import TickCache
 from rangebar_polars._ticks.cleaning import clean
@@ -184,8 +184,7 @@ class Fetch:
         return [Job(self.archive.day_file(self.cache.series, day), (day,)) for day in days]
 
     def _fetch_file(self, job: Job, report: Callable[[int], None]) -> FetchResult:
-        part = self.cache.unfinished(job.file.name)
-        with locked(part, self.client.stop) as file:
+        with self.cache.unfinished_file(job.file.name, self.client.stop) as file:
             due = list(job.days)
             try:
                 due = self._due(job)
@@ -205,7 +204,7 @@ class Fetch:
     def _due(self, job: Job) -> list[dt.date]:
         """Return the days that still want this file, now that nobody else is at it."""
         if not self.refresh:
-            return [day for day in job.days if not self.cache.path(day).exists()]
+            return [day for day in job.days if not self.cache.has(day)]
         published = self.client.checksum(job.file)
         return [day for day in job.days if not self._is_current(day, job.file.name, published)]
 

@@ -208,7 +208,7 @@ def _fetch(  # noqa: PLR0917
     if refresh:
         jobs = choose_files_to_refresh(archive, cache, past, today)
     else:
-        missing = [day for day in past if not cache.path(day).exists()]
+        missing = [day for day in past if not cache.has(day)]
         jobs = choose_files(archive, cache, missing, today)
     result = FetchResult()
     if jobs:
