@@ -32,7 +32,7 @@ from rangebar_polars._core.options import (
     check_flags,
     check_threshold,
 )
-from rangebar_polars._days import day_range, utc_day
+from rangebar_polars._days import LONGEST_RANGE, day_range, utc_day
 from rangebar_polars._progress import Progress
 from rangebar_polars._ticks.cache import TickCache
 from rangebar_polars._ticks.import_trades import Trades, import_days
@@ -389,8 +389,11 @@ class Catalog:
         )
         series = self._settings.series(symbol)
         last = self._last_day(series) if end is None else utc_day(end, "end")
-        if most > (last - dt.date.min).days:
-            raise ValueError(f"max_lookback_days is {most}: expected a day that the calendar has")
+        if most > min(LONGEST_RANGE, (last - dt.date.min).days):
+            raise ValueError(
+                f"max_lookback_days is {most}: expected at most {LONGEST_RANGE}, and days that the "
+                "calendar has"
+            )
         store, days = self.store if use_cache else None, 1
         while True:
             days = min(days, most)
@@ -578,7 +581,8 @@ class Catalog:
             market=self._settings.market,
             symbol=symbol,
             threshold_decimal_bps=threshold_decimal_bps,
-            store=self.store,
+            # Trades can be cleared while the store cannot be reached.
+            store=self.store if kind == "bars" else None,
             cache_dir=self._settings.root,
         )
 

@@ -204,7 +204,7 @@ def _fetch(  # noqa: PLR0917
     *,
     refresh: bool,
 ) -> FetchResult:
-    past = [day for day in days if day < today]
+    past = [day for day in days if archive.first_day <= day < today]
     if refresh:
         jobs = choose_files_to_refresh(archive, cache, past, today)
     else:
@@ -214,7 +214,7 @@ def _fetch(  # noqa: PLR0917
     if jobs:
         with reporter(settings.progress) as progress:
             result = Fetch(cache, archive, refresh=refresh).run(jobs, progress)
-    result.absent += [day for day in days if day >= today]
+    result.absent += [day for day in days if not archive.first_day <= day < today]
     cache.remove_abandoned()
     return result
 

@@ -62,7 +62,7 @@ def disk_errors(
     kind
         Our own error. One that is raised inside passes as it is.
     path
-        The file.
+        The file, or the folder of the files.
     doing
         What cannot be done: "read", "written", "removed". What cannot be written may be written in
         another folder.
@@ -82,16 +82,20 @@ def disk_errors(
     try:
         yield
     except UNREADABLE as error:
-        why = _reason(error, path)
+        why = reason_of(error, path)
         if why is None and remedy is None and not isinstance(error, OSError):
             raise
         reason, what_to_do = why or (str(error), remedy or "check the disk")
+        place: object = path
         if doing == "written":
             what_to_do = f"{what_to_do}, or {ELSEWHERE}"
-        raise kind(f"{path} cannot be {doing}: {reason} ({what_to_do})") from error
+        elif isinstance(error, OSError):
+            # Of many files in a folder, the one it is about.
+            place = error.filename or path
+        raise kind(f"{place} cannot be {doing}: {reason} ({what_to_do})") from error
 
 
-def _reason(error: BaseException, path: Path) -> tuple[str, str] | None:
+def reason_of(error: BaseException, path: Path) -> tuple[str, str] | None:
     """Return the reason and the remedy of an error of the disk; None for any other error."""
     if isinstance(error, RefusedFileError):
         return error.reason, error.remedy

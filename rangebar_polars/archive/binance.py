@@ -66,6 +66,8 @@ class BinanceArchive(Archive):
 
     name: ClassVar[str] = "binance"
     contiguous_ids: ClassVar[bool] = True
+    # The exchange opened on it.
+    first_day: ClassVar[dt.date] = dt.date(2017, 7, 14)
 
     url: str = URL
     listing_url: str | None = LISTING_URL
