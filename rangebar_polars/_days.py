@@ -62,13 +62,15 @@ def day_range(
 def days_named(names: Iterable[str]) -> list[dt.date]:
     """Return the days that are named, ascending; what is no day's name is left out.
 
-    >>> [str(day) for day in days_named(["2024-03-01", "2024-02-30", "2024-02-29", "a-copy"])]
+    >>> [str(day) for day in days_named(["2024-03-01", "2024-02-30", "2024-02-29", "2024-W09-1"])]
     ['2024-02-29', '2024-03-01']
     """
     days = []
     for name in names:
         with contextlib.suppress(ValueError):
-            days.append(utc_day(name, "name"))
+            day = dt.date.fromisoformat(name)
+            # It reads other forms of a day too.
+            days += [day] if str(day) == name else []
     return sorted(days)
 
 

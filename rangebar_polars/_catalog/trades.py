@@ -14,6 +14,7 @@ from typing import Final
 import polars as pl
 
 from rangebar_polars._catalog.fetch import (
+    Failure,
     Fetch,
     FetchResult,
     choose_files,
@@ -189,7 +190,13 @@ def load_trades(
     result, today = FetchResult(), _today()
     if archive is not None and (settings.fetch_if_missing or refresh):
         result = _fetch(settings, archive, cache, days, today, refresh=refresh)
-    entries = tuple(_entry(archive, cache, day, result, today) for day in days)
+    absent = frozenset(result.absent)
+    entries = tuple(
+        _failed(day, result.failed[day])
+        if day in result.failed
+        else _entry(archive, cache, day, today, is_absent=day in absent)
+        for day in days
+    )
     if archive is not None and result.absent and not cache.days():
         _raise_if_unknown(archive, series)
     return CachedTrades(cache, entries, archive)
@@ -219,20 +226,21 @@ def _fetch(  # noqa: PLR0917
     return result
 
 
-def _entry(  # noqa: PLR0917
-    archive: Archive | None, cache: TickCache, day: dt.date, result: FetchResult, today: dt.date
+def _failed(day: dt.date, failure: Failure) -> DayStatus:
+    refused = isinstance(failure, QualityError)
+    return DayStatus(day, "refused" if refused else "unreadable", error=failure)
+
+
+def _entry(
+    archive: Archive | None, cache: TickCache, day: dt.date, today: dt.date, *, is_absent: bool
 ) -> DayStatus:
-    failure = result.failed.get(day)
-    if failure is not None:
-        refused = isinstance(failure, QualityError)
-        return DayStatus(day, "refused" if refused else "unreadable", error=failure)
     try:
         report = cache.report(day)
     except CacheError as error:
         return DayStatus(day, "damaged", error=error)
     if report is not None:
         return DayStatus(day, "ok", report)
-    if archive is None or day not in result.absent:
+    if archive is None or not is_absent:
         return DayStatus(day, "not cached")
     is_final = archive.is_published(archive.day_file(cache.series, day), today)
     return DayStatus(day, "hole" if is_final else "not published")

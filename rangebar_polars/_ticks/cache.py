@@ -15,6 +15,7 @@ import hashlib
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote
@@ -65,7 +66,7 @@ class TickCache:
     series: Series
     remedy: str = field(default=IMPORT_AGAIN, compare=False)
 
-    @property
+    @cached_property
     def folder(self) -> Path:
         """Where the days lie."""
         return self.root / "ticks" / self.series.path
