@@ -116,7 +116,8 @@ def _is_orderly(rows: pl.DataFrame) -> bool:
     orderly = pl.all_horizontal(
         _usable().all(),
         (pl.col("price") > 0).all(),
-        (id_.diff() > 0).all(),
+        # A difference of two ids may exceed 64 bits, and would be a negative number.
+        (id_ > id_.shift()).all(),
         (first > last.shift()).all(),
         (first >= 0).all(),
         (last >= first).all(),
@@ -175,9 +176,9 @@ def _disorder(ids: pl.Series) -> dict[str, Any]:
     interleaved rather than swapped.
     """
     frame = ids.to_frame("id").with_columns(top=pl.col("id").cum_max())
-    descents = frame.select((pl.col("id").diff() < 0).sum()).item()
+    descents = frame.select((pl.col("id") < pl.col("id").shift()).sum()).item()
     below = frame.filter(pl.col("id") < pl.col("top"))["id"]
-    interleaved = bool((below.diff() > 0).all()) and 3 * descents >= ids.len() > 0
+    interleaved = bool((below > below.shift()).all()) and 3 * descents >= ids.len() > 0
     return {"out_of_order": descents, "interleaved": interleaved}
 
 
@@ -318,8 +319,6 @@ def _gaps(rows: pl.DataFrame) -> Iterator[Gap]:
     id_, time = pl.col("agg_trade_id"), pl.col("timestamp")
     neighbours = (id_.shift().alias("i"), time.shift().alias("t"), id_, time)
     for part in _slices(rows):
-        # A difference of two ids may exceed 64 bits, and would be a negative number.
-        jumps = part.select(neighbours).filter(
-            id_ > pl.col("i").clip(upper_bound=HIGHEST_ID - 1) + 1
-        )
+        before = pl.col("i").clip(upper_bound=HIGHEST_ID - 1)
+        jumps = part.select(neighbours).filter(id_ > before + 1)
         yield from (Gap(*row) for row in jumps.iter_rows())

@@ -12,7 +12,7 @@ import functools
 import os
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Literal
@@ -253,7 +253,11 @@ def _unreadable(path: Path, error: Exception) -> QualityError:
     if size == 0:
         return QualityError(f"{path} cannot be read: it is empty (is it the whole file?)")
     if path.suffix == ".csv":
-        with path.open(encoding="utf-8", errors="replace", newline="") as file:
+        # A line may be none of csv at all, of which Polars says more.
+        with (
+            suppress(csv.Error),
+            path.open(encoding="utf-8", errors="replace", newline="") as file,
+        ):
             lines = csv.reader(file)
             fields = len(next(lines, []))
             for cells in lines:
