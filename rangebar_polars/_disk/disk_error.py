@@ -60,7 +60,8 @@ def disk_errors(
     Parameters
     ----------
     kind
-        Our own error. One that is raised inside passes as it is.
+        Our own error. One that is raised inside passes as it is; so does an error of another file
+        while this one is written, such as of one that is copied.
     path
         The file, or the folder of the files.
     doing
@@ -82,16 +83,16 @@ def disk_errors(
     try:
         yield
     except UNREADABLE as error:
+        place: object = getattr(error, "filename", None) or path
+        if doing == "written" and Path(str(place)).parent not in path.parents:
+            raise
         why = reason_of(error, path)
         if why is None and remedy is None and not isinstance(error, OSError):
             raise
         reason, what_to_do = why or (str(error), remedy or "check the disk")
-        place: object = path
         if doing == "written":
-            what_to_do = f"{what_to_do}, or {ELSEWHERE}"
-        elif isinstance(error, OSError):
-            # Of many files in a folder, the one it is about.
-            place = error.filename or path
+            # What fails may be to make its folder, or to rename it.
+            place, what_to_do = path, f"{what_to_do}, or {ELSEWHERE}"
         raise kind(f"{place} cannot be {doing}: {reason} ({what_to_do})") from error
 
 
