@@ -48,7 +48,7 @@ UNREADABLE: Final = (
     RecursionError,
     ValueError,
 )
-"""What reading a damaged file may raise."""
+"""What Polars and Python may raise where a file is damaged or a disk fails."""
 
 
 @contextmanager

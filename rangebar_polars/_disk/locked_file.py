@@ -28,6 +28,7 @@ from typing import Final, TypeVar
 
 import portalocker
 
+from rangebar_polars._disk.disk_error import UNREADABLE
 from rangebar_polars._disk.regular_file import RefusedFileError, entries, open_to_write
 
 Opened = TypeVar("Opened")
@@ -38,6 +39,8 @@ PATIENCE_SECONDS = 2.0
 
 LOCK_BESIDE: Final = os.name == "nt"
 """Whether the lock is on a file of its own."""
+
+PROBE_BYTES: Final = 1 << 20
 
 # Far more than other processes can remove a folder in a row before a file is made in it.
 MOST_MISSES: Final = 1000
@@ -58,6 +61,28 @@ class LockedFile:
     handle: BufferedRandom
     lock: BufferedRandom
     moved: bool = False
+
+    @contextmanager
+    def written(self) -> Iterator[BufferedRandom]:
+        """Give the file, empty, to code that may hide why it cannot write.
+
+        Polars reports a disk that is full as a file out of specification, at times.
+
+        Raises
+        ------
+        OSError
+            The disk is full, or fails otherwise.
+        """
+        self.handle.truncate(0)
+        try:
+            yield self.handle
+        except OSError:
+            raise
+        except UNREADABLE:
+            # What follows fails for the same reason, if it is one of the disk.
+            self.handle.write(bytes(PROBE_BYTES))
+            self.handle.flush()
+            raise
 
     def move_to(self, target: Path) -> None:
         """Give the finished file its name, whole and durable.

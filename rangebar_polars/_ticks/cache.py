@@ -230,10 +230,9 @@ class TickCache:
         }
         part = target.with_name(f".{target.name}.part")
         with disk_errors(CacheError, target, doing="written"), locked(part, stop) as file:
-            file.handle.truncate(0)
-            with unwarned():
+            with unwarned(), file.written() as handle:
                 rows.write_parquet(
-                    file.handle,
+                    handle,
                     compression="zstd",
                     row_group_size=ROW_GROUP_ROWS,
                     metadata=metadata,

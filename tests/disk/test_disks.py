@@ -23,6 +23,7 @@ from support.disks import (
 )
 
 import rangebar_polars as rb
+from rangebar_polars._disk.locked_file import locked
 from rangebar_polars._ticks.cache import TickCache
 from rangebar_polars.errors import CacheError
 from rangebar_polars.schema import Series
@@ -62,7 +63,7 @@ def test_an_import_succeeds_or_changes_nothing_whatever_is_free(disk: Path) -> N
     trades = trades_of(DAYS[:1], per_day=2_000)
     root, failures, successes = disk / "cache", list[str](), 0
 
-    for pages in range(0, 64, 3):
+    for pages in range(64):
         leave_free(disk, pages * 4096)
         try:
             give(root, trades)
@@ -116,6 +117,22 @@ def test_a_fetch_to_a_full_disk_says_so_and_continues_once_there_is_space(
         got = rb.scan_ticks("BTCUSDT", day, day, **asked).collect()
         assert got.height == 8_000
         rb.cache_clear("ticks", cache_dir=disk / "cache")
+
+
+def test_what_hides_that_a_disk_is_full_is_asked_for_the_reason(disk: Path) -> None:
+    error = pl.exceptions.ComputeError("Invalid thrift: transport error")
+
+    with pytest.raises(pl.exceptions.ComputeError), locked(disk / "a.part") as file, file.written():
+        raise error
+    leave_free(disk, 8192)
+    with pytest.raises(OSError, match="No space left"), locked(disk / "a.part") as file:  # noqa: SIM117
+        with file.written() as handle:
+            handle.write(b"half")
+            raise error
+    with pytest.raises(KeyboardInterrupt), locked(disk / "a.part") as file, file.written():
+        raise KeyboardInterrupt
+
+    assert [path.name for path in disk.iterdir()] == ["filler"]
 
 
 # Read-only
