@@ -125,10 +125,12 @@ def test_what_hides_that_a_disk_is_full_is_asked_for_the_reason(disk: Path) -> N
     with pytest.raises(pl.exceptions.ComputeError), locked(disk / "a.part") as file, file.written():
         raise error
     leave_free(disk, 8192)
-    with pytest.raises(OSError, match="No space left"), locked(disk / "a.part") as file:  # noqa: SIM117
-        with file.written() as handle:
-            handle.write(b"half")
-            raise error
+    with (
+        pytest.raises(OSError, match="No space left"),
+        locked(disk / "a.part") as file,
+        file.written(),
+    ):
+        raise error
     with pytest.raises(KeyboardInterrupt), locked(disk / "a.part") as file, file.written():
         raise KeyboardInterrupt
 
