@@ -105,8 +105,9 @@ def reason_of(error: BaseException, path: Path) -> tuple[str, str] | None:
         return None
     name = errno.errorcode.get(number, "")
     if name == "ENAMETOOLONG":
-        length = len(os.fsencode(path.name))
-        what = f"its name has {length}" if length > LONGEST_NAME else f"its path has {_size(path)}"
+        longest = max(len(os.fsencode(part)) for part in path.parts)
+        what = f"its path has {len(os.fsencode(path.absolute()))}"
+        what = f"a name in its path has {longest}" if longest > LONGEST_NAME else what
         return f"{what} bytes, more than the disk allows", "give shorter names"
     text = str(getattr(error, "strerror", None) or error)
     return _REASONS.get(name, (text, "check the disk"))
@@ -121,7 +122,3 @@ def _number_of(error: BaseException) -> int | None:
             # Its own numbers: Python knows which of the standard ones they are.
             number = OSError(0, "", None, number).errno
     return number
-
-
-def _size(path: Path) -> int:
-    return len(os.fsencode(path.absolute()))

@@ -73,6 +73,25 @@ def test_what_is_no_regular_file_is_not_written(kind: str, tmp_path: Path) -> No
     assert victim.read_bytes() == b"precious"
 
 
+@needs_pipes
+@pytest.mark.parametrize("kind", ["a folder", "a named pipe", "a socket", "a symbolic link"])
+def test_what_is_in_the_place_of_a_lock_is_refused(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(locked_file, "LOCK_BESIDE", True)
+    path, victim = tmp_path / "a.part", tmp_path / "victim"
+    victim.write_bytes(b"precious")
+    lock = locked_file.lock_file(path)
+    lock.symlink_to(victim) if kind == "a symbolic link" else OTHERS[kind](lock)
+
+    text = f"[Errno 22] it is {kind}, expected a regular file (move it away): {str(lock)!r}"
+    with says(RefusedFileError, text), locked(path):
+        pass
+
+    assert victim.read_bytes() == b"precious"
+    assert not path.exists()
+
+
 def test_a_link_to_a_regular_file_is_read(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"bytes")
     (tmp_path / "b").symlink_to(tmp_path / "a")
