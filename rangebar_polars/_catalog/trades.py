@@ -5,6 +5,7 @@ that are cached, and the missing ones are fetched. The `CachedTrades` that it re
 report of each day, so that a caller knows what the trades depend on.
 """
 
+import contextlib
 import datetime as dt
 import difflib
 from collections.abc import Mapping, Sequence
@@ -31,6 +32,8 @@ from rangebar_polars.errors import ArchiveError, CacheError, DownloadError, Qual
 from rangebar_polars.schema import Series
 
 SEARCHED_DAYS = 14
+LONG_FETCH = 31
+"""Days, of more than which a symbol is looked for before each is: a name may be misspelt."""
 MISSING: Final = {
     "hole": "days the archive has no file for",
     "not published": "days not published yet",
@@ -198,7 +201,13 @@ def load_trades(
         for day in days
     )
     if archive is not None and result.absent and not cache.days():
-        _raise_if_unknown(archive, series)
+        try:
+            _raise_if_unknown(archive, series)
+        except DownloadError as error:
+            raise ArchiveError(
+                f"no file of {series.label} was found, and whether there is such a symbol is not "
+                f"known: {error}",
+            ) from error
     return CachedTrades(cache, entries, archive)
 
 
@@ -216,6 +225,8 @@ def _fetch(  # noqa: PLR0917
         jobs = choose_files_to_refresh(archive, cache, past, today)
     else:
         missing = [day for day in past if not cache.has(day)]
+        if len(missing) > LONG_FETCH and not cache.days():
+            _raise_if_misspelt(archive, cache.series, missing[-1])
         jobs = choose_files(archive, cache, missing, today)
     result = FetchResult()
     if jobs:
@@ -274,16 +285,41 @@ def _today() -> dt.date:
     return dt.datetime.now(dt.UTC).date()
 
 
+def _raise_if_misspelt(archive: Archive, series: Series, day: dt.date) -> None:
+    """Raise if a recent day has no file, and the archive does not know the symbol.
+
+    Raises
+    ------
+    ArchiveError
+        It does not know it.
+    """
+    connection = archive.connect()
+    try:
+        if connection.checksum(archive.day_file(series, day)) is not None:
+            return
+    except ArchiveError:
+        # Whatever it is, the fetch of this day reports it.
+        return
+    finally:
+        connection.close()
+    # Without the list, each day is asked for.
+    with contextlib.suppress(DownloadError):
+        _raise_if_unknown(archive, series)
+
+
 def _raise_if_unknown(archive: Archive, series: Series) -> None:
-    """Raise if the archive has a list of its symbols, and it does not know the symbol."""
+    """Raise if the archive has a list of its symbols, and it does not know the symbol.
+
+    Raises
+    ------
+    ArchiveError
+        It does not know it.
+    DownloadError
+        The list cannot be had.
+    """
     connection = archive.connect()
     try:
         known = connection.symbols(series.market)
-    except DownloadError as error:
-        raise ArchiveError(
-            f"no file of {series.label} was found, and whether there is such a symbol is not "
-            f"known: {error}",
-        ) from error
     finally:
         connection.close()
     if known is not None and series.symbol not in known:

@@ -44,7 +44,7 @@ class BinanceArchive(Archive):
         The folder that holds ``data/``.
     listing_url
         The S3 listing of the same tree, or None where there is none. It is asked for names
-        only when a symbol has no files.
+        only when a symbol has no files, or not those of the last day of many that are wanted.
     threads
         How many files are fetched at once.
     attempts

@@ -13,7 +13,7 @@ from support.cached_trades import SOURCE, SYMBOL, give, trades_of
 
 import rangebar_polars as rb
 from rangebar_polars._days import LONGEST_RANGE, day_range, month_days
-from rangebar_polars.errors import CacheError
+from rangebar_polars.errors import ArchiveError, CacheError
 
 CALLS: dict[str, Callable[..., object]] = {
     "bars": rb.get_range_bars,
@@ -80,6 +80,42 @@ def test_days_before_and_after_the_archive_cost_no_request(server: ArchiveServer
     assert late["timestamp"].dt.date().unique().to_list() == [last]
     names = [request.path.rpartition("/")[2].partition(".zip")[0] for request in server.requests]
     assert {*names} == {f"BTCUSDT-aggTrades-{day}" for day in (first, last)}
+
+
+def test_years_of_a_symbol_that_never_existed_cost_no_more_than_the_list_of_symbols(
+    server: ArchiveServer,
+) -> None:
+    publish(server, [dt.date(2024, 9, 30)])
+    archive = rb.BinanceArchive(server.url, server.listing_url)
+
+    with says(ArchiveError, "binance spot has no symbol BTCUSDC (near names: BTCUSDT)"):
+        rb.get_range_bars("BTCUSDC", "2017-08-01", "2024-09-30", archive=archive)
+
+    names = [request.path.rpartition("/")[2] for request in server.requests]
+    assert names == ["BTCUSDC-aggTrades-2024-09-30.zip.CHECKSUM", "list"]
+
+
+def test_years_of_a_symbol_that_has_files_need_no_list(server: ArchiveServer) -> None:
+    publish(server, [dt.date(2024, 9, 1), dt.date(2024, 9, 30)])
+    archive = rb.BinanceArchive(server.url, server.listing_url)
+
+    with pytest.warns(rb.RangeBarWarning, match="no file for: 2024-08-01 to 2024-08-31"):
+        rb.scan_ticks("BTCUSDT", "2024-08-01", "2024-09-30", archive=archive)
+
+    assert server.asked("2024-09-01.zip")
+    assert not server.asked("list")
+
+
+def test_a_list_of_symbols_that_cannot_be_had_keeps_no_day_from_being_fetched(
+    server: ArchiveServer,
+) -> None:
+    publish(server, [dt.date(2024, 9, 30)])
+    archive = rb.BinanceArchive(server.url, f"{server.url}/none")
+
+    with pytest.warns(rb.RangeBarWarning, match="no file for: 2024-08-01 to 2024-09-27"):
+        got = rb.scan_ticks("BTCUSDT", "2024-08-01", "2024-09-30", archive=archive)
+
+    assert got.collect()["timestamp"].dt.date().unique().to_list() == [dt.date(2024, 9, 30)]
 
 
 def test_the_longest_range_of_a_source_without_trades_is_an_error(tmp_path: Path) -> None:
