@@ -27,8 +27,7 @@ def run(*command: str) -> str:
     done = subprocess.run(  # noqa: S603 - our own commands
         command, env=env, check=True, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
-    said: str = done.stdout
-    return said
+    return str(done.stdout)
 
 
 def built() -> str:

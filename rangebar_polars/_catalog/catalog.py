@@ -527,7 +527,8 @@ class Catalog:
             market=self._settings.market,
             symbol=symbol,
             threshold_decimal_bps=threshold_decimal_bps,
-            store=self.store,
+            # Trades can be cleared while the store cannot be reached.
+            store=self.store if kind == "bars" else None,
             cache_dir=self._settings.root,
         )
 

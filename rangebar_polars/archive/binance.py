@@ -53,7 +53,7 @@ class BinanceArchive(Archive):
         that is read from a pickle takes the login of the same URL from ``RANGEBAR_BINANCE_URL``.
     listing_url
         The S3 listing of the same tree, or None where there is none. It is asked for names
-        only when a symbol has no files.
+        only when a symbol has no files, or not those of the last day of many that are wanted.
     threads
         How many files are fetched at once.
     attempts
@@ -89,6 +89,8 @@ class BinanceArchive(Archive):
 
     name: ClassVar[str] = "binance"
     contiguous_ids: ClassVar[bool] = True
+    # The exchange opened on it.
+    first_day: ClassVar[dt.date] = dt.date(2017, 7, 14)
 
     url: str = URL
     listing_url: str | None = LISTING_URL
