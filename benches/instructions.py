@@ -27,13 +27,13 @@ def run(*command: str) -> str:
     done = subprocess.run(  # noqa: S603 - our own commands
         command, env=env, check=True, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
-    return str(done.stdout)
+    return done.stdout
 
 
 def built() -> str:
     """Build the cases, and return the path of the program."""
     command = ("cargo", "bench", "--no-default-features", "--bench", "instructions", "--no-run")
-    return re.findall(r"\((\S*instructions-\S+)\)", run(*command))[-1]
+    return str(re.findall(r"\((\S*instructions-\S+)\)", run(*command))[-1])
 
 
 def count(program: str, case: str) -> int:
