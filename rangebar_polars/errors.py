@@ -38,5 +38,9 @@ class CacheError(RangeBarError):
     """A file of the tick cache that cannot be read, is damaged, or may not be replaced."""
 
 
+class ValidationError(RangeBarError):
+    """Bars that fail a check of `rangebar_polars.validate_tier1` or its kin."""
+
+
 class StoreError(RangeBarError):
     """A bar store that cannot be reached, read or written, or is of another version."""
