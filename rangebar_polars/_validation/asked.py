@@ -37,8 +37,9 @@ class Asked:
         include_microstructure: bool,
         prevent_same_timestamp_close: bool = True,
         without: Collection[str] = (),
+        lacked: frozenset[str] = frozenset(),
     ) -> "Asked":
-        """Return the arguments, checked.
+        """Return the arguments, checked; `lacked` is what the trades lack besides `without`.
 
         Raises
         ------
@@ -64,7 +65,7 @@ class Asked:
             reset=reset,
             include_microstructure=include_microstructure,
             prevent_same_timestamp_close=prevent_same_timestamp_close,
-            without=frozenset(without),
+            without=lacked.union(without),
         )
 
     @property

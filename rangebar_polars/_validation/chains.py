@@ -83,7 +83,7 @@ def add_threshold(checklist: Checklist) -> None:
         checklist.fail(
             "threshold",
             None,
-            f"the bars have no column {THRESHOLD}: not checked (give threshold_decimal_bps)",
+            f"the bars have no column {THRESHOLD}: not checked (give it as an argument)",
         )
         return
     if asked.threshold_decimal_bps is not None and THRESHOLD in bars.columns:

@@ -93,7 +93,9 @@ def validate_continuity(
     jump = (to_fixed(pl.col("open")) - closed).abs()
     threshold = asked.threshold(frame)
     if threshold is None:
-        message = "the bars have no column threshold_decimal_bps: not checked (give it)"
+        message = (
+            "the bars have no column threshold_decimal_bps: not checked (give it as an argument)"
+        )
         checklist.fail("jump", None, message)
     else:
         # Floats are near enough to a limit that is itself a tolerance.

@@ -147,7 +147,9 @@ class Report:
             title = _title(finding.check, finding.subject)
             rows.append((finding.status, title, figure, places(finding.rows), finding.message))
         rows += [("pass", check, "", "", ", ".join(subjects)) for check, subjects in passed.items()]
-        return pl.DataFrame(rows, schema=["status", "check", "figure", "rows", ""], orient="row")
+        return pl.DataFrame(
+            rows, schema=["status", "check", "figure", "rows", "message"], orient="row"
+        )
 
 
 def report_of(name: str, findings: Iterable[Finding]) -> Report:
@@ -196,7 +198,7 @@ def _plain_html(title: str, table: pl.DataFrame) -> str:
 def _great_html(title: str, table: pl.DataFrame) -> str:
     from great_tables import GT, loc, style  # noqa: PLC0415 - an extra
 
-    shown = GT(table.rename({"": "message"})).tab_header(title=title)
+    shown = GT(table).tab_header(title=title)
     for status, color in _COLORS.items():
         shown = shown.tab_style(
             style=style.fill(color=color), locations=loc.body(rows=pl.col("status") == status)

@@ -100,7 +100,8 @@ def validate_tier1(
         reset=reset,
         include_microstructure=include_microstructure,
         prevent_same_timestamp_close=prevent_same_timestamp_close,
-        without=lacked.union(without),
+        without=without,
+        lacked=lacked,
     )
     frame = frame_of(bars)
     checklist = Checklist(frame, asked)

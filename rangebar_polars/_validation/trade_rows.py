@@ -1,10 +1,14 @@
 """Which rows of the trades a bar is made of, found from its times, its count or its volume."""
 
+from bisect import bisect_left
+from collections import defaultdict
 from typing import Final
 
 import polars as pl
 
+from rangebar_polars._validation.asked import is_complete
 from rangebar_polars._validation.fixed import EXACT, SCALE
+from rangebar_polars.schema import IS_COMPLETE
 
 FIRST: Final = "first row of the bar"
 LAST: Final = "last row of the bar"
@@ -28,7 +32,7 @@ def located(bars: pl.DataFrame, trades: pl.DataFrame, *, counted: bool) -> pl.Da
         first = _starts(number, earliest, latest)
         last = first + number - 1
     else:
-        first, last = _by_volume(bars, trades, earliest, latest)
+        first, last = _by_volume(bars, trades, earliest)
     placed = bars.with_columns(first.alias(FIRST), last.alias(LAST))
     ends = trades.select(pl.row_index().cast(pl.Int64).alias("at"), "timestamp", "price")
     for row, at, price in ((FIRST, "open_time", "open"), (LAST, "close_time", "close")):
@@ -36,8 +40,9 @@ def located(bars: pl.DataFrame, trades: pl.DataFrame, *, counted: bool) -> pl.Da
         same = (pl.col("timestamp") == pl.col(at)) & (pl.col("price") == pl.col(price))
         placed = placed.with_columns(same.fill_null(value=False).alias(f"{row} fits"))
         placed = placed.drop("timestamp", "price")
-    after = pl.col(FIRST) > pl.col(LAST).shift(1).cum_max().fill_null(-1)
     fits = pl.col(f"{FIRST} fits") & pl.col(f"{LAST} fits") & (pl.col(LAST) >= pl.col(FIRST))
+    taken = pl.when(fits).then(pl.col(LAST)).shift(1).cum_max().forward_fill().fill_null(-1)
+    after = pl.col(FIRST) > taken
     return placed.with_columns((fits & after).alias(FOUND)).drop(f"{FIRST} fits", f"{LAST} fits")
 
 
@@ -54,31 +59,43 @@ def _starts(length: pl.Series, earliest: pl.Series, latest: pl.Series) -> pl.Ser
 
 
 def _by_volume(
-    bars: pl.DataFrame, trades: pl.DataFrame, earliest: pl.Series, latest: pl.Series
+    bars: pl.DataFrame, trades: pl.DataFrame, earliest: pl.Series
 ) -> tuple[pl.Series, pl.Series]:
-    """Return the first and last rows of bars that have no count."""
+    """Return the first and last rows of bars that have no count, one bar after another.
+
+    Volume alone would not do: the trade that closes a bar, and others next to it, may be of 0.
+    """
     traded = trades["fixed quantity"].cast(pl.Int128)
     through = traded.cum_sum()
-    before = through - traded
-    volume = (bars["volume"] * SCALE).round().cast(pl.Int128, strict=False).fill_null(0)
-    top = pl.lit(trades.height - 1)
-    at_earliest = before.gather(pl.select(pl.min_horizontal(earliest, top)).to_series())
-    at_latest = before.gather(pl.select(pl.min_horizontal(latest, top)).to_series())
-    start = _starts(volume, at_earliest, at_latest)
-    # A trade of quantity 0 may close a bar, so time and price say which of several rows it is.
-    rows = trades.select(
-        pl.row_index().cast(pl.Int64).alias("at"),
-        pl.col("timestamp").alias("close_time"),
-        pl.col("price").alias("close"),
-        through.alias("through"),
-    ).unique(["close_time", "close", "through"], keep="first", maintain_order=True)
-    ends = bars.select("close_time", "close", (start + volume).alias("through"))
-    last = ends.join(
-        rows, on=["close_time", "close", "through"], how="left", maintain_order="left"
-    )["at"]
-    follows = last.shift(1).cum_max() + 1
-    first = pl.select(pl.max_horizontal(earliest, follows)).to_series()
-    return pl.select(pl.min_horizontal(first, latest)).to_series(), last
+    times = trades["timestamp"].to_physical()
+    ends = trades.select(
+        pl.row_index().alias("at"), times.alias("time"), "price", through.alias("through")
+    ).filter(pl.col("time").is_in(bars["close_time"].to_physical().implode()))
+    rows_of: defaultdict[tuple[int, float, int], list[int]] = defaultdict(list)
+    for at, *key in ends.iter_rows():
+        rows_of[key[0], key[1], key[2]].append(at)
+    volumes = (bars["volume"] * SCALE).round().cast(pl.Int128, strict=False).fill_null(0)
+    closes = bars.with_columns(is_complete(bars).alias(IS_COMPLETE))[IS_COMPLETE]
+    firsts, lasts, following = list[int](), list[int | None](), 0
+    for volume, time, price, opened, lowest, closed in zip(
+        volumes,
+        bars["close_time"].to_physical(),
+        bars["close"],
+        bars["open_time"].to_physical(),
+        earliest,
+        closes,
+        strict=True,
+    ):
+        first = following if following < trades.height and times[following] == opened else lowest
+        before = through[first] - traded[first] if first < trades.height else 0
+        matching = rows_of[time, price, before + volume]
+        # Of a bar that is open, or was cut off, no trade of its last time is left over.
+        at = bisect_left(matching, first + 1) if closed else len(matching) - 1
+        last = matching[at] if 0 <= at < len(matching) else None
+        firsts.append(first)
+        lasts.append(last)
+        following = trades.height if last is None else last + 1
+    return pl.Series(firsts, dtype=pl.Int64), pl.Series(lasts, dtype=pl.Int64)
 
 
 def is_exact(bars: pl.DataFrame) -> bool:
