@@ -33,7 +33,7 @@ class Statistics:
     Raises
     ------
     ModuleNotFoundError
-        scipy, statsmodels or scikit-learn is not installed.
+        NumPy, SciPy or statsmodels is not installed.
     """
 
     def __init__(self) -> None:
@@ -43,7 +43,7 @@ class Statistics:
         self._numpy = module("numpy")
         self._stats = module("scipy.stats")
         self._series = module("statsmodels.tsa.stattools")
-        self._mutual_information = module("sklearn.metrics").mutual_info_score
+        self._special = module("scipy.special")
 
     def adjusted(self, p: list[float]) -> list[float]:
         """Return p-values adjusted by Benjamini and Hochberg (1995), for a false-discovery rate."""
@@ -85,14 +85,16 @@ class Statistics:
 
         `shifts` of them, evenly spaced, of at least `near` rows.
         """
-        np = self._numpy
+        np, xlogy = self._numpy, self._special.xlogy
         bins = max(2, min(MOST_BINS, int((len(x) / 5) ** 0.5)))
         x, y = (self._binned(values, bins) for values in (x, y))
+        # Shifts leave the counts of each series alone as they are.
+        alone = sum(xlogy(counts, counts).sum() for counts in map(np.bincount, (x, y)))
+        fixed = np.log(len(x)) - alone / len(x)
 
         def information(of: Any) -> float:  # noqa: ANN401
-            counts = np.bincount(of * bins + y, minlength=bins * bins).reshape(bins, bins)
-            used = counts[counts.any(axis=1)][:, counts.any(axis=0)]
-            return float(self._mutual_information(None, None, contingency=used))
+            counts = np.bincount(of * bins + y)
+            return float(fixed + xlogy(counts, counts).sum() / len(x))
 
         figure = information(x)
         places = np.unique(np.linspace(near, len(x) - near, shifts).astype(int))
@@ -127,8 +129,8 @@ class Statistics:
         return standard
 
     def _binned(self, values: "Floats", bins: int) -> Any:  # noqa: ANN401
-        ranks = (self._stats.rankdata(values) - 0.5) / len(values)
-        return (ranks * bins).astype(int)
+        twice = 2 * self._stats.rankdata(values) - 1
+        return (twice * bins // (2 * len(values))).astype(int)
 
     @staticmethod
     def _p(as_great: Any) -> float:  # noqa: ANN401

@@ -87,7 +87,7 @@ def validate_tier2(
     Raises
     ------
     ModuleNotFoundError
-        scipy, statsmodels or scikit-learn is not installed.
+        NumPy, SciPy or statsmodels is not installed.
     TypeError, ValueError
         For a bad argument.
 
