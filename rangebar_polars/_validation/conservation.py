@@ -23,6 +23,7 @@ from rangebar_polars.schema import THRESHOLD, TradeColumns
 _TURNOVER_SCALE: Final = SCALE * SCALE
 _NEEDED: Final = ("open_time", "close_time", "open", "high", "low", "close", "volume")
 _BAR: Final = "bar of the row"
+_PLACE: Final = pl.Schema({"at": pl.Int64(), "place": pl.Int64()})
 _EXPECTED: Final = {
     "rows": "each bar to be a run of trades, from its open to its close",
     "lost": "each trade in a bar, or in one that did not close",
@@ -204,42 +205,26 @@ class _Chain:
         among them would have closed one, and if a reset, or the end, follows them. With the column
         is_complete no bar was left out.
         """
-        asked = self.checklist.asked
-        bars, trades = self.bars, self.trades.with_row_index("at")
-        position = bars.with_row_index("n").filter(FOUND)["n"].cast(pl.Int64)
-        outside = trades.filter(c(_BAR).is_null())
-        if outside.is_empty():
-            return []
-        after = self.found[FIRST].search_sorted(outside["at"].cast(pl.Int64)).cast(pl.Int64)
-        # How many bars lie before the run: those before the next bar that was found.
-        following = (
-            pl.select(
-                pl.when(after < position.len())
-                .then(position.gather(_within(after, position.len())))
-                .otherwise(bars.height)
-            ).to_series()
-            if position.len()
-            else pl.Series([bars.height] * outside.height)
+        outside = self.trades.with_row_index("at").filter(c(_BAR).is_null())
+        height, places = self.bars.height, self.bars.with_row_index("place")
+        rows = pl.concat(
+            [
+                pl.DataFrame({"at": [-1], "place": [-1]}, schema=_PLACE),
+                places.filter(FOUND).select(c(FIRST).alias("at"), "place").cast(_PLACE),
+                pl.DataFrame({"at": [self.trades.height], "place": [height]}, schema=_PLACE),
+            ]
         )
-        preceding = (
-            pl.select(
-                pl.when(after > 0)
-                .then(position.gather(_within(after - 1, position.len())))
-                .otherwise(-1)
-            ).to_series()
-            if position.len()
-            else pl.Series([-1] * outside.height)
+        number = rows["at"].search_sorted(outside["at"].cast(pl.Int64))
+        runs = outside.with_columns(
+            rows["place"].gather(number).alias("next"),
+            rows["place"].gather(number - 1).alias("before"),
         )
-        runs = outside.with_columns(following.alias("next"), preceding.alias("before"))
         # A run next to a bar whose rows were not found may be the rows of that bar.
         runs = runs.filter(c("next") == c("before") + 1)
-        if runs.is_empty():
-            return []
         wrong = self._not_left_out(runs)
         self.lost = wrong.height
-        nearest = pl.min_horizontal(c("next"), pl.lit(bars.height - 1))
-        rows = wrong.select(nearest).to_series().unique().sort()
-        return bars[ROW].gather(rows.filter(rows >= 0)).to_list() if asked else []
+        nearest = wrong["next"].unique().sort().clip(0, height - 1) if height else wrong["next"][:0]
+        return self.bars[ROW].gather(nearest).to_list()
 
     def _not_left_out(self, runs: pl.DataFrame) -> pl.DataFrame:
         """Return the trades that are in no bar that was left out with reason."""
@@ -266,11 +251,6 @@ class _Chain:
             if asked.prevent_same_timestamp_close:
                 closes &= c("timestamp") != c("timestamp").first().over(pieces)
         return runs.filter(~(at_end | at_border) | closes.any().over(pieces))
-
-
-def _within(rows: pl.Series, length: int) -> pl.Series:
-    """Return positions with those beyond an end moved to it."""
-    return rows.clip(0, max(0, length - 1))
 
 
 def _sums(checklist: Checklist) -> list[pl.Expr]:

@@ -14,7 +14,7 @@ BARS = rb.bars(walk(500), 20, include_microstructure=True)
 
 
 def test_an_arrow_table_is_the_bars() -> None:
-    table = BARS.rangebar.to_arrow()
+    table = rb.FrameNamespace(BARS).to_arrow()
 
     assert isinstance(table, pa.Table)
     assert table.column_names == BARS.columns
@@ -28,4 +28,4 @@ def test_without_pyarrow_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setitem(sys.modules, "pyarrow", None)
 
     with says(ModuleNotFoundError, "to_arrow needs pyarrow (pip install 'rangebar-polars[arrow]')"):
-        BARS.rangebar.to_arrow()
+        rb.FrameNamespace(BARS).to_arrow()

@@ -100,7 +100,7 @@ def backtest(instrument: Any, bars: list[Any], *, bar_execution: bool) -> tuple[
 
 
 def test_each_bar_becomes_one_with_its_prices_and_its_closing_time(instrument: Any) -> None:  # noqa: ANN401
-    converted = BARS.rangebar.to_nautilus(instrument)
+    converted = rb.FrameNamespace(BARS).to_nautilus(instrument)
 
     assert len(converted) == BARS.height
     assert str(converted[0].bar_type) == "BTCUSDT.BINANCE-20-RENKO-LAST-EXTERNAL"
@@ -114,7 +114,7 @@ def test_each_bar_becomes_one_with_its_prices_and_its_closing_time(instrument: A
 
 
 def test_a_backtest_runs_where_the_venue_does_not_execute_on_bars(instrument: Any) -> None:  # noqa: ANN401
-    converted = BARS.rangebar.to_nautilus(instrument)
+    converted = rb.FrameNamespace(BARS).to_nautilus(instrument)
 
     seen, filled = backtest(instrument, converted, bar_execution=False)
 
@@ -124,7 +124,7 @@ def test_a_backtest_runs_where_the_venue_does_not_execute_on_bars(instrument: An
 def test_a_backtest_ends_at_the_first_bar_where_the_venue_executes_on_bars(
     instrument: Any,  # noqa: ANN401
 ) -> None:
-    converted = BARS.rangebar.to_nautilus(instrument)
+    converted = rb.FrameNamespace(BARS).to_nautilus(instrument)
 
     with says(ValueError, "Aggregation not time based, was RENKO"):
         backtest(instrument, converted, bar_execution=True)
@@ -134,7 +134,7 @@ def test_another_type_of_bars_is_taken(instrument: Any) -> None:  # noqa: ANN401
     data = pytest.importorskip("nautilus_trader.model.data")
     ticks = data.BarType.from_str("BTCUSDT.BINANCE-100-TICK-LAST-EXTERNAL")
 
-    converted = BARS.rangebar.to_nautilus(instrument, bar_type=ticks)
+    converted = rb.FrameNamespace(BARS).to_nautilus(instrument, bar_type=ticks)
 
     assert {bar.bar_type for bar in converted} == {ticks}
     with says(ValueError, "Aggregation not time based, was TICK"):
@@ -150,7 +150,7 @@ def test_a_price_of_more_decimals_than_the_instrument_is_refused(instrument: Any
         f"close of bar 0 is {price}: expected at most 2 decimals, the price_precision of the "
         "instrument (give an instrument of more)",
     ):
-        finer.rangebar.to_nautilus(instrument)
+        rb.FrameNamespace(finer).to_nautilus(instrument)
 
 
 def test_without_nautilus_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,4 +162,4 @@ def test_without_nautilus_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -
         ModuleNotFoundError,
         "to_nautilus needs nautilus_trader (pip install 'rangebar-polars[nautilus]')",
     ):
-        BARS.rangebar.to_nautilus(None)
+        rb.FrameNamespace(BARS).to_nautilus(None)

@@ -41,7 +41,7 @@ class FollowsTheFlow(backtesting.Strategy):  # type: ignore[misc]
 @pytest.mark.filterwarnings("ignore:DatetimeIndex.dayofweek is deprecated")
 def test_a_strategy_of_backtesting_py_runs_over_the_bars() -> None:
     FollowsTheFlow.seen = 0
-    frame = BARS.rangebar.to_backtesting()
+    frame = rb.FrameNamespace(BARS).to_backtesting()
 
     result = backtesting.Backtest(frame, FollowsTheFlow, cash=10_000, finalize_trades=True).run()
 
@@ -51,7 +51,7 @@ def test_a_strategy_of_backtesting_py_runs_over_the_bars() -> None:
 
 
 def test_a_frame_for_backtesting_has_capital_names_first_and_then_the_others() -> None:
-    frame = BARS.rangebar.to_backtesting()
+    frame = rb.FrameNamespace(BARS).to_backtesting()
 
     assert list(frame.columns[:5]) == ["Open", "High", "Low", "Close", "Volume"]
     others = [n for n in BARS.columns if n not in {"open", "high", "low", "close", "volume"}]
@@ -63,7 +63,7 @@ def test_a_frame_for_backtesting_has_capital_names_first_and_then_the_others() -
 
 
 def test_a_frame_for_backtesting_has_a_rising_index_of_closing_times_in_utc() -> None:
-    frame = BARS.rangebar.to_backtesting()
+    frame = rb.FrameNamespace(BARS).to_backtesting()
 
     closed = BARS.filter("is_complete")["close_time"].dt.convert_time_zone("UTC")
     assert frame.index.is_unique
@@ -74,12 +74,12 @@ def test_a_frame_for_backtesting_has_a_rising_index_of_closing_times_in_utc() ->
 
 
 def test_bars_that_did_not_close_are_no_bars_to_trade_on() -> None:
-    assert len(OPEN.rangebar.to_backtesting()) == OPEN.height - 1
-    assert len(OPEN.rangebar.to_pandas()) == OPEN.height
+    assert len(rb.FrameNamespace(OPEN).to_backtesting()) == OPEN.height - 1
+    assert len(rb.FrameNamespace(OPEN).to_pandas()) == OPEN.height
 
 
 def test_to_pandas_keeps_every_column_unit_and_zone() -> None:
-    frame = BARS.rangebar.to_pandas()
+    frame = rb.FrameNamespace(BARS).to_pandas()
 
     assert list(frame.columns) == [name for name in BARS.columns if name != "close_time"]
     assert str(frame.index.dtype) == "datetime64[ms, America/New_York]"
@@ -88,7 +88,7 @@ def test_to_pandas_keeps_every_column_unit_and_zone() -> None:
 
 @pytest.mark.parametrize("index", ["open_time", None])
 def test_the_index_of_to_pandas_is_the_one_asked_for(index: str | None) -> None:
-    frame = BARS.rangebar.to_pandas(index)
+    frame = rb.FrameNamespace(BARS).to_pandas(index)
 
     assert frame.index.name == index
     assert len(frame.columns) == BARS.width - (index is not None)
@@ -98,7 +98,7 @@ def test_an_index_that_is_not_there_is_refused() -> None:
     bars = BARS.select("close_time", "close")
 
     with says(ValueError, "index is 'time': expected one of close_time, close, or None"):
-        bars.rangebar.to_pandas("time")
+        rb.FrameNamespace(bars).to_pandas("time")
 
 
 def test_a_frame_of_no_bars_is_refused() -> None:
@@ -108,7 +108,7 @@ def test_a_frame_of_no_bars_is_refused() -> None:
     )
 
     with says(ValueError, text):
-        pl.DataFrame({"price": [1.0]}).rangebar.to_backtesting()
+        rb.FrameNamespace(pl.DataFrame({"price": [1.0]})).to_backtesting()
 
 
 def test_bars_of_several_thresholds_are_refused() -> None:
@@ -119,9 +119,9 @@ def test_bars_of_several_thresholds_are_refused() -> None:
         "to_backtesting was given bars of 2 thresholds: expected one (filter by "
         "threshold_decimal_bps)",
     ):
-        bars.rangebar.to_backtesting()
+        rb.FrameNamespace(bars).to_backtesting()
     one = bars.filter(threshold_decimal_bps=20)
-    assert len(one.rangebar.to_backtesting()) == one.height
+    assert len(rb.FrameNamespace(one).to_backtesting()) == one.height
 
 
 def test_bars_that_close_at_once_are_refused() -> None:
@@ -134,7 +134,7 @@ def test_bars_that_close_at_once_are_refused() -> None:
         f"{time}, bar 1 at {time} (filter one key of by=; without "
         "prevent_same_timestamp_close=False no two bars of a chain close at once)",
     ):
-        bars.rangebar.to_backtesting()
+        rb.FrameNamespace(bars).to_backtesting()
 
 
 @pytest.mark.parametrize("hidden", ["pandas", "pyarrow"])
@@ -145,7 +145,7 @@ def test_what_is_not_installed_is_named_with_the_remedy(
     monkeypatch: pytest.MonkeyPatch, hidden: str, method: str, extra: str
 ) -> None:
     monkeypatch.setitem(sys.modules, hidden, None)
-    convert: Any = getattr(BARS.rangebar, method)
+    convert: Any = getattr(rb.FrameNamespace(BARS), method)
 
     with says(
         ModuleNotFoundError, f"{method} needs {hidden} (pip install 'rangebar-polars[{extra}]')"

@@ -17,7 +17,7 @@ BARS = rb.bars(TRADES, 20, include_microstructure=True)
 HERE = pl.int_range(pl.len()) == ROW
 
 
-def found(bars: pl.DataFrame, **options: Any) -> set[Any]:  # noqa: ANN401
+def found(bars: pl.DataFrame | pl.LazyFrame, **options: Any) -> set[Any]:  # noqa: ANN401
     """Return check and rows of the failures."""
     options = {"threshold_decimal_bps": 20} | options
     failures = rb.validate_continuity(bars, **options).failures
