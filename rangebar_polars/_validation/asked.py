@@ -2,11 +2,17 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Final, SupportsIndex, get_args
+from typing import Final, SupportsIndex
 
 import polars as pl
 
-from rangebar_polars._core.options import Reset, check_by, check_threshold
+from rangebar_polars._core.options import (
+    Reset,
+    check_by,
+    check_flags,
+    check_reset,
+    check_threshold,
+)
 from rangebar_polars.schema import COLUMNS, IS_COMPLETE, THRESHOLD
 
 ROW: Final = "row of the bars"
@@ -46,11 +52,10 @@ class Asked:
         TypeError, ValueError
             For a bad argument.
         """
-        if reset is not None and reset not in get_args(Reset):
-            raise ValueError(f"reset is {reset!r}: expected one of {get_args(Reset)}, or None")
-        for name in ("include_microstructure", "prevent_same_timestamp_close"):
-            if not isinstance(locals()[name], bool):
-                raise TypeError(f"{name} is {locals()[name]!r}: expected True or False")
+        check_flags(
+            include_microstructure=include_microstructure,
+            prevent_same_timestamp_close=prevent_same_timestamp_close,
+        )
         if isinstance(without, str) or not {*OPTIONAL}.issuperset(without):
             raise ValueError(
                 f"without is {without!r}: expected some of {', '.join(OPTIONAL)}, which the trades "
@@ -62,7 +67,7 @@ class Asked:
         return cls(
             threshold_decimal_bps=threshold,
             by=check_by(by),
-            reset=reset,
+            reset=check_reset(reset),
             include_microstructure=include_microstructure,
             prevent_same_timestamp_close=prevent_same_timestamp_close,
             without=lacked.union(without),

@@ -73,10 +73,16 @@ def conservation(checklist: Checklist, trades: pl.DataFrame, names: TradeColumns
     lost = 0
     of_trades = _fixed(trades, roles, asked.by)
     for chain, rows in _chains(checklist, of_trades):
+        if not rows["timestamp"].is_sorted():
+            message = "not checked: the trades are not sorted by time"
+            return [Finding("conservation", None, "fail", None, [], message)]
         found = _Chain(checklist, chain, rows, counted=counted)
         for subject, positions in found.offenders():
             offenders[subject] += positions
         lost += found.lost
+    if bars.is_empty() and THRESHOLD in bars.columns and asked.threshold_decimal_bps is None:
+        message = "not checked: there is no bar, so that the threshold is not known (give it)"
+        return [Finding("conservation", None, "note", None, [], message)]
     return [
         judged("conservation", subject, sorted({*rows}), _expected(subject), of=bars.height)
         for subject, rows in offenders.items()
@@ -125,7 +131,10 @@ def _chains(
         groups = bars.partition_by(by, as_dict=True)
     else:
         of_keys, groups = {(): trades}, {(): bars}
-    thresholds: list[int] = bars[THRESHOLD].unique().to_list() if THRESHOLD in bars.columns else []
+    thresholds = list[int]()
+    if THRESHOLD in bars.columns:
+        given = checklist.asked.threshold_decimal_bps
+        thresholds = bars[THRESHOLD].unique().to_list() or ([] if given is None else [given])
     for key in {**groups, **of_keys}:
         of_key, rows = groups.get(key, bars.clear()), of_keys.get(key, trades.clear())
         if THRESHOLD not in bars.columns:

@@ -6,7 +6,7 @@ from typing import Final, SupportsIndex
 
 import polars as pl
 
-from rangebar_polars._core.options import Reset
+from rangebar_polars._core.options import Reset, check_flags
 from rangebar_polars._validation.asked import Asked, frame_of
 from rangebar_polars._validation.chains import add_ids, add_times, previous
 from rangebar_polars._validation.checklist import Checklist, schema_finding
@@ -74,6 +74,7 @@ def validate_continuity(
     >>> report.failures.select("check", "rows").rows()
     [('ids', [7])]
     """
+    check_flags(consecutive_ids=consecutive_ids)
     asked = Asked.check(
         threshold_decimal_bps=threshold_decimal_bps,
         by=by,

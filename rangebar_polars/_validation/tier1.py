@@ -5,7 +5,7 @@ from typing import SupportsIndex
 
 import polars as pl
 
-from rangebar_polars._core.options import Reset
+from rangebar_polars._core.options import Reset, check_columns, check_flags
 from rangebar_polars._validation.asked import Asked, frame_of
 from rangebar_polars._validation.chains import add_ids, add_threshold, add_times
 from rangebar_polars._validation.checklist import Checklist, schema_finding
@@ -92,8 +92,9 @@ def validate_tier1(
     Report(tier 1: 122 checks, 0 failed, 0 notes)
     """
     given = None if trades is None else frame_of(trades, "trades")
-    names = columns or TradeColumns()
+    names = check_columns(columns)
     lacked = frozenset[str]() if given is None else lacked_by(given, names)
+    check_flags(consecutive_ids=consecutive_ids)
     asked = Asked.check(
         threshold_decimal_bps=threshold_decimal_bps,
         by=by,

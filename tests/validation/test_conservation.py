@@ -220,3 +220,37 @@ def test_a_trade_that_was_blocked_by_its_time_closes_no_bar() -> None:
     assert {
         subject for subject, _ in plain(bars, trades, prevent_same_timestamp_close=False, **options)
     } == {"cuts"}
+
+
+def test_trades_that_are_not_sorted_are_not_passed() -> None:
+    report = rb.validate_tier1(BARS, TRADES.reverse(), threshold_decimal_bps=THRESHOLD)
+
+    assert report.failures["message"].to_list() == [
+        "not checked: the trades are not sorted by time"
+    ]
+
+
+def test_trades_without_a_bar_are_lost_if_one_would_have_closed() -> None:
+    none = rb.bars(TRADES, THRESHOLD).clear()
+
+    assert plain(none) == {("lost", ())}
+
+
+def test_trades_without_a_bar_of_any_threshold_are_noted_unless_one_is_given() -> None:
+    none = rb.bars(TRADES, [THRESHOLD]).clear()
+
+    report = rb.validate_tier1(none, TRADES, include_microstructure=False)
+
+    assert report.notes["message"].to_list()[1:] == [
+        "not checked: there is no bar, so that the threshold is not known (give it)"
+    ]
+    assert plain(none) == {("lost", ())}
+
+
+def test_bars_by_a_column_of_the_trades_are_compared_by_it() -> None:
+    bars = rb.bars(TRADES, THRESHOLD, by="is_buyer_maker", include_microstructure=True)
+
+    options: dict[str, Any] = {"by": "is_buyer_maker", "consecutive_ids": False}
+    assert bars.height > 10
+    assert found(bars, **options) == set()
+    assert {subject for subject, _ in found(bars.filter(~HERE), **options)} == {"lost"}

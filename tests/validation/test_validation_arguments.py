@@ -26,12 +26,17 @@ REFUSED: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "another reset": (
         {"reset": "hour"},
         ValueError,
-        "reset is 'hour': expected one of ('day', 'week', 'month', 'year'), or None",
+        "reset is 'hour': expected 'day', 'week', 'month', 'year' or None",
     ),
     "no switch": (
         {"include_microstructure": "yes"},
         TypeError,
         "include_microstructure is 'yes': expected True or False",
+    ),
+    "ids that may be": (
+        {"consecutive_ids": None},
+        TypeError,
+        "consecutive_ids is None: expected True or False",
     ),
     "no column of trades": (
         {"without": ["price"]},
@@ -80,3 +85,8 @@ def test_trades_that_are_no_frame_are_refused() -> None:
 
     with says(TypeError, text):
         rb.validate_tier1(BARS, [])  # type: ignore[arg-type]
+
+
+def test_columns_that_are_no_trade_columns_are_refused() -> None:
+    with says(TypeError, "columns is 'px': expected a TradeColumns (TradeColumns(price=\"px\"))"):
+        rb.validate_tier1(BARS, columns="px")  # type: ignore[arg-type]
