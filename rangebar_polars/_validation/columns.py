@@ -6,7 +6,7 @@ import polars as pl
 
 from rangebar_polars._validation.asked import is_complete
 from rangebar_polars._validation.checklist import Checklist
-from rangebar_polars._validation.fixed import to_fixed
+from rangebar_polars._validation.fixed import SCALE, to_fixed
 from rangebar_polars.schema import COLUMNS, IS_COMPLETE, THRESHOLD, Output
 
 _EPSILON: Final = 2.0**-52
@@ -183,13 +183,15 @@ def add_sides(checklist: Checklist) -> None:
         checklist.add("sides", total, good, expected, needs=[total, buy, sell])
 
 
-def _near(a: pl.Expr, b: pl.Expr, scale: pl.Expr, units: float = 0.0) -> pl.Expr:
-    return (a - b).abs() <= _ROUNDED * scale.abs() + units
+def _near(a: pl.Expr, b: pl.Expr, scale: pl.Expr) -> pl.Expr:
+    return (a - b).abs() <= _ROUNDED * scale.abs()
 
 
 def add_formulas(checklist: Checklist) -> None:
     """Add: a feature is what its formula makes of the other columns."""
-    move = c("close") - c("open")
+    # Formulas take differences of prices as integers of 1e-8.
+    opened, high, low, closed = (to_fixed(c(name)) for name in ("open", "high", "low", "close"))
+    move, spread = closed - opened, high - low
     bought, sold = c("buy_trade_count"), c("sell_trade_count")
     ratio = pl.when(sold > 0).then(pl.min_horizontal(bought / sold, 100.0)).otherwise(100.0)
     for name, good, needs in (
@@ -202,13 +204,20 @@ def add_formulas(checklist: Checklist) -> None:
             "open_time close_time",
         ),
         (
+            "vwap_close_deviation",
+            # The average is a float here: as near to a difference of it as it is to itself.
+            (c("vwap_close_deviation") * spread - (closed - c("vwap") * SCALE)).abs()
+            <= _ROUNDED * spread + 8 * _EPSILON * high,
+            "high low close vwap",
+        ),
+        (
             "price_impact",
-            _near(c("price_impact") * c("volume"), move.abs(), c("high"), _UNITS),
+            _near(c("price_impact") * c("volume") * SCALE, move.abs(), move),
             "volume open close high",
         ),
         (
             "kyle_lambda_proxy",
-            _near(c("kyle_lambda_proxy") * c("ofi") * c("open"), move, c("high"), _UNITS),
+            _near(c("kyle_lambda_proxy") * c("ofi") * opened, move, move),
             "ofi open close high",
         ),
         (

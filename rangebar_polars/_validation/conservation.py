@@ -66,7 +66,7 @@ def conservation(checklist: Checklist, trades: pl.DataFrame, names: TradeColumns
         return [Finding("conservation", None, "fail", None, [], message)]
     counted = checklist.usable("agg_record_count")
     if not counted and not is_exact(bars):
-        message = "not checked: volumes of 2**53 units of 1e-8 or more have no float of their own"
+        message = "not checked: volumes of 2**51 units of 1e-8 or more are not exact as floats"
         message += ", and there is no agg_record_count (make bars with include_microstructure=True)"
         return [Finding("conservation", None, "fail", None, [], message)]
     offenders: defaultdict[str, list[int]] = defaultdict(list)

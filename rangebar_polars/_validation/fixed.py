@@ -10,8 +10,8 @@ SCALE: Final = 1e8
 PER_THRESHOLD: Final = 100_000
 """A threshold counts hundred-thousandths of the opening price."""
 
-EXACT: Final = 2.0**53
-"""Below it each integer has a float of its own."""
+EXACT: Final = 2.0**51
+"""Below it an integer comes back from a float of it over `SCALE`, through two roundings."""
 
 
 def to_fixed(value: pl.Expr) -> pl.Expr:

@@ -89,7 +89,7 @@ def validate_tier1(
     >>> trades = pl.read_parquet("examples/btcusdt-trades.parquet")
     >>> bars = rb.bars(trades, 25, include_microstructure=True)
     >>> rb.validate_tier1(bars, trades, threshold_decimal_bps=25).raise_if_failed()
-    Report(tier 1: 122 checks, 0 failed, 0 notes)
+    Report(tier 1: 123 checks, 0 failed, 0 notes)
     """
     given = None if trades is None else frame_of(trades, "trades")
     names = check_columns(columns)

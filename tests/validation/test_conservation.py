@@ -160,7 +160,7 @@ def test_bars_without_counts_and_with_volumes_beyond_a_floats_integers_are_not_p
     )
 
     message = (
-        "not checked: volumes of 2**53 units of 1e-8 or more have no float of their own, and there "
+        "not checked: volumes of 2**51 units of 1e-8 or more are not exact as floats, and there "
         "is no agg_record_count (make bars with include_microstructure=True)"
     )
     assert report.failures["message"].to_list() == [message]
