@@ -205,9 +205,7 @@ def add_formulas(checklist: Checklist) -> None:
         ),
         (
             "vwap_close_deviation",
-            # The average is a float here: as near to a difference of it as it is to itself.
-            (c("vwap_close_deviation") * spread - (closed - c("vwap") * SCALE)).abs()
-            <= _ROUNDED * spread + 8 * _EPSILON * high,
+            _deviation(spread, closed, high),
             "high low close vwap",
         ),
         (
@@ -256,3 +254,12 @@ def add_formulas(checklist: Checklist) -> None:
 def _imbalance(name: str, buy: str, sell: str) -> tuple[str, pl.Expr, str]:
     both = _sum(buy, sell)
     return name, _near(c(name) * both, c(buy) - c(sell), both), f"{buy} {sell}"
+
+
+def _deviation(spread: pl.Expr, closed: pl.Expr, high: pl.Expr) -> pl.Expr:
+    """Return whether vwap_close_deviation is its formula.
+
+    The average is a float here: as near to a difference of it as it is to itself.
+    """
+    off = c("vwap_close_deviation") * spread - (closed - c("vwap") * SCALE)
+    return off.abs() <= _ROUNDED * spread + 8 * _EPSILON * high
