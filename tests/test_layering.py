@@ -24,7 +24,10 @@ MAY: dict[str, set[str]] = {
     "_progress": set(),
     "_pruning": set(),
     "_disk": {"_internal"},
-    "_core": {"_internal", "errors", "schema"},
+    "_extras": set(),
+    "_convert": {"_extras", "schema"},
+    "_core": {"_convert", "_internal", "errors", "schema"},
+    "_validation": {"_core", "_extras", "errors", "schema"},
     "features": {"_core", "schema"},
     "archive": {"_days", "_disk", "errors", "schema"},
     "_ticks": {"_core", "_days", "_disk", "_internal", "errors", "schema"},
@@ -34,7 +37,17 @@ MAY: dict[str, set[str]] = {
     "duckdb": {"_catalog", "_core", "_ticks", "archive", "store", "_disk", "_pruning"}
     | {"errors", "schema"},
     "testing": {"_catalog", "_core", "archive", "store", "schema"},
-    "__init__": {"_catalog", "_core", "archive", "store", "duckdb", "errors", "features"}
+    "__init__": {
+        "_catalog",
+        "_convert",
+        "_core",
+        "_validation",
+        "archive",
+        "store",
+        "duckdb",
+        "errors",
+        "features",
+    }
     | {"schema", "testing"},
 }
 """What each folder, or module of none, may import besides itself."""

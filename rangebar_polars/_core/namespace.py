@@ -6,14 +6,23 @@ namespaces; ``rb.FrameNamespace(df).bars()`` and the free functions are the type
 
 import inspect
 from collections.abc import Callable, Iterable, Sequence
-from typing import SupportsIndex, TypeVar
+from typing import TYPE_CHECKING, SupportsIndex, TypeVar
 
 import polars as pl
 
+from rangebar_polars._convert.arrow_table import to_arrow
+from rangebar_polars._convert.nautilus_bars import to_nautilus
+from rangebar_polars._convert.pandas_frame import to_backtesting, to_pandas
 from rangebar_polars._core import plugin as _plugin
 from rangebar_polars._core.bars import bar_id, bars, bars_expr
 from rangebar_polars._core.options import Options, Reset, Threshold, check_threshold
 from rangebar_polars.schema import TradeColumns
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa  # type: ignore[import-untyped]
+    from nautilus_trader.model.data import Bar, BarType
+    from nautilus_trader.model.instruments import Instrument
 
 Method = TypeVar("Method", bound=Callable[..., object])
 
@@ -25,7 +34,8 @@ def documented_by(function: Callable[..., object]) -> Callable[[Method], Method]
         # There are no docstrings under python -OO.
         whole = inspect.cleandoc(function.__doc__ or "")
         examples = inspect.cleandoc(method.__doc__ or "").partition("\n--------\n")[2]
-        whole = whole.replace("\ntrades\n", "\ntrades (the frame itself)\n")
+        for frame in ("trades", "bars"):
+            whole = whole.replace(f"\n{frame}\n", f"\n{frame} (the frame itself)\n")
         method.__doc__ = "\n\n".join(filter(None, [whole, examples]))
         return method
 
@@ -33,7 +43,7 @@ def documented_by(function: Callable[..., object]) -> Callable[[Method], Method]
 
 
 class FrameNamespace:
-    """Range bars of a DataFrame of trades."""
+    """Range bars of a DataFrame of trades; and a DataFrame of bars as another library's table."""
 
     def __init__(self, frame: pl.DataFrame) -> None:
         self._frame = frame
@@ -65,6 +75,28 @@ class FrameNamespace:
             columns=columns,
             state=state,
         )
+
+    @documented_by(to_pandas)
+    def to_pandas(self, index: str | None = "close_time") -> "pd.DataFrame":
+        """Return the bars as a pandas frame: see `to_pandas` of the module of converters."""
+        return to_pandas(self._frame, index)
+
+    @documented_by(to_backtesting)
+    def to_backtesting(self) -> "pd.DataFrame":
+        """Return the bars as backtesting.py takes them."""
+        return to_backtesting(self._frame)
+
+    @documented_by(to_nautilus)
+    def to_nautilus(
+        self, instrument: "Instrument", *, bar_type: "BarType | None" = None
+    ) -> "list[Bar]":
+        """Return the bars as NautilusTrader takes them."""
+        return to_nautilus(self._frame, instrument, bar_type=bar_type)
+
+    @documented_by(to_arrow)
+    def to_arrow(self) -> "pa.Table":
+        """Return the bars as a pyarrow table."""
+        return to_arrow(self._frame)
 
 
 class LazyFrameNamespace:
