@@ -44,6 +44,8 @@ __all__ = [
     "get_range_bars",
     "import_trades",
     "open_store",
+    "plot_bars",
+    "plot_cuts",
     "populate",
     "process_trades_chunked",
     "process_trades_polars",
@@ -73,6 +75,8 @@ _HOMES: Final = {
             "process_trades_chunked",
             "process_trades_polars",
         ),
+        "_plot.bars": ("plot_bars",),
+        "_plot.cuts": ("plot_cuts",),
         "archive.binance": ("BinanceArchive",),
         "errors": (
             "ArchiveError",
@@ -152,6 +156,8 @@ if TYPE_CHECKING:
         process_trades_chunked,
         process_trades_polars,
     )
+    from rangebar_polars._plot.bars import plot_bars
+    from rangebar_polars._plot.cuts import plot_cuts
     from rangebar_polars.archive.binance import BinanceArchive
     from rangebar_polars.errors import (
         ArchiveError,

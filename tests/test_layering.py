@@ -24,7 +24,8 @@ MAY: dict[str, set[str]] = {
     "_progress": set(),
     "_pruning": set(),
     "_disk": {"_internal"},
-    "_core": {"_internal", "errors", "schema"},
+    "_core": {"_internal", "_plot", "errors", "schema"},
+    "_plot": {"_core", "schema"},
     "features": {"_core", "schema"},
     "archive": {"_days", "_disk", "errors", "schema"},
     "_ticks": {"_core", "_days", "_disk", "_internal", "errors", "schema"},
@@ -34,7 +35,7 @@ MAY: dict[str, set[str]] = {
     "duckdb": {"_catalog", "_core", "_ticks", "archive", "store", "_disk", "_pruning"}
     | {"errors", "schema"},
     "testing": {"_catalog", "_core", "archive", "store", "schema"},
-    "__init__": {"_catalog", "_core", "archive", "store", "duckdb", "errors", "features"}
+    "__init__": {"_catalog", "_core", "_plot", "archive", "store", "duckdb", "errors", "features"}
     | {"schema", "testing"},
 }
 """What each folder, or module of none, may import besides itself."""

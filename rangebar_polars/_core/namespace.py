@@ -5,15 +5,19 @@ a namespace; ``rb.FrameNamespace(df).bars()`` and the free functions are the typ
 """
 
 import inspect
-from collections.abc import Callable, Iterable, Sequence
-from typing import SupportsIndex, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, SupportsIndex, TypeVar
 
 import polars as pl
 
 from rangebar_polars._core import plugin as _plugin
 from rangebar_polars._core.bars import bar_id, bars, bars_expr
 from rangebar_polars._core.options import Options, Reset, Threshold, check_threshold
+from rangebar_polars._plot.bars import plot_bars
 from rangebar_polars.schema import TradeColumns
+
+if TYPE_CHECKING:
+    import altair as alt
 
 Method = TypeVar("Method", bound=Callable[..., object])
 
@@ -25,7 +29,8 @@ def documented_by(function: Callable[..., object]) -> Callable[[Method], Method]
         # Without docstrings (python -OO) there is nothing to show.
         whole = inspect.cleandoc(function.__doc__ or "")
         examples = inspect.cleandoc(method.__doc__ or "").partition("\n--------\n")[2]
-        whole = whole.replace("\ntrades\n", "\ntrades (the frame itself)\n")
+        for frame in ("trades", "bars"):
+            whole = whole.replace(f"\n{frame}\n", f"\n{frame} (the frame itself)\n")
         method.__doc__ = "\n\n".join(filter(None, [whole, examples]))
         return method
 
@@ -33,7 +38,7 @@ def documented_by(function: Callable[..., object]) -> Callable[[Method], Method]
 
 
 class FrameNamespace:
-    """Range bars of a DataFrame of trades."""
+    """Range bars of a DataFrame of trades, and charts of a DataFrame of bars."""
 
     def __init__(self, frame: pl.DataFrame) -> None:
         self._frame = frame
@@ -66,9 +71,25 @@ class FrameNamespace:
             state=state,
         )
 
+    @documented_by(plot_bars)
+    def plot(
+        self,
+        *,
+        last: SupportsIndex | None = 500,
+        panes: str | Sequence[str] | None = None,
+        by: str | Sequence[str] | None = None,
+        units: Mapping[str, str] | None = None,
+        width: SupportsIndex = 800,
+        height: SupportsIndex = 300,
+    ) -> "alt.VConcatChart":
+        """Return a chart of these bars: see `rangebar_polars.plot_bars`."""
+        return plot_bars(
+            self._frame, last=last, panes=panes, by=by, units=units, width=width, height=height
+        )
+
 
 class LazyFrameNamespace:
-    """Range bars of a plan over trades."""
+    """Range bars of a plan over trades, and charts of a plan of bars."""
 
     def __init__(self, frame: pl.LazyFrame) -> None:
         self._frame = frame
@@ -99,6 +120,22 @@ class LazyFrameNamespace:
             prevent_same_timestamp_close=prevent_same_timestamp_close,
             columns=columns,
             state=state,
+        )
+
+    @documented_by(plot_bars)
+    def plot(
+        self,
+        *,
+        last: SupportsIndex | None = 500,
+        panes: str | Sequence[str] | None = None,
+        by: str | Sequence[str] | None = None,
+        units: Mapping[str, str] | None = None,
+        width: SupportsIndex = 800,
+        height: SupportsIndex = 300,
+    ) -> "alt.VConcatChart":
+        """Return a chart of these bars: see `rangebar_polars.plot_bars`."""
+        return plot_bars(
+            self._frame, last=last, panes=panes, by=by, units=units, width=width, height=height
         )
 
 
