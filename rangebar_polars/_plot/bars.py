@@ -8,6 +8,7 @@ import polars as pl
 from rangebar_polars._core.options import check_count
 from rangebar_polars._plot.candles import ChainChart, Layout
 from rangebar_polars._plot.chains import REQUIRED, chains_of, check_schema, keys_of
+from rangebar_polars._plot.extra import check_altair
 from rangebar_polars._plot.offline_chart import stacked
 from rangebar_polars._plot.panes import PRICE, QUOTE, pane_of
 from rangebar_polars._plot.style import styled
@@ -91,6 +92,7 @@ def plot_bars(
     """
     if not isinstance(bars, pl.DataFrame | pl.LazyFrame):
         raise TypeError(f"bars is a {type(bars).__name__}: expected a DataFrame or a LazyFrame")
+    check_altair()
     count = None if last is None else check_count(last, "last")
     size = {"width": check_count(width, "width"), "height": check_count(height, "height")}
     schema = bars.collect_schema()

@@ -60,10 +60,10 @@ def data_of(chain: Chain, panes: Sequence[Pane]) -> pl.DataFrame:
         *(finite(pl.col(name)).alias(name) for name in _PRICES),
         *(drawn(pane, schema[pane.column]) for pane in panes),
     ]
-    if _FLOW in schema and any(pane.column == "volume" for pane in panes):
+    if _has_flow(bars) and any(pane.column == "volume" for pane in panes):
         columns.append(finite(pl.col(_FLOW)).alias("flow"))
     if IS_COMPLETE in schema:
-        columns.append(pl.col(IS_COMPLETE).alias("complete"))
+        columns.append(pl.col(IS_COMPLETE).cast(pl.Boolean).alias("complete"))
     move = pl.col("close") - pl.col("open")
     up, down, level = _DIRECTIONS
     return bars.select(columns).with_columns(
@@ -75,6 +75,11 @@ def data_of(chain: Chain, panes: Sequence[Pane]) -> pl.DataFrame:
         .then(pl.lit(level))
         .alias("direction")
     )
+
+
+def _has_flow(bars: pl.DataFrame) -> bool:
+    dtype = bars.schema.get(_FLOW, pl.Null())
+    return dtype.is_numeric() and bars[_FLOW].null_count() < bars.height
 
 
 class ChainChart:
@@ -120,7 +125,7 @@ class ChainChart:
         span = number_axis.span_text(bars["open_time"], bars["close_time"])
         shown = f"{height:,}" if bars.height == height else f"last {bars.height:,} of {height:,}"
         parts = [f"{shown} {'bar' if height == 1 else 'bars'}", span]
-        if IS_COMPLETE in bars.columns and not bars[IS_COMPLETE].all():
+        if "complete" in self._data.columns and not self._data["complete"].all():
             parts.append("hollow: not complete")
         return ", ".join(filter(None, parts))
 

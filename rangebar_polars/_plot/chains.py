@@ -123,7 +123,8 @@ def chains_of(bars: pl.DataFrame, keys: Sequence[str], last: int | None) -> list
     if len(parts) > MOST_CHAINS:
         raise ValueError(
             f"the bars are of {len(parts)} chains by [{', '.join(keys)}]: expected at most "
-            f"{MOST_CHAINS} in a chart (filter them, or name the columns of the keys: by=...)"
+            f"{MOST_CHAINS} in a chart (filter them, or name the columns of the keys: "
+            "by='symbol', or by=() for none)"
         )
     chains = [_chain(part, keys, last) for part in parts]
     for chain in chains:

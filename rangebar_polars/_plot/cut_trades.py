@@ -7,9 +7,9 @@ import polars as pl
 
 from rangebar_polars._core.bars import bar_id, bars
 from rangebar_polars._core.fold import read_table
-from rangebar_polars._plot.limits import as_price, fixed, limits
+from rangebar_polars._plot.limits import as_prices, fixed, limits
 from rangebar_polars._plot.number_axis import NUMBER, short_time, whole_time
-from rangebar_polars.schema import IS_COMPLETE
+from rangebar_polars.schema import IS_COMPLETE, is_arrow_stream
 
 if TYPE_CHECKING:
     from rangebar_polars._core.options import Options
@@ -52,18 +52,27 @@ class CutTrades:
 def collected(
     trades: "pl.DataFrame | pl.LazyFrame | ArrowStream", options: "Options"
 ) -> pl.DataFrame:
-    """Return the columns of trades that a bar reads, as a frame.
+    """Return trades as a frame; of a plan or table, the columns that a bar reads.
 
     Raises
     ------
     TypeError
         For what is no frame and no table.
+    polars.exceptions.ComputeError
+        The plan has no such columns, or of other dtypes.
     """
     if isinstance(trades, pl.DataFrame):
         return trades
     if isinstance(trades, pl.LazyFrame):
-        names = trades.collect_schema()
-        return trades.select([name for name in options.reads(["close"]) if name in names]).collect()
+        # The error of a column that is missing names all that are there.
+        bars(trades, options.thresholds[0], columns=options.columns).collect_schema()
+        there, read = trades.collect_schema(), options.reads(["close"])
+        return trades.select([name for name in read if name in there]).collect()
+    if not is_arrow_stream(trades):
+        raise TypeError(
+            f"trades is a {type(trades).__name__}: expected a DataFrame, a LazyFrame or an object "
+            "with __arrow_c_stream__"
+        )
     return read_table(trades, options)
 
 
@@ -124,9 +133,8 @@ def _bars(whole: pl.DataFrame, rows: pl.DataFrame, first: int, threshold: int) -
         complete=IS_COMPLETE,
         lowest=lower,
         highest=upper,
-        lower=as_price(lower),
-        upper=as_price(upper),
     )
+    found = found.with_columns(lower=as_prices(found["lowest"]), upper=as_prices(found["highest"]))
     places = rows.group_by("bar", maintain_order=True).agg(
         begin=pl.col(NUMBER).first(), end=pl.col(NUMBER).last()
     )

@@ -8,7 +8,7 @@ from rangebar_polars._core.options import Options, Reset, check_count, check_thr
 from rangebar_polars._plot import cut_trades, number_axis
 from rangebar_polars._plot.chains import threshold_text
 from rangebar_polars._plot.cut_trades import CutTrades
-from rangebar_polars._plot.extra import alt
+from rangebar_polars._plot.extra import alt, check_altair
 from rangebar_polars._plot.number_axis import NUMBER
 from rangebar_polars._plot.offline_chart import zoomed
 from rangebar_polars._plot.style import DOWN, INK, NEUTRAL, UP, styled
@@ -113,6 +113,7 @@ def plot_cuts(
     """
     if not isinstance(unit, str):
         raise TypeError(f"unit is {unit!r}: expected a text")
+    check_altair()
     options = Options.check(
         check_threshold(threshold_decimal_bps),
         columns=columns,

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     import altair as alt
 
-__all__ = ["INSTALL", "alt", "needed"]
+__all__ = ["alt", "check_altair", "needed"]
 
-INSTALL: Final = "pip install 'rangebar-polars[plot]'"
+_INSTALL: Final = "pip install 'rangebar-polars[plot]'"
 
 
 def needed(module: str, purpose: str) -> Any:  # noqa: ANN401 - a module of another library
@@ -23,8 +23,19 @@ def needed(module: str, purpose: str) -> Any:  # noqa: ANN401 - a module of anot
         return import_module(module)
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
-            f"{purpose} needs {error.name} ({INSTALL})", name=error.name
+            f"{purpose} needs {error.name} ({_INSTALL})", name=error.name
         ) from error
+
+
+def check_altair() -> None:
+    """Fail where Altair is not installed, before anything is computed.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        Saying what to install.
+    """
+    needed("altair", "a plot")
 
 
 class _Altair:

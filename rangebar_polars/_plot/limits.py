@@ -42,6 +42,14 @@ def limits(opened: pl.Expr, threshold_decimal_bps: int) -> tuple[pl.Expr, pl.Exp
     return at - delta, at + delta
 
 
-def as_price(limit: pl.Expr) -> pl.Expr:
-    """Return limits as prices."""
-    return limit.cast(pl.Float64) / float(_SCALE)
+def as_prices(limits: pl.Series) -> pl.Series:
+    """Return limits as the nearest floats.
+
+    Polars divides by a constant as it multiplies by the inverse, which is not always the nearest.
+
+    Examples
+    --------
+    >>> as_prices(pl.Series([969, 4_987_500_000_000])).to_list()
+    [9.69e-06, 49875.0]
+    """
+    return pl.Series(limits.name, [limit / _SCALE for limit in limits], pl.Float64)

@@ -29,8 +29,8 @@ def check_time(name: str, dtype: pl.DataType) -> None:
     """
     if not isinstance(dtype, pl.Datetime | pl.Date):
         raise TypeError(
-            f'column "{name}" is {dtype}: expected Datetime (cast it: '
-            f'pl.col("{name}").cast(pl.Datetime("ms")), in its own unit)'
+            f'column "{name}" is {dtype}: expected Datetime or Date (cast it, in the unit that it '
+            f'counts: pl.col("{name}").cast(pl.Datetime("ms")))'
         )
 
 
