@@ -26,9 +26,9 @@ def test_a_number_that_is_none_is_refused(plot: Callable[..., object], name: str
     for number in (0, -3):
         with says(ValueError, f"{name} is {number}: expected 1 or more"):
             plot(frame, **{name: number})
-    for number in (1.5, True, "5"):
-        with says(TypeError, f"{name} is {number!r}: expected an integer"):
-            plot(frame, **{name: number})
+    for other in (1.5, True, "5"):
+        with says(TypeError, f"{name} is {other!r}: expected an integer"):
+            plot(frame, **{name: other})
 
 
 REFUSED: Mapping[str, tuple[Any, dict[str, Any], type[Exception], str]] = {
@@ -62,8 +62,8 @@ REFUSED: Mapping[str, tuple[Any, dict[str, Any], type[Exception], str]] = {
         {},
         ValueError,
         (
-            "there is nothing to draw: the frame has no bars (a lower threshold or more trades give "
-            "some, include_incomplete=True the open one)"
+            "there is nothing to draw: the frame has no bars (a lower threshold or more trades "
+            "give some, include_incomplete=True the open one)"
         ),
     ),
     "no prices": (
@@ -77,8 +77,8 @@ REFUSED: Mapping[str, tuple[Any, dict[str, Any], type[Exception], str]] = {
         {"panes": ("open", "ofi")},
         ValueError,
         (
-            f"pane 'ofi' is no column of the bars: they have {HAVE} (include_microstructure=True adds "
-            "the features, aggs= columns of your own)"
+            f"pane 'ofi' is no column of the bars: they have {HAVE} (include_microstructure=True "
+            "adds the features, aggs= columns of your own)"
         ),
     ),
     "a pane of text": (
@@ -134,8 +134,8 @@ REFUSED: Mapping[str, tuple[Any, dict[str, Any], type[Exception], str]] = {
         {},
         ValueError,
         (
-            "bar 1 opens at 1970-01-01 00:00:00, before 1970-01-01 00:00:03, where the bar before it "
-            f"closed (if they are of several chains, name {CHAINS}; else sort by close_time)"
+            "bar 1 opens at 1970-01-01 00:00:00, before 1970-01-01 00:00:03, where the bar before "
+            f"it closed (if they are of several chains, name {CHAINS}; else sort by close_time)"
         ),
     ),
     "bars of a key in reverse": (
@@ -143,8 +143,8 @@ REFUSED: Mapping[str, tuple[Any, dict[str, Any], type[Exception], str]] = {
         {},
         ValueError,
         (
-            "bar 1 of A opens at 1970-01-01 00:00:00, before 1970-01-01 00:00:03, where the bar before "
-            "it closed (sort by close_time)"
+            "bar 1 of A opens at 1970-01-01 00:00:00, before 1970-01-01 00:00:03, where the bar "
+            "before it closed (sort by close_time)"
         ),
     ),
     "too many chains": (
@@ -210,8 +210,8 @@ CUTS: Mapping[str, tuple[Any, dict[str, Any], type[Exception], str]] = {
         {"threshold_decimal_bps": [100, 250]},
         TypeError,
         (
-            "threshold_decimal_bps is [100, 250]: expected an integer of decimal basis points (250 is "
-            "0.25 %)"
+            "threshold_decimal_bps is [100, 250]: expected an integer of decimal basis points (250 "
+            "is 0.25 %)"
         ),
     ),
     "no threshold": (
@@ -241,8 +241,8 @@ CUTS: Mapping[str, tuple[Any, dict[str, Any], type[Exception], str]] = {
         {},
         pl.exceptions.ComputeError,
         (
-            'no column "price" among the trades: they have [timestamp: datetime[ms], quantity: f64] '
-            '(say which it is: columns=TradeColumns(price="..."))'
+            'no column "price" among the trades: they have [timestamp: datetime[ms], quantity: '
+            'f64] (say which it is: columns=TradeColumns(price="..."))'
         ),
     ),
 }

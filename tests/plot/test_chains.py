@@ -1,5 +1,7 @@
 """Bars of several keys or thresholds are a chart each, one below the other."""
 
+from typing import Any
+
 import polars as pl
 import pytest
 from support.charts import legends, values
@@ -79,9 +81,14 @@ def test_charts_of_chains_zoom_apart() -> None:
 def test_the_method_of_frames_and_plans_draws_what_the_function_draws(kind: str) -> None:
     bars = rb.bars(TRADES, 100, by="symbol")
     frame = bars if kind == "frame" else bars.lazy()
-    options = {"last": 5, "panes": "volume", "by": "symbol", "units": {"price": "USD"}}
+    options: dict[str, Any] = {
+        "last": 5,
+        "panes": "volume",
+        "by": "symbol",
+        "units": {"price": "USD"},
+    }
     options |= {"width": 300, "height": 100}
 
-    chart = frame.rangebar.plot(**options)
+    chart = frame.rangebar.plot(**options)  # type: ignore[union-attr]
 
-    assert chart.to_dict() == rb.plot_bars(bars, **options).to_dict()  # type: ignore[arg-type]
+    assert chart.to_dict() == rb.plot_bars(bars, **options).to_dict()
