@@ -70,7 +70,10 @@ def test_a_png_has_the_scale_that_is_asked_for(tmp_path: Path) -> None:
         chart.save(tmp_path / f"{factor}.png", scale_factor=factor)
     chart.save(tmp_path / "default.png")
 
-    sizes = {path.stem: Image.open(path).size for path in tmp_path.iterdir()}
+    sizes = {}
+    for path in tmp_path.iterdir():
+        with Image.open(path) as image:
+            sizes[path.stem] = image.size
     assert sizes["default"] == sizes["2"] == (sizes["1"][0] * 2, sizes["1"][1] * 2)
     assert sizes["3"] == (sizes["1"][0] * 3, sizes["1"][1] * 3)
 
@@ -165,7 +168,8 @@ def test_an_open_file_is_written_in_the_format_that_is_named() -> None:
     CHARTS["one bar"]().save(png, format="png")
     CHARTS["one bar"]().save(page, format="html")
 
-    assert Image.open(png).format == "PNG"
+    with Image.open(png) as image:
+        assert image.format == "PNG"
     assert Page(page.getvalue()).loads == []
 
 
