@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, SupportsIndex
 import polars as pl
 
 from rangebar_polars._core.options import check_count
-from rangebar_polars._plot.candles import ChainChart, Layout
+from rangebar_polars._plot.candles import Layout, charts_of
 from rangebar_polars._plot.chains import REQUIRED, chains_of, check_schema, keys_of
 from rangebar_polars._plot.extra import check_altair
 from rangebar_polars._plot.offline_chart import stacked
@@ -105,8 +105,7 @@ def plot_bars(
     frame = bars.lazy().select([name for name in read if name in schema]).collect()
     price_title = f"{PRICE} ({texts.get(PRICE, QUOTE)})"
     layout = Layout(panes=shown, price_title=price_title, **size)
-    chains = chains_of(frame, keys, count)
-    charts = [ChainChart(chain, layout, number).chart() for number, chain in enumerate(chains)]
+    charts = charts_of(chains_of(frame, keys, count), layout)
     return styled(charts[0] if len(charts) == 1 else stacked(charts, spacing=40))
 
 

@@ -10,7 +10,7 @@ from rangebar_polars._plot import number_axis
 from rangebar_polars._plot.chains import Chain
 from rangebar_polars._plot.extra import alt
 from rangebar_polars._plot.number_axis import NUMBER
-from rangebar_polars._plot.offline_chart import zoomed
+from rangebar_polars._plot.offline_chart import inline_data, zoomed
 from rangebar_polars._plot.panes import Pane, drawn, finite
 from rangebar_polars._plot.style import DOWN, MIDDLE, NEUTRAL, UP
 from rangebar_polars._plot.value_axis import (
@@ -78,29 +78,63 @@ def data_of(chain: Chain, panes: Sequence[Pane]) -> pl.DataFrame:
 
 
 def _has_flow(bars: pl.DataFrame) -> bool:
-    dtype = bars.schema.get(_FLOW, pl.Null())
-    return dtype.is_numeric() and bars[_FLOW].null_count() < bars.height
+    if not bars.schema.get(_FLOW, pl.Null()).is_numeric():
+        return False
+    return bars.select(finite(pl.col(_FLOW)).is_not_null().any()).to_series()[0] is True
 
 
-class ChainChart:
+def charts_of(chains: Sequence[Chain], layout: Layout) -> "list[alt.VConcatChart]":
+    """Return the charts of chains; the first that has a colour explains it for all."""
+    data = [data_of(chain, layout.panes) for chain in chains]
+    occurring = [name for name in _DIRECTIONS if any(name in rows["direction"] for rows in data)]
+    with_flow = [number for number, rows in enumerate(data) if "flow" in rows.columns]
+    return [
+        _ChainChart(
+            chain,
+            rows,
+            layout,
+            number=number,
+            directions=occurring,
+            explains_candles=number == 0,
+            explains_flow=number in with_flow[:1],
+        ).chart()
+        for number, (chain, rows) in enumerate(zip(chains, data, strict=True))
+    ]
+
+
+class _ChainChart:
     """The chart of one chain.
 
     Parameters
     ----------
-    chain
-        The bars.
+    chain, rows
+        The bars, and what they are drawn from.
     layout
         What it has in common with the charts of other chains.
     number
-        Its place among them, from 0; the first has the legends.
+        Its place among them, from 0.
+    directions
+        What occurs in any of them.
+    explains_candles, explains_flow
+        Whether it has the legend of candles and of the order flow.
     """
 
-    def __init__(self, chain: Chain, layout: Layout, number: int) -> None:
-        self._chain, self._layout = chain, layout
+    def __init__(
+        self,
+        chain: Chain,
+        rows: pl.DataFrame,
+        layout: Layout,
+        *,
+        number: int,
+        directions: Sequence[str],
+        explains_candles: bool,
+        explains_flow: bool,
+    ) -> None:
+        self._chain, self._data, self._layout = chain, rows, layout
         self._name = f"bars_{number}"
-        self._has_legend = number == 0
-        self._data = data_of(chain, layout.panes)
-        self._prices = one_series(self._data[name] for name in _PRICES)
+        self._directions = directions
+        self._explains_candles, self._explains_flow = explains_candles, explains_flow
+        self._prices = one_series(rows[name] for name in _PRICES)
         self._format = price_format(self._prices)
 
     def chart(self) -> "alt.VConcatChart":
@@ -111,7 +145,7 @@ class ChainChart:
         chart: alt.VConcatChart = zoomed(
             self._name,
             views,
-            data=alt.InlineData(values=self._data.to_dicts(), name=self._name),
+            data=inline_data(self._name, self._data),
             title=alt.TitleParams(self._title(), subtitle=self._subtitle()),
             spacing=22,
         ).resolve_scale(color="independent", fill="independent")
@@ -138,8 +172,9 @@ class ChainChart:
         return alt.X(NUMBER, type="quantitative", axis=axis, scale=scale)
 
     def _view(self, layers: "Sequence[alt.Chart]", height: int) -> "alt.LayerChart":
-        """Return layers with what every view has: tooltips anywhere in a bar, and the zoom."""
-        hit = self._body(0.5).encode(tooltip=self._tooltip()).mark_rect(opacity=0)
+        """Return layers, and on top of them what shows the tooltip anywhere above a bar."""
+        hit = self._body(0.5).mark_rect(aria=False, color="transparent")
+        hit = hit.encode(tooltip=self._tooltip())
         return alt.LayerChart(layer=[*layers, hit], width=self._layout.width, height=height)
 
     def _body(self, half: float) -> "alt.Chart":
@@ -175,11 +210,14 @@ class ChainChart:
         ]
 
     def _candles(self, *, is_last: bool) -> "alt.LayerChart":
-        occurring = [name for name in _DIRECTIONS if name in self._data["direction"]]
-        scale = alt.Scale(domain=occurring, range=[_DIRECTIONS[name] for name in occurring])
+        colors = [_DIRECTIONS[name] for name in self._directions]
+        scale = alt.Scale(domain=list(self._directions), range=colors)
         legend = alt.Legend(title="candle", symbolStrokeWidth=0, symbolType="square")
         fill = alt.Fill(
-            "direction", type="nominal", scale=scale, legend=legend if self._has_legend else None
+            "direction",
+            type="nominal",
+            scale=scale,
+            legend=legend if self._explains_candles else None,
         )
         # Values, not a scale: a second scale of the field would hide the legend of the first.
         stroke = (
@@ -258,7 +296,7 @@ class ChainChart:
                     "flow",
                     type="quantitative",
                     scale=scale,
-                    legend=legend if self._has_legend else None,
+                    legend=legend if self._explains_flow else None,
                 ),
                 alt.value(NEUTRAL),
             )

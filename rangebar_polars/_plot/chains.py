@@ -62,6 +62,11 @@ def check_schema(schema: pl.Schema) -> None:
         )
     for name in _TIMES:
         check_time(name, schema[name])
+    if schema["open_time"] != schema["close_time"]:
+        raise TypeError(
+            f"open_time is {schema['open_time']} and close_time {schema['close_time']}: expected "
+            'one dtype (cast it: pl.col("close_time").cast(bars.schema["open_time"]))'
+        )
     for name in _PRICES:
         if not (schema[name].is_numeric() or schema[name] == pl.Null):
             raise TypeError(

@@ -10,7 +10,7 @@ from rangebar_polars._plot.chains import threshold_text
 from rangebar_polars._plot.cut_trades import CutTrades
 from rangebar_polars._plot.extra import alt, check_altair
 from rangebar_polars._plot.number_axis import NUMBER
-from rangebar_polars._plot.offline_chart import zoomed
+from rangebar_polars._plot.offline_chart import inline_data, zoomed
 from rangebar_polars._plot.style import DOWN, INK, NEUTRAL, UP, styled
 from rangebar_polars._plot.value_axis import one_series, price_format, price_scale, titled_above
 from rangebar_polars.schema import TradeColumns
@@ -126,7 +126,7 @@ def plot_cuts(
     picture = _Picture(found, options.thresholds[0], unit)
     view = alt.LayerChart(layer=picture.layers(), width=pixels[0], height=pixels[1])
     title = alt.TitleParams(picture.title, subtitle=picture.subtitle())
-    data = alt.InlineData(values=picture.trades.to_dicts(), name=_TRADES)
+    data = inline_data(_TRADES, picture.trades)
     return styled(zoomed("cuts", [view], data=data, title=title))
 
 
@@ -205,7 +205,7 @@ class _Picture:
                 if field in bars.columns
             ),
         ]
-        chart = alt.Chart(alt.InlineData(values=bars.to_dicts(), name=name))
+        chart = alt.Chart(inline_data(name, bars))
         x = alt.X("begin", type="quantitative")
         return chart.encode(x=x, x2=alt.X2("end"), tooltip=tooltip)
 

@@ -6,6 +6,8 @@ from functools import cache
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
+import polars as pl
+
 from rangebar_polars._plot.extra import alt, needed
 
 if TYPE_CHECKING:
@@ -86,6 +88,17 @@ def _offline_chart() -> "type[alt.VConcatChart]":
             super().save(fp if path is None else path, format=kind, **options)  # type: ignore[arg-type]
 
     return OfflineChart
+
+
+def inline_data(name: str, rows: pl.DataFrame) -> "alt.InlineData":
+    """Return rows as data of a chart, with a name that its expressions can use.
+
+    Altair limits the rows of a frame, not those of inline data. It checks each row when the chart
+    is made a dict, so not here too.
+    """
+    data = alt.InlineData(values=[], name=name)
+    data.values = rows.to_dicts()
+    return data
 
 
 def stacked(

@@ -32,6 +32,8 @@ def one_series(columns: Iterable[pl.Series]) -> pl.Series:
 
 def price_scale(prices: pl.Series) -> "alt.Scale":
     """Return a scale on which all these prices are, with some room, and 0 only if it is one."""
+    if prices.is_empty():
+        return alt.Scale(zero=False)
     low, high = (float(limit) for limit in prices.sort().gather([0, -1]))
     beside = (high - low) * 0.06 or abs(high) * 0.001 or 1.0
     return alt.Scale(domain=[low - beside, high + beside], nice=False, zero=False)

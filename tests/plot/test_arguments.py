@@ -51,6 +51,15 @@ REFUSED: Mapping[str, tuple[Any, dict[str, Any], type[Exception], str]] = {
             'counts: pl.col("open_time").cast(pl.Datetime("ms")))'
         ),
     ),
+    "times of two dtypes": (
+        BARS.with_columns(pl.col("open_time").cast(pl.Date)),
+        {},
+        TypeError,
+        (
+            "open_time is Date and close_time Datetime(time_unit='ms', time_zone=None): expected "
+            'one dtype (cast it: pl.col("close_time").cast(bars.schema["open_time"]))'
+        ),
+    ),
     "prices that are text": (
         BARS.with_columns(pl.col("close").cast(pl.String)),
         {},
@@ -179,6 +188,8 @@ def test_the_remedies_of_messages_help() -> None:
     times = BARS.with_columns(pl.col("open_time").cast(pl.Int64))
 
     rb.plot_bars(times.with_columns(pl.col("open_time").cast(pl.Datetime("ms"))))
+    dates = BARS.with_columns(pl.col("open_time").cast(pl.Date))
+    rb.plot_bars(dates.with_columns(pl.col("close_time").cast(dates.schema["open_time"])))
     rb.plot_bars(BARS.reverse().sort("close_time"))
     rb.plot_bars(pl.concat([BARS, BARS]).with_columns(symbol=pl.Series([*"AABB"])), by="symbol")
     rb.plot_bars(BARS.with_row_index(), by=())

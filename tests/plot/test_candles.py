@@ -243,6 +243,15 @@ def test_labels_are_as_short_as_the_span_of_times_allows(apart: timedelta, label
     assert values(rb.plot_bars(bars).to_dict())["label"].to_list()[1] == label
 
 
+def test_bars_of_dates_are_drawn() -> None:
+    bars = rb.bars(walk(300), 200).with_columns(pl.col("open_time", "close_time").cast(pl.Date))
+
+    spec = rb.plot_bars(bars).to_dict()
+
+    assert spec["title"]["subtitle"].endswith("1970-01-01 to 1970-01-01")
+    assert values(spec)["closed"].unique().to_list() == ["1970-01-01"]
+
+
 def test_the_tooltip_has_the_times_to_the_last_digit() -> None:
     bars = rb.bars(trades([100.0, 101.0], [1, 1_000_002], unit="us", zone="UTC"))
 

@@ -1,10 +1,12 @@
 """Bars of several keys or thresholds are a chart each, one below the other."""
 
+import inspect
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
-from support.charts import legends, values
+from support.charts import layer, legends, values
 from support.trades import walk
 
 import rangebar_polars as rb
@@ -70,6 +72,40 @@ def test_the_first_chart_alone_explains_the_colours() -> None:
     assert legends(second) == []
 
 
+def test_what_another_chart_alone_has_is_explained_too() -> None:
+    bars = rb.bars(TRADES, 100, by="symbol", include_microstructure=True).sort(
+        "symbol", maintain_order=True
+    )
+    is_first = pl.col("symbol") == "A"
+    rising = bars.filter(~is_first | (pl.col("close") > pl.col("open"))).with_columns(
+        ofi=pl.when(~is_first).then("ofi")
+    )
+
+    charts = rb.plot_bars(rising).to_dict()["vconcat"]
+
+    assert [sorted(legends(chart)) for chart in charts] == [
+        ["candle"],
+        ["volume by order flow (ofi)"],
+    ]
+    fill = layer(charts[0]["vconcat"][0], "rect")["encoding"]["fill"]
+    assert fill["scale"]["domain"] == ["close above open", "close below open"]
+
+
+def test_a_chain_without_a_price_is_an_empty_chart(tmp_path: Path) -> None:
+    bars = rb.bars(TRADES, 100, by="symbol").sort("symbol", maintain_order=True)
+    of_others = pl.when(pl.col("symbol") != "A")
+    hollow = bars.with_columns(
+        of_others.then(name).alias(name) for name in ("open", "high", "low", "close")
+    )
+
+    chart = rb.plot_bars(hollow)
+
+    own = values(chart.to_dict()["vconcat"][0])
+    assert own["close"].null_count() == own.height > 0
+    chart.save(tmp_path / "x.svg")
+    assert (tmp_path / "x.svg").stat().st_size > 10_000
+
+
 def test_charts_of_chains_zoom_apart() -> None:
     spec = rb.plot_bars(rb.bars(TRADES, [100, 250])).to_dict()
 
@@ -92,3 +128,16 @@ def test_the_method_of_frames_and_plans_draws_what_the_function_draws(kind: str)
     chart = frame.rangebar.plot(**options)  # type: ignore[union-attr]
 
     assert chart.to_dict() == rb.plot_bars(bars, **options).to_dict()
+
+
+@pytest.mark.parametrize("space", [rb.FrameNamespace, rb.LazyFrameNamespace])
+def test_the_method_has_the_signature_and_the_docstring_of_the_function(space: type) -> None:
+    method = space.plot  # type: ignore[attr-defined]
+
+    of_method, of_function = (
+        list(inspect.signature(call).parameters.values())[1:] for call in (method, rb.plot_bars)
+    )
+    assert of_method == of_function
+    whole = inspect.getdoc(rb.plot_bars) or ""
+    shown = inspect.getdoc(method) or ""
+    assert shown == whole.replace("\nbars\n", "\nbars (the frame itself)\n") != whole
