@@ -24,7 +24,7 @@ MAY: dict[str, set[str]] = {
     "_progress": set(),
     "_pruning": set(),
     "_disk": {"_internal"},
-    "_core": {"_internal", "_plot", "errors", "schema"},
+    "_core": {"_internal", "errors", "schema"},
     "_plot": {"_core", "schema"},
     "features": {"_core", "schema"},
     "archive": {"_days", "_disk", "errors", "schema"},

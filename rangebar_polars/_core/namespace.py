@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, SupportsIndex, TypeVar
 
 import polars as pl
 
+import rangebar_polars
 from rangebar_polars._core import plugin as _plugin
 from rangebar_polars._core.bars import bar_id, bars, bars_expr
 from rangebar_polars._core.options import Options, Reset, Threshold, check_threshold
-from rangebar_polars._plot.bars import plot_bars
 from rangebar_polars.schema import TradeColumns
 
 if TYPE_CHECKING:
@@ -29,19 +29,77 @@ def documented_by(function: Callable[..., object]) -> Callable[[Method], Method]
         # Without docstrings (python -OO) there is nothing to show.
         whole = inspect.cleandoc(function.__doc__ or "")
         examples = inspect.cleandoc(method.__doc__ or "").partition("\n--------\n")[2]
-        for frame in ("trades", "bars"):
-            whole = whole.replace(f"\n{frame}\n", f"\n{frame} (the frame itself)\n")
+        whole = whole.replace("\ntrades\n", "\ntrades (the frame itself)\n")
         method.__doc__ = "\n\n".join(filter(None, [whole, examples]))
         return method
 
     return documented
 
 
-class FrameNamespace:
+class _PlotsOfBars:
+    """What frames and plans of bars have in common."""
+
+    _frame: pl.DataFrame | pl.LazyFrame
+
+    def plot(
+        self,
+        *,
+        last: SupportsIndex | None = 500,
+        panes: str | Sequence[str] | None = None,
+        by: str | Sequence[str] | None = None,
+        units: Mapping[str, str] | None = None,
+        width: SupportsIndex = 800,
+        height: SupportsIndex = 300,
+    ) -> "alt.VConcatChart":
+        """Return a chart of these bars: candles, and panes of columns below them.
+
+        It needs the extra ``plot``. `rangebar_polars.plot_bars`, which this calls, says more.
+
+        Parameters
+        ----------
+        last
+            How many bars of each chain are drawn; None for all.
+        panes
+            The columns that are drawn below the candles; None means ``volume`` and ``ofi``, as far
+            as the bars have them.
+        by
+            The columns of the keys; None means those that lead the frame.
+        units
+            Units for the titles of the axes, by column: ``{"price": "USDT", "volume": "BTC"}``.
+        width, height
+            Of the candles, in pixels of the layout.
+
+        Returns
+        -------
+        altair.VConcatChart
+            Its ``save("x.png")``, ``.svg``, ``.pdf``, ``.html`` or ``.json`` writes a file.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> import rangebar_polars as rb
+        >>> trades = pl.DataFrame(
+        ...     {
+        ...         "timestamp": pl.Series([0, 1000]).cast(pl.Datetime("ms")),
+        ...         "price": [50000.0, 50125.0],
+        ...         "quantity": [1.0, 2.0],
+        ...     }
+        ... )
+        >>> chart = trades.rangebar.bars(250).rangebar.plot(panes="volume")
+        >>> [(bar["number"], bar["close"]) for bar in chart.to_dict()["data"]["values"]]
+        [(0, 50125.0)]
+        """
+        # The package loads what draws at its first use.
+        return rangebar_polars.plot_bars(
+            self._frame, last=last, panes=panes, by=by, units=units, width=width, height=height
+        )
+
+
+class FrameNamespace(_PlotsOfBars):
     """Range bars of a DataFrame of trades, and charts of a DataFrame of bars."""
 
     def __init__(self, frame: pl.DataFrame) -> None:
-        self._frame = frame
+        self._frame: pl.DataFrame = frame
 
     @documented_by(bars)
     def bars(
@@ -71,28 +129,12 @@ class FrameNamespace:
             state=state,
         )
 
-    @documented_by(plot_bars)
-    def plot(
-        self,
-        *,
-        last: SupportsIndex | None = 500,
-        panes: str | Sequence[str] | None = None,
-        by: str | Sequence[str] | None = None,
-        units: Mapping[str, str] | None = None,
-        width: SupportsIndex = 800,
-        height: SupportsIndex = 300,
-    ) -> "alt.VConcatChart":
-        """Return a chart of these bars: see `rangebar_polars.plot_bars`."""
-        return plot_bars(
-            self._frame, last=last, panes=panes, by=by, units=units, width=width, height=height
-        )
 
-
-class LazyFrameNamespace:
+class LazyFrameNamespace(_PlotsOfBars):
     """Range bars of a plan over trades, and charts of a plan of bars."""
 
     def __init__(self, frame: pl.LazyFrame) -> None:
-        self._frame = frame
+        self._frame: pl.LazyFrame = frame
 
     @documented_by(bars)
     def bars(
@@ -120,22 +162,6 @@ class LazyFrameNamespace:
             prevent_same_timestamp_close=prevent_same_timestamp_close,
             columns=columns,
             state=state,
-        )
-
-    @documented_by(plot_bars)
-    def plot(
-        self,
-        *,
-        last: SupportsIndex | None = 500,
-        panes: str | Sequence[str] | None = None,
-        by: str | Sequence[str] | None = None,
-        units: Mapping[str, str] | None = None,
-        width: SupportsIndex = 800,
-        height: SupportsIndex = 300,
-    ) -> "alt.VConcatChart":
-        """Return a chart of these bars: see `rangebar_polars.plot_bars`."""
-        return plot_bars(
-            self._frame, last=last, panes=panes, by=by, units=units, width=width, height=height
         )
 
 

@@ -232,12 +232,13 @@ def test_without_vl_convert_a_file_says_what_to_install(kind: str, tmp_path: Pat
     assert list(tmp_path.iterdir()) == []
 
 
-def test_bars_are_made_without_altair() -> None:
+def test_what_draws_is_loaded_when_something_is_drawn() -> None:
     printed = run(
         "import sys, polars, rangebar_polars as rb\n"
-        "frame = polars.DataFrame().rangebar\n"
-        "rb.plot_bars, rb.plot_cuts, frame.plot\n"
+        "polars.DataFrame().rangebar.plot\n"
+        "print([name for name in sys.modules if name.startswith('rangebar_polars._plot')])\n"
+        "rb.plot_bars, rb.plot_cuts\n"
         "print([name for name in ('altair', 'vl_convert') if name in sys.modules])\n"
     )
 
-    assert printed == "[]\n"
+    assert printed == "[]\n[]\n"
