@@ -36,7 +36,8 @@ class CutTrades:
         ``role``, which is null for most.
     bars
         ``bar`` (from 0), ``begin`` and ``end`` (the rows of its first and last trade), ``open``,
-            ``lower``, ``upper``, ``complete``, and ``ended``, which is false for the open bar.
+        ``complete``, ``lower`` and ``upper``, the same as integers at scale 1e8 (``lowest``,
+        ``highest``), and ``ended``, which is false for the open bar.
     times
         The times of all trades of these bars, those included that are not drawn.
     bar_count
@@ -165,7 +166,7 @@ def _with_roles(rows: pl.DataFrame, drawn: pl.DataFrame) -> pl.DataFrame:
 
 
 def _thin(rows: pl.DataFrame) -> pl.DataFrame:
-    """Return the trades that are drawn: all, or those that show every extreme and every role.
+    """Return the trades that are drawn: all, or those that show every extreme, open and close.
 
     Of every few trades the lowest and the highest stay, and so do those at round numbers, which the
     axis labels with their times.
@@ -180,7 +181,7 @@ def _thin(rows: pl.DataFrame) -> pl.DataFrame:
     kept = pl.concat([extremes["lowest_row"], extremes["highest_row"].rename("lowest_row")])
     label_step = 10 ** (len(str(rows.height // 20)) - 1)
     return rows.filter(
-        pl.col("role").is_not_null()
+        (pl.col("role") != BLOCKED)  # of which there may be any number
         | number.is_in(kept.implode())
         | (number == pl.col("end"))
         | (number % label_step == 0)

@@ -205,6 +205,21 @@ def test_of_many_trades_those_are_drawn_that_show_every_extreme(many: pl.DataFra
     assert closing.height == bars["is_complete"].sum()
 
 
+def test_of_many_trades_at_the_opening_time_the_extremes_are_drawn() -> None:
+    prices = [100.0, *([101.0, 102.0] * 5_000), 99.0]
+
+    found = cut_of(trades(prices, [0] * 10_001 + [1]), 250)
+
+    assert found.trades.height < 5_000
+    assert found.trades["role"].value_counts().sort(
+        "count", "role", descending=[False, True]
+    ).rows() == [
+        (OPENS, 1),
+        (DOWN, 1),
+        (BLOCKED, found.trades.height - 2),
+    ]
+
+
 def test_round_numbers_among_many_trades_have_their_times(many: pl.DataFrame) -> None:
     drawn = values(rb.plot_cuts(many, 500, last=None).to_dict())
 
