@@ -47,6 +47,8 @@ __all__ = [
     "get_range_bars",
     "import_trades",
     "open_store",
+    "plot_bars",
+    "plot_cuts",
     "populate",
     "process_trades_chunked",
     "process_trades_polars",
@@ -84,6 +86,8 @@ _HOMES: Final = {
         "_validation.report": ("Report",),
         "_validation.tier1": ("validate_tier1",),
         "_validation.tier2": ("validate_tier2",),
+        "_plot.bars": ("plot_bars",),
+        "_plot.cuts": ("plot_cuts",),
         "archive.binance": ("BinanceArchive",),
         "errors": (
             "ArchiveError",
@@ -165,6 +169,8 @@ if TYPE_CHECKING:
         process_trades_chunked,
         process_trades_polars,
     )
+    from rangebar_polars._plot.bars import plot_bars
+    from rangebar_polars._plot.cuts import plot_cuts
     from rangebar_polars._validation.continuity import validate_continuity
     from rangebar_polars._validation.report import Report
     from rangebar_polars._validation.tier1 import validate_tier1

@@ -5,11 +5,12 @@ namespaces; ``rb.FrameNamespace(df).bars()`` and the free functions are the type
 """
 
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, SupportsIndex, TypeVar
 
 import polars as pl
 
+import rangebar_polars
 from rangebar_polars._convert.arrow_table import to_arrow
 from rangebar_polars._convert.nautilus_bars import to_nautilus
 from rangebar_polars._convert.pandas_frame import to_backtesting, to_pandas
@@ -19,6 +20,7 @@ from rangebar_polars._core.options import Options, Reset, Threshold, check_thres
 from rangebar_polars.schema import TradeColumns
 
 if TYPE_CHECKING:
+    import altair as alt
     import pandas as pd
     import pyarrow as pa  # type: ignore[import-untyped]
     from nautilus_trader.model.data import Bar, BarType
@@ -42,11 +44,70 @@ def documented_by(function: Callable[..., object]) -> Callable[[Method], Method]
     return documented
 
 
-class FrameNamespace:
-    """Range bars of a DataFrame of trades; and a DataFrame of bars as another library's table."""
+class _PlotsOfBars:
+    """What frames and plans of bars have in common."""
+
+    _frame: pl.DataFrame | pl.LazyFrame
+
+    def plot(
+        self,
+        *,
+        last: SupportsIndex | None = 500,
+        panes: str | Sequence[str] | None = None,
+        by: str | Sequence[str] | None = None,
+        units: Mapping[str, str] | None = None,
+        width: SupportsIndex = 800,
+        height: SupportsIndex = 300,
+    ) -> "alt.VConcatChart":
+        """Return a chart of these bars: candles, and panes of columns below them.
+
+        It needs the extra ``plot``. `rangebar_polars.plot_bars`, which this calls, says more.
+
+        Parameters
+        ----------
+        last
+            How many bars of each chain are drawn; None for all.
+        panes
+            The columns that are drawn below the candles; None means ``volume`` and ``ofi``, as far
+            as the bars have them.
+        by
+            The columns of the keys; None means those that lead the frame.
+        units
+            Units for the titles of the axes, by column: ``{"price": "USDT", "volume": "BTC"}``.
+        width, height
+            Of the candles, in pixels of the layout.
+
+        Returns
+        -------
+        altair.VConcatChart
+            Its ``save("x.png")``, ``.svg``, ``.pdf``, ``.html`` or ``.json`` writes a file.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> import rangebar_polars as rb
+        >>> trades = pl.DataFrame(
+        ...     {
+        ...         "timestamp": pl.Series([0, 1000]).cast(pl.Datetime("ms")),
+        ...         "price": [50000.0, 50125.0],
+        ...         "quantity": [1.0, 2.0],
+        ...     }
+        ... )
+        >>> chart = trades.rangebar.bars(250).rangebar.plot(panes="volume")
+        >>> [(bar["number"], bar["close"]) for bar in chart.to_dict()["data"]["values"]]
+        [(0, 50125.0)]
+        """
+        # The package loads what draws at its first use.
+        return rangebar_polars.plot_bars(
+            self._frame, last=last, panes=panes, by=by, units=units, width=width, height=height
+        )
+
+
+class FrameNamespace(_PlotsOfBars):
+    """Range bars of a DataFrame of trades; a DataFrame of bars as a chart or another table."""
 
     def __init__(self, frame: pl.DataFrame) -> None:
-        self._frame = frame
+        self._frame: pl.DataFrame = frame
 
     @documented_by(bars)
     def bars(
@@ -99,11 +160,11 @@ class FrameNamespace:
         return to_arrow(self._frame)
 
 
-class LazyFrameNamespace:
-    """Range bars of a plan over trades."""
+class LazyFrameNamespace(_PlotsOfBars):
+    """Range bars of a plan over trades, and charts of a plan of bars."""
 
     def __init__(self, frame: pl.LazyFrame) -> None:
-        self._frame = frame
+        self._frame: pl.LazyFrame = frame
 
     @documented_by(bars)
     def bars(
