@@ -34,7 +34,7 @@ MAY: dict[str, set[str]] = {
     "_ticks": {"_core", "_days", "_disk", "_internal", "errors", "schema"},
     "store": {"_core", "_days", "_disk", "_internal", "_pruning", "errors", "schema"},
     "_catalog": {"_core", "_ticks", "archive", "store", "_days", "_disk", "_internal", "_progress"}
-    | {"errors", "schema"},
+    | {"_validation", "errors", "schema"},
     "duckdb": {"_catalog", "_core", "_ticks", "archive", "store", "_disk", "_pruning"}
     | {"errors", "schema"},
     "testing": {"_catalog", "_core", "archive", "store", "schema"},

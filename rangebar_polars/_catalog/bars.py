@@ -29,6 +29,7 @@ from rangebar_polars._core.options import Options, Reset, Threshold
 from rangebar_polars._core.rules import RangeRule
 from rangebar_polars._days import day_range, runs
 from rangebar_polars._ticks.report import DayReport, DayStatus
+from rangebar_polars._validation.tier1 import validate_tier1
 from rangebar_polars.errors import CacheError
 from rangebar_polars.schema import BAR_SCHEMA, COLUMNS, IS_COMPLETE, THRESHOLD, TRADE_SCHEMA, Series
 from rangebar_polars.store import BarKey, BarStore, Link, StoreAddress
@@ -263,6 +264,33 @@ class StoredBars:
                 "archive_quality)"
             )
         warn_of_unverified(self.defects, self.series)
+
+    def collect(self, *, validate: bool) -> pl.DataFrame:
+        """Return all bars; with `validate`, warn the caller of those that fail a check."""
+        bars = pl.concat(self.frames())
+        if validate:
+            self._warn_of_wrong(bars)
+        return bars
+
+    def _warn_of_wrong(self, bars: pl.DataFrame) -> None:
+        options = self.options
+        report = validate_tier1(
+            bars,
+            threshold_decimal_bps=None if options.threshold_column else options.thresholds[0],
+            reset=options.reset,
+            include_microstructure=options.include_microstructure,
+            prevent_same_timestamp_close=options.prevent_same_timestamp_close,
+            # Records are missing at times, which is warned of already.
+            consecutive_ids=False,
+        )
+        # Trades without sides or ids have columns without a value.
+        wrong = report.failures.filter(pl.col("check") != "values")
+        if not wrong.is_empty():
+            checks = ", ".join(sorted(set(wrong["check"])))
+            warn_caller(
+                f"bars of {self.series.label} fail checks that all bars should pass: {checks} "
+                "(validate_tier1 shows the rows; please report it, with the days and the options)"
+            )
 
     def scan(self, address: StoreAddress | None) -> pl.LazyFrame:
         """Return the bars as a lazy frame; each run opens the store and closes it."""

@@ -244,6 +244,7 @@ class Catalog:
         prevent_same_timestamp_close: bool = True,
         reset: Reset | None = None,
         use_cache: bool = True,
+        validate: bool = True,
     ) -> pl.DataFrame:
         """Return range bars over UTC days, and store them for the next call.
 
@@ -255,7 +256,7 @@ class Catalog:
             UTC days, both included; the first trade of `start` opens the first bar.
         threshold_decimal_bps, include_microstructure, include_incomplete
             As in `get_range_bars`.
-        prevent_same_timestamp_close, reset, use_cache
+        prevent_same_timestamp_close, reset, use_cache, validate
             As in `get_range_bars`.
 
         Returns
@@ -271,11 +272,11 @@ class Catalog:
             prevent_same_timestamp_close=prevent_same_timestamp_close,
             reset=reset,
         )
-        check_flags(use_cache=use_cache)
+        check_flags(use_cache=use_cache, validate=validate)
         every = self._series(symbols)
         store = self.store if use_cache else None
         loaded = self._load(every, days, options, store)
-        plans = [pl.concat(bars.frames()).lazy() for bars in loaded]
+        plans = [bars.collect(validate=validate).lazy() for bars in loaded]
         return _joined(every, plans, alone=isinstance(symbols, str)).collect()
 
     def scan_bars(

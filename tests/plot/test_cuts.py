@@ -35,7 +35,7 @@ def assert_limits_agree(frame: pl.DataFrame, threshold: int, *, gate: bool) -> N
     """Check what is drawn against every trade: the last of a bar is beyond a limit, no other is."""
     found = cut_of(frame, threshold, gate=gate)
     chain = rows(frame)
-    ends = cuts(chain, threshold, gate=gate)
+    ends = cuts(chain, threshold, prevented=gate)
     assert found.bars.filter("complete")["end"].to_list() == ends
     for bar in found.bars.iter_rows(named=True):
         lower, upper = fx(bar["lower"]), fx(bar["upper"])
