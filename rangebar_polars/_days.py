@@ -109,3 +109,21 @@ def runs(days: Iterable[dt.date]) -> Iterator[list[dt.date]]:
         run.append(day)
     if run:
         yield run
+
+
+def day_after(day: dt.date) -> dt.date | None:
+    """Return the next day; None after the last day of the calendar.
+
+    >>> day_after(dt.date.max) is None
+    True
+    """
+    return None if day == dt.date.max else day + dt.timedelta(days=1)
+
+
+def day_before(day: dt.date) -> dt.date | None:
+    """Return the day before; None before the first day of the calendar.
+
+    >>> str(day_before(dt.date(2024, 3, 1)))
+    '2024-02-29'
+    """
+    return None if day == dt.date.min else day - dt.timedelta(days=1)

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Final
 
 import polars as pl
 
@@ -27,15 +26,13 @@ from rangebar_polars._core.forks import use_threads
 from rangebar_polars._core.lazy_source import lazy_source
 from rangebar_polars._core.options import Options, Reset, Threshold
 from rangebar_polars._core.rules import RangeRule
-from rangebar_polars._days import day_range, runs
+from rangebar_polars._days import day_before, day_range, runs
 from rangebar_polars._ticks.report import DayReport, DayStatus
 from rangebar_polars._validation.tier1 import validate_tier1
 from rangebar_polars.errors import CacheError
 from rangebar_polars.schema import BAR_SCHEMA, COLUMNS, IS_COMPLETE, THRESHOLD, TRADE_SCHEMA, Series
 from rangebar_polars.store import BarKey, BarStore, Link, StoreAddress
 from rangebar_polars.store.chain import period_start, proven
-
-_DAY: Final = dt.timedelta(days=1)
 
 
 def check_options(
@@ -242,7 +239,8 @@ class StoredBars:
     def _position(self, day: dt.date) -> DayStatus | None:
         """Return the end of the stored trades before a day, if it is known."""
         for key, links in self.stored.items():
-            link = links.get(day - _DAY)
+            before = day_before(day)
+            link = None if before is None else links.get(before)
             if link is not None and link.state and not key.begins(day):
                 for last_time, last_id in builder_after(key, link).position().rows():
                     report = DayReport(

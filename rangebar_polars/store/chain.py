@@ -20,6 +20,7 @@ import polars as pl
 
 from rangebar_polars._core.options import Reset
 from rangebar_polars._core.rules import Rule, parse_rule
+from rangebar_polars._days import day_after
 from rangebar_polars._disk import strict_json
 from rangebar_polars._disk.fingerprint import checksums
 from rangebar_polars.schema import BAR_SCHEMA, RULE_VERSION, SERIES_SCHEMA, THRESHOLD, Series
@@ -126,7 +127,8 @@ class BarKey:
 
     def ends(self, day: dt.date) -> bool:
         """Return whether a chain ends with a day, because another begins."""
-        return self.reset is not None and self.begins(day + dt.timedelta(days=1))
+        after = day_after(day)
+        return self.reset is not None and after is not None and self.begins(after)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
