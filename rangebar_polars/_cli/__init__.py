@@ -1,0 +1,1 @@
+"""The command line ``rangebar-polars``: a thin shell over the functions of the package."""

@@ -1,0 +1,296 @@
+"""Trades of a file or of standard input, as a plan that reads them batch by batch.
+
+The values of a CSV are read as text first, as an import does, so that one which is no number, time
+or side is refused with its row and never becomes another one.
+"""
+
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal, cast
+
+import click
+import polars as pl
+import polars.selectors as cs
+
+from rangebar_polars._cli.formats import STANDARD, Format, format_by_content, format_of
+from rangebar_polars._cli.remedies import one_line
+from rangebar_polars._core.batches import batches
+from rangebar_polars._core.caller import warn_caller
+from rangebar_polars._core.lazy_source import lazy_source
+from rangebar_polars._core.options import TimeUnit
+from rangebar_polars._ticks.import_times import CUT, NUMBER, Times, times_of
+from rangebar_polars._ticks.import_trades import REQUIRED
+from rangebar_polars._ticks.import_values import Values
+from rangebar_polars.errors import RangeBarError
+from rangebar_polars.schema import BAR_SCHEMA, TRADE_SCHEMA, TradeColumns
+
+_MAGIC_BYTES: Final = 8
+_COPIED_BYTES: Final = 1 << 20
+_OF_BARS: Final = {name: dtype for name, dtype in BAR_SCHEMA.items() if dtype != pl.Datetime}
+_OTHER: Final = "rangebar other "
+_DIGITS: Final = {"ms": 3, "us": 6}
+
+
+@dataclass(frozen=True)
+class TradesFile:
+    """A file of trades.
+
+    Attributes
+    ----------
+    path
+        Where it is.
+    format
+        How it is written.
+    label
+        What messages call it.
+    separator, header
+        Of a CSV: what stands between two fields, and the names of the columns of a file without a
+        first line that has them.
+    """
+
+    path: Path
+    format: Format
+    label: str
+    separator: str = ","
+    header: Sequence[str] | None = None
+
+    def plan(self, columns: TradeColumns, time_unit: TimeUnit | None) -> pl.LazyFrame:
+        """Return the trades, with times and values that bars take, and all their other columns.
+
+        Parameters
+        ----------
+        columns
+            What the columns are called; the plan has the same names.
+        time_unit
+            The unit of times that are whole numbers.
+
+        Raises
+        ------
+        TypeError
+            The times need a unit, or are no times.
+        RangeBarError
+            The file cannot be read.
+        """
+        with self._named_errors():
+            rows = self._rows()
+            schema = rows.collect_schema()
+        names = {role: name for role, name in columns.names().items() if name in schema}
+        is_text = self.format == "csv"
+        if is_text:
+            self._check_header(schema, columns)
+        if "timestamp" not in names or isinstance(schema[names["timestamp"]], pl.Datetime):
+            return rows
+        times = times_of(rows, names["timestamp"], time_unit, what=self.label, is_text=is_text)
+        typed = _Typed(rows, schema, names, times, self._named_errors)
+        return lazy_source(typed.frames, typed.typed_schema)
+
+    def table(self) -> pl.LazyFrame:
+        """Return rows that are no trades, with the dtypes that those of a CSV seem to have."""
+        with self._named_errors():
+            rows = self._rows()
+            if self.format == "csv":
+                known = {
+                    name: dtype for name, dtype in _OF_BARS.items() if name in rows.collect_schema()
+                }
+                rows = pl.scan_csv(self.path, glob=False, schema_overrides=known)
+            schema = rows.collect_schema()
+        times = [name for name in schema if name.endswith("_time") and schema[name] == pl.String]
+        return rows.with_columns(
+            pl.col(times).str.to_datetime(time_unit=self._precision(rows, times), time_zone="UTC")
+        )
+
+    @staticmethod
+    def _precision(rows: pl.LazyFrame, times: list[str]) -> Literal["ms", "us", "ns"]:
+        """Return the coarsest unit that has the digits of the first time."""
+        if not times:
+            return "us"
+        first = rows.select(times[0]).head(1).collect()
+        text = str(first.item()) if first.height else ""
+        digits = len(re.sub(r"[+-]\d{2}:?\d{2}$|Z$", "", text.partition(".")[2]))
+        return "ns" if digits > _DIGITS["us"] else "us" if digits > _DIGITS["ms"] else "ms"
+
+    def _rows(self) -> pl.LazyFrame:
+        if not self.path.is_file():
+            what = "it is a folder" if self.path.is_dir() else "it is not there"
+            raise RangeBarError(f"{self.label} cannot be read: {what} (is it the right path?)")
+        if self.path.stat().st_size == 0:
+            raise RangeBarError(f"{self.label} cannot be read: it is empty (is it the whole file?)")
+        if self.format == "parquet":
+            return pl.scan_parquet(self.path, glob=False, hive_partitioning=False)
+        if self.format == "ipc":
+            return pl.scan_ipc(self.path, glob=False, hive_partitioning=False)
+        return pl.scan_csv(
+            self.path,
+            separator=self.separator,
+            glob=False,
+            infer_schema=False,
+            has_header=self.header is None,
+            new_columns=self.header,
+        )
+
+    def _check_header(self, schema: pl.Schema, columns: TradeColumns) -> None:
+        """Refuse a CSV whose first line cannot be the names of its columns."""
+        if all(getattr(columns, role) in schema for role in REQUIRED):
+            return
+        if any(_is_number(name) for name in schema):
+            raise RangeBarError(
+                f"{self.label} has no header: its first line is {', '.join(schema)} (name its "
+                "columns, in their order: --header timestamp,price,quantity)"
+            )
+        if len(schema) == 1:
+            raise RangeBarError(
+                f"{self.label} has one column, {next(iter(schema))!r} (is there another separator? "
+                "give --separator)"
+            )
+
+    @contextmanager
+    def _named_errors(self) -> Iterator[None]:
+        """Name the file in what Polars says of it."""
+        try:
+            yield
+        except (pl.exceptions.PolarsError, OSError) as error:
+            raise RangeBarError(
+                f"{self.label} cannot be read: {one_line(error)} (is it the right file, and whole?)"
+            ) from error
+
+
+def _is_number(name: str) -> bool:
+    try:
+        float(name)
+    except ValueError:
+        return False
+    return True
+
+
+@dataclass(frozen=True)
+class _Typed:
+    """Trades whose times are text or whole numbers, and whose values may be text too.
+
+    Attributes
+    ----------
+    rows
+        The trades as they are.
+    schema
+        Their columns.
+    names
+        What the columns of trades are called, by role.
+    times
+        How the times are read.
+    named_errors
+        Names the file in errors of reading.
+    """
+
+    rows: pl.LazyFrame
+    schema: pl.Schema
+    names: dict[str, str]
+    times: Times
+    named_errors: Callable[[], AbstractContextManager[None]]
+
+    @property
+    def typed_schema(self) -> pl.Schema:
+        """The columns of the trades, typed."""
+        is_text, of_times = self.times.is_text, pl.Datetime(self._unit, "UTC")
+        roles = {
+            name: TRADE_SCHEMA[role] if is_text else self.schema[name]
+            for role, name in self.names.items()
+        }
+        return pl.Schema(dict(self.schema) | roles | {self.names["timestamp"]: of_times})
+
+    @property
+    def _unit(self) -> Literal["ms", "us", "ns"]:
+        """The unit of the times, which keeps them whole."""
+        if self.times.dtype.is_integer() and self.times.unit != "s":
+            return self.times.unit
+        return "us"
+
+    def frames(self, wanted: list[str] | None, _: pl.Expr | None) -> Iterator[pl.DataFrame]:
+        """Yield the trades, batch by batch."""
+        schema = self.typed_schema
+        wanted = list(schema) if wanted is None else wanted
+        roles = {role: name for role, name in self.names.items() if name in wanted}
+        others = [name for name in wanted if name not in roles.values()]
+        values = Values(self.rows, {r: n for r, n in roles.items() if r != "timestamp"}, self._what)
+        # Columns are called by their roles here, so another one may have the name of a role.
+        plan = self.rows.select(
+            cs.by_name(self.names["timestamp"]).as_expr().alias("timestamp"),
+            *(cs.by_name(name).as_expr().alias(role) for role, name in values.names.items()),
+            *(cs.by_name(name).as_expr().alias(_OTHER + name) for name in others),
+        )
+        with self.named_errors():
+            read = batches(plan, plan.collect_schema())
+            in_time = self._warned(self.times.in_microseconds(read))
+            for batch in values.converted(in_time) if self.times.is_text else in_time:
+                columns = {name: batch[_OTHER + name] for name in others}
+                columns |= {name: batch[role] for role, name in roles.items()}
+                columns[self.names["timestamp"]] = self._times_of(batch)
+                yield pl.DataFrame({name: columns[name] for name in wanted})
+
+    @property
+    def _what(self) -> str:
+        return self.times.what
+
+    def _times_of(self, batch: pl.DataFrame) -> pl.Series:
+        if self._unit == "us":
+            return batch["timestamp"]
+        return batch[NUMBER].cast(pl.Datetime(self._unit)).dt.replace_time_zone("UTC")
+
+    def _warned(self, read: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+        """Warn of the first time that is cut."""
+        row, is_warned = 0, self._unit == "ns"
+        for batch in read:
+            if not is_warned and batch[CUT].any():
+                is_warned = True
+                first = row + int(batch[CUT].arg_true()[0])
+                warn_caller(
+                    f"times of {self._what} have nanoseconds, the first at row {first}, which are "
+                    "cut to microseconds (give whole numbers and time_unit='ns' to keep them)"
+                )
+            row += batch.height
+            yield batch
+
+
+def counted(rows: pl.LazyFrame, show: Callable[[int], None]) -> pl.LazyFrame:
+    """Return a plan with the same rows that reports how many were read, when it runs."""
+
+    def frames(wanted: list[str] | None, _: pl.Expr | None) -> Iterator[pl.DataFrame]:
+        plan, count = rows if wanted is None else rows.select(cs.by_name(*wanted)), 0
+        for batch in batches(plan, plan.collect_schema()):
+            count += batch.height
+            show(count)
+            yield batch
+
+    return lazy_source(frames, rows.collect_schema())
+
+
+@contextmanager
+def open_trades(name: str, given: str | None, **csv: Any) -> Iterator[TradesFile]:  # noqa: ANN401
+    """Give the file of a name, or a copy of standard input that lives as long.
+
+    Parameters
+    ----------
+    name
+        The name, or ``-``.
+    given
+        A format that the user gave; by default that of the suffix, or of the first bytes.
+    csv
+        ``separator`` and ``header`` of `TradesFile`.
+    """
+    if name != STANDARD:
+        if Path(name).is_dir():
+            raise click.BadParameter(f"{name!r} is a folder (give a file)", param_hint="IN")
+        yield TradesFile(Path(name), format_of(name, given, "IN", "--in-format"), name, **csv)
+        return
+    if sys.stdin.isatty():
+        raise click.UsageError("standard input is a terminal (give a file, or pipe trades in)")
+    with tempfile.NamedTemporaryFile(prefix="rangebar-", suffix=".trades") as copy:
+        shutil.copyfileobj(sys.stdin.buffer, copy, _COPIED_BYTES)
+        copy.flush()
+        copy.seek(0)
+        format_ = cast("Format", given) if given else format_by_content(copy.read(_MAGIC_BYTES))
+        yield TradesFile(Path(copy.name), format_, "standard input", **csv)
