@@ -12,6 +12,9 @@ from rangebar_polars._cli.console import Console
 from rangebar_polars._cli.output import show
 from rangebar_polars._cli.verb import FAILED, Verb
 from rangebar_polars.archive import archive_of
+from rangebar_polars.schema import RULE_VERSION
+
+_USUAL = {"prevent_same_timestamp_close": True, "rule_version": RULE_VERSION}
 
 
 @click.command(cls=Verb)
@@ -25,7 +28,7 @@ def status(*, as_json: bool, **only: Any) -> None:  # noqa: ANN401 - arguments o
     rangebar-polars status
     rangebar-polars status BTCUSDT -t 250 --json
     """
-    show(rb.cache_status(**only), "cached trades or bars", as_json=as_json, trimmed=True)
+    show(rb.cache_status(**only), "cached trades or bars", as_json=as_json, usual=_USUAL)
 
 
 @click.command("list-symbols", cls=Verb)
@@ -122,7 +125,7 @@ def clear(
         gone = rb.cache_clear(kind, symbol=symbol, **only)
     else:
         gone = rb.cache_status(symbol=symbol, **only).filter(pl.col("kind") == kind)
-    show(gone, f"cached {kind}", as_json=as_json, trimmed=True)
+    show(gone, f"cached {kind}", as_json=as_json, usual=_USUAL)
     if not confirm and gone.height:
         console.warn("nothing was cleared (add --confirm to clear this)")
         ctx.exit(FAILED)

@@ -1,5 +1,6 @@
 """``validate`` and ``plot``: bars that are looked at."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,7 @@ def validate(
     package: Any = rb
     report = package.validate_tier1(_table(bars), of, by=by or None, columns=columns, **rule)
     found = report.frame
-    if not as_json and click.get_text_stream("stdout").isatty():
+    if not as_json and sys.stdout.isatty():
         found = found.filter(pl.col("status") != "pass")
         click.echo(repr(report))
     show(found, "failures or notes", as_json=as_json)

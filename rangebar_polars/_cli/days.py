@@ -14,6 +14,8 @@ from rangebar_polars._core.options import TimeUnit
 from rangebar_polars.schema import TradeColumns
 
 _symbols = click.argument("symbols", metavar="SYMBOL...", nargs=-1, required=True)
+_USUAL = {"verified": True}
+_DETAILS = ("archive", "sha256", "unit", "first_agg_trade_id", "last_agg_trade_id")
 _start = click.argument("start")
 _end = click.argument("end")
 _refresh = click.option(
@@ -131,7 +133,7 @@ def import_(
     rangebar-polars get BTC-USD 2024-01-01 2024-01-31 --source mine
     """
     report = rb.import_trades(trades, columns=columns, time_unit=time_unit, **settings)
-    show(report, "days", as_json=as_json, trimmed=True)
+    show(report, "days", as_json=as_json, usual=_USUAL, details=_DETAILS)
 
 
 @click.command(cls=Verb)
@@ -165,7 +167,7 @@ def populate(
     progress = ctx.ensure_object(Console).fetch_progress()
     report = rb.populate(list(symbols), start, end, progress=progress, **settings)
     ctx.obj.clear()
-    show(report, "symbols", as_json=as_json, trimmed=True)
+    show(report, "symbols", as_json=as_json)
     if (report["status"] != "ok").any():
         ctx.exit(FAILED)
 
@@ -193,7 +195,7 @@ def quality(
     r"""Report what is known of each day of trades: rows dropped, put in order, or missing.
 
     Days that are not cached are fetched. A table on a terminal leaves out columns that are 0 or
-    empty in every row.
+    empty in every row, and names and ids; --json has them all.
 
     \b
     rangebar-polars quality BTCUSDT 2021-05-01 2021-05-31 --market um
@@ -205,4 +207,4 @@ def quality(
         _as_given(symbols), start, end, progress=progress, strictness=strictness, **settings
     )
     console.clear()
-    show(found, "days", as_json=as_json, trimmed=True)
+    show(found, "days", as_json=as_json, usual=_USUAL, details=_DETAILS)

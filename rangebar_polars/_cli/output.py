@@ -5,7 +5,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -19,6 +19,8 @@ from rangebar_polars._core.batches import batches
 _SHOWN_ROWS: Final = 20
 _SHOWN_CHARACTERS: Final = 60
 _ANY_WIDTH: Final = 10_000
+_FRACTIONS: Final = {1_000_000_000: "", 1_000_000: "%.3f", 1_000: "%.6f"}
+"""How fractions of a second are written that are multiples of so many nanoseconds."""
 
 
 def check_output(out: str | None, given: str | None) -> None:
@@ -62,8 +64,7 @@ def write(plan: pl.LazyFrame, out: str | None, given: str | None, what: str) -> 
     """
     if out is None and given is None and sys.stdout.isatty():
         frame = plan.collect(engine="streaming")
-        print_table(frame)
-        click.echo(f"{frame.height:,} {what}" + _shortened(frame.height))
+        _print_some(frame, what)
         return None
     if out is None or out == STANDARD:
         _write_standard(plan, (given or "csv"))
@@ -73,8 +74,28 @@ def write(plan: pl.LazyFrame, out: str | None, given: str | None, what: str) -> 
     return f"{out}: {Path(out).stat().st_size:,} bytes of {what}"
 
 
-def _shortened(height: int) -> str:
-    return "" if height <= _SHOWN_ROWS else f", of which {_SHOWN_ROWS} are shown (-o writes all)"
+def _print_some(frame: pl.DataFrame, what: str) -> None:
+    """Print the first and last rows, as many columns as fit, and what is left out."""
+    shown = for_people(pl.concat([frame.head(_SHOWN_ROWS), frame.tail(_SHOWN_ROWS)]))
+    shown = shown if frame.height > 2 * _SHOWN_ROWS else for_people(frame)
+    width, columns = shutil.get_terminal_size().columns, frame.width
+    while columns > 1 and _width(_table(shown[:, :columns], _SHOWN_ROWS)) > width:
+        columns -= 1
+    click.echo(_table(shown[:, :columns], _SHOWN_ROWS))
+    hidden = [
+        _counted(total - there, of)
+        for of, total, there in (
+            (what, frame.height, min(frame.height, _SHOWN_ROWS)),
+            ("columns", frame.width, columns),
+        )
+        if total > there
+    ]
+    left_out = f" (not shown: {', '.join(hidden)}; -o writes all)" if hidden else ""
+    click.echo(f"{_counted(frame.height, what)}{left_out}")
+
+
+def _counted(count: int, things: str) -> str:
+    return f"{count:,} {things.removesuffix('s') if count == 1 else things}"
 
 
 def _sink(plan: pl.LazyFrame, path: Path, format_: Format, *, is_zipped: bool) -> None:
@@ -136,7 +157,14 @@ def _standard() -> BinaryIO:
     return sys.stdout.buffer
 
 
-def show(frame: pl.DataFrame, what: str, *, as_json: bool, trimmed: bool = False) -> None:
+def show(
+    frame: pl.DataFrame,
+    what: str,
+    *,
+    as_json: bool,
+    usual: Mapping[str, object] | None = None,
+    details: Collection[str] = (),
+) -> None:
     """Print a short frame: JSON if asked for, a table on a terminal, else CSV.
 
     Parameters
@@ -147,8 +175,11 @@ def show(frame: pl.DataFrame, what: str, *, as_json: bool, trimmed: bool = False
         What its rows are called.
     as_json
         Whether JSON was asked for.
-    trimmed
-        Whether a table leaves out columns that say nothing in any row: null, 0, false or empty.
+    usual
+        What columns usually hold. A table on a terminal leaves out those that hold nothing else,
+        and those that hold only null, 0, false or nothing.
+    details
+        Columns that a table on a terminal leaves out in any case.
     """
     if as_json:
         click.echo(frame.write_json())
@@ -157,8 +188,25 @@ def show(frame: pl.DataFrame, what: str, *, as_json: bool, trimmed: bool = False
     elif frame.is_empty():
         click.echo(f"no {what}")
     else:
-        spoken = [name for name in frame.columns if any(frame[name])] if trimmed else frame.columns
-        print_table(flat(frame.select(spoken)), rows=frame.height)
+        expected = usual or {}
+        spoken = [
+            name
+            for name in frame.columns
+            if name not in details
+            and any(value and value != expected.get(name) for value in frame[name].to_list())
+        ]
+        _print_blocks(for_people(flat(frame.select(spoken))))
+
+
+def _print_blocks(frame: pl.DataFrame) -> None:
+    """Print all rows and columns, as many columns in a table as the terminal has room for."""
+    width = shutil.get_terminal_size().columns
+    while frame.width:
+        columns = frame.width
+        while columns > 1 and _width(_table(frame[:, :columns], frame.height)) > width:
+            columns -= 1
+        click.echo(_table(frame[:, :columns], frame.height))
+        frame = frame[:, columns:]
 
 
 def flat(frame: pl.DataFrame) -> pl.DataFrame:
@@ -167,29 +215,44 @@ def flat(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(
         pl.Series(
             name,
-            [None if cell is None else json.dumps(cell, default=str) for cell in frame[name]],
+            [
+                None if cell is None else json.dumps(cell, default=str)
+                for cell in frame[name].to_list()
+            ],
             pl.String,
         )
         for name in nested
     )
 
 
-def print_table(frame: pl.DataFrame, *, rows: int = _SHOWN_ROWS) -> None:
-    """Print a table with as many columns as the terminal has room for."""
-    width = shutil.get_terminal_size().columns
-    for columns in range(frame.width, 0, -1):
-        text = _table(frame, rows, columns)
-        if max(map(len, text.splitlines())) <= width:
-            break
-    click.echo(text)
+def for_people(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return a frame whose times are as short as they can be, with their zone in the header."""
+    return frame.select(
+        _short_times(column) if isinstance(column.dtype, pl.Datetime) else column
+        for column in frame.iter_columns()
+    )
 
 
-def _table(frame: pl.DataFrame, rows: int, columns: int) -> str:
+def _short_times(column: pl.Series) -> pl.Series:
+    zone = getattr(column.dtype, "time_zone", None)
+    name = f"{column.name} ({zone})" if zone else column.name
+    nanoseconds = column.dt.nanosecond()
+    digits = next(
+        (digits for unit, digits in _FRACTIONS.items() if (nanoseconds % unit == 0).all()), "%.9f"
+    )
+    return column.dt.strftime(f"%Y-%m-%d %H:%M:%S{digits}").alias(name)
+
+
+def _width(text: str) -> int:
+    return max(map(len, text.splitlines()))
+
+
+def _table(frame: pl.DataFrame, rows: int) -> str:
     utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
     with pl.Config(
         tbl_formatting="UTF8_FULL_CONDENSED" if utf8 else "ASCII_FULL_CONDENSED",
         tbl_rows=rows,
-        tbl_cols=columns,
+        tbl_cols=frame.width,
         tbl_width_chars=_ANY_WIDTH,
         tbl_hide_column_data_types=True,
         tbl_hide_dataframe_shape=True,
