@@ -50,8 +50,3 @@ def program(ctx: click.Context) -> None:
 
 for _verb in VERBS:
     program.add_command(_verb)
-
-
-def main() -> None:
-    """Run the program with the arguments of the process, and end the process."""
-    program()

@@ -7,6 +7,7 @@ from typing import Any, Final
 import click
 import polars as pl
 
+from rangebar_polars._cli import INTERRUPTED
 from rangebar_polars._cli.console import Console
 from rangebar_polars._cli.options import console_options
 from rangebar_polars._cli.remedies import in_options, one_line
@@ -14,7 +15,6 @@ from rangebar_polars.errors import RangeBarError
 
 FAILED: Final = 1
 MISUSED: Final = 2
-INTERRUPTED: Final = 130
 CLOSED_PIPE: Final = 141
 _EXPECTED: Final = (RangeBarError, pl.exceptions.PolarsError, OSError, ImportError)
 _MISUSE: Final = (ValueError, TypeError)
@@ -45,6 +45,10 @@ class Verb(click.Command):
             ctx.exit(CLOSED_PIPE)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is an error of the verb
             text = one_line(error)
+            if text.rstrip(": ").endswith("KeyboardInterrupt"):
+                # It reached the part of a plan that is Python, and Polars made its own error of it.
+                console.clear()
+                ctx.exit(INTERRUPTED)
             if not isinstance(error, _EXPECTED + _MISUSE):
                 text = f"{type(error).__name__}: {text} (-v shows where; please report it)"
             console.fail(in_options(text, self.params))
