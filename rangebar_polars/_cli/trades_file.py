@@ -4,6 +4,8 @@ The values of a CSV are read as text first, as an import does, so that one which
 or side is refused with its row and never becomes another one.
 """
 
+import csv
+import gzip
 import re
 import shutil
 import sys
@@ -12,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, Literal, TextIO, cast
 
 import click
 import polars as pl
@@ -30,6 +32,7 @@ from rangebar_polars._ticks.import_values import Values
 from rangebar_polars.errors import RangeBarError
 from rangebar_polars.schema import BAR_SCHEMA, TRADE_SCHEMA, TradeColumns
 
+_GZIP: Final = b"\x1f\x8b"
 _MAGIC_BYTES: Final = 8
 _COPIED_BYTES: Final = 1 << 20
 _OF_BARS: Final = {name: dtype for name, dtype in BAR_SCHEMA.items() if dtype != pl.Datetime}
@@ -139,8 +142,9 @@ class TradesFile:
         if all(getattr(columns, role) in schema for role in REQUIRED):
             return
         if any(_is_number(name) for name in schema):
+            line = re.sub(r"_duplicated_\d+", "", ", ".join(schema))
             raise RangeBarError(
-                f"{self.label} has no header: its first line is {', '.join(schema)} (name its "
+                f"{self.label} has no header: its first line is {line} (name its "
                 "columns, in their order: --header timestamp,price,quantity)"
             )
         if len(schema) == 1:
@@ -155,9 +159,28 @@ class TradesFile:
         try:
             yield
         except (pl.exceptions.PolarsError, OSError) as error:
-            raise RangeBarError(
-                f"{self.label} cannot be read: {one_line(error)} (is it the right file, and whole?)"
-            ) from error
+            why = self._ragged_line() or f"{one_line(error)} (is it the right file, and whole?)"
+            raise RangeBarError(f"{self.label} cannot be read: {why}") from error
+
+    def _ragged_line(self) -> str | None:
+        """Return which line of a CSV has more fields than the first one."""
+        if self.format != "csv":
+            return None
+        with self.path.open("rb") as start:
+            opened = gzip.open if start.read(2) == _GZIP else open
+        with opened(self.path, "rt", encoding="utf-8", errors="replace", newline="") as file:
+            lines = csv.reader(cast("TextIO", file), delimiter=self.separator)
+            try:
+                fields = len(next(lines, []))
+                for cells in lines:
+                    if len(cells) > fields:
+                        return (
+                            f"line {lines.line_num} has {len(cells)} fields, expected {fields} as "
+                            "in the first line (repair the line)"
+                        )
+            except (csv.Error, EOFError, OSError):
+                return None
+        return None
 
 
 def _is_number(name: str) -> bool:
@@ -269,7 +292,7 @@ def counted(rows: pl.LazyFrame, show: Callable[[int], None]) -> pl.LazyFrame:
 
 
 @contextmanager
-def open_trades(name: str, given: str | None, **csv: Any) -> Iterator[TradesFile]:  # noqa: ANN401
+def open_trades(name: str, given: str | None, **form: Any) -> Iterator[TradesFile]:  # noqa: ANN401
     """Give the file of a name, or a copy of standard input that lives as long.
 
     Parameters
@@ -278,13 +301,13 @@ def open_trades(name: str, given: str | None, **csv: Any) -> Iterator[TradesFile
         The name, or ``-``.
     given
         A format that the user gave; by default that of the suffix, or of the first bytes.
-    csv
+    form
         ``separator`` and ``header`` of `TradesFile`.
     """
     if name != STANDARD:
         if Path(name).is_dir():
             raise click.BadParameter(f"{name!r} is a folder (give a file)", param_hint="IN")
-        yield TradesFile(Path(name), format_of(name, given, "IN", "--in-format"), name, **csv)
+        yield TradesFile(Path(name), format_of(name, given, "IN", "--in-format"), name, **form)
         return
     if sys.stdin.isatty():
         raise click.UsageError("standard input is a terminal (give a file, or pipe trades in)")
@@ -293,4 +316,4 @@ def open_trades(name: str, given: str | None, **csv: Any) -> Iterator[TradesFile
         copy.flush()
         copy.seek(0)
         format_ = cast("Format", given) if given else format_by_content(copy.read(_MAGIC_BYTES))
-        yield TradesFile(Path(copy.name), format_, "standard input", **csv)
+        yield TradesFile(Path(copy.name), format_, "standard input", **form)
