@@ -1,6 +1,7 @@
 """The command line ``rangebar-polars``: a thin shell over the functions of the package."""
 
 import importlib
+import signal
 from typing import Final
 
 INTERRUPTED: Final = 130
@@ -16,4 +17,7 @@ def main() -> None:
         program = importlib.import_module("rangebar_polars._cli.program").program
     except KeyboardInterrupt:
         raise SystemExit(INTERRUPTED) from None
+    if hasattr(signal, "siginterrupt"):
+        # The handler of Polars has a read or write that waits begin again, for ever perhaps.
+        signal.siginterrupt(signal.SIGINT, True)  # noqa: FBT003 - as Python has it
     program()
