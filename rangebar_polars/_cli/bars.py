@@ -7,9 +7,10 @@ import click
 import rangebar_polars as rb
 from rangebar_polars._cli import options
 from rangebar_polars._cli.console import Console
+from rangebar_polars._cli.counted import counted
 from rangebar_polars._cli.formats import FORMATS
 from rangebar_polars._cli.output import check_output, write
-from rangebar_polars._cli.trades_file import counted, open_trades
+from rangebar_polars._cli.trades_file import open_trades
 from rangebar_polars._cli.verb import Verb
 from rangebar_polars._core.options import TimeUnit
 from rangebar_polars.schema import TradeColumns
@@ -51,11 +52,12 @@ def bars(
     header: str | None,
     **rule: Any,  # noqa: ANN401 - arguments of `rangebar_polars.bars`
 ) -> None:
-    r"""Make range bars of the trades in IN: .csv, .csv.gz, .parquet, .ipc, or - for standard input.
+    r"""Make range bars of a file of trades, or of standard input.
 
-    Trades are sorted by time and have the columns timestamp, price and quantity, and may have
-    is_buyer_maker, agg_trade_id, first_trade_id and last_trade_id; --columns gives other names.
-    They are read batch by batch, so that a file may be larger than memory.
+    IN is a .csv, .csv.gz, .parquet or .ipc file, or - for standard input. Trades are sorted by time
+    and have the columns timestamp, price and quantity, and may have is_buyer_maker, agg_trade_id,
+    first_trade_id and last_trade_id; --columns gives other names. They are read batch by batch, so
+    that a file may be larger than memory.
 
     \b
     rangebar-polars bars trades.csv --time-unit ms -t 250 -t 500 -o bars.parquet

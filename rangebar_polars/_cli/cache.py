@@ -22,7 +22,9 @@ _USUAL = {"prevent_same_timestamp_close": True, "rule_version": RULE_VERSION}
 @options.only
 @options.as_json
 def status(*, as_json: bool, **only: Any) -> None:  # noqa: ANN401 - arguments of `cache_status`
-    r"""Report what is cached: a row for each series of trades and each chain of bars.
+    r"""Report what is cached: trades and bars.
+
+    There is a row for each series of trades, and for each chain of bars.
 
     \b
     rangebar-polars status
@@ -43,7 +45,7 @@ def list_symbols(
     as_json: bool,
     **only: Any,  # noqa: ANN401 - arguments of `cache_status`
 ) -> None:
-    r"""List the symbols that are cached, with their thresholds; or those of the archive.
+    r"""List the symbols that are cached, or those of the archive.
 
     \b
     rangebar-polars list-symbols

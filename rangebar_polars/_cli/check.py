@@ -58,9 +58,10 @@ def validate(
     as_json: bool,
     **rule: Any,  # noqa: ANN401 - arguments of `validate_tier1`
 ) -> None:
-    r"""Check what must be true of the bars in BARS; with TRADES, that they are made of these.
+    r"""Check what must be true of bars.
 
-    On a terminal only failures and notes are listed. The exit code is 1 if a check fails.
+    With TRADES, it is also checked that the bars are made of these. On a terminal only failures and
+    notes are listed. The exit code is 1 if a check fails.
 
     \b
     rangebar-polars validate bars.parquet -t 250

@@ -50,10 +50,11 @@ def get(
     out_format: str | None,
     **rule: Any,  # noqa: ANN401 - arguments of `scan_range_bars`
 ) -> None:
-    r"""Get the range bars of SYMBOL from START to END: stored ones, or made of fetched trades.
+    r"""Get range bars of days: stored ones, or made of trades.
 
-    The first call downloads, checks and caches the trades, makes the bars and stores them; the
-    second call reads the stored bars. Several symbols give a column symbol.
+    START and END are UTC days, both included; the first trade of START opens the first bar. The
+    first call downloads, checks and caches the trades, makes the bars and stores them; the second
+    call reads the stored bars. Several symbols give a column symbol.
 
     \b
     rangebar-polars get BTCUSDT 2024-01-01 2024-01-31 -t 250
@@ -87,9 +88,9 @@ def fetch(
     as_json: bool,
     **settings: Any,  # noqa: ANN401 - arguments of `scan_ticks`
 ) -> None:
-    r"""Fetch the trades of SYMBOL from START to END into the cache, and count them.
+    r"""Fetch trades of days into the cache, and count them.
 
-    With -o the trades are written too.
+    START and END are UTC days, both included. With -o the trades are written too.
 
     \b
     rangebar-polars fetch BTCUSDT 2024-01-01 2024-01-31
@@ -126,7 +127,10 @@ def import_(
     as_json: bool,
     **settings: Any,  # noqa: ANN401 - arguments of `import_trades`
 ) -> None:
-    r"""Put your own trades in IN (.csv, .parquet) into the cache, for get, fetch and quality.
+    r"""Put your own trades into the cache.
+
+    IN is a .csv or .parquet file. Afterwards get, fetch and quality find the trades under the name
+    that --source gives.
 
     \b
     rangebar-polars import trades.csv --source mine --symbol BTC-USD --time-unit ms
@@ -156,7 +160,7 @@ def populate(
     as_json: bool,
     **settings: Any,  # noqa: ANN401 - arguments of `populate`
 ) -> None:
-    r"""Fill the caches with trades and bars of SYMBOL, several at a time.
+    r"""Fill the caches with trades and bars of many symbols.
 
     What is there is not made again, so an interrupted call is continued by the next one. The exit
     code is 1 if a symbol is not whole.
@@ -192,10 +196,11 @@ def quality(
     as_json: bool,
     **settings: Any,  # noqa: ANN401 - arguments of `archive_quality`
 ) -> None:
-    r"""Report what is known of each day of trades: rows dropped, put in order, or missing.
+    r"""Report what is known of each day of trades.
 
-    Days that are not cached are fetched. A table on a terminal leaves out columns that are 0 or
-    empty in every row, and names and ids; --json has them all.
+    That is rows that were dropped, put in order, or are missing. Days that are not cached are
+    fetched. A table on a terminal leaves out columns that are 0 or empty in every row, and names
+    and ids; --json has them all.
 
     \b
     rangebar-polars quality BTCUSDT 2021-05-01 2021-05-31 --market um

@@ -67,9 +67,10 @@ def doctor(
     offline: bool,
     as_json: bool,
 ) -> None:
-    r"""Check that the installation works here: versions, cache, store, archive, and known bars.
+    r"""Check that the installation works here.
 
-    The exit code is 1 if a check fails.
+    The checks are of versions, platform, bars that are known, cache, store and archive. The exit
+    code is 1 if a check fails.
 
     \b
     rangebar-polars doctor

@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 import tempfile
+from collections import deque
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any, BinaryIO, Final
 import click
 import polars as pl
 
+from rangebar_polars._cli.counted import counted
 from rangebar_polars._cli.formats import STANDARD, Format, format_of
 from rangebar_polars._core.batches import batches
 
@@ -69,9 +71,11 @@ def write(plan: pl.LazyFrame, out: str | None, given: str | None, what: str) -> 
     if out is None or out == STANDARD:
         _write_standard(plan, (given or "csv"))
         return None
+    counts = deque([0], maxlen=1)
     with _replaced(Path(out)) as path:
-        _sink(plan, path, format_of(out, given, "-o"), is_zipped=out.lower().endswith(".gz"))
-    return f"{out}: {Path(out).stat().st_size:,} bytes of {what}"
+        rows = counted(plan, counts.append)
+        _sink(rows, path, format_of(out, given, "-o"), is_zipped=out.lower().endswith(".gz"))
+    return f"{out}: {_number(counts[-1], what)}"
 
 
 def _print_some(frame: pl.DataFrame, what: str) -> None:
@@ -83,7 +87,7 @@ def _print_some(frame: pl.DataFrame, what: str) -> None:
         columns -= 1
     click.echo(_table(shown[:, :columns], _SHOWN_ROWS))
     hidden = [
-        _counted(total - there, of)
+        _number(total - there, of)
         for of, total, there in (
             (what, frame.height, min(frame.height, _SHOWN_ROWS)),
             ("columns", frame.width, columns),
@@ -91,10 +95,10 @@ def _print_some(frame: pl.DataFrame, what: str) -> None:
         if total > there
     ]
     left_out = f" (not shown: {', '.join(hidden)}; -o writes all)" if hidden else ""
-    click.echo(f"{_counted(frame.height, what)}{left_out}")
+    click.echo(f"{_number(frame.height, what)}{left_out}")
 
 
-def _counted(count: int, things: str) -> str:
+def _number(count: int, things: str) -> str:
     return f"{count:,} {things.removesuffix('s') if count == 1 else things}"
 
 

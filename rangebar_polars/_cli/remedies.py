@@ -15,6 +15,7 @@ _CALLS: Final = {
     "call scan_ticks with refresh=True": "run rangebar-polars fetch with --refresh",
     "see archive_quality": "see rangebar-polars quality",
     "archive_quality shows them": "rangebar-polars quality shows them",
+    "strictness='report' accepts them": "without --strict they are accepted",
     "fetch_if_missing=True fetches them": "without --offline they are fetched",
     "import_trades puts them there": "rangebar-polars import puts them there",
     "import_trades with replace=True replaces days": "rangebar-polars import --replace does it",

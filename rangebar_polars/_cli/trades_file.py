@@ -278,19 +278,6 @@ class _Typed:
             yield batch
 
 
-def counted(rows: pl.LazyFrame, show: Callable[[int], None]) -> pl.LazyFrame:
-    """Return a plan with the same rows that reports how many were read, when it runs."""
-
-    def frames(wanted: list[str] | None, _: pl.Expr | None) -> Iterator[pl.DataFrame]:
-        plan, count = rows if wanted is None else rows.select(cs.by_name(*wanted)), 0
-        for batch in batches(plan, plan.collect_schema()):
-            count += batch.height
-            show(count)
-            yield batch
-
-    return lazy_source(frames, rows.collect_schema())
-
-
 @contextmanager
 def open_trades(name: str, given: str | None, **form: Any) -> Iterator[TradesFile]:  # noqa: ANN401
     """Give the file of a name, or a copy of standard input that lives as long.
