@@ -57,9 +57,9 @@ class Console:
             return
         self._next_update = now + SECONDS_BETWEEN_UPDATES
         width = shutil.get_terminal_size().columns - 1
+        self._has_line = True  # before it has, since Ctrl-C may come between the two
         sys.stderr.write(_ERASE_LINE + text[:width])
         sys.stderr.flush()
-        self._has_line = True
 
     def clear(self) -> None:
         """Erase the line of progress."""

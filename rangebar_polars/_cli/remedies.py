@@ -10,7 +10,11 @@ from typing import Final
 import click
 import polars as pl
 
-_PREFIX: Final = re.compile(r"^(schema callable failed: |\w+(Error|Exception): )+")
+_PREFIX: Final = re.compile(
+    r"^(schema callable failed: |caught exception during execution of a Python source, exception: |"
+    r"\w+(Error|Exception): )+"
+)
+"""What Polars puts before the message of an error that arises in a plan."""
 _CALLS: Final = {
     "call scan_ticks with refresh=True": "run rangebar-polars fetch with --refresh",
     "see archive_quality": "see rangebar-polars quality",
