@@ -72,4 +72,4 @@ def bars(
         if console.shows_progress:
             plan = counted(plan, lambda count: console.show(f"{count:,} trades read"))
         made = rb.bars(plan, by=by or None, columns=columns, **rule)
-        console.end(write(made, out, out_format, "bars"))
+        write(made, out, out_format, what="bars", console=console)

@@ -73,13 +73,20 @@ def validate(
             of = file.plan(columns or TradeColumns(), time_unit).collect()
     package: Any = rb
     report = package.validate_tier1(_table(bars), of, by=by or None, columns=columns, **rule)
-    found = report.frame
-    if not as_json and sys.stdout.isatty():
-        found = found.filter(pl.col("status") != "pass")
-        click.echo(repr(report))
-    show(found, "failures or notes", as_json=as_json)
+    if as_json or not sys.stdout.isatty():
+        show(report.frame, "checks", as_json=as_json)
+    else:
+        _print(report)
     if not report.passed:
         ctx.exit(FAILED)
+
+
+def _print(report: Any) -> None:  # noqa: ANN401 - a Report
+    """Print what a person looks for: failures and notes, and how many checks there were."""
+    for row in report.frame.filter(pl.col("status") != "pass").iter_rows(named=True):
+        checked = f"{row['check']}, {row['subject']}" if row["subject"] else row["check"]
+        click.echo(f"{row['status']}  {checked}: {row['message']}")
+    click.echo(repr(report))
 
 
 @click.command(cls=Verb)
@@ -108,4 +115,4 @@ def plot(
     namespace: Any = rb.FrameNamespace(_table(bars))
     chart = namespace.plot(last=last, panes=list(panes) or None, by=list(by) or None)
     chart.save(out)
-    console.end(f"{out}: {Path(out).stat().st_size:,} bytes")
+    console.note(f"{out}: {Path(out).stat().st_size:,} bytes")

@@ -12,7 +12,7 @@ SHELLS = ("bash", "zsh", "fish")
 @click.argument("shell", type=click.Choice(SHELLS))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
-    r"""Print the script that completes verbs and options in a shell.
+    r"""Print the completion script of a shell.
 
     \b
     eval "$(rangebar-polars completion bash)"    in ~/.bashrc

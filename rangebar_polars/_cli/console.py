@@ -35,11 +35,12 @@ class Console:
     verbose: bool = False
     _next_update: float = field(default=0.0, repr=False)
     _has_line: bool = field(default=False, repr=False)
+    _is_over: bool = field(default=False, repr=False)
 
     @property
     def shows_progress(self) -> bool:
         """Whether there is someone to look at it."""
-        return not self.quiet and sys.stderr.isatty()
+        return not (self.quiet or self._is_over) and sys.stderr.isatty()
 
     def fetch_progress(self) -> Progress | None:
         """Return what a call of the package reports its progress to; None for nobody."""
@@ -67,6 +68,11 @@ class Console:
             sys.stderr.write(_ERASE_LINE)
             sys.stderr.flush()
             self._has_line = False
+
+    def end_progress(self) -> None:
+        """Show no more of it: a result is printed now, perhaps on the same terminal."""
+        self.clear()
+        self._is_over = True
 
     def note(self, text: str) -> None:
         """Say what was done, unless quiet."""
@@ -106,9 +112,3 @@ class Console:
             warnings.simplefilter("always", RangeBarWarning)
             warnings.showwarning = show
             yield
-
-    def end(self, line: str | None) -> None:
-        """Say what was written, if anything was."""
-        self.clear()
-        if line is not None:
-            self.note(line)

@@ -64,7 +64,7 @@ def get(
     progress = console.fetch_progress()
     plan = rb.scan_range_bars(_as_given(symbols), start, end, progress=progress, **rule)
     console.clear()
-    console.end(write(plan, out, out_format, "bars"))
+    write(plan, out, out_format, what="bars", console=console)
 
 
 @click.command(cls=Verb)
@@ -101,7 +101,7 @@ def fetch(
     console.clear()
     if out is not None or out_format is not None:
         rows = trades if len(symbols) > 1 else trades.drop("symbol")
-        console.end(write(rows, out, out_format, "trades"))
+        write(rows, out, out_format, what="trades", console=console)
         return
     time = pl.col("timestamp")
     found = trades.group_by("symbol", maintain_order=True).agg(

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, Final
 import click
 import polars as pl
 
+from rangebar_polars._cli.console import Console
 from rangebar_polars._cli.counted import counted
 from rangebar_polars._cli.formats import STANDARD, Format, format_of
 from rangebar_polars._core.batches import batches
@@ -45,8 +46,10 @@ def check_output(out: str | None, given: str | None) -> None:
         raise click.BadParameter(f"there is no folder {str(folder)!r}", param_hint="-o")
 
 
-def write(plan: pl.LazyFrame, out: str | None, given: str | None, what: str) -> str | None:
-    """Run a plan and put its rows where they are wanted.
+def write(
+    plan: pl.LazyFrame, out: str | None, given: str | None, *, what: str, console: Console
+) -> None:
+    """Run a plan and put its rows where they are wanted, with a note of what was written.
 
     Parameters
     ----------
@@ -58,24 +61,22 @@ def write(plan: pl.LazyFrame, out: str | None, given: str | None, what: str) -> 
         The format, if it is not that of the file's suffix.
     what
         What the rows are called.
-
-    Returns
-    -------
-    str or None
-        A line about the file that was written.
+    console
+        Where progress ends and the note is put.
     """
     if out is None and given is None and sys.stdout.isatty():
         frame = plan.collect(engine="streaming")
+        console.end_progress()
         _print_some(frame, what)
-        return None
+        return
     if out is None or out == STANDARD:
-        _write_standard(plan, (given or "csv"))
-        return None
+        _write_standard(plan, given or "csv", console)
+        return
     counts = deque([0], maxlen=1)
     with _replaced(Path(out)) as path:
         rows = counted(plan, counts.append)
         _sink(rows, path, format_of(out, given, "-o"), is_zipped=out.lower().endswith(".gz"))
-    return f"{out}: {_number(counts[-1], what)}"
+    console.note(f"{out}: {_number(counts[-1], what)}")
 
 
 def _print_some(frame: pl.DataFrame, what: str) -> None:
@@ -135,25 +136,28 @@ def _allow_as_usual(name: str) -> None:
     Path(name).chmod(0o666 & ~mask)
 
 
-def _write_standard(plan: pl.LazyFrame, format_: str) -> None:
+def _write_standard(plan: pl.LazyFrame, format_: str, console: Console) -> None:
     if format_ == "csv":
-        _write_csv(plan)
+        _write_csv(plan, console)
         return
     with tempfile.TemporaryFile() as whole:
         sink: Any = plan.sink_parquet if format_ == "parquet" else plan.sink_ipc
         sink(whole)
         whole.seek(0)
+        console.end_progress()
         shutil.copyfileobj(whole, _standard())
 
 
-def _write_csv(plan: pl.LazyFrame) -> None:
+def _write_csv(plan: pl.LazyFrame, console: Console) -> None:
     """Print rows as they are made, so that a reader who has enough ends the work."""
     schema, is_first = plan.collect_schema(), True
     for rows in batches(plan, schema):
+        console.end_progress()
         _standard().write(rows.write_csv(include_header=is_first).encode())
         _standard().flush()
         is_first = False
     if is_first:
+        console.end_progress()
         _standard().write(schema.to_frame().write_csv().encode())
 
 

@@ -9,6 +9,7 @@ from rangebar_polars._cli.completion import completion
 from rangebar_polars._cli.console import Console
 from rangebar_polars._cli.days import fetch, get, import_, populate, quality
 from rangebar_polars._cli.doctor import doctor
+from rangebar_polars._cli.verb import with_kept_lines
 
 NAME = "rangebar-polars"
 VERBS = (
@@ -48,5 +49,6 @@ def program(ctx: click.Context) -> None:
     ctx.ensure_object(Console)
 
 
+program.help = with_kept_lines(program.help)
 for _verb in VERBS:
     program.add_command(_verb)

@@ -25,6 +25,7 @@ class Verb(click.Command):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - as click has them
         super().__init__(*args, **kwargs)
+        self.help = with_kept_lines(self.help)
         self.params.extend(console_options())
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - as click has it
@@ -55,6 +56,11 @@ class Verb(click.Command):
             ctx.exit(MISUSED if isinstance(error, _MISUSE) else FAILED)
         console.clear()
         return result
+
+
+def with_kept_lines(text: str | None) -> str:
+    r"""Return a help whose paragraphs after ``\b`` are not filled, as click marks them."""
+    return (text or "").replace("\\b\n", "\b\n")
 
 
 def _forget_output() -> None:

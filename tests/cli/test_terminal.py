@@ -96,6 +96,14 @@ def test_progress_is_shown_where_standard_error_is_a_terminal_and_is_gone_after(
     assert shown.text == f"{ERASE}500 trades read{ERASE}{out}: {count} bars\n"
 
 
+def test_progress_is_gone_before_a_table_is_printed(trades: Path) -> None:
+    with terminal("bars", trades, "-t", 100) as shown:
+        assert shown.end() == 0
+
+    assert shown.text.startswith(f"{ERASE}500 trades read{ERASE}┌")
+    assert shown.text.count(ERASE) == 2
+
+
 def test_quiet_leaves_out_progress_and_notes(trades: Path, tmp_path: Path) -> None:
     with terminal("bars", trades, "-t", 100, "-o", tmp_path / "bars.csv", "--quiet") as shown:
         assert shown.end() == 0
