@@ -298,9 +298,12 @@ def open_trades(name: str, given: str | None, **form: Any) -> Iterator[TradesFil
         return
     if sys.stdin.isatty():
         raise click.UsageError("standard input is a terminal (give a file, or pipe trades in)")
-    with tempfile.NamedTemporaryFile(prefix="rangebar-", suffix=".trades") as copy:
-        shutil.copyfileobj(sys.stdin.buffer, copy, _COPIED_BYTES)
-        copy.flush()
-        copy.seek(0)
-        format_ = cast("Format", given) if given else format_by_content(copy.read(_MAGIC_BYTES))
-        yield TradesFile(Path(copy.name), format_, "standard input", **form)
+    # A file by its path: not every system opens a temporary file twice.
+    with tempfile.TemporaryDirectory(prefix="rangebar-", ignore_cleanup_errors=True) as folder:
+        path = Path(folder) / "trades"
+        with path.open("w+b") as copy:
+            shutil.copyfileobj(sys.stdin.buffer, copy, _COPIED_BYTES)
+            copy.seek(0)
+            start = copy.read(_MAGIC_BYTES)
+        format_ = cast("Format", given) if given else format_by_content(start)
+        yield TradesFile(path, format_, "standard input", **form)
