@@ -10,8 +10,8 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, TextIO, cast
@@ -80,22 +80,28 @@ class TradesFile:
         RangeBarError
             The file cannot be read.
         """
-        with self._named_errors():
+        with self.named_errors():
             rows = self._rows()
             schema = rows.collect_schema()
         names = {role: name for role, name in columns.names().items() if name in schema}
-        is_text = self.format == "csv"
-        if is_text:
+        if self.format == "csv":
             self._check_header(schema, columns)
-        if "timestamp" not in names or isinstance(schema[names["timestamp"]], pl.Datetime):
+        if "timestamp" not in names:
             return rows
-        times = times_of(rows, names["timestamp"], time_unit, what=self.label, is_text=is_text)
-        typed = _Typed(rows, schema, names, times, self._named_errors)
+        time = names.pop("timestamp")
+        text = {role: name for role, name in names.items() if schema[name] == pl.String}
+        times = None
+        if not isinstance(schema[time], pl.Datetime):
+            is_text = schema[time] == pl.String
+            times = times_of(rows, time, time_unit, what=self.label, is_text=is_text)
+        elif not text:
+            return rows
+        typed = _Typed(self, rows, schema, times, text)
         return lazy_source(typed.frames, typed.typed_schema)
 
     def table(self) -> pl.LazyFrame:
         """Return rows that are no trades, with the dtypes that those of a CSV seem to have."""
-        with self._named_errors():
+        with self.named_errors():
             rows = self._rows()
             if self.format == "csv":
                 known = {
@@ -154,7 +160,7 @@ class TradesFile:
             )
 
     @contextmanager
-    def _named_errors(self) -> Iterator[None]:
+    def named_errors(self) -> Iterator[None]:
         """Name the file in what Polars says of it."""
         try:
             yield
@@ -193,88 +199,82 @@ def _is_number(name: str) -> bool:
 
 @dataclass(frozen=True)
 class _Typed:
-    """Trades whose times are text or whole numbers, and whose values may be text too.
+    """Trades of which some columns are read as others: text, and times that are whole numbers.
 
     Attributes
     ----------
+    file
+        The file.
     rows
-        The trades as they are.
+        Its trades as they are.
     schema
         Their columns.
-    names
-        What the columns of trades are called, by role.
     times
-        How the times are read.
-    named_errors
-        Names the file in errors of reading.
+        How the times are read; None where they are times.
+    text
+        The columns of text that should be numbers or sides, by role.
     """
 
+    file: TradesFile
     rows: pl.LazyFrame
     schema: pl.Schema
-    names: dict[str, str]
-    times: Times
-    named_errors: Callable[[], AbstractContextManager[None]]
+    times: Times | None
+    text: dict[str, str]
 
     @property
     def typed_schema(self) -> pl.Schema:
         """The columns of the trades, typed."""
-        is_text, of_times = self.times.is_text, pl.Datetime(self._unit, "UTC")
-        roles = {
-            name: TRADE_SCHEMA[role] if is_text else self.schema[name]
-            for role, name in self.names.items()
+        read: dict[str, pl.DataType] = {
+            name: TRADE_SCHEMA[role] for role, name in self.text.items()
         }
-        return pl.Schema(dict(self.schema) | roles | {self.names["timestamp"]: of_times})
+        if self.times is not None:
+            read[self.times.name] = pl.Datetime(self._unit, "UTC")
+        return pl.Schema(dict(self.schema) | read)
 
     @property
     def _unit(self) -> Literal["ms", "us", "ns"]:
-        """The unit of the times, which keeps them whole."""
-        if self.times.dtype.is_integer() and self.times.unit != "s":
-            return self.times.unit
+        """The unit of the times that are read, which keeps whole numbers whole."""
+        times = self.times
+        if times is not None and times.dtype.is_integer() and times.unit != "s":
+            return times.unit
         return "us"
 
     def frames(self, wanted: list[str] | None, _: pl.Expr | None) -> Iterator[pl.DataFrame]:
         """Yield the trades, batch by batch."""
-        schema = self.typed_schema
-        wanted = list(schema) if wanted is None else wanted
-        roles = {role: name for role, name in self.names.items() if name in wanted}
+        wanted = list(self.schema) if wanted is None else wanted
+        text = {role: name for role, name in self.text.items() if name in wanted}
+        # Columns that are read are called by their roles, so another may have the name of a role.
+        roles = text if self.times is None else text | {"timestamp": self.times.name}
         others = [name for name in wanted if name not in roles.values()]
-        values = Values(self.rows, {r: n for r, n in roles.items() if r != "timestamp"}, self._what)
-        # Columns are called by their roles here, so another one may have the name of a role.
         plan = self.rows.select(
-            cs.by_name(self.names["timestamp"]).as_expr().alias("timestamp"),
-            *(cs.by_name(name).as_expr().alias(role) for role, name in values.names.items()),
+            *(cs.by_name(name).as_expr().alias(role) for role, name in roles.items()),
             *(cs.by_name(name).as_expr().alias(_OTHER + name) for name in others),
         )
-        with self.named_errors():
+        with self.file.named_errors():
             read = batches(plan, plan.collect_schema())
-            in_time = self._warned(self.times.in_microseconds(read))
-            for batch in values.converted(in_time) if self.times.is_text else in_time:
+            if self.times is not None:
+                read = self._timed(self.times, read)
+            for batch in Values(self.rows, text, self.file.label).converted(read):
                 columns = {name: batch[_OTHER + name] for name in others}
                 columns |= {name: batch[role] for role, name in roles.items()}
-                columns[self.names["timestamp"]] = self._times_of(batch)
                 yield pl.DataFrame({name: columns[name] for name in wanted})
 
-    @property
-    def _what(self) -> str:
-        return self.times.what
-
-    def _times_of(self, batch: pl.DataFrame) -> pl.Series:
-        if self._unit == "us":
-            return batch["timestamp"]
-        return batch[NUMBER].cast(pl.Datetime(self._unit)).dt.replace_time_zone("UTC")
-
-    def _warned(self, read: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-        """Warn of the first time that is cut."""
-        row, is_warned = 0, self._unit == "ns"
-        for batch in read:
+    def _timed(self, times: Times, read: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+        """Read the times of trades, and warn of the first that is cut."""
+        row, unit = 0, self._unit
+        is_warned = unit == "ns"
+        for batch in times.in_microseconds(read):
             if not is_warned and batch[CUT].any():
                 is_warned = True
                 first = row + int(batch[CUT].arg_true()[0])
                 warn_caller(
-                    f"times of {self._what} have nanoseconds, the first at row {first}, which are "
-                    "cut to microseconds (give whole numbers and time_unit='ns' to keep them)"
+                    f"times of {self.file.label} have nanoseconds, the first at row {first}, which "
+                    "are cut to microseconds (give whole numbers and time_unit='ns' to keep them)"
                 )
             row += batch.height
+            if unit != "us":
+                of_unit = batch[NUMBER].cast(pl.Datetime(unit)).dt.replace_time_zone("UTC")
+                batch = batch.with_columns(of_unit.alias("timestamp"))  # noqa: PLW2901 - the same
             yield batch
 
 

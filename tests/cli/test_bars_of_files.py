@@ -178,6 +178,31 @@ def test_whole_numbers_are_times_of_their_unit(unit: TimeUnit, suffix: str, tmp_
     assert_frame_equal(pl.read_parquet(out), rb.bars(frame, THRESHOLD))
 
 
+@pytest.mark.parametrize("text", [["price", "quantity"], ["timestamp", "is_buyer_maker"]])
+def test_columns_of_text_are_read_in_a_file_of_typed_columns_too(
+    text: list[str], tmp_path: Path
+) -> None:
+    walk(500).with_columns(pl.col(text).cast(pl.String)).write_parquet(tmp_path / "trades.parquet")
+    out = tmp_path / "bars.parquet"
+
+    bars_of(tmp_path / "trades.parquet", "-t", THRESHOLD, "--features", "-o", out, "-q")
+
+    expected = rb.bars(walk(500), THRESHOLD, include_microstructure=True)
+    in_utc = expected.with_columns(IN_UTC) if "timestamp" in text else expected
+    assert_frame_equal(pl.read_parquet(out), in_utc)
+
+
+@pytest.mark.parametrize("form", [pl.Decimal(18, 8), pl.Int32])
+def test_prices_of_any_number_are_as_in_the_library(form: pl.DataType, tmp_path: Path) -> None:
+    given = walk(500).with_columns(pl.col("price").cast(form))
+    given.write_parquet(tmp_path / "trades.parquet")
+    out = tmp_path / "bars.parquet"
+
+    bars_of(tmp_path / "trades.parquet", "-t", THRESHOLD, "-o", out, "-q")
+
+    assert_frame_equal(pl.read_parquet(out), rb.bars(given, THRESHOLD))
+
+
 def test_nanoseconds_of_whole_numbers_are_kept(tmp_path: Path) -> None:
     first = 1_700_000_000_000_000_001
     (tmp_path / "trades.csv").write_text(
