@@ -43,6 +43,19 @@ def _table(name: str) -> pl.DataFrame:
     is_flag=True,
     help="The bars were made with --features: one that is missing is a failure.",
 )
+@click.option(
+    "--without",
+    multiple=True,
+    type=click.Choice(["is_buyer_maker", "agg_trade_id", "first_trade_id", "last_trade_id"]),
+    help="A column that the trades did not have; with TRADES it is known. Repeatable.",
+)
+@click.option(
+    "--ids-may-skip",
+    "consecutive_ids",
+    flag_value=False,
+    default=True,
+    help="The trades were filtered: ids rise, but not by one.",
+)
 @options.trade_columns
 @options.as_json
 @click.pass_context

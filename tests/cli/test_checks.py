@@ -85,6 +85,25 @@ def test_a_check_that_fails_ends_with_1_and_is_listed_alone_on_a_terminal(tmp_pa
     assert "pass" not in shown.text
 
 
+@with_validation
+@pytest.mark.parametrize(
+    ("given", "option"),
+    [
+        (walk(500).drop("agg_trade_id"), ["--without", "agg_trade_id"]),
+        (walk(500).with_columns(pl.col("agg_trade_id") * 2), ["--ids-may-skip"]),
+    ],
+)
+def test_trades_of_other_kinds_have_an_option(
+    given: pl.DataFrame, option: list[str], tmp_path: Path
+) -> None:
+    bars = rb.bars(given, THRESHOLD, include_microstructure=True)
+    bars.write_parquet(tmp_path / "bars.parquet")
+    asked = ["validate", tmp_path / "bars.parquet", "-t", THRESHOLD]
+
+    assert run(*asked).exit_code == 1
+    assert run(*asked, *option).exit_code == 0
+
+
 @with_plots
 @pytest.mark.parametrize("suffix", ["html", "json"])
 def test_a_chart_is_written_to_a_file(suffix: str, tmp_path: Path) -> None:
