@@ -6,15 +6,16 @@ or side is refused with its row and never becomes another one.
 
 import csv
 import gzip
+import os
 import re
-import shutil
+import select
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, TextIO, cast
+from typing import Any, BinaryIO, Final, Literal, TextIO, cast
 
 import click
 import polars as pl
@@ -35,6 +36,7 @@ from rangebar_polars.schema import BAR_SCHEMA, TRADE_SCHEMA, TradeColumns
 _GZIP: Final = b"\x1f\x8b"
 _MAGIC_BYTES: Final = 8
 _COPIED_BYTES: Final = 1 << 20
+_SECONDS_OF_WAIT: Final = 0.1
 _OF_BARS: Final = {name: dtype for name, dtype in BAR_SCHEMA.items() if dtype != pl.Datetime}
 _OTHER: Final = "rangebar other "
 _DIGITS: Final = {"ms": 3, "us": 6}
@@ -302,8 +304,21 @@ def open_trades(name: str, given: str | None, **form: Any) -> Iterator[TradesFil
     with tempfile.TemporaryDirectory(prefix="rangebar-", ignore_cleanup_errors=True) as folder:
         path = Path(folder) / "trades"
         with path.open("w+b") as copy:
-            shutil.copyfileobj(sys.stdin.buffer, copy, _COPIED_BYTES)
+            copy.writelines(_pieces(sys.stdin.buffer))
             copy.seek(0)
             start = copy.read(_MAGIC_BYTES)
         format_ = cast("Format", given) if given else format_by_content(start)
         yield TradesFile(path, format_, "standard input", **form)
+
+
+def _pieces(stream: BinaryIO) -> Iterator[bytes]:
+    """Yield what comes from a pipe; Ctrl-C is seen in between, since no read waits."""
+    while True:
+        if os.name == "posix":
+            while not select.select([stream], [], [], _SECONDS_OF_WAIT)[0]:
+                pass
+        # Not by the stream, whose buffer select does not see.
+        piece = os.read(stream.fileno(), _COPIED_BYTES)
+        if not piece:
+            return
+        yield piece

@@ -6,6 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 from click.testing import CliRunner
+from support.command_line import in_pipes
 from support.trades import trades, walk
 
 from rangebar_polars._cli.program import program
@@ -225,9 +226,11 @@ def test_a_file_that_is_of_another_format_is_named(tmp_path: Path) -> None:
 
 
 def test_nothing_on_standard_input_is_an_error() -> None:
-    text = "Error: standard input cannot be read: it is empty (is it the whole file?)"
+    text = "Error: standard input cannot be read: it is empty (is it the whole file?)\n"
 
-    assert failed("bars", "-") == (1, text)
+    done = in_pipes("bars", "-")
+
+    assert (done.returncode, done.stdout, done.stderr.decode()) == (1, b"", text)
 
 
 def test_a_verb_that_is_not_there_is_refused_with_the_one_that_is_like_it() -> None:
