@@ -38,6 +38,9 @@ MAY: dict[str, set[str]] = {
     "duckdb": {"_catalog", "_core", "_ticks", "archive", "store", "_disk", "_pruning"}
     | {"errors", "schema"},
     "testing": {"_catalog", "_core", "archive", "store", "schema"},
+    "_cli": {"_catalog", "_core", "_ticks", "archive", "_disk", "_internal", "_progress", "errors"}
+    | {"schema"},
+    "__main__": {"_cli"},
     "__init__": {
         "_catalog",
         "_convert",
