@@ -38,7 +38,7 @@ def built() -> str:
 
 def count(program: str, case: str) -> int:
     """Return how many instructions a case takes."""
-    said = run(
+    printed = run(
         "valgrind",
         "--tool=callgrind",
         "--callgrind-out-file=/dev/null",
@@ -46,8 +46,8 @@ def count(program: str, case: str) -> int:
         program,
         case,
     )
-    counts = [int(found) for found in re.findall(r"Collected : (\d+)", said)]
-    assert sum(counts) > 0, f"callgrind counted nothing: {said}"
+    counts = [int(found) for found in re.findall(r"Collected : (\d+)", printed)]
+    assert sum(counts) > 0, f"callgrind counted nothing: {printed}"
     return sum(counts)
 
 

@@ -84,8 +84,7 @@ def validate(
     if trades is not None:
         with open_trades(trades, None) as file:
             of = file.plan(columns or TradeColumns(), time_unit).collect()
-    package: Any = rb
-    report = package.validate_tier1(_table(bars), of, by=by or None, columns=columns, **rule)
+    report = rb.validate_tier1(_table(bars), of, by=by or None, columns=columns, **rule)
     if as_json or not sys.stdout.isatty():
         show(report.frame, "checks", as_json=as_json)
     else:
@@ -94,7 +93,7 @@ def validate(
         ctx.exit(FAILED)
 
 
-def _print(report: Any) -> None:  # noqa: ANN401 - a Report
+def _print(report: rb.Report) -> None:
     """Print what a person looks for: failures and notes, and how many checks there were."""
     for row in report.frame.filter(pl.col("status") != "pass").iter_rows(named=True):
         checked = f"{row['check']}, {row['subject']}" if row["subject"] else row["check"]
@@ -125,7 +124,7 @@ def plot(
     rangebar-polars plot bars.parquet -o bars.html
     rangebar-polars plot bars.parquet --panes ofi --panes volume -o bars.svg
     """
-    namespace: Any = rb.FrameNamespace(_table(bars))
+    namespace = rb.FrameNamespace(_table(bars))
     chart = namespace.plot(last=last, panes=list(panes) or None, by=list(by) or None)
     chart.save(out)
     console.note(f"{out}: {Path(out).stat().st_size:,} bytes")

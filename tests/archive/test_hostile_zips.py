@@ -232,7 +232,7 @@ def encrypted(body: bytes) -> bytes:
 
 
 def misplaced(body: bytes) -> bytes:
-    """Return a zip whose directory is said to be before its beginning."""
+    """Return a zip whose directory claims to be before its beginning."""
     return body[:-6] + struct.pack("<I", 2**31) + body[-2:]
 
 
@@ -249,7 +249,7 @@ def without_stream(body: bytes) -> bytes:
 
 
 def placed_before(body: bytes) -> bytes:
-    """Return a zip whose directory is said to stand later than it does."""
+    """Return a zip whose directory claims to stand later than it does."""
     offset = struct.unpack("<I", body[-6:-2])[0]
     return body[:-6] + struct.pack("<I", offset + 50) + body[-2:]
 

@@ -15,12 +15,6 @@ from rangebar_polars._cli.trades_file import TradesFile
 
 THRESHOLD = 100
 BARS = rb.bars(walk(500), THRESHOLD)
-with_validation = pytest.mark.skipif(
-    not hasattr(rb, "validate_tier1"), reason="rb.validate_tier1 is not in this clone"
-)
-with_plots = pytest.mark.skipif(
-    not hasattr(rb.FrameNamespace, "plot"), reason="df.rangebar.plot is not in this clone"
-)
 
 
 def run(*arguments: object) -> Result:
@@ -49,7 +43,6 @@ def test_bars_of_a_csv_have_the_dtypes_that_they_were_written_with(
     assert read.rows() == nothing.rows()
 
 
-@with_validation
 @pytest.mark.parametrize("suffix", ["parquet", "csv"])
 def test_good_bars_pass(suffix: str, tmp_path: Path) -> None:
     walk(500).write_parquet(tmp_path / "trades.parquet")
@@ -62,7 +55,6 @@ def test_good_bars_pass(suffix: str, tmp_path: Path) -> None:
     assert "fail" not in {row["status"] for row in json.loads(done.stdout)}
 
 
-@with_validation
 def test_good_bars_are_made_of_their_trades(tmp_path: Path) -> None:
     walk(500).write_parquet(tmp_path / "trades.parquet")
     BARS.write_parquet(tmp_path / "bars.parquet")
@@ -74,7 +66,6 @@ def test_good_bars_are_made_of_their_trades(tmp_path: Path) -> None:
     assert "conservation" in {row["check"] for row in json.loads(done.stdout)}
 
 
-@with_validation
 def test_a_check_that_fails_ends_with_1_and_is_listed_alone_on_a_terminal(tmp_path: Path) -> None:
     BARS.with_columns(high=pl.col("open") - 1).write_parquet(tmp_path / "bars.parquet")
 
@@ -85,7 +76,6 @@ def test_a_check_that_fails_ends_with_1_and_is_listed_alone_on_a_terminal(tmp_pa
     assert "pass" not in shown.text
 
 
-@with_validation
 @pytest.mark.parametrize(
     ("given", "option"),
     [
@@ -104,7 +94,6 @@ def test_trades_of_other_kinds_have_an_option(
     assert run(*asked, *option).exit_code == 0
 
 
-@with_plots
 @pytest.mark.parametrize("suffix", ["html", "json"])
 def test_a_chart_is_written_to_a_file(suffix: str, tmp_path: Path) -> None:
     pytest.importorskip("altair")

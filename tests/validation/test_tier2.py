@@ -181,7 +181,7 @@ def test_the_features_of_bars_are_checked_unless_others_are_named() -> None:
     assert report.frame.filter(pl.col("check") == "schema")["status"].to_list() == ["pass"]
 
 
-def test_a_missing_column_fails_and_nothing_else_is_said() -> None:
+def test_a_missing_column_fails_and_nothing_else_is_reported() -> None:
     report = rb.validate_tier2(noise(12).drop("x3"), features=NAMES)
 
     assert report.frame.select("check", "status", "message").rows() == [
