@@ -68,7 +68,7 @@ def test_get_of_several_symbols_and_thresholds_has_a_column_of_each(tmp_path: Pa
     assert_frame_equal(pl.read_parquet(out), expected)
 
 
-def test_get_stores_bars_unless_it_is_reported_not_to(archive: ArchiveServer) -> None:
+def test_get_stores_bars_unless_it_is_asked_not_to(archive: ArchiveServer) -> None:
     run("get", "BTCUSDT", *RANGE, "--no-store")
     assert rb.cache_status()["kind"].to_list() == ["ticks"]
 
