@@ -115,7 +115,7 @@ class Catalog:
             fetch_if_missing=fetch_if_missing,
             progress=progress,
         )
-        self._given_store = store
+        self._address = address_of(store, self._settings.root)
         self._own_store: BarStore | None = None
 
     def __repr__(self) -> str:
@@ -147,10 +147,11 @@ class Catalog:
         StoreError
             It cannot be opened.
         """
-        if isinstance(self._given_store, BarStore):
-            return self._given_store
+        given = self._address.given
+        if isinstance(given, BarStore):
+            return given
         if self._own_store is None:
-            self._own_store = open_store(self._given_store, cache_dir=self._settings.root)
+            self._own_store = open_store(given, cache_dir=self._settings.root)
         return self._own_store
 
     def trades(
@@ -319,7 +320,7 @@ class Catalog:
         )
         check_flags(use_cache=use_cache)
         every = self._series(symbols)
-        address = address_of(self._given_store, self._settings.root) if use_cache else None
+        address = self._address if use_cache else None
         with nullcontext() if address is None else address.opened() as store:
             plans = [bars.scan(address) for bars in self._load(every, days, options, store)]
         return _joined(every, plans, alone=isinstance(symbols, str))
@@ -472,7 +473,7 @@ class Catalog:
             prevent_same_timestamp_close=prevent_same_timestamp_close,
             reset=reset,
             fetch_if_missing=settings.fetch_if_missing,
-            store=self._given_store,
+            store=self._address.given,
             cache_dir=settings.root,
             archive=settings.archive,
             processes=processes,
