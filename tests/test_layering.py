@@ -27,7 +27,7 @@ MAY: dict[str, set[str]] = {
     "_extras": set(),
     "_convert": {"_extras", "schema"},
     "_core": {"_convert", "_internal", "errors", "schema"},
-    "_plot": {"_core", "schema"},
+    "_plot": {"_core", "_extras", "schema"},
     "_validation": {"_core", "_extras", "errors", "schema"},
     "features": {"_core", "schema"},
     "archive": {"_days", "_disk", "errors", "schema"},

@@ -1,14 +1,13 @@
 """Altair and vl-convert, which are an extra: loaded when a chart is made, not with the package."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
+
+from rangebar_polars._extras import extra
 
 if TYPE_CHECKING:
     import altair as alt
 
 __all__ = ["alt", "check_altair", "needed"]
-
-_INSTALL: Final = "pip install 'rangebar-polars[plot]'"
 
 
 def needed(module: str, purpose: str) -> Any:  # noqa: ANN401 - a module of another library
@@ -17,14 +16,9 @@ def needed(module: str, purpose: str) -> Any:  # noqa: ANN401 - a module of anot
     Raises
     ------
     ModuleNotFoundError
-        Naming the module that is missing, and what to install.
+        It is not installed.
     """
-    try:
-        return import_module(module)
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f"{purpose} needs {error.name} ({_INSTALL})", name=error.name
-        ) from error
+    return extra(module, needed_by=purpose, name="plot")
 
 
 def check_altair() -> None:
