@@ -10,7 +10,7 @@ SECONDS_A_YEAR: Final = 365.25 * 86_400
 _PER_SECOND: Final = {"ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 
 
-def bars_per_year(bars: pl.DataFrame) -> float:
+def bars_per_year(bars: pl.DataFrame | pl.LazyFrame) -> float:
     """Return how many bars close in a year: the frequency that annualises figures of bars.
 
     ``(height - 1) / (last close_time - first close_time)``, in years of 365.25 days: the number of
@@ -21,7 +21,8 @@ def bars_per_year(bars: pl.DataFrame) -> float:
     Parameters
     ----------
     bars
-        Bars of one chain: one key of ``by``, one threshold. Bars that did not close are left out.
+        Bars of one chain: one key of ``by``, one threshold; a plan is collected. Bars that did not
+        close are left out.
 
     Returns
     -------
@@ -45,7 +46,8 @@ def bars_per_year(bars: pl.DataFrame) -> float:
     >>> round(rb.bars_per_year(rb.bars(trades, 25)))  # of some minutes of great moves
     5108428
     """
-    chain = complete(with_columns(bars, ("close_time",), needed_by="bars_per_year"))
+    frame = bars.collect() if isinstance(bars, pl.LazyFrame) else bars
+    chain = complete(with_columns(frame, ("close_time",), needed_by="bars_per_year"))
     time = chain["close_time"]
     if not isinstance(time.dtype, pl.Datetime):
         raise TypeError(f"close_time is {time.dtype}: expected Datetime (call it on bars)")

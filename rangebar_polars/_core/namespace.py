@@ -44,7 +44,7 @@ def documented_by(function: Callable[..., object]) -> Callable[[Method], Method]
     return documented
 
 
-class _PlotsOfBars:
+class _OfBars:
     """What frames and plans of bars have in common."""
 
     _frame: pl.DataFrame | pl.LazyFrame
@@ -102,8 +102,34 @@ class _PlotsOfBars:
             self._frame, last=last, panes=panes, by=by, units=units, width=width, height=height
         )
 
+    @documented_by(to_pandas)
+    def to_pandas(self, index: str | None = "close_time") -> "pd.DataFrame":
+        """Return the bars as a pandas frame: see `to_pandas` of the module of converters."""
+        return to_pandas(self._collected(), index)
 
-class FrameNamespace(_PlotsOfBars):
+    @documented_by(to_backtesting)
+    def to_backtesting(self) -> "pd.DataFrame":
+        """Return the bars as backtesting.py takes them."""
+        return to_backtesting(self._collected())
+
+    @documented_by(to_nautilus)
+    def to_nautilus(
+        self, instrument: "Instrument", *, bar_type: "BarType | None" = None
+    ) -> "list[Bar]":
+        """Return the bars as NautilusTrader takes them."""
+        return to_nautilus(self._collected(), instrument, bar_type=bar_type)
+
+    @documented_by(to_arrow)
+    def to_arrow(self) -> "pa.Table":
+        """Return the bars as a pyarrow table."""
+        return to_arrow(self._collected())
+
+    def _collected(self) -> pl.DataFrame:
+        frame = self._frame
+        return frame.collect() if isinstance(frame, pl.LazyFrame) else frame
+
+
+class FrameNamespace(_OfBars):
     """Range bars of a DataFrame of trades; a DataFrame of bars as a chart or another table."""
 
     def __init__(self, frame: pl.DataFrame) -> None:
@@ -137,31 +163,9 @@ class FrameNamespace(_PlotsOfBars):
             state=state,
         )
 
-    @documented_by(to_pandas)
-    def to_pandas(self, index: str | None = "close_time") -> "pd.DataFrame":
-        """Return the bars as a pandas frame: see `to_pandas` of the module of converters."""
-        return to_pandas(self._frame, index)
 
-    @documented_by(to_backtesting)
-    def to_backtesting(self) -> "pd.DataFrame":
-        """Return the bars as backtesting.py takes them."""
-        return to_backtesting(self._frame)
-
-    @documented_by(to_nautilus)
-    def to_nautilus(
-        self, instrument: "Instrument", *, bar_type: "BarType | None" = None
-    ) -> "list[Bar]":
-        """Return the bars as NautilusTrader takes them."""
-        return to_nautilus(self._frame, instrument, bar_type=bar_type)
-
-    @documented_by(to_arrow)
-    def to_arrow(self) -> "pa.Table":
-        """Return the bars as a pyarrow table."""
-        return to_arrow(self._frame)
-
-
-class LazyFrameNamespace(_PlotsOfBars):
-    """Range bars of a plan over trades, and charts of a plan of bars."""
+class LazyFrameNamespace(_OfBars):
+    """Range bars of a plan over trades; a plan of bars as a chart or another library's table."""
 
     def __init__(self, frame: pl.LazyFrame) -> None:
         self._frame: pl.LazyFrame = frame

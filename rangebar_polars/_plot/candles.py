@@ -300,7 +300,7 @@ class _ChainChart:
                 ),
                 alt.value(NEUTRAL),
             )
-        if (self._data[pane.field] < 0).any():
+        if pane.column == _FLOW or (self._data[pane.field] < 0).any():
             return alt.condition(f"datum.{pane.field} < 0", alt.value(DOWN), alt.value(UP))
         return alt.value(NEUTRAL)
 

@@ -1,12 +1,13 @@
 """A list of checks over the rows of bars, all computed in one pass."""
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 import polars as pl
 
 from rangebar_polars._validation.asked import Asked
 from rangebar_polars._validation.report import Finding, judged
-from rangebar_polars.schema import BAR_SCHEMA, IS_COMPLETE, THRESHOLD
+from rangebar_polars.schema import BAR_SCHEMA, COLUMNS, IS_COMPLETE, THRESHOLD
 
 
 class Checklist:
@@ -83,6 +84,9 @@ def wrong_columns(bars: pl.DataFrame, asked: Asked) -> Iterable[tuple[str, str]]
             yield name, f"is {bars.schema[name]}: expected {expected[name]}"
 
 
+_MICROSTRUCTURE: Final = tuple(output.name for output in COLUMNS if output.group != "bar")
+
+
 def schema_finding(checklist: Checklist) -> Finding:
     """Return whether the bars have their columns."""
     number = len(checklist.asked.by) + len(checklist.asked.required)
@@ -90,4 +94,6 @@ def schema_finding(checklist: Checklist) -> Finding:
         return Finding("schema", None, "pass", 0.0, [], f"expected {number} columns")
     listed = ", ".join(f"{name} {what}" for name, what in checklist.wrong.items())
     message = f"expected {number} columns, each of its dtype; {listed}"
+    if all(checklist.wrong.get(name) == "is missing" for name in _MICROSTRUCTURE):
+        message += " (give include_microstructure=False for bars without sums and features)"
     return Finding("schema", None, "fail", float(len(checklist.wrong)), [], message)

@@ -173,17 +173,19 @@ fn wrong_dtype(role: Role, name: &str, dtype: &DataType, schema: &[Field]) -> St
             )
         }
         (Role::Timestamp, DataType::String) => format!("cast it: {column}.str.to_datetime()"),
-        (Role::Timestamp, DataType::Date) => format!("cast it: {column}.cast(pl.Datetime(\"us\"))"),
+        (Role::Timestamp, DataType::Date) => "a date has no time of day: give the time of each \
+                                              trade"
+            .to_string(),
         (Role::IsBuyerMaker, DataType::String) => {
             format!(
-                "true is where the aggressor sold: {column} == \"sell\", with the text that the \
-                 column has for a seller"
+                "true is where the aggressor sold: {column}.str.to_lowercase() == \"sell\", with the \
+                 text that the column has for a seller"
             )
         }
         (Role::IsBuyerMaker, dtype) if dtype.is_numeric() => {
             format!(
-                "true is where the aggressor sold: {column} == -1, with the number that the column \
-                 has for a seller"
+                "true is where the aggressor sold: of 0 and 1 {column}.cast(pl.Boolean), of -1 and \
+                 1 {column} < 0"
             )
         }
         (Role::Price | Role::Quantity, DataType::String | DataType::Boolean) => {

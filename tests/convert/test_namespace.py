@@ -3,6 +3,7 @@
 import inspect
 from typing import Any
 
+import polars as pl
 import pytest
 from support.subprocesses import run
 from support.trades import walk
@@ -55,3 +56,12 @@ def test_no_extra_is_loaded_before_it_is_needed(use: str) -> None:
     )
 
     assert printed == "[]\n"
+
+
+def test_a_plan_of_bars_is_collected() -> None:
+    frame = rb.bars(walk(200), 100)
+    plan = frame.lazy().filter(pl.col("volume") > 0)
+
+    assert rb.LazyFrameNamespace(plan).to_arrow().equals(rb.FrameNamespace(frame).to_arrow())
+    assert rb.LazyFrameNamespace(plan).to_pandas().equals(rb.FrameNamespace(frame).to_pandas())
+    assert rb.bars_per_year(plan) == rb.bars_per_year(frame)

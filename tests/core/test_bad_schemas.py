@@ -45,8 +45,8 @@ FROM_FLOAT = (
     '1_000_000).round().cast(pl.Int64), time_unit="us")'
 )
 TO_BOOLEAN = (
-    'true is where the aggressor sold: pl.col("is_buyer_maker") == -1, with the number that the '
-    "column has for a seller"
+    'true is where the aggressor sold: of 0 and 1 pl.col("is_buyer_maker").cast(pl.Boolean), of -1 '
+    'and 1 pl.col("is_buyer_maker") < 0'
 )
 BAD_SCHEMAS: dict[str, tuple[pl.DataFrame, str]] = {
     "no time": missing("timestamp"),
@@ -58,7 +58,7 @@ BAD_SCHEMAS: dict[str, tuple[pl.DataFrame, str]] = {
         pl.Date(),
         "date",
         "Datetime",
-        'cast it: pl.col("timestamp").cast(pl.Datetime("us"))',
+        "a date has no time of day: give the time of each trade",
     ),
     "text for time": cast(
         "timestamp",
@@ -87,8 +87,8 @@ BAD_SCHEMAS: dict[str, tuple[pl.DataFrame, str]] = {
         pl.String(),
         "str",
         "Boolean",
-        'true is where the aggressor sold: pl.col("is_buyer_maker") == "sell", with the text that '
-        "the column has for a seller",
+        'true is where the aggressor sold: pl.col("is_buyer_maker").str.to_lowercase() == "sell", '
+        "with the text that the column has for a seller",
     ),
     "float id": cast(
         "agg_trade_id",

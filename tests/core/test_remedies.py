@@ -82,11 +82,10 @@ def test_dates_and_text_of_times_are_cast() -> None:
 SELLERS: dict[str, tuple[object, object]] = {
     "sell": ("sell", "buy"),
     "Sell": ("Sell", "Buy"),
-    "S": ("S", "B"),
-    "True": ("True", "False"),
-    "minus one": (-1, 1),
-    "one": (1, 0),
+    "SELL": ("SELL", "BUY"),
+    "s": ("s", "b"),
 }
+SIDE_NUMBERS = {"of 0 and 1": (1, 0), "of -1 and 1": (-1, 1)}
 
 
 @pytest.mark.parametrize("name", SELLERS)
@@ -100,10 +99,21 @@ def test_sides_are_true_where_the_aggressor_sold(name: str) -> None:
     message = message_of(frame)
 
     assert "true is where the aggressor sold" in message
-    # The words of the message, with the value that the data has.
-    asked = str(code_of(message)).replace('"sell"', f'"{sold}"')
-    assert 'col("is_buyer_maker")' in asked
-    mended = frame.with_columns(side == pl.lit(sold))
+    # The words of the message, with the text that the data has.
+    of_data = message.replace('"sell"', f'"{str(sold).lower()}"')
+    assert_same(BARS, rb.bars(frame.with_columns(code_of(of_data)), 20, **OPTIONS))
+
+
+@pytest.mark.parametrize("numbers", SIDE_NUMBERS)
+def test_numbers_of_sides_have_a_remedy_for_each_kind(numbers: str) -> None:
+    sold, bought = SIDE_NUMBERS[numbers]
+    side = pl.when("is_buyer_maker").then(sold).otherwise(bought)
+    frame = FRAME.with_columns(side.alias("is_buyer_maker"))
+
+    remedies = message_of(frame).rstrip(")").partition("aggressor sold: ")[2].split(", ")
+
+    (code,) = [text.removeprefix(numbers) for text in remedies if text.startswith(numbers)]
+    mended = frame.with_columns(eval(code, {"pl": pl}))  # noqa: S307 - our own message
     assert_same(BARS, rb.bars(mended, 20, **OPTIONS))
 
 

@@ -277,3 +277,17 @@ def test_a_key_that_is_missing_fails() -> None:
         ("order", f"expected {ORDER}: not checked without symbol"),
         ("ids", f"expected {IDS}: not checked without symbol"),
     ]
+
+
+def test_bars_without_sums_name_the_argument_for_them() -> None:
+    plain = rb.bars(walk(500), 100)
+
+    schema = rb.validate_tier1(plain, threshold_decimal_bps=100).failures.row(0, named=True)
+
+    assert schema["check"] == "schema"
+    assert schema["message"].endswith(
+        "turnover_imbalance is missing (give include_microstructure=False for bars without sums "
+        "and features)"
+    )
+    options: dict[str, Any] = {"threshold_decimal_bps": 100, "include_microstructure": False}
+    assert rb.validate_tier1(plain, **options).passed
