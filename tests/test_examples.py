@@ -33,7 +33,7 @@ ESSENTIAL = {
 }
 """What the output of each script must say."""
 
-TESTED_ELSEWHERE = {"live_feed.py"}
+TESTED_ELSEWHERE = {"backtest_marimo.py", "live_feed.py"}
 
 
 @pytest.mark.parametrize("script", ESSENTIAL)
