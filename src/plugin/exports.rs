@@ -101,9 +101,9 @@ unsafe fn resolve<K: DeserializeOwned>(
         // SAFETY: `inputs` are `len` valid fields, which Polars keeps until the call returns.
         let inputs = unsafe { slice::from_raw_parts(inputs, len) };
         // SAFETY: they are valid, see above.
-        let fields = inputs.iter().map(|field| unsafe { import_field_from_c(field) });
+        let fields = inputs.iter().map(|input| unsafe { import_field_from_c(input) });
         let fields: Vec<_> =
-            fields.map(|field| Ok(Field::from(&field?))).collect::<PolarsResult<_>>()?;
+            fields.map(|input| Ok(Field::from(&input?))).collect::<PolarsResult<_>>()?;
         // SAFETY: `kwargs` are `size` bytes, which Polars keeps until the call returns.
         let field = call(&fields, &unpickled(unsafe { slice::from_raw_parts(kwargs, size) })?)?;
         Ok(export_field_to_c(&field.to_arrow(CompatLevel::newest())))
