@@ -80,8 +80,8 @@ def test_arguments_of_another_version_are_an_error() -> None:
 
     assert str(raised.value) == (
         "the plugin failed with message: the arguments of the expression cannot be read: "
-        "decoding error: missing field `thresholds` (make the expression with the version of rangebar-polars that "
-        "runs it)"
+        "decoding error: missing field `thresholds` (make the expression with the version of "
+        "rangebar-polars that runs it)"
     )
 
 
@@ -96,7 +96,11 @@ def test_an_extension_type_of_polars_is_no_price_of_an_expression() -> None:
     with pytest.raises(pl.exceptions.ComputeError) as raised:
         frame.select(rb.bars_expr(50))
 
-    assert str(raised.value) == ""
+    assert str(raised.value) == (
+        'the plugin failed with message: column "price" is ext[rangebar_polars.price]: expected a '
+        "number among the trades [timestamp: datetime[ms], price: ext[rangebar_polars.price], "
+        'quantity: f64] (name another column: columns=TradeColumns(price="..."))'
+    )
 
 
 @pytest.mark.skipif(not hasattr(pl, "BaseExtension"), reason="this Polars has no extension types")
