@@ -19,7 +19,7 @@ RUST := Cargo.toml Cargo.lock $(shell find src -name '*.rs')
 # Prints how many seconds a recipe took.
 TOOK = echo "$(1): $$(( $$(date +%s) - start )) s"
 
-.PHONY: help demo test test-rust test-python test-floor lint fmt bench bench-guard wheel clean need
+.PHONY: help demo test test-rust test-python test-floor lint fmt bench bench-guard fuzz wheel clean need
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
@@ -62,6 +62,10 @@ bench: $(VENV)/built $(VENV)/server ## measure: the kernel by criterion, whole c
 	cargo bench --no-default-features
 	$(BIN)/python benches/calls.py
 	PYTHONPATH=tests $(BIN)/python benches/stores.py
+
+fuzz: $(VENV)/built ## read N damaged or hostile inputs of each kind (default 20000)
+	RANGEBAR_FUZZ=$(or $(N),20000) $(BIN)/pytest -q -k "fuzz or hostile" tests
+	RANGEBAR_FUZZ=$(or $(N),20000) cargo test --no-default-features --test checkpoints hostile
 
 bench-guard: ## compare the kernel's instruction counts with the stored ones (needs valgrind)
 	$(PYTHON) benches/instructions.py

@@ -24,7 +24,7 @@ NEEDS: Final = "valgrind is needed for the counts (apt-get install valgrind)"
 def run(*command: str) -> str:
     """Return what a command printed, on both of its outputs."""
     env = {**os.environ, "CARGO_PROFILE_BENCH_STRIP": "false"}
-    done: subprocess.CompletedProcess[str] = subprocess.run(  # noqa: S603 - our own commands
+    done = subprocess.run(  # noqa: S603 - our own commands
         command, env=env, check=True, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
     return done.stdout
@@ -33,12 +33,12 @@ def run(*command: str) -> str:
 def built() -> str:
     """Build the cases, and return the path of the program."""
     command = ("cargo", "bench", "--no-default-features", "--bench", "instructions", "--no-run")
-    return re.findall(r"\((\S*instructions-\S+)\)", run(*command))[-1]
+    return str(re.findall(r"\((\S*instructions-\S+)\)", run(*command))[-1])
 
 
 def count(program: str, case: str) -> int:
     """Return how many instructions a case takes."""
-    said = run(
+    printed = run(
         "valgrind",
         "--tool=callgrind",
         "--callgrind-out-file=/dev/null",
@@ -46,8 +46,8 @@ def count(program: str, case: str) -> int:
         program,
         case,
     )
-    counts = [int(found) for found in re.findall(r"Collected : (\d+)", said)]
-    assert sum(counts) > 0, f"callgrind counted nothing: {said}"
+    counts = [int(found) for found in re.findall(r"Collected : (\d+)", printed)]
+    assert sum(counts) > 0, f"callgrind counted nothing: {printed}"
     return sum(counts)
 
 

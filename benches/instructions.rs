@@ -9,67 +9,16 @@
     reason = "a benchmark that cannot continue should stop; it prints; each flag is one of a case"
 )]
 
-use rangebar_polars::builder::Builder;
+mod generated;
+
+use generated::Generated;
+use rangebar_polars::builder::{Builder, Ended};
 use rangebar_polars::columns::{Group, OUTPUTS, Output, Table};
 use rangebar_polars::needs::Needs;
 use rangebar_polars::rule::{RangeRule, Threshold};
-use rangebar_polars::trades::{Bits, Column, Sides, TimeUnit, Trades};
+use rangebar_polars::trades::{Bits, Sides, Trades};
 
 const ROWS: usize = 200_000;
-
-/// Trades of a price that wanders by cents around 50,000.
-struct Generated {
-    times: Vec<i64>,
-    prices: Vec<f64>,
-    quantities: Vec<f64>,
-    sold: Vec<u8>,
-    unknown: Vec<u8>,
-    ids: Vec<i64>,
-}
-
-impl Generated {
-    fn new() -> Self {
-        let mut state: u64 = 5;
-        let mut below = |bound: u64| {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            i32::try_from(((state >> 32) * bound) >> 32).expect("less than a small bound")
-        };
-        let (mut time, mut cents) = (1_700_000_000_000_000, 5_000_000);
-        let mut trades = Self {
-            times: Vec::new(),
-            prices: Vec::new(),
-            quantities: Vec::new(),
-            sold: (0..ROWS).map(|_| u8::try_from(below(256)).expect("a byte")).collect(),
-            unknown: vec![0; ROWS],
-            ids: (0..).take(ROWS).collect(),
-        };
-        for _ in 0..ROWS {
-            time += i64::from(below(4)) * 1_000;
-            cents += below(347) - 173;
-            trades.times.push(time);
-            trades.prices.push(f64::from(cents) / 100.0);
-            trades.quantities.push(f64::from(1 + below(100_000)) / 1e5);
-        }
-        trades
-    }
-
-    fn trades(&self, case: &Case) -> Trades<'_> {
-        let ids = |name| case.has_ids.then(|| Column::new(name, &self.ids));
-        let known = case.is_unknown.then(|| Bits::new(&self.unknown, 0, ROWS));
-        let sides = Sides { sold: Bits::new(&self.sold, 0, ROWS), known };
-        Trades {
-            timestamp: Some(Column::new("timestamp", &self.times)),
-            price: Some(Column::new("price", &self.prices)),
-            quantity: Some(Column::new("quantity", &self.quantities)),
-            is_buyer_maker: case.has_sides.then_some(sides),
-            first_trade_id: ids("first_trade_id"),
-            last_trade_id: ids("last_trade_id"),
-            ..Trades::new(ROWS, TimeUnit::Microseconds)
-        }
-    }
-}
 
 /// What is measured.
 struct Case {
@@ -105,6 +54,20 @@ const CASES: [(&str, Case); 9] = [
     ("ten-thresholds", Case { thresholds: &[25, 50, 75, 100, 125, 150, 175, 200, 225, 250], ..ALL }),
 ];
 
+/// The columns that a case has; `unknown` has a zero for each trade.
+fn trades_of<'a>(case: &Case, all: &Trades<'a>, unknown: &'a [u8]) -> Trades<'a> {
+    let known = case.is_unknown.then(|| Bits::new(unknown, 0, all.len));
+    Trades {
+        is_buyer_maker: all
+            .is_buyer_maker
+            .filter(|_| case.has_sides)
+            .map(|sides| Sides { known, ..sides }),
+        first_trade_id: all.first_trade_id.filter(|_| case.has_ids),
+        last_trade_id: all.last_trade_id.filter(|_| case.has_ids),
+        ..*all
+    }
+}
+
 #[inline(never)]
 fn measured(trades: &Trades<'_>, case: &Case) -> usize {
     let rule = |threshold: &i64| RangeRule::new(Threshold::new(*threshold).expect("valid"), true);
@@ -114,7 +77,7 @@ fn measured(trades: &Trades<'_>, case: &Case) -> usize {
     let mut table = Table::new(outputs());
     let mut builder = Builder::new(case.thresholds.iter().map(rule), needs);
     let mut bars = 0;
-    let mut emit = |ended: rangebar_polars::builder::Ended| {
+    let mut emit = |ended: Ended| {
         bars += 1;
         if case.columns {
             table.push(ended.bar);
@@ -128,8 +91,8 @@ fn main() {
     let name = std::env::args().nth(1).unwrap_or_default();
     match CASES.iter().find(|(known, _)| *known == name) {
         Some((_, case)) => {
-            let generated = Generated::new();
-            println!("{}", measured(&generated.trades(case), case));
+            let (generated, unknown) = (Generated::new(ROWS), vec![0; ROWS]);
+            println!("{}", measured(&trades_of(case, &generated.trades(), &unknown), case));
         }
         None => CASES.iter().for_each(|(known, _)| println!("{known}")),
     }

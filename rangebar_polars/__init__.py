@@ -31,12 +31,15 @@ __all__ = [
     "RangeBarError",
     "RangeBarProcessor",
     "RangeBarWarning",
+    "Report",
     "StoreError",
     "TradeColumns",
+    "ValidationError",
     "archive_quality",
     "bar_id",
     "bars",
     "bars_expr",
+    "bars_per_year",
     "bars_with_state",
     "cache_clear",
     "cache_status",
@@ -44,11 +47,16 @@ __all__ = [
     "get_range_bars",
     "import_trades",
     "open_store",
+    "plot_bars",
+    "plot_cuts",
     "populate",
     "process_trades_chunked",
     "process_trades_polars",
     "scan_range_bars",
     "scan_ticks",
+    "validate_continuity",
+    "validate_tier1",
+    "validate_tier2",
 ]
 
 # A star-import binds the names in __all__. Modules are not among them: our `duckdb` would replace
@@ -64,6 +72,7 @@ _HOMES: Final = {
         "_catalog.range_bars": ("get_n_range_bars", "get_range_bars", "scan_range_bars"),
         "_catalog.scan_ticks": ("archive_quality", "scan_ticks"),
         "_catalog.status": ("cache_clear", "cache_status"),
+        "_convert.frequency": ("bars_per_year",),
         "_core.bars": ("bar_id", "bars", "bars_expr"),
         "_core.namespace": ("ExprNamespace", "FrameNamespace", "LazyFrameNamespace"),
         "_core.options": ("THRESHOLD_DECIMAL_MAX", "THRESHOLD_DECIMAL_MIN"),
@@ -73,6 +82,12 @@ _HOMES: Final = {
             "process_trades_chunked",
             "process_trades_polars",
         ),
+        "_validation.continuity": ("validate_continuity",),
+        "_validation.report": ("Report",),
+        "_validation.tier1": ("validate_tier1",),
+        "_validation.tier2": ("validate_tier2",),
+        "_plot.bars": ("plot_bars",),
+        "_plot.cuts": ("plot_cuts",),
         "archive.binance": ("BinanceArchive",),
         "errors": (
             "ArchiveError",
@@ -84,6 +99,7 @@ _HOMES: Final = {
             "RangeBarError",
             "RangeBarWarning",
             "StoreError",
+            "ValidationError",
         ),
         "schema": ("TradeColumns",),
         "store": ("BarStore", "open_store"),
@@ -143,6 +159,7 @@ if TYPE_CHECKING:
     )
     from rangebar_polars._catalog.scan_ticks import archive_quality, scan_ticks
     from rangebar_polars._catalog.status import cache_clear, cache_status
+    from rangebar_polars._convert.frequency import bars_per_year
     from rangebar_polars._core.bars import bar_id, bars, bars_expr
     from rangebar_polars._core.namespace import ExprNamespace, FrameNamespace, LazyFrameNamespace
     from rangebar_polars._core.options import THRESHOLD_DECIMAL_MAX, THRESHOLD_DECIMAL_MIN
@@ -152,6 +169,12 @@ if TYPE_CHECKING:
         process_trades_chunked,
         process_trades_polars,
     )
+    from rangebar_polars._plot.bars import plot_bars
+    from rangebar_polars._plot.cuts import plot_cuts
+    from rangebar_polars._validation.continuity import validate_continuity
+    from rangebar_polars._validation.report import Report
+    from rangebar_polars._validation.tier1 import validate_tier1
+    from rangebar_polars._validation.tier2 import validate_tier2
     from rangebar_polars.archive.binance import BinanceArchive
     from rangebar_polars.errors import (
         ArchiveError,
@@ -163,6 +186,7 @@ if TYPE_CHECKING:
         RangeBarError,
         RangeBarWarning,
         StoreError,
+        ValidationError,
     )
     from rangebar_polars.schema import TradeColumns
     from rangebar_polars.store import BarStore, open_store

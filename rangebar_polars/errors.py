@@ -38,5 +38,9 @@ class CacheError(RangeBarError):
     """A file of the tick cache cannot be read, is damaged, or must not be replaced."""
 
 
+class ValidationError(RangeBarError):
+    """Bars that fail a check of `rangebar_polars.validate_tier1` or its kin."""
+
+
 class StoreError(RangeBarError):
     """A bar store cannot be reached, read or written, or has another version."""

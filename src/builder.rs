@@ -23,6 +23,8 @@ use crate::rule::Rule;
 use crate::sums::Overflow;
 use crate::trades::Trades;
 
+mod on_threads;
+
 /// How many rows are checked, cut and summed together, so that they are read from memory once.
 const BLOCK: usize = 4096;
 

@@ -78,6 +78,32 @@ impl Check {
         Self { rows, last, last_id, lost: None }
     }
 
+    /// The check after the rows of a batch before `row`, if they are good. What is known of them
+    /// but the last time and its id is left out.
+    pub(crate) fn after(&self, trades: &Trades<'_>, row: usize) -> Self {
+        let last = match (trades.timestamp, row.checked_sub(1)) {
+            (Some(times), Some(last_row)) => {
+                let time = times.values[last_row];
+                let first_row = times.values[..row].partition_point(|before| *before < time);
+                let known = trades.agg_trade_id;
+                let id = (first_row..row).rev().find_map(|row| known.and_then(|ids| ids.get(row)));
+                let before = self.last.filter(|last| first_row == 0 && last.time == time);
+                Some(Last { time, id: id.or_else(|| before.and_then(|last| last.id)) })
+            }
+            _ => self.last,
+        };
+        Self { rows: self.rows + row as u64, last, last_id: None, lost: None }
+    }
+
+    /// The check after more rows, which `next` has admitted from [`Self::after`] on.
+    pub(crate) fn followed_by(&self, next: &Self) -> Self {
+        Self {
+            last_id: next.last_id.or(self.last_id),
+            lost: self.lost.or(next.lost),
+            ..next.clone()
+        }
+    }
+
     /// Admit a batch.
     ///
     /// # Errors

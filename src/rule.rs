@@ -15,6 +15,9 @@ pub trait Rule {
     /// If no bar is open, the trade at `from` opens one. After `Some(row)` no bar is open and the
     /// next call begins at `row + 1`; after `None` every row was read, the bar is still open, and
     /// the next call begins at row 0 of the next batch. `from` is at most `trades.len`.
+    ///
+    /// Trades may be bad ones, which are refused afterwards, so no value may end in a panic or in
+    /// a loop.
     fn next_close(&mut self, trades: &Trades<'_>, from: usize) -> Option<usize>;
 
     /// Forget the open bar, if there is one: the next trade opens a new bar.

@@ -23,7 +23,6 @@ import rangebar_polars as rb
 from rangebar_polars._catalog import trades as catalog_trades
 from rangebar_polars._catalog.assemble import TickDay
 from rangebar_polars._catalog.bars import StoredBars
-from rangebar_polars.archive import http as download
 from rangebar_polars.store import BarStore, ParquetStore
 
 TODAY = dt.date(2024, 10, 1)
@@ -36,7 +35,7 @@ PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 @pytest.fixture(scope="session", autouse=True)
 def no_settings_of_this_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Hide the user's settings, proxies and cache, fix the day, and retry without a wait.
+    """Hide the user's settings, proxies and cache, and fix the day.
 
     It has the scope of the session, so that it holds for the fixtures of a module too.
     """
@@ -45,7 +44,6 @@ def no_settings_of_this_machine(tmp_path_factory: pytest.TempPathFactory) -> Ite
             patch.delenv(name, raising=False)
         patch.setenv("RANGEBAR_CACHE_DIR", str(tmp_path_factory.mktemp("no-cache")))
         patch.setattr(catalog_trades, "_today", lambda: TODAY)
-        patch.setattr(download, "FIRST_WAIT", 0.0)
         yield
 
 

@@ -56,3 +56,15 @@ def test_a_user_without_a_home_folder_is_asked_for_one(monkeypatch: pytest.Monke
         "folder is unknown (set RANGEBAR_CACHE_DIR, or give cache_dir)",
     ):
         cache_root()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows guesses where another's folder is")
+def test_what_is_no_path_is_an_error_of_its_argument() -> None:
+    remedy = "(give the path of a local folder)"
+
+    with says(ValueError, f"cache_dir is 'a\\x00b': expected a path on this machine {remedy}"):
+        cache_root("a\0b")
+    with says(
+        ValueError, f"cache_dir is '~nobody-at-all/x': there is no such home folder {remedy}"
+    ):
+        cache_root("~nobody-at-all/x")

@@ -24,17 +24,35 @@ MAY: dict[str, set[str]] = {
     "_progress": set(),
     "_pruning": set(),
     "_disk": {"_internal"},
-    "_core": {"_internal", "errors", "schema"},
+    "_extras": set(),
+    "_convert": {"_extras", "schema"},
+    "_core": {"_convert", "_internal", "errors", "schema"},
+    "_plot": {"_core", "_extras", "schema"},
+    "_validation": {"_core", "_extras", "errors", "schema"},
     "features": {"_core", "schema"},
     "archive": {"_days", "_disk", "errors", "schema"},
     "_ticks": {"_core", "_days", "_disk", "_internal", "errors", "schema"},
     "store": {"_core", "_days", "_disk", "_internal", "_pruning", "errors", "schema"},
     "_catalog": {"_core", "_ticks", "archive", "store", "_days", "_disk", "_internal", "_progress"}
-    | {"errors", "schema"},
+    | {"_validation", "errors", "schema"},
     "duckdb": {"_catalog", "_core", "_ticks", "archive", "store", "_disk", "_pruning"}
     | {"errors", "schema"},
     "testing": {"_catalog", "_core", "archive", "store", "schema"},
-    "__init__": {"_catalog", "_core", "archive", "store", "duckdb", "errors", "features"}
+    "_cli": {"_catalog", "_core", "_ticks", "archive", "_disk", "_internal", "_progress", "errors"}
+    | {"schema"},
+    "__main__": {"_cli"},
+    "__init__": {
+        "_catalog",
+        "_convert",
+        "_core",
+        "_plot",
+        "_validation",
+        "archive",
+        "store",
+        "duckdb",
+        "errors",
+        "features",
+    }
     | {"schema", "testing"},
 }
 """What each folder, or module of none, may import besides itself."""

@@ -17,7 +17,7 @@ import polars as pl
 from rangebar_polars._core.batches import batches
 from rangebar_polars._core.caller import warn_of
 from rangebar_polars._core.options import Options
-from rangebar_polars._days import month_days
+from rangebar_polars._days import day_after, month_days
 from rangebar_polars._internal import BarBuilder, null_side
 from rangebar_polars._ticks.report import DayReport
 from rangebar_polars.errors import CheckpointError, QualityError, StoreError
@@ -33,7 +33,6 @@ from rangebar_polars.store import BarKey, BarStore, Link, StoredMonth
 from rangebar_polars.store.chain import proven
 from rangebar_polars.store.stored_bars import bar_columns, stored_columns
 
-_DAY: Final = dt.timedelta(days=1)
 _ROW_NUMBER: Final = "rangebar place"
 _COUNTED_BY: Final = "agg_record_count"
 _ATTEMPTS: Final = 100
@@ -163,7 +162,9 @@ class Assembly:
             return
         opened = self.open_day(day)
         made = [chain.begin_day(day) for chain in due]
-        trades = opened.proven(batches(opened.trades, TRADE_SCHEMA))
+        # A range may have years without a file, and a plan costs more than a look.
+        plan = () if opened.report is None else batches(opened.trades, TRADE_SCHEMA)
+        trades = opened.proven(plan)
         try:
             for batch in trades:
                 for of_chain in made:
@@ -231,7 +232,7 @@ class _Chain:
         key, store, first = self._key, self._assembly.store, _month_of(self._days[0])
         self._stored = self._found.pop(first, StoredMonth(month=first, links=()))
         expected = [day for day in month_days(first) if key.origin is None or day >= key.origin]
-        follows = self._last is not None and self._last.day + _DAY == expected[0]
+        follows = self._last is not None and day_after(self._last.day) == expected[0]
         links = {link.day: link for link in self._stored.links}
         before = self._last if follows else None
         self._valid = proven(key, expected, links, self._assembly.digests, before=before)

@@ -10,26 +10,29 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Final
 
 import polars as pl
 
 from rangebar_polars._catalog.assemble import Assembly, Found, TickDay, builder_after
 from rangebar_polars._catalog.settings import Settings
-from rangebar_polars._catalog.trades import CachedTrades, incomplete, load_trades
+from rangebar_polars._catalog.trades import (
+    CachedTrades,
+    incomplete,
+    load_trades,
+    warn_of_unverified,
+)
 from rangebar_polars._core.caller import warn_caller
 from rangebar_polars._core.forks import use_threads
 from rangebar_polars._core.lazy_source import lazy_source
 from rangebar_polars._core.options import Options, Reset, Threshold
 from rangebar_polars._core.rules import RangeRule
-from rangebar_polars._days import day_range, runs
+from rangebar_polars._days import day_before, day_range, runs
 from rangebar_polars._ticks.report import DayReport, DayStatus
+from rangebar_polars._validation.tier1 import validate_tier1
 from rangebar_polars.errors import CacheError
 from rangebar_polars.schema import BAR_SCHEMA, COLUMNS, IS_COMPLETE, THRESHOLD, TRADE_SCHEMA, Series
 from rangebar_polars.store import BarKey, BarStore, Link, StoreAddress
 from rangebar_polars.store.chain import period_start, proven
-
-_DAY: Final = dt.timedelta(days=1)
 
 
 def check_options(
@@ -236,7 +239,8 @@ class StoredBars:
     def _position(self, day: dt.date) -> DayStatus | None:
         """Return the end of the stored trades before a day, if it is known."""
         for key, links in self.stored.items():
-            link = links.get(day - _DAY)
+            before = day_before(day)
+            link = None if before is None else links.get(before)
             if link is not None and link.state and not key.begins(day):
                 for last_time, last_id in builder_after(key, link).position().rows():
                     report = DayReport(
@@ -256,6 +260,34 @@ class StoredBars:
             warn_caller(
                 f"bars of {self.series.label} run over missing trades: {missing} (see "
                 "archive_quality)"
+            )
+        warn_of_unverified(self.defects, self.series)
+
+    def collect(self, *, validate: bool) -> pl.DataFrame:
+        """Return all bars; with `validate`, warn the caller of those that fail a check."""
+        bars = pl.concat(self.frames())
+        if validate:
+            self._warn_of_wrong(bars)
+        return bars
+
+    def _warn_of_wrong(self, bars: pl.DataFrame) -> None:
+        options = self.options
+        report = validate_tier1(
+            bars,
+            threshold_decimal_bps=None if options.threshold_column else options.thresholds[0],
+            reset=options.reset,
+            include_microstructure=options.include_microstructure,
+            prevent_same_timestamp_close=options.prevent_same_timestamp_close,
+            # Records are missing at times, which is warned of already.
+            consecutive_ids=False,
+        )
+        # Trades without sides or ids have columns without a value.
+        wrong = report.failures.filter(pl.col("check") != "values")
+        if not wrong.is_empty():
+            checks = ", ".join(sorted(set(wrong["check"])))
+            warn_caller(
+                f"bars of {self.series.label} fail checks that all bars should pass: {checks} "
+                "(validate_tier1 shows the rows; please report it, with the days and the options)"
             )
 
     def scan(self, address: StoreAddress | None) -> pl.LazyFrame:

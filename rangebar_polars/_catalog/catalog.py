@@ -15,7 +15,12 @@ from rangebar_polars._catalog.last_bars import last_bars
 from rangebar_polars._catalog.populate import populate
 from rangebar_polars._catalog.settings import Settings, check_symbols
 from rangebar_polars._catalog.status import Kind, cache_clear, cache_status
-from rangebar_polars._catalog.trades import Strictness, check_strictness, load_trades
+from rangebar_polars._catalog.trades import (
+    Strictness,
+    check_strictness,
+    load_trades,
+    warn_of_unverified,
+)
 from rangebar_polars._core.caller import warn_caller
 from rangebar_polars._core.options import (
     Options,
@@ -110,7 +115,7 @@ class Catalog:
             fetch_if_missing=fetch_if_missing,
             progress=progress,
         )
-        self._given_store = store
+        self._address = address_of(store, self._settings.root)
         self._own_store: BarStore | None = None
 
     def __repr__(self) -> str:
@@ -142,10 +147,11 @@ class Catalog:
         StoreError
             It cannot be opened.
         """
-        if isinstance(self._given_store, BarStore):
-            return self._given_store
+        given = self._address.given
+        if isinstance(given, BarStore):
+            return given
         if self._own_store is None:
-            self._own_store = open_store(self._given_store, cache_dir=self._settings.root)
+            self._own_store = open_store(given, cache_dir=self._settings.root)
         return self._own_store
 
     def trades(
@@ -187,6 +193,7 @@ class Catalog:
                 warn_caller(
                     f"trades of {series.label} are missing: {incomplete} (see archive_quality)"
                 )
+            warn_of_unverified(trades.defects(), series)
             plans.append(trades.scan())
         return _joined(every, plans, alone=isinstance(symbols, str))
 
@@ -238,6 +245,7 @@ class Catalog:
         prevent_same_timestamp_close: bool = True,
         reset: Reset | None = None,
         use_cache: bool = True,
+        validate: bool = True,
     ) -> pl.DataFrame:
         """Return range bars over UTC days, and store them for the next call.
 
@@ -249,7 +257,7 @@ class Catalog:
             UTC days, both included; the first trade of `start` opens the first bar.
         threshold_decimal_bps, include_microstructure, include_incomplete
             As in `get_range_bars`.
-        prevent_same_timestamp_close, reset, use_cache
+        prevent_same_timestamp_close, reset, use_cache, validate
             As in `get_range_bars`.
 
         Returns
@@ -265,11 +273,11 @@ class Catalog:
             prevent_same_timestamp_close=prevent_same_timestamp_close,
             reset=reset,
         )
-        check_flags(use_cache=use_cache)
+        check_flags(use_cache=use_cache, validate=validate)
         every = self._series(symbols)
         store = self.store if use_cache else None
         loaded = self._load(every, days, options, store)
-        plans = [pl.concat(bars.frames()).lazy() for bars in loaded]
+        plans = [bars.collect(validate=validate).lazy() for bars in loaded]
         return _joined(every, plans, alone=isinstance(symbols, str)).collect()
 
     def scan_bars(
@@ -312,7 +320,7 @@ class Catalog:
         )
         check_flags(use_cache=use_cache)
         every = self._series(symbols)
-        address = address_of(self._given_store, self._settings.root) if use_cache else None
+        address = self._address if use_cache else None
         with nullcontext() if address is None else address.opened() as store:
             plans = [bars.scan(address) for bars in self._load(every, days, options, store)]
         return _joined(every, plans, alone=isinstance(symbols, str))
@@ -465,7 +473,7 @@ class Catalog:
             prevent_same_timestamp_close=prevent_same_timestamp_close,
             reset=reset,
             fetch_if_missing=settings.fetch_if_missing,
-            store=self._given_store,
+            store=self._address.given,
             cache_dir=settings.root,
             archive=settings.archive,
             processes=processes,
@@ -521,7 +529,8 @@ class Catalog:
             market=self._settings.market,
             symbol=symbol,
             threshold_decimal_bps=threshold_decimal_bps,
-            store=self.store,
+            # Trades can be cleared while the store cannot be reached.
+            store=self.store if kind == "bars" else None,
             cache_dir=self._settings.root,
         )
 

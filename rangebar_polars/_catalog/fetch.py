@@ -19,7 +19,8 @@ from pathlib import Path
 
 import polars as pl
 
-from rangebar_polars._disk.locked_file import CancelledError, LockedFile, locked, spill_folder
+from rangebar_polars._disk.disk_error import UNREADABLE
+from rangebar_polars._disk.locked_file import CancelledError, LockedFile, spill_folder
 from rangebar_polars._progress import FetchProgress, Progress
 from rangebar_polars._ticks.cache import TickCache
 from rangebar_polars._ticks.cleaning import clean
@@ -184,8 +185,7 @@ class Fetch:
         return [Job(self.archive.day_file(self.cache.series, day), (day,)) for day in days]
 
     def _fetch_file(self, job: Job, report: Callable[[int], None]) -> FetchResult:
-        part = self.cache.unfinished(job.file.name)
-        with locked(part, self.client.stop) as file:
+        with self.cache.unfinished_file(job.file.name, self.client.stop) as file:
             due = list(job.days)
             try:
                 due = self._due(job)
@@ -205,7 +205,7 @@ class Fetch:
     def _due(self, job: Job) -> list[dt.date]:
         """Return the days that still want this file, now that nobody else is at it."""
         if not self.refresh:
-            return [day for day in job.days if not self.cache.path(day).exists()]
+            return [day for day in job.days if not self.cache.has(day)]
         published = self.client.checksum(job.file)
         return [day for day in job.days if not self._is_current(day, job.file.name, published)]
 
@@ -223,7 +223,8 @@ class Fetch:
         source = self.archive.open(file.path, job.file)
         if len(job.file.days) > 1:
             return self._split(source, job, origin, spill_folder(file.path))
-        rows = pl.concat([pl.DataFrame(schema=TRADE_SCHEMA), *self._pieces(source)])
+        pieces = self._pieces(source, job.file.name)
+        rows = pl.concat([pl.DataFrame(schema=TRADE_SCHEMA), *pieces])
         cut = source.times_cut.total()
         self._write(rows, job.file.days[0], _read_as(source, origin), times_cut=cut)
         return FetchResult()
@@ -232,7 +233,7 @@ class Fetch:
         """Cut a month's file into days by way of the disk, since it may exceed memory."""
         month, result, held = job.file.days, FetchResult(), set[dt.date]()
         with Spill(folder) as spill:
-            for piece in self._pieces(source):
+            for piece in self._pieces(source, job.file.name):
                 for of, rows in split_by_day(piece):
                     day = _nearest(of, month)
                     held.add(day)
@@ -252,11 +253,26 @@ class Fetch:
                     result.failed[day] = error
         return result
 
-    def _pieces(self, source: TradeFile) -> Iterator[pl.DataFrame]:
-        for piece in source.pieces():
-            if self.client.stop.is_set():
-                raise CancelledError
-            yield piece
+    def _pieces(self, source: TradeFile, name: str) -> Iterator[pl.DataFrame]:
+        """Yield the trades of a file of any archive, which may be what it should not be."""
+        try:
+            for piece in source.pieces():
+                if self.client.stop.is_set():
+                    raise CancelledError
+                if piece.schema != TRADE_SCHEMA:
+                    wanted = ", ".join(f"{key} {dtype}" for key, dtype in TRADE_SCHEMA.items())
+                    got = ", ".join(f"{key} {dtype}" for key, dtype in piece.schema.items())
+                    raise ArchiveError(
+                        f"{name} gives other columns than trades: expected {wanted}, got {got} "
+                        "(its archive is to give these, in this order)"
+                    )
+                yield piece
+        except UNREADABLE as error:
+            if isinstance(error, OSError):
+                raise
+            raise ArchiveError(
+                f"{name} cannot be read: {error} (is it what the archive should have?)"
+            ) from error
 
     def _write(self, rows: pl.DataFrame, day: dt.date, origin: Origin, *, times_cut: int) -> None:
         name = f"{self.cache.label} {day} ({origin.archive})"

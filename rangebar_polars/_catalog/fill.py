@@ -8,7 +8,7 @@ import pickle
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
@@ -39,14 +39,14 @@ class FillRequest:
     options
         The options of the bars.
     store
-        The address of the store.
+        What opens the store. The text of a request does not show its password.
     """
 
     settings: Settings
     series: Series
     days: tuple[dt.date, ...]
     options: Options
-    store: str
+    store: str = field(repr=False)
 
 
 @dataclass(frozen=True)

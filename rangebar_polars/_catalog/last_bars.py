@@ -11,7 +11,7 @@ from rangebar_polars._catalog.settings import Settings
 from rangebar_polars._catalog.trades import CachedTrades, last_published_day
 from rangebar_polars._core.caller import warn_caller
 from rangebar_polars._core.options import Options
-from rangebar_polars._days import day_range
+from rangebar_polars._days import LONGEST_RANGE, day_range
 from rangebar_polars.errors import RangeBarError
 from rangebar_polars.schema import Series
 from rangebar_polars.store import BarStore
@@ -61,8 +61,11 @@ def last_bars(  # noqa: PLR0917 - the arguments of Catalog.last_bars, checked
         As in `load_bars`.
     """
     last, most, days = end or _last_day(settings, series), max_lookback_days, 1
-    if most > (last - dt.date.min).days:
-        raise ValueError(f"max_lookback_days is {most}: expected a day that the calendar has")
+    if most > min(LONGEST_RANGE, (last - dt.date.min).days):
+        raise ValueError(
+            f"max_lookback_days is {most}: expected at most {LONGEST_RANGE}, and days that the "
+            "calendar has"
+        )
     while True:
         days = min(days, most)
         wanted = day_range(last - (days - 1) * _DAY, last)

@@ -26,6 +26,7 @@ from rangebar_polars._core.options import Reset, Threshold, check_count
 from rangebar_polars._days import day_range
 from rangebar_polars._progress import FetchProgress, Progress, check_progress, reporter
 from rangebar_polars.archive import Archive
+from rangebar_polars.archive.url import with_logins
 from rangebar_polars.schema import THRESHOLD
 from rangebar_polars.store import BarStore, open_store
 
@@ -280,7 +281,8 @@ class _Run:
         # cloudpickle can also pickle functions and classes of the caller's script.
         from cloudpickle import dumps  # noqa: PLC0415 - slow to import
 
-        request = dumps(self.requests[number])
+        with with_logins():
+            request = dumps(self.requests[number])
         self.at_work[number] = time.monotonic()
         try:
             future = self.pool.submit(request, number)

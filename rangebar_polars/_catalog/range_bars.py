@@ -27,6 +27,7 @@ def get_range_bars(
     prevent_same_timestamp_close: bool = True,
     reset: Reset | None = None,
     use_cache: bool = True,
+    validate: bool = True,
     fetch_if_missing: bool = True,
     store: Store = None,
     cache_dir: str | os.PathLike[str] | None = None,
@@ -71,6 +72,8 @@ def get_range_bars(
         border.
     use_cache
         Whether stored bars are used and new bars are stored. Trades are always cached.
+    validate
+        Whether the bars are checked by `validate_tier1` before they are returned.
     fetch_if_missing
         Whether to fetch trades that are needed and not cached.
     store
@@ -104,7 +107,9 @@ def get_range_bars(
     Warns
     -----
     RangeBarWarning
-        Days or records of the range are missing, so bars run over a gap. Stored bars warn too.
+        Days or records of the range are missing, so bars run over a gap, or files of days had no
+        published checksum. Stored bars warn too. Or bars fail a check of `validate_tier1`, which
+        means a fault of this package: report it.
 
     Notes
     -----
@@ -157,6 +162,7 @@ def get_range_bars(
             prevent_same_timestamp_close=prevent_same_timestamp_close,
             reset=reset,
             use_cache=use_cache,
+            validate=validate,
         )
 
 

@@ -80,7 +80,8 @@ def scan_ticks(
     Warns
     -----
     RangeBarWarning
-        Once, if days or records of the range are missing.
+        Once, if days or records of the range are missing, and once, if the files of days had no
+        published checksum.
 
     Examples
     --------

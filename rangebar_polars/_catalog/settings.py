@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, Self
@@ -89,9 +89,9 @@ class Settings:
         return _cache(self.root, series, self.archive)
 
 
-def every_cache(root: Path) -> list[TickCache]:
-    """Return the cached days of every series that has a folder, in order."""
-    series = [cache.series for cache in caches(root)]
+def every_cache(root: Path, names: Mapping[str, str] | None = None) -> list[TickCache]:
+    """Return the cached days of every series that has a folder, in order; see `caches`."""
+    series = [cache.series for cache in caches(root, names)]
     return [_cache(root, each, ARCHIVES.get(each.source)) for each in series]
 
 

@@ -8,6 +8,7 @@ import polars as pl
 from rangebar_polars._catalog.settings import every_cache
 from rangebar_polars._core.options import check_threshold
 from rangebar_polars._disk.cache_root import cache_root
+from rangebar_polars._disk.disk_error import disk_errors
 from rangebar_polars._disk.locked_file import remove_abandoned
 from rangebar_polars._ticks.cache import TickCache
 from rangebar_polars.errors import CacheError, StoreError
@@ -56,12 +57,14 @@ def cache_status(
         ``threshold_decimal_bps``, ``prevent_same_timestamp_close``, ``reset``, ``origin`` (the
         first day of the chain; null with ``reset``) and ``rule_version`` (bars of another version
         than today's are not used); ``days``, ``first_day``, ``last_day``; ``rows``, trades or bars;
-        ``bytes``, null where the store does not know; ``message``, where something cannot be read.
+        ``bytes``, null where the store does not know; ``message``, what cannot be read and why.
 
     Raises
     ------
-    StoreError
-        The store cannot be reached.
+    ValueError, TypeError
+        An argument is wrong.
+    StoreError, CacheError
+        The store cannot be reached, or a folder that has all series in it cannot be read.
 
     Examples
     --------
@@ -101,8 +104,8 @@ def cache_clear(
 ) -> pl.DataFrame:
     """Remove trades or bars from the cache.
 
-    Bars stay when their trades go: they are proven by what they were made of. A scan that
-    runs at the same time may fail with "cannot be read".
+    Bars stay when their trades go: they are proven by what they were made of. Files are removed in
+    whatever state they are. A scan that runs at the same time may fail with "cannot be read".
 
     Parameters
     ----------
@@ -145,7 +148,9 @@ def cache_clear(
             cache.clear()
         if not wanted:
             # A fetch that was killed before its first day has left no folder to know it by.
-            remove_abandoned(cache_root(cache_dir) / "downloads", "*.part")
+            downloads = cache_root(cache_dir) / "downloads"
+            with disk_errors(CacheError, downloads, doing="cleared"):
+                remove_abandoned(downloads, "*.part", strict=True)
     else:
         with opened(store, cache_dir) as where:
             for key in _keys(where, wanted):
@@ -169,8 +174,9 @@ def _wanted(
 
 
 def _series(wanted: dict[str, object], cache_dir: str | os.PathLike[str] | None) -> list[TickCache]:
-    every = every_cache(cache_root(cache_dir))
-    return [cache for cache in every if wanted.items() <= cache.series.values.items()]
+    if "threshold_decimal_bps" in wanted:
+        return []
+    return every_cache(cache_root(cache_dir), {name: str(each) for name, each in wanted.items()})
 
 
 def _keys(store: BarStore, wanted: dict[str, object]) -> list[BarKey]:
@@ -180,7 +186,12 @@ def _keys(store: BarStore, wanted: dict[str, object]) -> list[BarKey]:
 
 def _of_ticks(cache: TickCache) -> dict[str, Any]:
     """Return the row of a series of trades."""
-    rows, unreadable, days = 0, list[str](), cache.days()
+    row: dict[str, Any] = {"kind": "ticks", **cache.series.values}
+    rows, unreadable = 0, list[str]()
+    try:
+        days, size = cache.days(), cache.size()
+    except CacheError as error:
+        return row | {"message": str(error)}
     for day in days:
         try:
             report = cache.report(day)
@@ -188,14 +199,12 @@ def _of_ticks(cache: TickCache) -> dict[str, Any]:
             unreadable.append(str(error))
             continue
         rows += 0 if report is None else report.rows_after
-    return {
-        "kind": "ticks",
-        **cache.series.values,
+    return row | {
         "days": len(days),
         "first_day": min(days, default=None),
         "last_day": max(days, default=None),
         "rows": rows,
-        "bytes": cache.size(),
+        "bytes": size,
         "message": "; ".join(unreadable) or None,
     }
 

@@ -14,23 +14,27 @@ from typing import Final, Literal
 import polars as pl
 
 from rangebar_polars._catalog.fetch import (
+    Failure,
     Fetch,
     FetchResult,
     choose_files,
     choose_files_to_refresh,
 )
 from rangebar_polars._catalog.settings import Settings
+from rangebar_polars._core.caller import warn_caller
 from rangebar_polars._core.forks import use_threads
 from rangebar_polars._days import spans
 from rangebar_polars._progress import reporter
 from rangebar_polars._ticks.cache import TickCache
 from rangebar_polars._ticks.report import DayStatus, describe, joined, quality_frame
 from rangebar_polars.archive import Archive
-from rangebar_polars.errors import ArchiveError, CacheError, DownloadError, QualityError
+from rangebar_polars.errors import ArchiveError, CacheError, QualityError
 from rangebar_polars.schema import Series
 
 Strictness = Literal["report", "raise"]
 SEARCHED_DAYS = 14
+LONG_FETCH = 31
+"""Days, of more than which a symbol is looked for before each is: a name may be misspelt."""
 MISSING: Final = {
     "hole": "days the archive has no file for",
     "not published": "days not published yet",
@@ -193,6 +197,16 @@ def incomplete(defects: Mapping[dt.date, Mapping[str, int]]) -> str | None:
     return "; ".join(parts) or None
 
 
+def warn_of_unverified(defects: Mapping[dt.date, Mapping[str, int]], series: Series) -> None:
+    """Warn the caller of days whose files had no published checksum when they were fetched."""
+    days = spans([day for day, found in defects.items() if found.get("unverified")])
+    if days:
+        warn_caller(
+            f"trades of {series.label} are not verified, since their files had no published "
+            f"checksum: {days} (fetch them from an archive that has checksums, with refresh=True)"
+        )
+
+
 def load_trades(
     settings: Settings, series: Series, days: Sequence[dt.date], *, refresh: bool = False
 ) -> CachedTrades:
@@ -228,9 +242,22 @@ def load_trades(
     result, today = FetchResult(), _today()
     if archive is not None and (settings.fetch_if_missing or refresh):
         result = _fetch(settings, archive, cache, days, today, refresh=refresh)
-    entries = tuple(_entry(archive, cache, day, result, today) for day in days)
+    absent = frozenset(result.absent)
+    entries = tuple(
+        _failed(day, result.failed[day])
+        if day in result.failed
+        else _entry(archive, cache, day, today, is_absent=day in absent)
+        for day in days
+    )
     if archive is not None and result.absent and not cache.days():
-        _raise_if_unknown(archive, series)
+        try:
+            known = _symbols(archive, series)
+        except ArchiveError as error:
+            raise ArchiveError(
+                f"no file of {series.label} was found, and whether there is such a symbol is not "
+                f"known: {error}",
+            ) from error
+        _raise_if_unknown(series, known)
     return CachedTrades(cache, entries, archive)
 
 
@@ -243,35 +270,38 @@ def _fetch(  # noqa: PLR0917
     *,
     refresh: bool,
 ) -> FetchResult:
-    past = [day for day in days if day < today]
+    past = [day for day in days if archive.first_day <= day < today]
     if refresh:
         jobs = choose_files_to_refresh(archive, cache, past, today)
     else:
-        missing = [day for day in past if not cache.path(day).exists()]
+        missing = [day for day in past if not cache.has(day)]
+        if len(missing) > LONG_FETCH and not cache.days():
+            _raise_if_misspelt(archive, cache.series, missing[-1])
         jobs = choose_files(archive, cache, missing, today)
     result = FetchResult()
     if jobs:
         with reporter(settings.progress) as progress:
             result = Fetch(cache, archive, refresh=refresh).run(jobs, progress)
-    result.absent += [day for day in days if day >= today]
+    result.absent += [day for day in days if not archive.first_day <= day < today]
     cache.remove_abandoned()
     return result
 
 
-def _entry(  # noqa: PLR0917
-    archive: Archive | None, cache: TickCache, day: dt.date, result: FetchResult, today: dt.date
+def _failed(day: dt.date, failure: Failure) -> DayStatus:
+    refused = isinstance(failure, QualityError)
+    return DayStatus(day, "refused" if refused else "unreadable", error=failure)
+
+
+def _entry(
+    archive: Archive | None, cache: TickCache, day: dt.date, today: dt.date, *, is_absent: bool
 ) -> DayStatus:
-    failure = result.failed.get(day)
-    if failure is not None:
-        refused = isinstance(failure, QualityError)
-        return DayStatus(day, "refused" if refused else "unreadable", error=failure)
     try:
         report = cache.report(day)
     except CacheError as error:
         return DayStatus(day, "damaged", error=error)
     if report is not None:
         return DayStatus(day, "ok", report)
-    if archive is None or day not in result.absent:
+    if archive is None or not is_absent:
         return DayStatus(day, "not cached")
     is_final = archive.is_published(archive.day_file(cache.series, day), today)
     return DayStatus(day, "hole" if is_final else "not published")
@@ -305,18 +335,47 @@ def _today() -> dt.date:
     return dt.datetime.now(dt.UTC).date()
 
 
-def _raise_if_unknown(archive: Archive, series: Series) -> None:
-    """Raise if the archive lists its symbols, and the symbol is not in the list."""
+def _raise_if_misspelt(archive: Archive, series: Series, day: dt.date) -> None:
+    """Raise if a recent day has no file, and the archive does not know the symbol.
+
+    Raises
+    ------
+    ArchiveError
+        It does not know it.
+    """
     connection = archive.connect()
     try:
-        known = connection.symbols(series.market)
-    except DownloadError as error:
-        raise ArchiveError(
-            f"no file of {series.label} was found, and whether there is such a symbol is not "
-            f"known: {error}",
-        ) from error
+        if connection.checksum(archive.day_file(series, day)) is not None:
+            return
+    except ArchiveError:
+        # Whatever it is, the fetch of this day reports it.
+        return
     finally:
         connection.close()
+    try:
+        known = _symbols(archive, series)
+    except ArchiveError:
+        # Without the list, the server is asked for each day.
+        return
+    _raise_if_unknown(series, known)
+
+
+def _symbols(archive: Archive, series: Series) -> list[str] | None:
+    connection = archive.connect()
+    try:
+        return connection.symbols(series.market)
+    finally:
+        connection.close()
+
+
+def _raise_if_unknown(series: Series, known: list[str] | None) -> None:
+    """Raise if the archive lists its symbols, and the symbol is not in the list.
+
+    Raises
+    ------
+    ArchiveError
+        It is not in the list.
+    """
     if known is not None and series.symbol not in known:
         near = near_names(series.symbol, known)
         remedy = f"near names: {', '.join(near)}" if near else f"it has {len(known)} others"

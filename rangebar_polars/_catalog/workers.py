@@ -98,23 +98,32 @@ def _sheltered() -> Iterator[None]:
     must not be imported from the current folder, not even by the processes that loky and
     multiprocessing start to clean up after a crash.
     """
-    has_masks = hasattr(signal, "pthread_sigmask")
-    if has_masks:
-        # Starting the process that clears up would end the mask below.
-        resource_tracker.ensure_running()
     with _ENVIRONMENT:
         safe = os.environ.get("PYTHONSAFEPATH")
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if has_masks else None
+        os.environ["PYTHONSAFEPATH"] = "1"
         try:
-            os.environ["PYTHONSAFEPATH"] = "1"
-            yield
+            with _without_interrupts():
+                yield
         finally:
             if safe is None:
                 del os.environ["PYTHONSAFEPATH"]
             else:
                 os.environ["PYTHONSAFEPATH"] = safe
-            if before is not None:
-                signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Block Ctrl-C, which processes that are started here inherit; it takes effect afterwards."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    # Starting the process that cleans up unblocks it again, so that process comes first.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @dataclass

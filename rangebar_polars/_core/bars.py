@@ -175,7 +175,7 @@ def bars(
         frame = trades if isinstance(trades, pl.DataFrame) else read_table(trades, options)
         return pl.concat(fold([frame], frame.schema, options))
     table = exported(trades, options) if isinstance(trades, pl.DataFrame) else trades
-    result, notices = _internal.bars(table, options.kwargs())
+    result, notices = _internal.bars(table, options.kwargs(threaded=True))
     warn_of(notices, set())
     return result
 

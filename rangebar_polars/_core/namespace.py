@@ -5,15 +5,26 @@ namespaces; ``rb.FrameNamespace(df).bars()`` and the free functions are the type
 """
 
 import inspect
-from collections.abc import Callable, Iterable, Sequence
-from typing import SupportsIndex, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, SupportsIndex, TypeVar
 
 import polars as pl
 
+import rangebar_polars
+from rangebar_polars._convert.arrow_table import to_arrow
+from rangebar_polars._convert.nautilus_bars import to_nautilus
+from rangebar_polars._convert.pandas_frame import to_backtesting, to_pandas
 from rangebar_polars._core import plugin as _plugin
 from rangebar_polars._core.bars import bar_id, bars, bars_expr
 from rangebar_polars._core.options import Options, Reset, Threshold, check_threshold
 from rangebar_polars.schema import TradeColumns
+
+if TYPE_CHECKING:
+    import altair as alt
+    import pandas as pd
+    import pyarrow as pa  # type: ignore[import-untyped]
+    from nautilus_trader.model.data import Bar, BarType
+    from nautilus_trader.model.instruments import Instrument
 
 Method = TypeVar("Method", bound=Callable[..., object])
 
@@ -25,18 +36,78 @@ def documented_by(function: Callable[..., object]) -> Callable[[Method], Method]
         # There are no docstrings under python -OO.
         whole = inspect.cleandoc(function.__doc__ or "")
         examples = inspect.cleandoc(method.__doc__ or "").partition("\n--------\n")[2]
-        whole = whole.replace("\ntrades\n", "\ntrades (the frame itself)\n")
+        for frame in ("trades", "bars"):
+            whole = whole.replace(f"\n{frame}\n", f"\n{frame} (the frame itself)\n")
         method.__doc__ = "\n\n".join(filter(None, [whole, examples]))
         return method
 
     return documented
 
 
-class FrameNamespace:
-    """Range bars of a DataFrame of trades."""
+class _PlotsOfBars:
+    """What frames and plans of bars have in common."""
+
+    _frame: pl.DataFrame | pl.LazyFrame
+
+    def plot(
+        self,
+        *,
+        last: SupportsIndex | None = 500,
+        panes: str | Sequence[str] | None = None,
+        by: str | Sequence[str] | None = None,
+        units: Mapping[str, str] | None = None,
+        width: SupportsIndex = 800,
+        height: SupportsIndex = 300,
+    ) -> "alt.VConcatChart":
+        """Return a chart of these bars: candles, and panes of columns below them.
+
+        It needs the extra ``plot``. `rangebar_polars.plot_bars`, which this calls, says more.
+
+        Parameters
+        ----------
+        last
+            How many bars of each chain are drawn; None for all.
+        panes
+            The columns that are drawn below the candles; None means ``volume`` and ``ofi``, as far
+            as the bars have them.
+        by
+            The columns of the keys; None means those that lead the frame.
+        units
+            Units for the titles of the axes, by column: ``{"price": "USDT", "volume": "BTC"}``.
+        width, height
+            Of the candles, in pixels of the layout.
+
+        Returns
+        -------
+        altair.VConcatChart
+            Its ``save("x.png")``, ``.svg``, ``.pdf``, ``.html`` or ``.json`` writes a file.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> import rangebar_polars as rb
+        >>> trades = pl.DataFrame(
+        ...     {
+        ...         "timestamp": pl.Series([0, 1000]).cast(pl.Datetime("ms")),
+        ...         "price": [50000.0, 50125.0],
+        ...         "quantity": [1.0, 2.0],
+        ...     }
+        ... )
+        >>> chart = trades.rangebar.bars(250).rangebar.plot(panes="volume")
+        >>> [(bar["number"], bar["close"]) for bar in chart.to_dict()["data"]["values"]]
+        [(0, 50125.0)]
+        """
+        # The package loads what draws at its first use.
+        return rangebar_polars.plot_bars(
+            self._frame, last=last, panes=panes, by=by, units=units, width=width, height=height
+        )
+
+
+class FrameNamespace(_PlotsOfBars):
+    """Range bars of a DataFrame of trades; a DataFrame of bars as a chart or another table."""
 
     def __init__(self, frame: pl.DataFrame) -> None:
-        self._frame = frame
+        self._frame: pl.DataFrame = frame
 
     @documented_by(bars)
     def bars(
@@ -66,12 +137,34 @@ class FrameNamespace:
             state=state,
         )
 
+    @documented_by(to_pandas)
+    def to_pandas(self, index: str | None = "close_time") -> "pd.DataFrame":
+        """Return the bars as a pandas frame: see `to_pandas` of the module of converters."""
+        return to_pandas(self._frame, index)
 
-class LazyFrameNamespace:
-    """Range bars of a plan over trades."""
+    @documented_by(to_backtesting)
+    def to_backtesting(self) -> "pd.DataFrame":
+        """Return the bars as backtesting.py takes them."""
+        return to_backtesting(self._frame)
+
+    @documented_by(to_nautilus)
+    def to_nautilus(
+        self, instrument: "Instrument", *, bar_type: "BarType | None" = None
+    ) -> "list[Bar]":
+        """Return the bars as NautilusTrader takes them."""
+        return to_nautilus(self._frame, instrument, bar_type=bar_type)
+
+    @documented_by(to_arrow)
+    def to_arrow(self) -> "pa.Table":
+        """Return the bars as a pyarrow table."""
+        return to_arrow(self._frame)
+
+
+class LazyFrameNamespace(_PlotsOfBars):
+    """Range bars of a plan over trades, and charts of a plan of bars."""
 
     def __init__(self, frame: pl.LazyFrame) -> None:
-        self._frame = frame
+        self._frame: pl.LazyFrame = frame
 
     @documented_by(bars)
     def bars(

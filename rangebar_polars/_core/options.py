@@ -343,6 +343,7 @@ class Options:
         trace: bool = False,
         every_sum: bool = False,
         stored: bool = False,
+        threaded: bool = False,
         whole: bool = True,
     ) -> dict[str, Any]:
         """Return the options of the compiled extension.
@@ -357,6 +358,8 @@ class Options:
             Whether every sum is computed, for a chain that is continued later from a checkpoint.
         stored
             Whether bars have the columns that stores keep, instead of those of a frame.
+        threaded
+            Whether large batches are computed on several threads.
         whole
             Whether the trades have all their columns. If so, a column that `columns` names and
             that is missing is an error.
@@ -374,6 +377,7 @@ class Options:
             "trace": trace,
             "every_sum": every_sum or self.state is not None,
             "stored": stored,
+            "threaded": threaded,
             "whole": whole,
         }
 

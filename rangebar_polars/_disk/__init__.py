@@ -1,1 +1,1 @@
-"""What stages share of files on disk: locks, hashes, the cache folder."""
+"""What stages share of files on disk: locks, hashes, folders, what their errors mean."""

@@ -45,7 +45,8 @@ def local_path(
     TypeError
         It is no path.
     ValueError
-        It is a URL, or DuckDB's name for no file.
+        It is a URL, or DuckDB's name for no file, or has a zero byte; or it begins with the home
+        folder of a user who has none.
 
     Examples
     --------
@@ -57,6 +58,9 @@ def local_path(
     if not isinstance(value, str | os.PathLike) or not isinstance(os.fspath(value), str):
         raise TypeError(f"{name} is {value!r}: expected a path ({remedy})")
     text = os.fspath(value)
-    if _URL.match(text) or text == ":memory:":
+    if _URL.match(text) or text == ":memory:" or "\0" in text:
         raise ValueError(f"{name} is {text!r}: expected a path on this machine ({remedy})")
-    return Path(text).expanduser()
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"{name} is {text!r}: there is no such home folder ({remedy})") from error

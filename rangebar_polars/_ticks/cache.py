@@ -10,10 +10,12 @@ is an error with its name; nothing here deletes or replaces it on its own.
 
 import contextlib
 import datetime as dt
+import errno
 import hashlib
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote
@@ -22,20 +24,21 @@ import polars as pl
 
 from rangebar_polars._core.unstable import unwarned
 from rangebar_polars._days import days_named
+from rangebar_polars._disk.disk_error import disk_errors
 from rangebar_polars._disk.fingerprint import TableHash
-from rangebar_polars._disk.locked_file import locked, remove_abandoned
+from rangebar_polars._disk.locked_file import LockedFile, locked, remove_abandoned
 from rangebar_polars._disk.path_names import to_name
+from rangebar_polars._disk.regular_file import entries, has_file, open_to_read, subfolders
 from rangebar_polars._ticks.report import DayReport
 from rangebar_polars.errors import CacheError
-from rangebar_polars.schema import TRADE_SCHEMA, Series
+from rangebar_polars.schema import SERIES_SCHEMA, TRADE_SCHEMA, Series
 
 IMPORT_AGAIN = "give all trades of the day to import_trades, with replace=True"
 LAYOUT_VERSION = "3"
 # Fixed, so that a file's bytes do not depend on the pieces its rows were read in.
 ROW_GROUP_ROWS = 1 << 18
-
-# A panic is no PolarsError, and not even an Exception.
-_UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
+# ENOENT: it has no folder, and so no days.
+_NOT_EMPTY = frozenset({errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT})
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ class TickCache:
     series: Series
     remedy: str = field(default=IMPORT_AGAIN, compare=False)
 
-    @property
+    @cached_property
     def folder(self) -> Path:
         """Where the days lie."""
         return self.root / "ticks" / self.series.path
@@ -84,8 +87,29 @@ class TickCache:
         return self.folder / f"{day}.parquet"
 
     def days(self) -> list[dt.date]:
-        """Return the days that are cached, ascending."""
-        return days_named(path.stem for path in self.folder.glob("????-??-??.parquet"))
+        """Return the days that are cached, ascending.
+
+        Raises
+        ------
+        CacheError
+            The folder may not be read.
+
+        """
+        with disk_errors(CacheError, self.folder, doing="read"):
+            return days_named(path.stem for path in entries(self.folder, "????-??-??.parquet"))
+
+    def has(self, day: dt.date) -> bool:
+        """Return whether a day is cached, in whatever state.
+
+        Raises
+        ------
+        CacheError
+            The folder may not be looked into.
+
+        """
+        path = self.path(day)
+        with disk_errors(CacheError, path, doing="read"):
+            return has_file(path)
 
     def report(self, day: dt.date) -> DayReport | None:
         """Return what is known of a day, or None where it is not cached.
@@ -93,7 +117,8 @@ class TickCache:
         Raises
         ------
         CacheError
-            The file cannot be read, or is of another series, day or version.
+            The file cannot be read, has other columns than trades, or is of another series, day
+            or version.
 
         """
         with self._opened(day) as handle:
@@ -118,10 +143,7 @@ class TickCache:
                 return None
             report = self._report(day, handle)
             handle.seek(0)
-            trades = pl.scan_parquet(handle)
-            if trades.collect_schema() != TRADE_SCHEMA:
-                raise self._other_trades(day)
-            return report, trades
+            return report, pl.scan_parquet(handle)
 
     def proven(self, report: DayReport, batches: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
         """Yield the trades of an open day, and refuse them after the last if they are others.
@@ -142,14 +164,11 @@ class TickCache:
 
         """
         hashed = TableHash(TRADE_SCHEMA.to_frame())
-        try:
+        with self._reading(report.day):
             for batch in batches:
                 hashed.push(batch)
                 yield batch
                 del batch  # or it would live on while the next one is made
-        except _UNREADABLE as error:
-            path = self.path(report.day)
-            raise CacheError(f"{path} cannot be read: {error} ({self.remedy})") from error
         if hashed.hexdigest() != report.fingerprint:
             raise self._other_trades(report.day)
 
@@ -158,16 +177,34 @@ class TickCache:
             f"{self.path(day)} holds other trades than were written to it ({self.remedy})"
         )
 
+    def _reading(self, day: dt.date) -> contextlib.AbstractContextManager[None]:
+        return disk_errors(CacheError, self.path(day), doing="read", remedy=self.remedy)
+
     @contextlib.contextmanager
     def _opened(self, day: dt.date) -> Iterator[BinaryIO | None]:
-        path = self.path(day)
-        try:
-            with path.open("rb") as handle:
+        with self._reading(day):
+            try:
+                handle = open_to_read(self.path(day))
+            except FileNotFoundError:
+                handle = None
+            with handle or contextlib.nullcontext():
                 yield handle
-        except FileNotFoundError:
-            yield None
-        except _UNREADABLE as error:
-            raise CacheError(f"{path} cannot be read: {error} ({self.remedy})") from error
+
+    @contextlib.contextmanager
+    def unfinished_file(
+        self, name: str, stop: threading.Event | None = None
+    ) -> Iterator[LockedFile]:
+        """Hold the file that lies where `unfinished` says, as `locked` does.
+
+        Raises
+        ------
+        CacheError
+            It cannot be made or written.
+
+        """
+        path = self.unfinished(name)
+        with disk_errors(CacheError, path, doing="written"), locked(path, stop) as file:
+            yield file
 
     def write(
         self,
@@ -175,7 +212,14 @@ class TickCache:
         report: DayReport,
         stop: threading.Event | None = None,
     ) -> None:
-        """Put a cleaned day in its place, whole or not at all."""
+        """Put a cleaned day in its place, whole or not at all.
+
+        Raises
+        ------
+        CacheError
+            It cannot be written: the disk is full, or may not be written.
+
+        """
         target = self.path(report.day)
         text = report.to_json()
         metadata = {
@@ -184,11 +228,11 @@ class TickCache:
             "rangebar.report": text,
             "rangebar.report.sha256": _sha256(text),
         }
-        with locked(target.with_name(f".{target.name}.part"), stop) as file:
-            file.handle.truncate(0)
-            with unwarned():
+        part = target.with_name(f".{target.name}.part")
+        with disk_errors(CacheError, target, doing="written"), locked(part, stop) as file:
+            with unwarned(), file.written() as handle:
                 rows.write_parquet(
-                    file.handle,
+                    handle,
                     compression="zstd",
                     row_group_size=ROW_GROUP_ROWS,
                     metadata=metadata,
@@ -215,15 +259,23 @@ class TickCache:
         return pl.scan_parquet(paths, glob=False, hive_partitioning=False)
 
     def size(self) -> int:
-        """Return how many bytes the days take."""
+        """Return how many bytes the days take.
+
+        Raises
+        ------
+        CacheError
+            The folder may not be looked into.
+
+        """
         size = 0
-        for path in self.folder.glob("*.parquet"):
-            with contextlib.suppress(FileNotFoundError):
-                size += path.stat().st_size
+        with disk_errors(CacheError, self.folder, doing="read"):
+            for path in entries(self.folder, "*.parquet"):
+                with contextlib.suppress(FileNotFoundError):
+                    size += path.stat().st_size
         return size
 
     def clear(self) -> None:
-        """Remove every day, and what killed processes left unfinished.
+        """Remove every day, and what killed processes left unfinished. Nothing is read for it.
 
         Raises
         ------
@@ -231,23 +283,36 @@ class TickCache:
             A file cannot be removed.
 
         """
-        try:
-            for path in self.folder.glob("*.parquet"):
+        with disk_errors(CacheError, self.folder, doing="cleared"):
+            paths = entries(self.folder, "*.parquet")
+        for path in paths:
+            with disk_errors(CacheError, path, doing="removed"):
                 path.unlink(missing_ok=True)
-            self.remove_abandoned()
-            with contextlib.suppress(FileNotFoundError):
+        with disk_errors(CacheError, self.folder, doing="cleared"):
+            self._remove_abandoned(strict=True)
+            try:
                 self.folder.rmdir()
-        except OSError as error:
-            raise CacheError(
-                f"{self.folder} cannot be cleared: {error.strerror} (its permissions forbid it, "
-                "or another process is writing there: try again)"
-            ) from error
+            except OSError as error:
+                # Another process has added a day, or a user a file of their own.
+                if error.errno not in _NOT_EMPTY:
+                    raise
 
     def remove_abandoned(self) -> None:
-        """Remove what killed processes left unfinished."""
-        remove_abandoned(self.folder, ".*.parquet.part")
+        """Remove what killed processes left unfinished, except what this user may not remove.
+
+        Raises
+        ------
+        CacheError
+            The disk fails.
+
+        """
+        with disk_errors(CacheError, self.folder, doing="cleared"):
+            self._remove_abandoned(strict=False)
+
+    def _remove_abandoned(self, *, strict: bool) -> None:
+        remove_abandoned(self.folder, ".*.parquet.part", strict=strict)
         every = self.unfinished("")
-        remove_abandoned(every.parent, f"{every.stem}*.part")
+        remove_abandoned(every.parent, f"{every.stem}*.part", strict=strict)
 
     def _report(self, day: dt.date, handle: BinaryIO) -> DayReport:
         path, metadata = self.path(day), pl.read_parquet_metadata(handle)
@@ -261,7 +326,7 @@ class TickCache:
             series, text = metadata["rangebar.series"], metadata["rangebar.report"]
             report = DayReport.from_json(text)
             is_whole = metadata["rangebar.report.sha256"] == _sha256(text)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, ValueError) as error:
             raise CacheError(damaged) from error
         if not is_whole:
             raise CacheError(damaged)
@@ -270,6 +335,9 @@ class TickCache:
                 f"{path} holds {series} of {report.day}, expected {self.label} of {day} "
                 "(the file was moved: move it back, or delete it)",
             )
+        handle.seek(0)
+        if pl.read_parquet_schema(handle) != TRADE_SCHEMA:
+            raise self._other_trades(day)
         return report
 
 
@@ -277,9 +345,30 @@ def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def caches(root: Path) -> list[TickCache]:
-    """Return the cache of every series that has a folder, in order."""
-    top = root / "ticks"
-    folders = sorted(top.glob("source=*/market=*/symbol=*"))
+def caches(root: Path, names: Mapping[str, str] | None = None) -> list[TickCache]:
+    """Return the cache of every series that has a folder, in order.
+
+    Parameters
+    ----------
+    root
+        The cache folder.
+    names
+        Only series of these, by column. Folders of others are not looked into.
+
+    Raises
+    ------
+    CacheError
+        A folder may not be read.
+
+    """
+    top, asked = root / "ticks", names or {}
+    try:
+        written = {key: to_name(key, name) for key, name in asked.items()}
+    except UnicodeEncodeError:
+        # No folder has half a character in its name.
+        return []
+    patterns = [f"{key}={written.get(key, '*')}" for key in SERIES_SCHEMA]
+    with disk_errors(CacheError, top, doing="read"):
+        folders = subfolders(top, patterns)
     every = (Series.from_path(folder.relative_to(top).as_posix()) for folder in folders)
     return [TickCache(root, series) for series in every if series is not None]

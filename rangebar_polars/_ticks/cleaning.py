@@ -15,6 +15,7 @@ from typing import Any
 import polars as pl
 
 from rangebar_polars._disk.fingerprint import fingerprint
+from rangebar_polars._disk.strict_json import HIGHEST_ID
 from rangebar_polars._ticks.report import DayReport, Gap, Origin
 from rangebar_polars.errors import QualityError
 
@@ -79,7 +80,8 @@ def clean(
         report = replace(report, **_ends(rows))
     if contiguous_ids:
         gaps = tuple(_gaps(rows))
-        report = replace(report, gaps=gaps, missing_ids=sum(gap.missing for gap in gaps))
+        missing = min(sum(gap.missing for gap in gaps), HIGHEST_ID)
+        report = replace(report, gaps=gaps, missing_ids=missing)
     return rows, report
 
 
@@ -114,7 +116,8 @@ def _is_orderly(rows: pl.DataFrame) -> bool:
     orderly = pl.all_horizontal(
         _usable().all(),
         (pl.col("price") > 0).all(),
-        (id_.diff() > 0).all(),
+        # A difference of two ids may exceed 64 bits, and would be a negative number.
+        (id_ > id_.shift()).all(),
         (first > last.shift()).all(),
         (first >= 0).all(),
         (last >= first).all(),
@@ -173,9 +176,9 @@ def _disorder(ids: pl.Series) -> dict[str, Any]:
     interleaved rather than swapped.
     """
     frame = ids.to_frame("id").with_columns(top=pl.col("id").cum_max())
-    descents = frame.select((pl.col("id").diff() < 0).sum()).item()
+    descents = frame.select((pl.col("id") < pl.col("id").shift()).sum()).item()
     below = frame.filter(pl.col("id") < pl.col("top"))["id"]
-    interleaved = bool((below.diff() > 0).all()) and 3 * descents >= ids.len() > 0
+    interleaved = bool((below > below.shift()).all()) and 3 * descents >= ids.len() > 0
     return {"out_of_order": descents, "interleaved": interleaved}
 
 
@@ -250,15 +253,15 @@ def _refuse_wrong_times(
     row_numbers: Callable[[], pl.Series] | None,
 ) -> None:
     """Refuse times that no clock's error explains: bars would run from them or never after them."""
-    midnight = dt.datetime.combine(day, dt.time(), dt.UTC)
-    end = midnight + dt.timedelta(days=1)
-    time = pl.col("timestamp")
+    time, near = pl.col("timestamp"), pl.lit(NEAR)
+    midnight, end = _borders(day)
     if rows.height and not rows.select(time.is_between(midnight, end, closed="left").any()).item():
+        first, last = rows["timestamp"][[0, -1]].dt.to_string("%F %T")
         raise QualityError(
-            f"no trade of {name} lies in {day}: the first is at {rows['timestamp'][0]:%F %T}, "
-            f"the last at {rows['timestamp'][-1]:%F %T} (the file is of another day or time unit)",
+            f"no trade of {name} lies in {day}: the first is at {first}, the last at {last} "
+            "(the file is of another day or time unit)",
         )
-    is_wrong = ~time.is_between(midnight - NEAR, end + NEAR)
+    is_wrong = ~time.is_between(midnight - near, end + near)
     if rows.select(is_wrong.any()).item():
         numbered = rows if "row" in rows.columns else rows.with_columns(_numbers(rows, row_numbers))
         wrong = numbered.filter(is_wrong)
@@ -268,22 +271,25 @@ def _refuse_wrong_times(
         )
 
 
+def _borders(day: dt.date) -> tuple[pl.Expr, pl.Expr]:
+    """Return the beginning and the end of a day; Python has no end of the last one."""
+    midnight = pl.lit(dt.datetime.combine(day, dt.time(), dt.UTC))
+    return midnight, midnight + pl.duration(days=1)
+
+
 def _named(rows: pl.DataFrame, key: str = "agg_trade_id") -> str:
     """Name up to three rows by their number in the file, their id and their time."""
+    time = pl.col("timestamp").dt.to_string("%F %T%.6f")
     shown = [
-        f"row {row} ({'' if id_ is None else f'{key} {id_}, '}"
-        f"{'no time' if time is None else f'{time:%F %T.%f}'})"
-        for row, id_, time in rows.select("row", key, "timestamp").head(3).iter_rows()
+        f"row {row} ({'' if id_ is None else f'{key} {id_}, '}{at or 'no time'})"
+        for row, id_, at in rows.select("row", key, time).head(3).iter_rows()
     ]
     rest = rows.height - len(shown)
     return ", ".join(shown) + (f" and {rest} more" if rest else "")
 
 
 def _counts(rows: pl.DataFrame, day: dt.date) -> dict[str, Any]:
-    midnight = dt.datetime.combine(day, dt.time(), dt.UTC)
-    within = pl.col("timestamp").is_between(
-        midnight, midnight + dt.timedelta(days=1), closed="left"
-    )
+    within = pl.col("timestamp").is_between(*_borders(day), closed="left")
     counts = rows.select(
         zero_quantities=(pl.col("quantity") == 0).sum(),
         outside_day=(~within).sum(),
@@ -313,5 +319,6 @@ def _gaps(rows: pl.DataFrame) -> Iterator[Gap]:
     id_, time = pl.col("agg_trade_id"), pl.col("timestamp")
     neighbours = (id_.shift().alias("i"), time.shift().alias("t"), id_, time)
     for part in _slices(rows):
-        jumps = part.select(neighbours).filter(id_ - pl.col("i") > 1)
+        before = pl.col("i").clip(upper_bound=HIGHEST_ID - 1)
+        jumps = part.select(neighbours).filter(id_ > before + 1)
         yield from (Gap(*row) for row in jumps.iter_rows())

@@ -12,7 +12,7 @@ import functools
 import os
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Literal
@@ -24,8 +24,10 @@ from rangebar_polars._core.batches import batches
 from rangebar_polars._core.caller import warn_caller
 from rangebar_polars._core.options import TimeUnit, check_time_unit
 from rangebar_polars._disk.cache_root import local_path
+from rangebar_polars._disk.disk_error import reason_of
 from rangebar_polars._disk.fingerprint import fingerprint
-from rangebar_polars._disk.locked_file import locked, spill_folder
+from rangebar_polars._disk.locked_file import spill_folder
+from rangebar_polars._disk.regular_file import RefusedFileError, open_to_read
 from rangebar_polars._internal import read_table
 from rangebar_polars._ticks.cache import TickCache
 from rangebar_polars._ticks.cleaning import clean
@@ -83,7 +85,8 @@ def import_days(
         check_time_unit(time_unit)
     named = columns or TradeColumns()
     what = str(trades) if isinstance(trades, str | os.PathLike) else _FRAME
-    is_text = what is not _FRAME and Path(what).suffix == ".csv"
+    file = None if what is _FRAME else Path(what).expanduser()
+    is_text = file is not None and file.suffix == ".csv"
     frame = _read(trades, named, series.symbol if by_symbol else None)
     parts = [(series, frame, what)]
     if by_symbol:
@@ -93,16 +96,17 @@ def import_days(
                 frame.filter(cs.by_name(series.symbol).as_expr() == symbol),
                 f"{what} of symbol {symbol!r}",
             )
-            for symbol in _symbols(frame, series.symbol, what)
+            for symbol in _symbols(frame, series.symbol, what, file)
         ]
     with ExitStack() as stack:
         prepared = []
         for of_series, of_frame, of_what in parts:
             cache = TickCache(root, of_series)
-            file = stack.enter_context(locked(cache.unfinished("import")))
-            spill = stack.enter_context(Spill(spill_folder(file.path)))
-            trades_of = _trades(of_frame, named, time_unit, of_what, is_text=is_text)
-            cut = _spilled(*trades_of, spill, None if what is _FRAME else Path(what))
+            lock = stack.enter_context(cache.unfinished_file("import"))
+            spill = stack.enter_context(Spill(spill_folder(lock.path)))
+            with _reading(file):
+                trades_of = _trades(of_frame, named, time_unit, of_what, is_text=is_text)
+            cut = _spilled(*trades_of, spill, file)
             reports = [
                 dataclasses.replace(report, times_cut=cut[report.day])
                 for report in _cleaned(spill, cache, replace=replace)
@@ -132,7 +136,7 @@ def _no_days() -> pl.DataFrame:
     )
 
 
-def _symbols(frame: pl.LazyFrame, name: str, what: str) -> list[str]:
+def _symbols(frame: pl.LazyFrame, name: str, what: str, file: Path | None) -> list[str]:
     """Return the symbols of trades, in the order in which they first appear.
 
     Raises
@@ -151,7 +155,8 @@ def _symbols(frame: pl.LazyFrame, name: str, what: str) -> list[str]:
     ):
         raise TypeError(f"column {name!r} is {schema[name]}, expected String (cast it first)")
     column = cs.by_name(name).as_expr().cast(pl.String)
-    found = frame.select(column).unique(maintain_order=True).collect(engine="streaming")
+    with _reading(file):
+        found = frame.select(column).unique(maintain_order=True).collect(engine="streaming")
     names: list[str | None] = found.to_series().to_list()
     if None in names or "" in names:
         raise QualityError(
@@ -166,7 +171,7 @@ def _spilled(  # noqa: PLR0917
     """Put the trades into a spill by day; return how many times of each day were cut."""
     cut, offset = Counter[dt.date](), 0
     order = TimeOrder(times.what, times.name, is_file=file is not None)
-    try:
+    with _reading(file):
         rows = batches(plan, plan.collect_schema())
         for batch in values.converted(times.in_microseconds(rows)):
             numbered = batch.with_row_index(ROW, offset).with_columns(pl.col(ROW).cast(pl.Int64))
@@ -175,10 +180,6 @@ def _spilled(  # noqa: PLR0917
             for day, part in split_by_day(numbered):
                 cut[day] += int(part[CUT].sum())
                 spill.add(day, part.drop(CUT, NUMBER))
-    except (pl.exceptions.PolarsError, OSError) as error:
-        if file is None:
-            raise
-        raise _unreadable(file, error) from error
     order.end()
     return cut
 
@@ -202,16 +203,13 @@ def _read(trades: Trades, columns: TradeColumns, symbol: str | None) -> pl.LazyF
         raise ValueError(
             f"{path} is neither a .parquet nor a .csv file (read it, and give the frame)"
         )
-    if path.is_dir():
-        raise ValueError(f"{path} is a folder (give one file, or the frame)")
-    try:
+    with _reading(path):
+        open_to_read(path).close()
         if path.suffix == ".parquet":
             plan = pl.scan_parquet(path, glob=False, hive_partitioning=False)
             plan.collect_schema()
             return plan
         return _read_csv(path, columns)
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise _unreadable(path, error) from error
 
 
 def _read_csv(path: Path, columns: TradeColumns) -> pl.LazyFrame:
@@ -226,14 +224,40 @@ def _read_csv(path: Path, columns: TradeColumns) -> pl.LazyFrame:
     return plan
 
 
+@contextmanager
+def _reading(file: Path | None) -> Iterator[None]:
+    """Say what is wrong with a file; errors of a plan that was given are its owner's."""
+    try:
+        yield
+    except RefusedFileError as error:
+        reason = f"{error.reason} (give one file, or the frame)"
+        raise ValueError(f"{file} cannot be read: {reason}") from error
+    except (pl.exceptions.PolarsError, OSError) as error:
+        if file is None:
+            raise
+        raise _unreadable(file, error) from error
+
+
 def _unreadable(path: Path, error: Exception) -> QualityError:
     """Say what is wrong with a file, in the words of Polars only where there are no others."""
-    if not path.exists():
+    size = None
+    try:
+        size = path.stat().st_size
+    except FileNotFoundError:
         return QualityError(f"{path} cannot be read: it is not there (is it the right path?)")
-    if path.stat().st_size == 0:
+    except OSError as hidden:
+        error = hidden
+    of_disk = reason_of(error, path)
+    if of_disk is not None:
+        return QualityError(f"{path} cannot be read: {of_disk[0]} ({of_disk[1]})")
+    if size == 0:
         return QualityError(f"{path} cannot be read: it is empty (is it the whole file?)")
     if path.suffix == ".csv":
-        with path.open(encoding="utf-8", errors="replace", newline="") as file:
+        # A line may be none of csv at all, of which Polars says more.
+        with (
+            suppress(csv.Error),
+            path.open(encoding="utf-8", errors="replace", newline="") as file,
+        ):
             lines = csv.reader(file)
             fields = len(next(lines, []))
             for cells in lines:
@@ -297,8 +321,7 @@ def _cleaned(spill: Spill, cache: TickCache, *, replace: bool) -> Iterator[DayRe
     """Clean every day of the spill in its place; yield the reports, ascending."""
     previous: dt.date | None = None
     for day in spill.days():
-        pause = [] if previous is None else _between(previous, day)
-        for empty in pause if len(pause) <= LONGEST_PAUSE_DAYS else []:
+        for empty in [] if previous is None else _pause(previous, day):
             nothing = pl.DataFrame(schema=TRADE_SCHEMA)
             report = DayReport(day=empty, fingerprint=fingerprint(nothing))
             yield _accepted(report, cache, replace=replace)
@@ -332,8 +355,12 @@ def _warn_of(reports: list[DayReport], cache: TickCache) -> None:
             )
 
 
-def _between(first: dt.date, last: dt.date) -> list[dt.date]:
-    return [first + dt.timedelta(days=n) for n in range(1, (last - first).days)]
+def _pause(first: dt.date, last: dt.date) -> list[dt.date]:
+    """Return the days between two days; none where they are more than a pause has."""
+    days = (last - first).days - 1
+    if days > LONGEST_PAUSE_DAYS:
+        return []
+    return [first + dt.timedelta(days=n) for n in range(1, days + 1)]
 
 
 def _accepted(report: DayReport, cache: TickCache, *, replace: bool) -> DayReport:

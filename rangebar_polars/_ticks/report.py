@@ -8,16 +8,26 @@ between them, is found when their reports are put side by side.
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Literal
+from functools import partial
+from typing import Any, Final, Literal
 
 import polars as pl
 
+from rangebar_polars._disk import strict_json
+from rangebar_polars._disk.strict_json import (
+    EPOCH,
+    HIGHEST_ID,
+    boolean,
+    id_,
+    integer,
+    optional,
+    text,
+)
 from rangebar_polars.errors import RangeBarError
 
-EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-
+_Reader = Callable[[object], object]
 Status = Literal["ok", "hole", "not published", "not cached", "refused", "unreadable", "damaged"]
 
 
@@ -32,8 +42,8 @@ class Gap:
 
     @property
     def missing(self) -> int:
-        """How many ids are missing."""
-        return self.before_id - self.after_id - 1
+        """How many ids are missing, or the largest number that a column of them has."""
+        return min(self.before_id - self.after_id - 1, HIGHEST_ID)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,17 +145,16 @@ class DayReport:
         return json.dumps(asdict(self), default=_plain, sort_keys=True, separators=(",", ":"))
 
     @classmethod
-    def from_json(cls, text: str) -> "DayReport":
-        """Read what `to_json` wrote."""
-        values = json.loads(text)
-        values["day"] = dt.date.fromisoformat(values["day"])
-        for name in ("first_time", "last_time"):
-            values[name] = _time(values[name])
-        values["gaps"] = tuple(
-            Gap(g["after_id"], _at(g["after_time"]), g["before_id"], _at(g["before_time"]))
-            for g in values["gaps"]
-        )
-        return cls(**values | {"origin": Origin(**values["origin"])})
+    def from_json(cls, written: str) -> "DayReport":
+        """Read what `to_json` wrote.
+
+        Raises
+        ------
+        ValueError
+            It is something else, whatever.
+        """
+        values: dict[str, Any] = strict_json.fields(strict_json.loads(written), _READERS)
+        return cls(**values)
 
 
 DEFECTS = (
@@ -162,6 +171,43 @@ DEFECTS = (
     "missing_ids",
 )
 
+
+def _of_gap(value: object) -> Gap:
+    readers = {"after_id": id_, "after_time": strict_json.time}
+    readers |= {"before_id": id_, "before_time": strict_json.time}
+    values: dict[str, Any] = strict_json.fields(value, readers)
+    return Gap(**values)
+
+
+def _of_origin(value: object) -> Origin:
+    values: dict[str, Any] = strict_json.fields(value, _ORIGIN_READERS)
+    return Origin(**values)
+
+
+_ORIGIN_READERS: Final[Mapping[str, _Reader]] = {
+    "archive": partial(optional, text),
+    "sha256": partial(optional, text),
+    "verified": partial(optional, boolean),
+    "header": partial(optional, boolean),
+    "unit": partial(optional, text),
+    "repeated_headers": integer,
+}
+_READERS: Final[Mapping[str, _Reader]] = {
+    "day": strict_json.day,
+    "fingerprint": text,
+    "origin": _of_origin,
+    "rows_before": integer,
+    "rows_after": integer,
+    **dict.fromkeys(DEFECTS, integer),
+    "interleaved": boolean,
+    "missing_ids": partial(integer, highest=HIGHEST_ID),
+    "gaps": lambda value: tuple(map(_of_gap, strict_json.elements(value))),
+    "first_agg_trade_id": partial(optional, id_),
+    "last_agg_trade_id": partial(optional, id_),
+    "first_time": partial(optional, strict_json.time),
+    "last_time": partial(optional, strict_json.time),
+}
+"""How each part of a report is read, by name."""
 
 TIME = pl.Datetime("us", "UTC")
 GAP = pl.Struct(
@@ -252,7 +298,7 @@ def _after(
         return report, began < ended
     if contiguous_ids and first > last + 1:
         gap = Gap(last, ended, first, began)
-        missing = report.missing_ids + gap.missing
+        missing = min(report.missing_ids + gap.missing, HIGHEST_ID)
         report = replace(report, gaps=(gap, *report.gaps), missing_ids=missing)
     return report, first <= last or began < ended
 
@@ -292,11 +338,3 @@ def _plain(value: object) -> object:
     if isinstance(value, dt.date):
         return value.isoformat()
     raise TypeError(f"a report holds a {type(value).__name__}, which JSON has no form for")
-
-
-def _at(microseconds: int) -> dt.datetime:
-    return EPOCH + dt.timedelta(microseconds=microseconds)
-
-
-def _time(microseconds: int | None) -> dt.datetime | None:
-    return None if microseconds is None else _at(microseconds)

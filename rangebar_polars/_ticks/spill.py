@@ -1,7 +1,6 @@
 """Rows put aside on disk by their day, for input that comes in any order and exceeds memory."""
 
 import datetime as dt
-import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -9,6 +8,9 @@ from typing import Final, Self
 
 import polars as pl
 
+from rangebar_polars._disk.disk_error import disk_errors
+from rangebar_polars._disk.locked_file import remove_folder
+from rangebar_polars.errors import CacheError
 from rangebar_polars.schema import TRADE_SCHEMA
 
 ROW: Final = "rangebar row"
@@ -28,8 +30,9 @@ class Spill:
 
     def __enter__(self) -> Self:
         """Begin with an empty folder."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-        self.folder.mkdir(parents=True)
+        with disk_errors(CacheError, self.folder, doing="written"):
+            remove_folder(self.folder)
+            self.folder.mkdir(parents=True)
         return self
 
     def __exit__(
@@ -39,7 +42,8 @@ class Spill:
         traceback: TracebackType | None,
     ) -> None:
         """Remove the folder."""
-        shutil.rmtree(self.folder)
+        with disk_errors(CacheError, self.folder, doing="removed"):
+            remove_folder(self.folder)
 
     def days(self) -> list[dt.date]:
         """Return the days that have rows, ascending."""
@@ -49,7 +53,9 @@ class Spill:
         """Put rows after those of the same day; with `ROW`, if they have it."""
         parts = self._parts.setdefault(day, [])
         path = self.folder / f"{day}-{len(parts):06}.arrow"
-        rows.write_ipc(path, compression="lz4")
+        # A new file: another user of a shared folder may have put a link there.
+        with disk_errors(CacheError, path, doing="written"), path.open("xb") as handle:
+            rows.write_ipc(handle, compression="lz4")
         parts.append(path)
 
     def rows(self, day: dt.date) -> pl.DataFrame:
@@ -63,17 +69,22 @@ class Spill:
     def _read(self, day: dt.date, schema: pl.Schema) -> pl.DataFrame:
         parts = self._parts.get(day, [])
         # Not `read_ipc`: old versions of Polars say on stderr that they cannot map the file.
-        read = [pl.scan_ipc(path).select(schema.names()).collect() for path in parts]
-        return pl.concat([pl.DataFrame(schema=schema), *read])
+        read = [pl.DataFrame(schema=schema)]
+        for path in parts:
+            with disk_errors(CacheError, path, doing="read", remedy="call again"):
+                read.append(pl.scan_ipc(path).select(schema.names()).collect())
+        return pl.concat(read)
 
     def put(self, day: dt.date, rows: pl.DataFrame) -> None:
         """Replace a day's rows."""
         for path in self._parts.pop(day):
-            path.unlink()
+            with disk_errors(CacheError, path, doing="removed"):
+                path.unlink()
         self.add(day, rows)
 
 
 def split_by_day(rows: pl.DataFrame) -> list[tuple[dt.date, pl.DataFrame]]:
-    """Cut trades at UTC midnights."""
-    groups = rows.group_by(pl.col("timestamp").dt.date(), maintain_order=True)
+    """Cut trades at UTC midnights. Times before and after all days are of the first or the last."""
+    day = pl.col("timestamp").dt.date().clip(dt.date.min, dt.date.max)
+    groups = rows.group_by(day, maintain_order=True)
     return [(key[0], part) for key, part in groups]

@@ -126,9 +126,12 @@ class Archive(ABC):
         Whether agg_trade_id rises by one from record to record, so that a jump is a gap.
     threads
         How many files are fetched at once.
+    first_day
+        The first day that any file of it may be of: earlier ones are holes without being asked for.
     """
 
     name: ClassVar[str]
+    first_day: ClassVar[dt.date] = dt.date.min
     contiguous_ids: ClassVar[bool] = False
     threads: int = 1
 

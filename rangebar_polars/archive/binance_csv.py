@@ -8,20 +8,18 @@ f64 and to whole i64; a line that does not parse is an error with its number.
 """
 
 import datetime as dt
-import zipfile
-import zlib
+import math
+import re
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import Final
 
 import polars as pl
 
+from rangebar_polars.archive.zip_text import Piece, read_text
 from rangebar_polars.errors import ArchiveError
-
-PIECE_BYTES = 1 << 23
 
 FIELDS = ("agg_trade_id", "price", "quantity", "first_trade_id", "last_trade_id", "time", "side")
 ALIASES = {
@@ -52,6 +50,9 @@ DTYPES = {
 MILLISECONDS_BELOW = 10**14
 MICROSECONDS_BELOW = 10**17
 
+_NO_NUMBER: Final = re.compile(rb"^[^\d\n][^\n]*\n?", re.MULTILINE)
+"""A line that does not begin with a digit."""
+
 
 @dataclass
 class AggTradesFile:
@@ -67,11 +68,18 @@ class AggTradesFile:
         Header lines met after the first line, and left out.
     times_cut
         How many times of each day had nanoseconds, which a trade does not keep.
+    piece_bytes
+        How much text is parsed at a time.
+    max_csv_bytes
+        How much text the file may hold.
 
     """
 
     path: Path
     name: str
+    _: KW_ONLY
+    piece_bytes: int = 1 << 23
+    max_csv_bytes: int = 1 << 32
     header: bool = False
     units: set[str] = field(default_factory=set)
     repeated_headers: int = 0
@@ -88,22 +96,23 @@ class AggTradesFile:
         Raises
         ------
         ArchiveError
-            The zip is damaged or holds anything but its one csv, the csv is empty, its
-            header is unknown, or a line is not a trade.
+            The zip cannot be read, is damaged or holds anything but its one csv, the csv is empty
+            or longer than it may be, its header is unknown, or a line is not a trade.
 
         """
         layout: tuple[str, ...] = ()
-        line = 1
-        for text in _texts(self.path, self.name):
-            body = text
+        pieces = read_text(
+            self.path, self.name, piece_bytes=self.piece_bytes, most_bytes=self.max_csv_bytes
+        )
+        for each in pieces:
+            piece = each
             if not layout:
-                first, _, after = text.partition(b"\n")
+                first, _, after = piece.text.partition(b"\n")
                 layout, self.header = self._layout(first)
-                body = after if self.header else text
-                line += self.header
-            if body:
-                yield self._trades(body, layout, line)
-                line += body.count(b"\n")
+                if self.header:
+                    piece = Piece(2, piece.lines - 1, after)
+            if piece.text:
+                yield self._trades(piece, layout)
         if not layout:
             raise ArchiveError(
                 f"{self.name} holds an empty csv (fetch it again; if it stays so, the archive "
@@ -111,16 +120,16 @@ class AggTradesFile:
             )
 
     def _layout(self, first: bytes) -> tuple[tuple[str, ...], bool]:
-        cells = first.decode("utf-8", "backslashreplace").rstrip("\r").split(",")
-        if cells[0][:1].isdigit():
-            known = [layout for layout in LAYOUTS if len(layout) == len(cells)]
+        if first[:1].isdigit():
+            fields = first.count(b",") + 1
+            known = [layout for layout in LAYOUTS if len(layout) == fields]
             if not known:
                 raise ArchiveError(
-                    f"line 1 of {self.name} has {len(cells)} fields: expected 7 (futures) or 8 "
+                    f"line 1 of {self.name} has {fields} fields: expected 7 (futures) or 8 "
                     f"(spot) of aggTrades, got {_shown(first)}",
                 )
             return known[0], False
-        layout = tuple(ALIASES.get(cell.strip(), cell.strip()) for cell in cells)
+        layout = _columns(first)
         if layout not in LAYOUTS:
             raise ArchiveError(
                 f"line 1 of {self.name} is no header of aggTrades: expected agg_trade_id, price, "
@@ -129,41 +138,23 @@ class AggTradesFile:
             )
         return layout, True
 
-    def _trades(self, body: bytes, layout: tuple[str, ...], line: int) -> pl.DataFrame:
-        try:
-            rows = _parsed(body, layout)
-        except pl.exceptions.PolarsError:
-            # Line by line, either a header that came again is found, or the fault.
-            body = self._without_headers(body, layout, line)
-            rows = self._parsed_again(body, layout, line)
-        if sum(rows.null_count().row(0)):
-            self._without_headers(body, layout, line)
-            raise ArchiveError(f"{self.name} has a value missing at line {line} or after it")
+    def _trades(self, piece: Piece, layout: tuple[str, ...]) -> pl.DataFrame:
+        rows = _parsed(piece.text, layout, piece.lines)
+        if rows is None:
+            kept, headers = _without_headers(piece.text, layout)
+            rows = _parsed(kept, layout)
+            if rows is None:
+                index, text = _first_wrong(kept, layout)
+                for header in headers:
+                    index += header <= index
+                raise self._refusal(text, layout, piece.line + index)
+            self.repeated_headers += len(headers)
         return self._typed(rows)
 
-    def _parsed_again(self, body: bytes, layout: tuple[str, ...], line: int) -> pl.DataFrame:
-        if not body:
-            return pl.DataFrame(schema={name: DTYPES[name] for name in FIELDS})
-        try:
-            return _parsed(body, layout)
-        except pl.exceptions.PolarsError as error:
-            raise ArchiveError(
-                f"{self.name} is no csv of trades at line {line} or after it: {error}",
-            ) from error
-
-    def _without_headers(self, body: bytes, layout: tuple[str, ...], line: int) -> bytes:
-        """Leave out repeated headers; raise at the first line that is no trade."""
-        kept = []
-        for number, text in enumerate(body.splitlines(keepends=True), line):
-            cells = text.decode("utf-8", "backslashreplace").rstrip("\r\n").split(",")
-            if tuple(ALIASES.get(cell, cell) for cell in cells) == layout:
-                self.repeated_headers += 1
-                continue
-            fault = _fault(cells, layout)
-            if fault:
-                raise ArchiveError(f"line {number} of {self.name} is no trade: {fault}")
-            kept.append(text)
-        return b"".join(kept)
+    def _refusal(self, text: bytes, layout: tuple[str, ...], number: int) -> ArchiveError:
+        cells = text.decode("utf-8", "backslashreplace").rstrip("\r\n").split(",")
+        fault = _fault(cells, layout) or f"got {_shown(text)}"
+        return ArchiveError(f"line {number} of {self.name} is no trade: {fault}")
 
     def _typed(self, rows: pl.DataFrame) -> pl.DataFrame:
         time = pl.col("time")
@@ -193,48 +184,70 @@ class AggTradesFile:
         return trades
 
 
-def _texts(path: Path, name: str) -> Iterator[bytes]:
-    """Yield the one member's text in pieces that end with a line."""
-    rest = b""
+def _parsed(body: bytes, layout: tuple[str, ...], lines: int | None = None) -> pl.DataFrame | None:
+    """Return the rows of lines, counted if need be; None where one of them is no trade."""
+    if not body:
+        return pl.DataFrame(schema={name: DTYPES[name] for name in layout})
+    if lines is None:
+        lines = body.count(b"\n") + (not body.endswith(b"\n"))
+    # Polars passes over what a line has too many, depending on its version and on the other lines,
+    # and a row of nulls for each empty line takes much memory.
+    if body.count(b",") != lines * (len(layout) - 1):
+        return None
     try:
-        with (
-            zipfile.ZipFile(path) as archive,
-            _member(archive, name) as member,
-            ThreadPoolExecutor(1) as ahead,
-        ):
-            # Inflating takes one core at best; meanwhile the piece before is parsed.
-            coming = ahead.submit(member.read, PIECE_BYTES)
-            while piece := coming.result():
-                coming = ahead.submit(member.read, PIECE_BYTES)
-                end = piece.rfind(b"\n") + 1
-                if end:
-                    yield rest + piece[:end]
-                    rest = piece[end:]
-                else:
-                    rest += piece
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise ArchiveError(
-            f"{name} is no whole zip: {str(error) or type(error).__name__} (fetch it again)",
-        ) from error
-    if rest:
-        yield rest
+        rows = pl.read_csv(
+            body,
+            has_header=False,
+            schema={name: DTYPES[name] for name in layout},
+            quote_char=None,
+        )
+    except pl.exceptions.PolarsError:
+        return None
+    if rows.height != lines:
+        return None
+    is_right = rows.select(
+        pl.sum_horizontal(pl.all().null_count()) == 0,
+        finite=pl.all_horizontal(pl.col("price", "quantity").is_finite().all()),
+        time=pl.col("time").min() >= 0,
+    ).row(0)
+    return rows if all(is_right) else None
 
 
-def _member(archive: zipfile.ZipFile, name: str) -> IO[bytes]:
-    held, expected = archive.namelist(), name.removesuffix(".zip") + ".csv"
-    if held != [expected]:
-        raise ArchiveError(f"{name} holds {held}, expected only {expected!r}")
-    return archive.open(expected)
+def _without_headers(body: bytes, layout: tuple[str, ...]) -> tuple[bytes, list[int]]:
+    """Return the lines that are no header, and the indices of those that are."""
+    kept, headers = [], []
+    index = end = counted = 0
+    for found in _NO_NUMBER.finditer(body):
+        if _columns(found[0]) == layout:
+            index += body.count(b"\n", counted, found.start())
+            counted = found.start()
+            headers.append(index)
+            kept.append(body[end : found.start()])
+            end = found.end()
+    return b"".join([*kept, body[end:]]), headers
 
 
-def _parsed(body: bytes, layout: tuple[str, ...]) -> pl.DataFrame:
-    return pl.read_csv(
-        body,
-        has_header=False,
-        schema={name: DTYPES[name] for name in layout},
-        columns=list(range(len(FIELDS))),
-        quote_char=None,
-    )
+def _columns(line: bytes) -> tuple[str, ...]:
+    """Return the columns that a header names, by our names where it is one."""
+    cells = line.decode("utf-8", "backslashreplace").rstrip("\r\n").split(",")
+    return tuple(ALIASES.get(cell.strip(), cell.strip()) for cell in cells)
+
+
+def _first_wrong(body: bytes, layout: tuple[str, ...]) -> tuple[int, bytes]:
+    """Return the first line that is no trade, of lines that do not parse, and its index.
+
+    Each half is parsed in turn, because to look at line after line takes Python for ever.
+    """
+    low, high = 0, len(body)
+    while True:
+        middle = (low + high) // 2
+        cut = body.find(b"\n", middle, high - 1) + 1 or body.rfind(b"\n", low, middle) + 1
+        if not cut:
+            return body.count(b"\n", 0, low), body[low:high]
+        if _parsed(body[low:cut], layout) is None:
+            high = cut
+        else:
+            low = cut
 
 
 def _fault(cells: list[str], layout: tuple[str, ...]) -> str | None:
@@ -242,18 +255,24 @@ def _fault(cells: list[str], layout: tuple[str, ...]) -> str | None:
     if len(cells) != len(layout):
         return f"expected {len(layout)} fields, got {len(cells)}"
     for name, cell in zip(layout, cells, strict=True):
-        parsed = pl.Series([cell]).str.strip_chars().replace("", None)
+        column = {"time": "transact_time", "side": "is_buyer_maker"}.get(name, name)
+        number = pl.Series([cell]).str.strip_chars().replace("", None)
         if DTYPES[name] == pl.Boolean:
-            valid = cell.lower() in {"true", "false"}
+            expected, valid = "true or false", cell.lower() in {"true", "false"}
+        elif DTYPES[name] == pl.Int64:
+            value = number.cast(pl.Int64(), strict=False).item()
+            least = 0 if name == "time" else value
+            expected, valid = "a whole number", value is not None and value >= least
         else:
-            valid = parsed.cast(DTYPES[name], strict=False).null_count() == 0
+            value = number.cast(pl.Float64(), strict=False).item()
+            expected, valid = "a number", value is not None and math.isfinite(value)
         if not valid:
-            what = {pl.Boolean(): "true or false", pl.Int64(): "a whole number"}
-            column = {"time": "transact_time", "side": "is_buyer_maker"}.get(name, name)
-            return f"expected {column} to be {what.get(DTYPES[name], 'a number')}, got {cell!r}"
+            return f"expected {column} to be {expected}, got {_shown(cell)}"
     return None
 
 
-def _shown(text: bytes) -> str:
+def _shown(text: bytes | str) -> str:
+    if isinstance(text, bytes):
+        text = text.decode("utf-8", "backslashreplace")
     limit = 120
-    return repr(text[:limit].decode("utf-8", "backslashreplace")) + "…" * (len(text) > limit)
+    return repr(text[:limit]) + "…" * (len(text) > limit)

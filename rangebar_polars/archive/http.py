@@ -7,32 +7,41 @@ giving up, with what the last attempt met. No length a server announces is trust
 a short body that looks whole, and one resumed at its very end, are both judged by their sum.
 """
 
-import contextlib
 import hashlib
 import io
 import random
-import ssl
+import re
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
-from typing import BinaryIO, Protocol
-from urllib.parse import unquote, urlsplit
+from typing import BinaryIO, Final, Protocol
+from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import urllib3
 
 from rangebar_polars._disk.locked_file import CancelledError
 from rangebar_polars.archive.archive import ArchiveFile
-from rangebar_polars.errors import ChecksumError, DownloadError
+from rangebar_polars.archive.sockets import Pace, TooSlowError, open_pool
+from rangebar_polars.archive.url import escaped, shown, split_login
+from rangebar_polars.errors import ArchiveError, ChecksumError, DownloadError
 
-CHUNK_BYTES = 1 << 18
-FIRST_WAIT = 0.5
+CHUNK_BYTES: Final = 1 << 18
+CHECKSUM_BYTES: Final = 1 << 16
+PAGE_BYTES: Final = 1 << 24
 # Ranges and sums are of the bytes as they are stored.
-HEADERS = {"User-Agent": "rangebar-polars", "Accept-Encoding": "identity"}
-BUSY = frozenset({403, 408, 425, 429, 500, 502, 503, 504})
+HEADERS: Final = {"User-Agent": "rangebar-polars", "Accept-Encoding": "identity"}
+BUSY: Final = frozenset({403, 408, 425, 429, 500, 502, 503, 504})
+TURN_SECONDS: Final = 0.1
+MOST_DOUBLINGS: Final = 30
+RAISE_MOST: Final = " (if it is right, raise max_zip_bytes of the archive)"
 
-OK, PARTIAL, NOT_FOUND, BEYOND_END = 200, 206, 404, 416
+_STRONG: Final = re.compile(r'"[!#-~\x80-\xff]*"')
+
+LOG_IN: Final = " (give user and password in the URL of the archive: https://user:password@host)"
+
+OK, PARTIAL, UNAUTHORIZED, NOT_FOUND, BEYOND_END = 200, 206, 401, 404, 416
 
 
 class HttpArchive(Protocol):
@@ -48,7 +57,15 @@ class HttpArchive(Protocol):
 
     @property
     def timeout(self) -> float:
-        """Seconds to wait for a connection, and for the next bytes."""
+        """Seconds to wait for a connection, and again for the whole head of an answer."""
+
+    @property
+    def least_speed(self) -> float:
+        """Bytes a second that a body has to bring, on average over `timeout`."""
+
+    @property
+    def first_wait(self) -> float:
+        """Seconds to wait after a first failure."""
 
     @property
     def longest_wait(self) -> float:
@@ -56,6 +73,9 @@ class HttpArchive(Protocol):
 
     def file_url(self, file: ArchiveFile) -> str:
         """Return where a file is; its checksum is there too, with ``.CHECKSUM`` added."""
+
+    def most_bytes(self, file: ArchiveFile) -> int:
+        """Return how long a file may be."""
 
     def published_sum(self, text: bytes, file: ArchiveFile) -> str:
         """Return the SHA-256 that the text of a checksum says of a file."""
@@ -83,27 +103,29 @@ class Client:
     def __post_init__(self) -> None:
         """Begin without connections."""
         self._pools: dict[tuple[str, str | None], urllib3.PoolManager] = {}
-        self._live: set[urllib3.BaseHTTPResponse] = set()
         self._lock = threading.Lock()
 
     def cancel(self) -> None:
         """End every request that is under way in other threads."""
         self.stop.set()
-        with self._lock:
-            for response in self._live:
-                # One that has just ended is given back already, and has nothing to end.
-                with contextlib.suppress(RuntimeError, OSError):
-                    response.shutdown()
 
     def close(self) -> None:
         """Close idle connections."""
         for pool in self._pools.values():
             pool.clear()
 
-    def get(self, url: str) -> bytes | None:
-        """Return a small body, or None where there is no such file."""
+    def get(self, url: str, most_bytes: int = PAGE_BYTES) -> bytes | None:
+        """Return a small body, or None where there is no such file.
+
+        Raises
+        ------
+        DownloadError
+            It cannot be had.
+        ArchiveError
+            It is longer than `most_bytes`.
+        """
         body = io.BytesIO()
-        found = self._fill(url, body, lambda _: None, judged=False)
+        found = self._fill(url, body, lambda _: None, judged=False, most=(most_bytes, ""))
         return body.getvalue() if found else None
 
     def symbols(self, market: str) -> list[str] | None:
@@ -117,15 +139,17 @@ class Client:
         ------
         DownloadError
             It cannot be had.
+        ArchiveError
+            It is too long.
         """
         body = self.get(url)
         if body is None:
-            raise DownloadError(f"{url} is not there (HTTP 404), expected a listing")
+            raise DownloadError(f"{shown(url)} is not there (HTTP 404), expected a listing")
         return body
 
     def checksum(self, file: ArchiveFile) -> str | None:
         """Return the SHA-256 that is published for a file, or None where none is."""
-        text = self.get(f"{self.archive.file_url(file)}.CHECKSUM")
+        text = self.get(f"{self.archive.file_url(file)}.CHECKSUM", CHECKSUM_BYTES)
         return None if text is None else self.archive.published_sum(text, file)
 
     def download(
@@ -145,24 +169,39 @@ class Client:
             The server failed too often.
         ChecksumError
             The sum is not the published one, and was not at a second try.
+        ArchiveError
+            The file is longer than it may be.
 
         """
+        most = self.archive.most_bytes(file), RAISE_MOST
         url = self.archive.file_url(file)
         got = ""
         for attempt in (1, 2):
             expected = self.checksum(file)
             if expected is None or attempt > 1:
                 body.truncate(0)
-            if not self._fill(url, body, on_bytes, judged=expected is not None):
+            if not self._fill(url, body, on_bytes, judged=expected is not None, most=most):
                 return None
-            body.seek(0)
-            got = hashlib.file_digest(body, "sha256").hexdigest()
+            got = self._sum(body, file.name)
             if expected in {None, got}:
                 return got, expected is not None
         raise ChecksumError(
             f"{file.name} has not the published SHA-256: expected {expected}, got {got}, twice "
-            f"(it may be being replaced: try again later; {url})",
+            f"(it may be being replaced: try again later; {shown(url)})",
         )
+
+    def _sum(self, body: BinaryIO, name: str) -> str:
+        digest = hashlib.sha256()
+        body.seek(0)
+        try:
+            while chunk := body.read(CHUNK_BYTES):
+                self._check_stop()
+                digest.update(chunk)
+        except OSError as error:
+            raise ArchiveError(
+                f"{name} cannot be read: {error.strerror} (check the disk of the cache folder)"
+            ) from error
+        return digest.hexdigest()
 
     def _fill(
         self,
@@ -171,72 +210,80 @@ class Client:
         on_bytes: Callable[[int], None],
         *,
         judged: bool,
+        most: tuple[int, str],
     ) -> bool:
         """Bring all of a URL's bytes into `body`; return whether there is such a file.
 
         What is there already is built upon. Pieces of two files would go unnoticed where no
         sum judges the whole and no ETag the pieces, so there every attempt starts over.
         """
-        etag, failures = None, 0
-        most = body.seek(0, io.SEEK_END)
+        etag, failures, since = None, 0, time.monotonic()
+        held = body.seek(0, io.SEEK_END)
         while True:
-            outcome = self._attempt(url, body, etag, on_bytes)
+            outcome = self._attempt(url, body, etag, on_bytes, most)
             if outcome.done is not None:
                 return outcome.done
             etag = outcome.etag or etag
             if etag is None and not judged:
                 body.truncate(0)
-            size = body.seek(0, io.SEEK_END)
-            failures = 1 if size > most else failures + 1
-            most = max(size, most)
+            size, now = body.seek(0, io.SEEK_END), time.monotonic()
+            # Otherwise a byte for each attempt would be progress, and a file take for ever.
+            if size >= held + max(1.0, self.archive.least_speed * (now - since)):
+                failures, held, since = 0, size, now
+            failures += 1
             if failures >= self.archive.attempts:
                 raise DownloadError(
-                    f"{url} could not be fetched: {outcome.problem}, {failures} times in a row "
-                    "(check the network and the archive's address, or try again later)",
+                    f"{shown(url)} could not be fetched: {outcome.problem}, {failures} times in a "
+                    "row (check the network and the archive's address, or try again later)",
                 )
             self._wait(failures, outcome.wait)
 
     def _wait(self, failures: int, asked: float | None) -> None:
         # Spread, so that many threads refused together do not return together.
-        wait = FIRST_WAIT * 2 ** (failures - 1) * random.uniform(0.5, 1.0)  # noqa: S311
-        if asked is not None:
-            wait = max(wait, asked)
-        if self.stop.wait(min(wait, self.archive.longest_wait)):
-            raise CancelledError
+        doubled = 2.0 ** min(failures - 1, MOST_DOUBLINGS)
+        wait = self.archive.first_wait * doubled * random.uniform(0.5, 1.0)  # noqa: S311
+        end = time.monotonic() + min(max(wait, asked or 0.0), self.archive.longest_wait)
+        # In turns, because Ctrl-C does not end a wait for a lock once Polars is loaded.
+        while (left := end - time.monotonic()) > 0:
+            self.stop.wait(min(left, TURN_SECONDS))
+            self._check_stop()
 
-    def _attempt(
+    def _attempt(  # noqa: PLR0917 - what the loop above keeps
         self,
         url: str,
         body: BinaryIO,
         etag: str | None,
         on_bytes: Callable[[int], None],
+        most: tuple[int, str],
     ) -> "_Outcome":
+        self._check_stop()
+        place, login = split_login(url)
         offset = body.seek(0, io.SEEK_END)
-        headers = dict(HEADERS)
+        headers = HEADERS | login
         if offset:
             headers["Range"] = f"bytes={offset}-"
         if offset and etag:
             headers["If-Range"] = etag
+        pace = Pace(self.stop, self.archive.timeout, self.archive.least_speed)
         response = None
         try:
-            response = self._pool(url).request(
-                "GET",
-                url,
-                headers=headers,
-                preload_content=False,
-                decode_content=False,
-                retries=False,
-            )
-            self._enter(response)
-            return self._take(response, url, body, on_bytes)
-        except urllib3.exceptions.HTTPError as error:
+            with pace.applied():
+                response = self._pool(place).request(
+                    "GET",
+                    place,
+                    headers=headers,
+                    preload_content=False,
+                    decode_content=False,
+                    retries=False,
+                    redirect=False,
+                )
+                return self._take(response, place, body, _Sink(on_bytes, pace, *most))
+        except (urllib3.exceptions.HTTPError, TooSlowError) as error:
             self._check_stop()
             etag = _strong_etag(response) if response is not None else None
             return _Outcome(problem=_reason(error), etag=etag)
         finally:
             if response is not None:
-                with self._lock:
-                    self._live.discard(response)
                 response.close()
                 response.release_conn()
 
@@ -245,13 +292,8 @@ class Client:
         key = (scheme, _proxy(url))
         with self._lock:
             if key not in self._pools:
-                self._pools[key] = _pool(self.archive, *key)
+                self._pools[key] = open_pool(*key, size=self.archive.threads)
             return self._pools[key]
-
-    def _enter(self, response: urllib3.BaseHTTPResponse) -> None:
-        with self._lock:
-            self._live.add(response)
-        self._check_stop()
 
     def _check_stop(self) -> None:
         if self.stop.is_set():
@@ -262,7 +304,7 @@ class Client:
         response: urllib3.BaseHTTPResponse,
         url: str,
         body: BinaryIO,
-        on_bytes: Callable[[int], None],
+        sink: "_Sink",
     ) -> "_Outcome":
         offset = body.seek(0, io.SEEK_END)
         if response.status == NOT_FOUND:
@@ -274,20 +316,43 @@ class Client:
             return _Outcome(problem=f"HTTP {response.status}", wait=wait)
         if response.status not in {OK, PARTIAL}:
             where = response.headers.get("Location")
-            answer = f"HTTP {response.status}" + (f" to {where}" if where else "")
-            raise DownloadError(f"{url} could not be fetched: {answer}, expected 200")
+            answer = f"HTTP {response.status}" + (f" to {shown(where)}" if where else "")
+            remedy = LOG_IN if response.status == UNAUTHORIZED else ""
+            raise DownloadError(f"{url} could not be fetched: {answer}, expected 200{remedy}")
         if response.status == OK or not _continues(response, offset):
             body.truncate(0)
             body.seek(0)
             if response.status == PARTIAL:
                 return _Outcome(problem="a range that was not asked for")
+        size = body.seek(0, io.SEEK_END)
+        sink.check_size(url, size + (response.length_remaining or 0))
+        sink.pace.begin("body")
         # Unlike read, read1 gives what has come, so that a stall loses nothing before it.
         while chunk := response.read1(CHUNK_BYTES):
             self._check_stop()
+            began = time.monotonic()
+            size += len(chunk)
+            sink.check_size(url, size)
             body.write(chunk)
-            on_bytes(len(chunk))
+            sink.on_bytes(len(chunk))
+            sink.pace.count(len(chunk), busy=time.monotonic() - began)
         self._check_stop()
         return _Outcome(done=True)
+
+
+@dataclass(frozen=True)
+class _Sink:
+    """What a body has to keep to."""
+
+    on_bytes: Callable[[int], None]
+    pace: Pace
+    most_bytes: int
+    remedy: str
+
+    def check_size(self, url: str, size: int) -> None:
+        """Refuse a body that is, or will be, too long."""
+        if size > self.most_bytes:
+            raise ArchiveError(f"{url} has more than {self.most_bytes} bytes{self.remedy}")
 
 
 @dataclass(frozen=True)
@@ -306,24 +371,9 @@ def _proxy(url: str) -> str | None:
     return None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
 
 
-def _pool(archive: HttpArchive, scheme: str, proxy: str | None) -> urllib3.PoolManager:
-    make: Callable[..., urllib3.PoolManager] = urllib3.PoolManager
-    if proxy is not None:
-        login = urlsplit(proxy)
-        host = login._replace(netloc=login.netloc.rpartition("@")[2]).geturl()
-        credentials = f"{unquote(login.username or '')}:{unquote(login.password or '')}"
-        headers = urllib3.make_headers(proxy_basic_auth=credentials) if login.username else None
-        make = partial(urllib3.ProxyManager, host, proxy_headers=headers)
-    return make(
-        maxsize=archive.threads,
-        timeout=urllib3.Timeout(archive.timeout),
-        ssl_context=ssl.create_default_context() if scheme == "https" else None,
-    )
-
-
 def _strong_etag(response: urllib3.BaseHTTPResponse) -> str | None:
-    etag = response.headers.get("ETag")
-    return None if etag is None or etag.startswith("W/") else etag
+    etag = response.headers.get("ETag", "")
+    return etag if _STRONG.fullmatch(etag) else None
 
 
 def _continues(response: urllib3.BaseHTTPResponse, offset: int) -> bool:
@@ -335,15 +385,16 @@ def _seconds(retry_after: str | None) -> float | None:
     return float(retry_after) if retry_after and retry_after.isdecimal() else None
 
 
-def _reason(error: urllib3.exceptions.HTTPError) -> str:
+def _reason(error: urllib3.exceptions.HTTPError | TooSlowError) -> str:
     """Name a failure without the objects that urllib3 puts in its texts."""
+    words = escaped(str(error))
     names = {
         urllib3.exceptions.ReadTimeoutError: "no bytes in time",
         urllib3.exceptions.NameResolutionError: "the host's name is not known",
         urllib3.exceptions.NewConnectionError: "no connection",
         urllib3.exceptions.ConnectTimeoutError: "no connection in time",
-        urllib3.exceptions.SSLError: f"TLS failed ({error})",
-        urllib3.exceptions.ProxyError: f"the proxy failed ({error})",
+        urllib3.exceptions.SSLError: f"TLS failed ({words})",
+        urllib3.exceptions.ProxyError: f"the proxy failed ({words})",
         urllib3.exceptions.ProtocolError: "the connection broke",
     }
-    return next((text for kind, text in names.items() if isinstance(error, kind)), str(error))
+    return next((text for kind, text in names.items() if isinstance(error, kind)), words)

@@ -10,6 +10,7 @@ from typing import Self
 import polars as pl
 
 from rangebar_polars._core.lazy_source import lazy_source
+from rangebar_polars._days import day_after
 from rangebar_polars._pruning import Span, kept, may_hold
 from rangebar_polars.schema import BAR_SCHEMA, RULE_VERSION
 from rangebar_polars.store.chain import (
@@ -238,7 +239,8 @@ def _times(month: StoredMonth, days: list[dt.date]) -> dict[str, Span]:
     if any(link.defects.get("outside_day") for link in month.links):
         return {}
     earliest, latest = (
-        dt.datetime.combine(day, dt.time(), dt.UTC) for day in (days[0], days[-1] + _DAY)
+        dt.datetime.combine(day, time, dt.UTC)
+        for day, time in ((days[0], dt.time.min), (days[-1], dt.time.max))
     )
     # A bar may have opened at any earlier time.
     return {"close_time": (earliest, latest), "open_time": (None, latest)}
@@ -246,7 +248,7 @@ def _times(month: StoredMonth, days: list[dt.date]) -> dict[str, Span]:
 
 def _proven(key: BarKey, month: StoredMonth, before: Link | None) -> dict[dt.date, Link]:
     links = {link.day: link for link in month.links}
-    if before is not None and before.day + _DAY != month.links[0].day:
+    if before is not None and day_after(before.day) != month.links[0].day:
         before = None
     return proven(key, links, links, {}, before=before)
 
@@ -257,5 +259,4 @@ class _Days:
     last: dt.date
 
 
-_DAY = dt.timedelta(days=1)
 _EVERY_DAY = _Days(dt.date.min, dt.date.max)

@@ -12,7 +12,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from typing import Final, Self, cast, get_args
 
@@ -20,6 +20,8 @@ import polars as pl
 
 from rangebar_polars._core.options import Reset
 from rangebar_polars._core.rules import Rule, parse_rule
+from rangebar_polars._days import day_after
+from rangebar_polars._disk import strict_json
 from rangebar_polars._disk.fingerprint import checksums
 from rangebar_polars.schema import BAR_SCHEMA, RULE_VERSION, SERIES_SCHEMA, THRESHOLD, Series
 
@@ -125,7 +127,8 @@ class BarKey:
 
     def ends(self, day: dt.date) -> bool:
         """Return whether a chain ends with a day, because another begins."""
-        return self.reset is not None and self.begins(day + dt.timedelta(days=1))
+        after = day_after(day)
+        return self.reset is not None and after is not None and self.begins(after)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -184,12 +187,21 @@ class Link:
         ]
 
     @classmethod
-    def from_plain(cls, plain: Iterable[object]) -> Self:
+    def from_plain(cls, plain: object) -> Self:
         """Return the link from the values of `to_plain`."""
-        values = dict(zip((field.name for field in fields(cls)), plain))  # noqa: B905
-        values["day"] = dt.date.fromisoformat(str(values["day"]))
-        values["state"] = base64.b64decode(str(values["state"]), validate=True)
-        return cls(**values)  # type: ignore[arg-type]
+        day, trades, trade_count, defects, bar_count, state, chain = strict_json.elements(plain)
+        return cls(
+            day=strict_json.day(day),
+            trades_digest=strict_json.optional(strict_json.text, trades),
+            trade_count=strict_json.integer(trade_count),
+            defects={
+                strict_json.text(name): strict_json.integer(count, highest=strict_json.HIGHEST_ID)
+                for name, count in strict_json.members(defects).items()
+            },
+            bar_count=strict_json.integer(bar_count),
+            state=base64.b64decode(strict_json.text(state), validate=True),
+            chain_digest=strict_json.text(chain),
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -261,22 +273,19 @@ class StoredMonth:
         ValueError
             It is not such a text.
         """
-        layout, month, links = json.loads(text)
+        layout, month, links = strict_json.elements(strict_json.loads(text))
         if layout != MONTH_VERSION:
             raise ValueError(f"version {layout}, expected {MONTH_VERSION}")
-        return cls(
-            month=dt.date.fromisoformat(month),
-            links=tuple(Link.from_plain(link) for link in links),
-            version=version,
-            size=size,
-            checksums=_texts(json.loads(sums)),
-        )
-
-
-def _texts(value: object) -> dict[str, str]:
-    if isinstance(value, dict) and all(isinstance(each, str) for each in value.values()):
-        return value
-    raise ValueError(f"checksums are {value!r}, expected one text a column")
+        first = strict_json.day(month)
+        read = tuple(Link.from_plain(link) for link in strict_json.elements(links))
+        days = [link.day for link in read]
+        if not days or days != sorted({*days}) or {day.replace(day=1) for day in days} != {first}:
+            raise ValueError(f"its days are not ascending ones of {month}")
+        hashes = {
+            name: strict_json.text(each)
+            for name, each in strict_json.members(strict_json.loads(sums)).items()
+        }
+        return cls(month=first, links=read, version=version, size=size, checksums=hashes)
 
 
 def proven(

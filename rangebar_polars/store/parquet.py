@@ -13,7 +13,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -22,8 +22,10 @@ import polars as pl
 
 from rangebar_polars._core.unstable import unwarned
 from rangebar_polars._days import days_named
+from rangebar_polars._disk.disk_error import disk_errors
 from rangebar_polars._disk.fingerprint import checksums
 from rangebar_polars._disk.locked_file import locked, remove_abandoned
+from rangebar_polars._disk.regular_file import entries, open_to_read, subfolders
 from rangebar_polars.errors import StoreError
 from rangebar_polars.store.bar_store import BarStore
 from rangebar_polars.store.chain import BarKey, StoredMonth
@@ -32,6 +34,7 @@ LAYOUT_VERSION: Final = "3"
 # Fixed, so that a file's bytes do not depend on the pieces in which its bars were computed.
 ROW_GROUP_ROWS: Final = 1 << 18
 _REMEDY: Final = "delete it, and its bars are computed again"
+_LEVELS: Final = ("source=*", "market=*", "symbol=*", "rule=*", "origin=*", "version=*")
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,8 @@ class ParquetStore(BarStore):
     def keys(self) -> list[BarKey]:
         """Return the chains that have a folder."""
         top = self.root / "bars"
-        folders = sorted(top.glob("source=*/market=*/symbol=*/rule=*/origin=*/version=*"))
+        with disk_errors(StoreError, top, doing="read"):
+            folders = subfolders(top, _LEVELS)
         keys = (BarKey.from_path(folder.relative_to(top).as_posix()) for folder in folders)
         return [key for key in keys if key is not None]
 
@@ -70,8 +74,11 @@ class ParquetStore(BarStore):
     ) -> dict[dt.date, StoredMonth]:
         """Return the stored months of a chain; see `BarStore.find`."""
         if months is None:
-            paths = self._folder(key).glob("????-??.parquet")
-            months = days_named(f"{path.stem}-01" for path in paths)
+            folder = self._folder(key)
+            with disk_errors(StoreError, folder, doing="read"):
+                months = days_named(
+                    f"{path.stem}-01" for path in entries(folder, "????-??.parquet")
+                )
         found = dict[dt.date, StoredMonth]()
         for month in sorted(months):
             path = self.path(key, month)
@@ -90,8 +97,7 @@ class ParquetStore(BarStore):
             if stored.version != month.version:
                 return None
             handle.seek(0)
-            with _named(path):
-                bars = pl.read_parquet(handle, columns=list(columns), hive_partitioning=False)
+            bars = pl.read_parquet(handle, columns=list(columns), hive_partitioning=False)
         # By name: polars may give the columns in the order of the file.
         bars = bars.select(columns)
         damage = stored.damage(bars)
@@ -110,20 +116,21 @@ class ParquetStore(BarStore):
             "rangebar.month": links,
             "rangebar.sha256": _sha256(sums, links),
         }
-        with _named(target), locked(target.with_name(f".{target.name}.part")) as file:
+        part = target.with_name(f".{target.name}.part")
+        with disk_errors(StoreError, target, doing="written"), locked(part) as file:
             stored = self._stored(key, month.month)
             if stored is not None and stored.holds(month):
                 return
-            file.handle.truncate(0)
-            with unwarned():
+            with unwarned(), file.written() as handle:
                 bars.write_parquet(
-                    file.handle,
+                    handle,
                     compression="zstd",
                     row_group_size=ROW_GROUP_ROWS,
                     metadata=metadata,
                 )
             file.move_to(target)
-        remove_abandoned(target.parent, ".*.parquet.part")
+        with disk_errors(StoreError, target.parent, doing="cleared"):
+            remove_abandoned(target.parent, ".*.parquet.part")
 
     def _stored(self, key: BarKey, month: dt.date) -> StoredMonth | None:
         """Return the month that a write would replace; None if it is absent or cannot be read."""
@@ -135,10 +142,10 @@ class ParquetStore(BarStore):
     def remove(self, key: BarKey) -> None:
         """Remove a chain, and folders that are then empty; see `BarStore.remove`."""
         folder = self._folder(key)
-        for path in folder.glob("*.parquet"):
-            with _named(path):
+        with disk_errors(StoreError, folder, doing="cleared"):
+            for path in entries(folder, "*.parquet"):
                 path.unlink(missing_ok=True)
-        remove_abandoned(folder, ".*.parquet.part")
+            remove_abandoned(folder, ".*.parquet.part", strict=True)
         while folder != self.root:
             try:
                 folder.rmdir()
@@ -152,35 +159,18 @@ class ParquetStore(BarStore):
 
 @contextmanager
 def _opened(path: Path) -> Iterator[BinaryIO | None]:
-    try:
-        handle = path.open("rb")
-    except (FileNotFoundError, NotADirectoryError):
-        yield None
-        return
-    except OSError as error:
-        raise StoreError(f"{path} cannot be read: {error.strerror} ({_REMEDY})") from error
-    with handle:
-        yield handle
-
-
-@contextmanager
-def _named(path: Path) -> Iterator[None]:
-    """Name the file in errors."""
-    try:
-        yield
-    except OSError as error:
-        raise StoreError(
-            f"{path} cannot be read or written: {error.strerror or error} (free the disk, or the "
-            "folder's permissions, or choose another with cache_dir or RANGEBAR_CACHE_DIR)"
-        ) from error
-    except pl.exceptions.PolarsError as error:
-        raise StoreError(f"{path} cannot be read: {error} ({_REMEDY})") from error
+    with disk_errors(StoreError, path, doing="read", remedy=_REMEDY):
+        try:
+            handle = open_to_read(path)
+        except FileNotFoundError:
+            handle = None
+        with handle or nullcontext():
+            yield handle
 
 
 def _month(handle: BinaryIO, path: Path, key: BarKey) -> StoredMonth:
     """Read the metadata of a file."""
-    with _named(path):
-        metadata = pl.read_parquet_metadata(handle)
+    metadata = pl.read_parquet_metadata(handle)
     damaged = f"{path} cannot be read: what it says of itself is damaged ({_REMEDY})"
     got = metadata.get("rangebar.version")
     if got != LAYOUT_VERSION:
@@ -191,7 +181,7 @@ def _month(handle: BinaryIO, path: Path, key: BarKey) -> StoredMonth:
         # The links and the checksums of the bars together identify the version.
         month = StoredMonth.from_json(text, sums=sums, version=f"{text}{sums}", size=size)
         is_whole = metadata["rangebar.sha256"] == _sha256(sums, text)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, ValueError) as error:
         raise StoreError(damaged) from error
     if not is_whole:
         raise StoreError(damaged)

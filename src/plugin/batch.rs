@@ -78,13 +78,14 @@ impl Batch {
         self.len() == 0
     }
 
-    /// Fold some rows of the batch into a builder.
+    /// Fold some rows of the batch into a builder, on at most so many threads.
     ///
     /// # Errors
     /// The first bad row, or a column that is not stored as its dtype says.
-    pub fn fold<R: Rule>(
+    pub fn fold<R: Rule + Clone + Send>(
         &self,
         rows: Range<usize>,
+        threads: usize,
         builder: &mut Builder<R>,
         emit: &mut impl FnMut(Ended),
     ) -> Result<(), Refusal> {
@@ -99,7 +100,7 @@ impl Batch {
             let trades = self.chunk(chunk)?;
             let (from, to) = (rows.start.max(offset), end.min(offset + trades.len));
             if from < to {
-                builder.push(&trades.slice(from - offset..to - offset), emit)?;
+                builder.push_on(threads, &trades.slice(from - offset..to - offset), emit)?;
             }
             offset += trades.len;
         }

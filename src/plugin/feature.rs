@@ -10,6 +10,7 @@ use crate::trades::Trades;
 use polars_core::prelude::{DataType, Field, PolarsResult, Series};
 
 /// A rule that closes no bar, so that all trades are one bar.
+#[derive(Clone)]
 struct NeverCloses;
 
 impl Rule for NeverCloses {
@@ -32,7 +33,7 @@ pub fn feature(
 ) -> PolarsResult<Series> {
     let mut builder = Builder::new([NeverCloses], output.needs);
     let batch = Batch::of_series(schema, series, names, |role| output.needs.reads(role))?;
-    batch.fold(0..batch.len(), &mut builder, &mut |_| ())?;
+    batch.fold(0..batch.len(), 1, &mut builder, &mut |_| ())?;
     let mut table = Table::new([output]);
     builder.open_bars().for_each(|(_, bar)| table.push(bar.clone()));
     match table.take().pop() {

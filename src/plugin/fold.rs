@@ -239,6 +239,7 @@ impl Fold {
             let mut emit = |ended: Ended, opened| rows.push(&ended, 0, opened, options);
             fold(
                 &mut self.builders[0],
+                self.options.threads(),
                 &batch,
                 0..batch.len(),
                 key_rows,
@@ -281,7 +282,7 @@ impl Fold {
             let mut emit = |ended: Ended, opened| {
                 all.push((key_rows.row(ended.row), number, opened, ended));
             };
-            match fold(builder, &batch, range, key_rows, self.trace.as_mut(), &mut emit) {
+            match fold(builder, 1, &batch, range, key_rows, self.trace.as_mut(), &mut emit) {
                 Err(Refusal::Kernel(error)) => {
                     faults.push((key_rows.row(error.row()), number, error));
                 }
@@ -371,13 +372,14 @@ fn builder(options: &Options) -> PolarsResult<Builder<RangeRule>> {
 /// the number of the trade that opened it.
 fn fold(
     builder: &mut Builder<RangeRule>,
+    threads: usize,
     batch: &Batch,
     rows: Range<usize>,
     key_rows: KeyRows<'_>,
     mut trace: Option<&mut Trace>,
     emit: &mut impl FnMut(Ended, i64),
 ) -> Result<(), Refusal> {
-    batch.fold(rows, builder, &mut |ended| {
+    batch.fold(rows, threads, builder, &mut |ended| {
         let end = ended.row + u64::from(ended.complete);
         let opened = trace
             .as_mut()

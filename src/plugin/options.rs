@@ -10,6 +10,7 @@ use crate::trades::Role;
 use polars_core::prelude::PolarsResult;
 use pyo3::FromPyObject;
 use serde::Deserialize;
+use std::num::NonZero;
 
 /// Name of the column that is true for complete bars.
 pub const IS_COMPLETE: &str = "is_complete";
@@ -52,6 +53,9 @@ pub struct Options {
     pub whole: bool,
     /// Whether the bar of each trade is recorded.
     pub trace: bool,
+    /// Whether large batches are folded on several threads. Not within a plan, whose engine has
+    /// a thread for each processor already.
+    pub threaded: bool,
 }
 
 impl Options {
@@ -88,6 +92,15 @@ impl Options {
     pub fn needs(&self) -> Needs {
         let all = OUTPUTS.iter().filter(|_| self.every_sum);
         self.outputs().chain(all).fold(Needs::NOTHING, |needs, output| needs.and(output.needs))
+    }
+
+    /// On how many threads a batch may be folded: as many as Polars would use.
+    pub fn threads(&self) -> usize {
+        if !self.threaded {
+            return 1;
+        }
+        let limit = std::env::var("POLARS_MAX_THREADS").ok().and_then(|limit| limit.parse().ok());
+        limit.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, NonZero::get))
     }
 
     /// A rule for each threshold.

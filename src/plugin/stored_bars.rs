@@ -59,11 +59,11 @@ pub fn derive(stored: &DataFrame, names: &[String]) -> PolarsResult<DataFrame> {
     for (output, values) in table.take() {
         computed.insert(output.name, column(output, values, &time_dtype())?);
     }
-    let named = |name: &String| match computed.remove(name.as_str()) {
+    let pick = |name: &String| match computed.remove(name.as_str()) {
         Some(series) => Ok(series.into()),
         None => stored.column(name).cloned(),
     };
-    let columns = names.iter().map(named).collect::<PolarsResult<Vec<_>>>()?;
+    let columns = names.iter().map(pick).collect::<PolarsResult<Vec<_>>>()?;
     DataFrame::new(stored.height(), columns)
 }
 

@@ -13,7 +13,6 @@ import rangebar_polars as rb
 from rangebar_polars._catalog import trades as cached_trades
 from rangebar_polars._days import month_days
 from rangebar_polars._ticks.cache import TickCache
-from rangebar_polars.archive import binance_csv as aggtrades
 from rangebar_polars.archive.binance import BinanceFile
 from rangebar_polars.errors import RangeBarWarning
 
@@ -35,12 +34,12 @@ def month_server(server: ArchiveServer, absent: tuple[int, ...] = ()) -> list[dt
 
 @pytest.mark.parametrize("piece_bytes", [3000, 1 << 24])
 def test_a_month_comes_as_one_file_and_is_the_same_as_its_days(
-    server: ArchiveServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece_bytes: int
+    server: ArchiveServer, tmp_path: Path, piece_bytes: int
 ) -> None:
-    monkeypatch.setattr(aggtrades, "PIECE_BYTES", piece_bytes)
+    archive = rb.BinanceArchive(server.url, None, piece_bytes=piece_bytes)
     days = month_server(server)
 
-    got = rb.scan_ticks("BTCUSDT", days[0], days[-1], archive=server.url).collect()
+    got = rb.scan_ticks("BTCUSDT", days[0], days[-1], archive=archive).collect()
 
     assert [request.path.rpartition("/")[2] for request in server.requests] == [
         "BTCUSDT-aggTrades-2024-06.zip.CHECKSUM",

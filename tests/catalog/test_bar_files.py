@@ -60,7 +60,7 @@ def test_a_folder_that_cannot_be_written_is_an_error_with_a_remedy(tmp_path: Pat
     give(default_cache(), trades_of(DAYS[:1]))
     (tmp_path / "file").write_text("in the way")
 
-    with pytest.raises(StoreError, match="choose another with cache_dir or RANGEBAR_CACHE_DIR"):
+    with pytest.raises(StoreError, match="a file is where a folder should be"):
         rb.get_range_bars(SYMBOL, DAYS[0], DAYS[0], 30, source=SOURCE, store=tmp_path / "file")
 
 

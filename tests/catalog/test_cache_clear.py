@@ -130,8 +130,8 @@ def test_a_folder_that_cannot_be_cleared_is_named(cache: Path) -> None:
 
     with says(
         CacheError,
-        f"{folder} cannot be cleared: Is a directory (its permissions forbid it, or another "
-        "process is writing there: try again)",
+        f"{folder / '2024-03-01.parquet'} cannot be removed: a folder is in its place (move it "
+        "away)",
     ):
         rb.cache_clear("ticks", cache_dir=cache)
 

@@ -112,7 +112,7 @@ def test_fewer_bars_than_asked_for_are_an_error_that_says_how_many() -> None:
         (
             {"n_bars": 1, "max_lookback_days": 10**7, "end_date": "2024-01-01"},
             ValueError,
-            "max_lookback_days is 10000000: expected a day that the calendar has",
+            "max_lookback_days is 10000000: expected at most 36600, and days that the calendar has",
         ),
         (
             {"n_bars": 1, "allow_fewer": None},

@@ -22,6 +22,7 @@ from support.subprocesses import TIMEOUT, run
 import rangebar_polars as rb
 from rangebar_polars._progress import FetchProgress
 from rangebar_polars.archive.binance import BinanceFile
+from rangebar_polars.archive.http import Client
 from rangebar_polars.errors import RangeBarWarning
 
 
@@ -122,12 +123,20 @@ class Strange(rb.BinanceArchive):
         return int, ("x",)
 
 
+@dataclass(frozen=True)
+class Failing(rb.BinanceArchive):
+    """An archive with an error of its own."""
+
+    def connect(self) -> Client:
+        """Raise it."""
+        raise RuntimeError("no connection can be had")
+
+
 @pytest.mark.parametrize(
     ("archive", "reason"),
     [
         (Strange(), "ValueError: invalid literal for int() with base 10: 'x'"),
-        # What urllib3 says.
-        (rb.BinanceArchive(timeout="soon"), "ValueError: Timeout value "),  # type: ignore[arg-type]
+        (Failing(), "RuntimeError: no connection can be had"),
     ],
 )
 def test_an_unforeseen_error_is_reported_too(

@@ -14,6 +14,7 @@ from support.subprocesses import run
 
 import rangebar_polars as rb
 from rangebar_polars._catalog import trades as cached_trades
+from rangebar_polars._catalog.bars import StoredBars
 from rangebar_polars._days import day_range
 from rangebar_polars.archive.binance import BinanceFile
 from rangebar_polars.errors import (
@@ -318,3 +319,21 @@ def test_bars_go_to_arrow_without_copies() -> None:
     for name in ("close", "volume"):
         ours = bars[name].get_chunks()[0].to_numpy(allow_copy=False).ctypes.data
         assert table[name].chunk(0).buffers()[1].address == ours
+
+
+def test_bars_that_fail_a_check_are_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    give(default_cache(), trades_of(DAYS))
+    question: dict[str, Any] = {"source": SOURCE, "threshold_decimal_bps": [30, 50]}
+    right = rb.get_range_bars(SYMBOL, DAYS[0], DAYS[-1], **question)
+    wrong = right.with_columns(high=pl.col("low"))
+    monkeypatch.setattr(StoredBars, "frames", lambda *_: iter([wrong]))
+
+    with pytest.warns(RangeBarWarning) as warned:
+        assert_same(wrong, rb.get_range_bars(SYMBOL, DAYS[0], DAYS[-1], **question))
+
+    (message,) = warned
+    assert str(message.message) == (
+        "bars of mine spot BTC-USD fail checks that all bars should pass: ohlc (validate_tier1 "
+        "shows the rows; please report it, with the days and the options)"
+    )
+    assert_same(wrong, rb.get_range_bars(SYMBOL, DAYS[0], DAYS[-1], validate=False, **question))

@@ -74,7 +74,8 @@ def test_a_plan_is_pickled_without_a_password(
 
 def test_a_password_is_not_pickled(clickhouse_url: str, tmp_path: Path) -> None:
     with ClickHouseStore(clickhouse_url) as store:
-        for what in (store, address_of(clickhouse_url, tmp_path), address_of(store, tmp_path)):
+        addresses = address_of(clickhouse_url, tmp_path), address_of(store, tmp_path)
+        for what in (store, *addresses, rb.Catalog(store=clickhouse_url)):
             with pytest.raises(TypeError) as caught:
                 pickle.dumps(what)
             assert str(caught.value) == REFUSED

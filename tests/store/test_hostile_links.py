@@ -14,7 +14,7 @@ from support.checkpoint_bytes import State
 from support.entry_points import assert_same
 
 import rangebar_polars as rb
-from rangebar_polars.schema import BAR_SCHEMA
+from rangebar_polars.schema import STORED_SCHEMA
 from rangebar_polars.store import BarStore, Link, ParquetStore
 
 
@@ -51,7 +51,7 @@ def forge(store: BarStore, change: Callable[[bytes], bytes]) -> None:
     """Change the state of the last stored day, and make the digests fit."""
     (key,) = store.keys()
     month = max(store.find(key).values(), key=lambda each: each.month)
-    bars = store.read(key, month, list(BAR_SCHEMA))
+    bars = store.read(key, month, list(STORED_SCHEMA))
     assert bars is not None
     *links, last = month.links
     forged: Link = replace(last, state=change(last.state))

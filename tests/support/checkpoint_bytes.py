@@ -1,7 +1,7 @@
 """The fields of a checkpoint, read from its bytes and written again with a checksum that is right.
 
 The format is written out here a second time, so that a test can put anything into a checkpoint that
-its bytes can hold, also what the compiled half would never write.
+its bytes can hold, also what the compiled extension would never write.
 """
 
 import struct
@@ -100,7 +100,7 @@ class State:
 
 
 def sealed(rest: bytes) -> bytes:
-    """Return a checkpoint of these bytes behind its head."""
+    """Return a checkpoint of these bytes after its head."""
     return _HEAD + zlib.crc32(rest).to_bytes(4, "little") + rest
 
 

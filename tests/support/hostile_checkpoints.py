@@ -27,8 +27,9 @@ import polars as pl
 import rangebar_polars as rb
 from rangebar_polars._catalog.assemble import builder_of
 from rangebar_polars._core.rules import RangeRule
-from rangebar_polars.schema import TRADE_SCHEMA, Series
+from rangebar_polars.schema import BAR_SCHEMA, TRADE_SCHEMA, Series
 from rangebar_polars.store import BarKey
+from rangebar_polars.store.stored_bars import bar_columns
 from support.checkpoint_bytes import State
 from support.checkpoint_mutations import LARGEST, LOWEST_PRICE, mutate
 from support.trades import trades
@@ -101,7 +102,7 @@ def _with_state(state: State, data: bytes, following: pl.DataFrame) -> pl.DataFr
 def _stored_link(state: State, data: bytes, following: pl.DataFrame) -> pl.DataFrame:
     builder = builder_of(_key(state), data)
     ended = builder.push(following)
-    return builder.empty() if ended is None else ended
+    return bar_columns(builder.empty() if ended is None else ended, list(BAR_SCHEMA))
 
 
 def every_bar(state: State, data: bytes, following: pl.DataFrame) -> pl.DataFrame:

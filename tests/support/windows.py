@@ -8,8 +8,8 @@ POSIX_MODULES = ("fcntl", "grp", "posix_ipc", "pty", "pwd", "resource", "syslog"
 
 POSIX_CALLS = {
     "os": (
-        "O_DIRECTORY", "chown", "fork", "forkpty", "geteuid", "getpgid", "getuid", "killpg",
-        "mkfifo", "register_at_fork", "setsid", "wait",
+        "O_DIRECTORY", "O_NOCTTY", "O_NOFOLLOW", "O_NONBLOCK", "chown", "fork", "forkpty",
+        "geteuid", "getpgid", "getuid", "killpg", "mkfifo", "register_at_fork", "setsid", "wait",
     ),
     "signal": ("SIGALRM", "SIGHUP", "SIGKILL", "SIGUSR1", "pthread_sigmask", "sigwait"),
 }  # fmt: skip

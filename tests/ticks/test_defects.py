@@ -11,6 +11,7 @@ from rangebar_polars.errors import (
     ChecksumError,
     DownloadError,
     QualityError,
+    RangeBarWarning,
 )
 
 pytestmark = pytest.mark.usefixtures("published_days")
@@ -22,7 +23,8 @@ def test_defects_raise_only_where_they_are_to(server: ArchiveServer) -> None:
     del server.files[f"{daily(DAYS[2]).path}.CHECKSUM"]
     del server.files[daily(DAYS[3]).path]
 
-    got = rb.scan_ticks("BTCUSDT", DAYS[0], DAYS[2], archive=server.url)
+    with pytest.warns(RangeBarWarning, match=f"no published checksum: {DAYS[2]} "):
+        got = rb.scan_ticks("BTCUSDT", DAYS[0], DAYS[2], archive=server.url)
 
     assert got.collect().height == 3 * ROWS
     with says(
@@ -88,7 +90,8 @@ def test_a_checksum_published_later_verifies_a_day_and_leaves_its_digest(
 ) -> None:
     path = f"{daily(DAYS[0]).path}.CHECKSUM"
     text = server.files.pop(path)
-    rb.scan_ticks("BTCUSDT", DAYS[0], DAYS[0], archive=server.url)
+    with pytest.warns(RangeBarWarning, match="are not verified"):
+        rb.scan_ticks("BTCUSDT", DAYS[0], DAYS[0], archive=server.url)
     before = tick_cache.report(DAYS[0])
     server.files[path] = text
 

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import pyarrow as pa  # type: ignore[import-untyped]
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.assertions import says
 
@@ -40,6 +40,7 @@ def hash_of(*parts: pl.DataFrame) -> str:
     return hashed.hexdigest()
 
 
+@settings(deadline=None)
 @given(lines=LINES, cuts=st.lists(st.integers(0, 30), max_size=4))
 def test_no_way_of_cutting_rows_changes_it(lines: list[Line], cuts: list[int]) -> None:
     rows = trades_of(lines)
@@ -70,6 +71,7 @@ def test_batches_of_any_size_give_it(size: int) -> None:
     assert hash_of(*rows.iter_slices(size)) == fingerprint(rows)
 
 
+@settings(deadline=None)
 @given(lines=LINES, under=WORDS, side=SIDES)
 def test_what_lies_under_a_null_does_not_count(
     lines: list[Line], under: int | None, side: object
@@ -91,6 +93,7 @@ def masked_as(column: pl.Series, values: pl.Series) -> pl.Series:
     return pl.Series(column.name, pa.Array.from_buffers(data.type, len(data), buffers))
 
 
+@settings(deadline=None)
 @given(data=st.data(), lines=LINES.filter(bool))
 def test_one_value_that_changes_changes_it(data: st.DataObject, lines: list[Line]) -> None:
     row = data.draw(st.integers(0, len(lines) - 1))
@@ -107,6 +110,7 @@ def test_one_value_that_changes_changes_it(data: st.DataObject, lines: list[Line
     assert [name for name in sums if sums[name] != others[name]] == [want.columns[column]]
 
 
+@settings(deadline=None)
 @given(data=st.data(), lines=LINES.filter(bool))
 def test_a_row_that_is_left_out_or_doubled_changes_it(
     data: st.DataObject, lines: list[Line]
@@ -122,6 +126,7 @@ def test_a_row_that_is_left_out_or_doubled_changes_it(
     assert fingerprint(rows) not in {hash_of(*parts) for parts in others}
 
 
+@settings(deadline=None)
 @given(data=st.data(), lines=LINES.filter(bool))
 def test_another_order_of_rows_changes_it_where_it_shows(
     data: st.DataObject, lines: list[Line]
@@ -133,6 +138,7 @@ def test_another_order_of_rows_changes_it_where_it_shows(
     assert same == (other == lines)
 
 
+@settings(deadline=None)
 @given(lines=LINES, a=st.integers(0, 6), b=st.integers(0, 6))
 def test_two_columns_that_change_places_change_it_where_it_shows(
     lines: list[Line], a: int, b: int

@@ -323,7 +323,8 @@ def test_a_folder_is_no_file(tmp_path: Path) -> None:
     folder = tmp_path / "trades.parquet"
     folder.mkdir()
 
-    with says(ValueError, f"{folder} is a folder (give one file, or the frame)"):
+    reason = "it is a folder, expected a regular file (give one file, or the frame)"
+    with says(ValueError, f"{folder} cannot be read: {reason}"):
         imported(folder, tmp_path / "cache")
 
 

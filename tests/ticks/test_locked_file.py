@@ -222,7 +222,7 @@ def test_a_target_that_stays_open_is_an_error_with_a_remedy(
         f"go of plans that read it, and call again): {str(tmp_path / 'a')!r}"
     )
 
-    with says(PermissionError, text), locked(tmp_path / "a.part") as file:
+    with says(OSError, text), locked(tmp_path / "a.part") as file:
         file.move_to(tmp_path / "a")
 
     assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,193 @@
+"""Options that several verbs share. A parameter is called as the argument that it becomes."""
+
+from collections.abc import Callable
+from typing import Any, Final, TypeVar, cast, get_args
+
+import click
+
+from rangebar_polars._cli.console import Console
+from rangebar_polars._cli.formats import FORMATS
+from rangebar_polars._core.options import Reset, TimeUnit
+from rangebar_polars.schema import TradeColumns
+
+Function = TypeVar("Function", bound=Callable[..., object])
+Decorator = Callable[[Function], Function]
+_ROLES: Final = tuple(TradeColumns().names())
+
+
+def _all(*decorators: Callable[[Any], Any]) -> Callable[[Function], Function]:
+    """Return one decorator for several; the first option is the first in the help."""
+
+    def decorate(function: Function) -> Function:
+        for decorator in reversed(decorators):
+            function = cast("Function", decorator(function))
+        return function
+
+    return decorate
+
+
+def _trade_columns(
+    _: click.Context, __: click.Parameter, given: tuple[str, ...]
+) -> TradeColumns | None:
+    """Read ``price=px,quantity=size``; an empty name means that a column is not read."""
+    names = dict[str, Any]()
+    for pair in ",".join(given).split(",") if given else ():
+        role, equals, name = pair.partition("=")
+        if not equals or role not in _ROLES:
+            raise click.BadParameter(
+                f"{pair!r} is not ROLE=NAME with a role of {', '.join(_ROLES)}"
+            )
+        names[role] = name or None
+    try:
+        return TradeColumns(**names) if names else None
+    except TypeError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def _thresholds(_: click.Context, __: click.Parameter, given: tuple[int, ...]) -> Any:  # noqa: ANN401
+    """Return one threshold as itself, whose bars need no column of it."""
+    return given[0] if len(given) == 1 else list(given)
+
+
+threshold = click.option(
+    "-t",
+    "--threshold",
+    "threshold_decimal_bps",
+    type=int,
+    multiple=True,
+    default=(250,),
+    callback=_thresholds,
+    help="Threshold in decimal basis points, by default 250, which is 0.25 %. Repeatable: several "
+    "thresholds in one pass.",
+)
+reset = click.option(
+    "--reset",
+    type=click.Choice(get_args(Reset)),
+    help="Bars begin anew at each UTC day, week, month or year.",
+)
+same_timestamp_close = click.option(
+    "--same-timestamp-close",
+    "prevent_same_timestamp_close",
+    flag_value=False,
+    default=True,
+    help="A trade of a bar's opening time may close it.",
+)
+rule = _all(threshold, reset, same_timestamp_close)
+bar_columns = _all(
+    click.option(
+        "--features",
+        "include_microstructure",
+        is_flag=True,
+        help="Add sums, counts, ids and the microstructure features.",
+    ),
+    click.option(
+        "--incomplete",
+        "include_incomplete",
+        is_flag=True,
+        help="Add bars that are still open or were cut off, and the column is_complete.",
+    ),
+)
+trade_columns = _all(
+    click.option(
+        "--columns",
+        "columns",
+        metavar="ROLE=NAME,...",
+        multiple=True,
+        callback=_trade_columns,
+        help=f"What the columns are called: price=px,quantity=size. Roles: {', '.join(_ROLES)}. "
+        "An empty name: do not read it.",
+    ),
+    click.option(
+        "--time-unit",
+        type=click.Choice(get_args(TimeUnit)),
+        help="The unit of times that are whole numbers since 1970.",
+    ),
+)
+output = _all(
+    click.option(
+        "-o",
+        "--output",
+        "out",
+        type=click.Path(),
+        help="The file to write: .csv, .csv.gz, .parquet or .ipc; - is standard output.",
+    ),
+    click.option(
+        "--format",
+        "out_format",
+        type=click.Choice(FORMATS),
+        help="The format of the output, where no suffix says it.",
+    ),
+)
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+_source = click.option(
+    "--source", default="binance", show_default=True, help="Whose trades; or those you imported."
+)
+_market = click.option(
+    "--market", default="spot", show_default=True, help="Of binance: spot, um or cm."
+)
+cache_dir = click.option(
+    "--cache-dir",
+    type=click.Path(file_okay=False),
+    help="The cache folder; by default RANGEBAR_CACHE_DIR, or the platform's.",
+)
+store = click.option(
+    "--store",
+    help="Where bars are stored: a folder or clickhouse://...; by default RANGEBAR_STORE, or the "
+    "cache folder.",
+)
+archive = click.option(
+    "--archive-url",
+    "archive",
+    help="A mirror of the archive; by default RANGEBAR_BINANCE_URL, or Binance's own.",
+)
+trades_of = _all(_source, _market, cache_dir)
+fetching = _all(
+    trades_of,
+    archive,
+    click.option(
+        "--offline",
+        "fetch_if_missing",
+        flag_value=False,
+        default=True,
+        help="Use what is cached, and fetch nothing.",
+    ),
+)
+only = _all(
+    click.option("--source", help="Only what is of this source."),
+    click.option("--market", help="Only what is of this market."),
+    click.option(
+        "-t",
+        "--threshold",
+        "threshold_decimal_bps",
+        type=int,
+        help="Only bars of this threshold.",
+    ),
+    store,
+    cache_dir,
+)
+
+
+def _set_on_console(ctx: click.Context, param: click.Parameter, given: bool) -> None:  # noqa: FBT001
+    if given:
+        setattr(ctx.ensure_object(Console), str(param.name), True)
+
+
+def console_options() -> list[click.Option]:
+    """Return the options that every verb has."""
+    return [
+        click.Option(
+            ["-q", "--quiet"],
+            is_flag=True,
+            expose_value=False,
+            callback=_set_on_console,
+            help="Print no progress and no notes; warnings and errors remain.",
+        ),
+        click.Option(
+            ["-v", "--verbose"],
+            is_flag=True,
+            expose_value=False,
+            callback=_set_on_console,
+            help="Print the traceback of an error.",
+        ),
+    ]

@@ -1,0 +1,1 @@
+"""Bars as the tables of other libraries: pandas, backtesting.py, NautilusTrader, Arrow."""

@@ -1,0 +1,57 @@
+"""What a converter needs of bars: those of one chain, with the columns that it reads."""
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from rangebar_polars.schema import IS_COMPLETE, THRESHOLD
+
+PRICES = ("open", "high", "low", "close", "volume")
+"""What a backtest reads of a bar."""
+
+
+def with_columns(bars: pl.DataFrame, names: Sequence[str], *, needed_by: str) -> pl.DataFrame:
+    """Return the bars, if they have these columns and are those of one threshold.
+
+    Raises
+    ------
+    ValueError
+        A column is missing, or there are several thresholds.
+    """
+    missing = [name for name in names if name not in bars.columns]
+    if missing:
+        raise ValueError(
+            f"{needed_by} needs {', '.join(missing)}: the frame has {', '.join(bars.columns)} "
+            "(call it on bars)"
+        )
+    if THRESHOLD in bars.columns and bars[THRESHOLD].n_unique() > 1:
+        raise ValueError(
+            f"{needed_by} was given bars of {bars[THRESHOLD].n_unique()} thresholds: expected one "
+            f"(filter by {THRESHOLD})"
+        )
+    return bars
+
+
+def complete(bars: pl.DataFrame) -> pl.DataFrame:
+    """Return the bars that closed."""
+    return bars.filter(pl.col(IS_COMPLETE)) if IS_COMPLETE in bars.columns else bars
+
+
+def one_after_another(bars: pl.DataFrame, *, needed_by: str) -> pl.DataFrame:
+    """Return the bars, if each closes later than the one before.
+
+    Raises
+    ------
+    ValueError
+        One does not.
+    """
+    time = bars["close_time"]
+    late = (time.diff().to_physical() <= 0).fill_null(value=False).arg_true()
+    if late.len() > 0:
+        row = late[0]
+        raise ValueError(
+            f"{needed_by} needs bars that close one after another: bar {row} closes at "
+            f"{time[row]}, bar {row - 1} at {time[row - 1]} (filter one key of by=; without "
+            "prevent_same_timestamp_close=False no two bars of a chain close at once)"
+        )
+    return bars

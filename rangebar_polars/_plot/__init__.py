@@ -1,0 +1,1 @@
+"""Charts of bars and of their cuts, by Altair."""
