@@ -3,8 +3,8 @@
 use crate::plugin::batch::bits;
 use crate::plugin::refusal::compute_error;
 use crate::row_hash::{ColumnHash, RowHash};
-use polars::prelude::{ArrowDataType, ArrowField, PolarsResult};
 use polars_arrow::array::{Array, BooleanArray, PrimitiveArray, StructArray};
+use polars_core::prelude::{ArrowDataType, ArrowField, PolarsResult};
 
 impl RowHash {
     /// A hash of no rows with these columns.

@@ -1,18 +1,18 @@
 //! Tables of other libraries as Polars columns: the Arrow stream of a table, read chunk by chunk.
 //!
-//! All unsafe code of the crate is here. No chunk is kept.
+//! No chunk is kept.
 
 #![allow(unsafe_code)]
 
 use crate::plugin::inputs::{no_dtype, twice};
-use crate::plugin::refusal::{Refusal, compute_error};
-use polars::prelude::{
-    ArrowDataType, ArrowField, BooleanChunked, Column, DataFrame, DataType, Field, Float64Chunked,
-    Int64Chunked, IntoSeries, PolarsError, PolarsResult, Series, TimeZone, UnknownKind,
-};
+use crate::plugin::refusal::{Refusal, compute_error, panic_text};
 use polars_arrow::array::{Array, ArrayRef, BooleanArray, PrimitiveArray, StructArray};
 use polars_arrow::bitmap::and;
 use polars_arrow::ffi::{ArrowArrayStream, ArrowArrayStreamReader};
+use polars_core::prelude::{
+    ArrowDataType, ArrowField, BooleanChunked, Column, DataFrame, DataType, Field, Float64Chunked,
+    Int64Chunked, IntoSeries, PolarsError, PolarsResult, Series, TimeZone, UnknownKind,
+};
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
 use std::fmt::Display;
@@ -168,9 +168,7 @@ fn caught<T>(read: impl FnOnce() -> PolarsResult<T>) -> PolarsResult<T> {
         Ok(Err(PolarsError::ComputeError(why))) => Err(PolarsError::ComputeError(why)),
         Ok(Err(error)) => Err(unreadable(&error)),
         Err(panic) => {
-            let text = panic.downcast_ref::<String>().map(String::as_str);
-            let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-            Err(unreadable(&text.unwrap_or("an array of an unknown form")))
+            Err(unreadable(&panic_text(&*panic).unwrap_or("an array of an unknown form")))
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::builder::Builder;
 use crate::needs::Needs;
 use crate::plugin::batch::Batch;
 use crate::plugin::options::{Options, is_always_read};
-use polars::prelude::{ChunkedArray, Field, Int64Chunked, PolarsResult, Series};
+use polars_core::prelude::{ChunkedArray, Field, Int64Chunked, PolarsResult, Series};
 
 /// The number of the bar that each trade belongs to: Int64, never null, from 0 on.
 ///

@@ -4,12 +4,12 @@ use crate::builder::Ended;
 use crate::columns::{Compute, Nullable, Output, Table, Values};
 use crate::plugin::keys::Keys;
 use crate::plugin::options::{IS_COMPLETE, OPENING_ROW, Options, THRESHOLD};
-use polars::prelude::{
+use polars_arrow::bitmap::Bitmap;
+use polars_core::prelude::{
     BooleanChunked, ChunkedArray, DataFrame, DataType, Float64Type, IdxSize, Int64Chunked,
     Int64Type, Int128Type, IntoColumn, IntoSeries, NewChunkedArray, PlSmallStr, PolarsNumericType,
     PolarsResult, Series,
 };
-use polars_arrow::bitmap::Bitmap;
 
 /// The precision of the decimals in which stores keep exact sums.
 const DIGITS: usize = 38;

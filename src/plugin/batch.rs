@@ -9,10 +9,10 @@ use crate::plugin::inputs::{Inputs, Names};
 use crate::plugin::refusal::{Refusal, compute_error};
 use crate::rule::Rule;
 use crate::trades::{Bits, Column, Role, Sides, TimeUnit, Trades};
-use polars::prelude::{DataType, Field, PolarsResult, Series};
 use polars_arrow::array::{Array, BooleanArray, PrimitiveArray};
 use polars_arrow::bitmap::Bitmap;
 use polars_arrow::types::NativeType;
+use polars_core::prelude::{DataType, Field, PolarsResult, Series};
 use std::ops::Range;
 
 /// The columns of one batch, owned and of the dtypes the kernel reads.

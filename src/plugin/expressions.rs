@@ -1,11 +1,7 @@
-//! The functions Polars calls by name, and the types they return.
+//! The expressions, and the types they return.
 //!
 //! Each takes its trades as one struct, whose fields are the columns of the trades. Nothing is
-//! computed here. The macro requires the name `kwargs`, and the types come from functions because
-//! its plain `output_type` would let a panic through to C.
-
-// The macro passes arguments by value.
-#![allow(clippy::needless_pass_by_value)]
+//! computed here.
 
 use crate::columns::output;
 use crate::plugin::bar_id;
@@ -14,10 +10,9 @@ use crate::plugin::fold::Fold;
 use crate::plugin::inputs::Names;
 use crate::plugin::options::Options;
 use crate::plugin::refusal::compute_error;
-use polars::prelude::{
+use polars_core::prelude::{
     DataFrame, DataType, Field, IntoSeries, PolarsResult, Series, StructChunked,
 };
-use pyo3_polars::derive::polars_expr;
 use serde::Deserialize;
 
 /// The arguments of a feature.
@@ -53,44 +48,65 @@ fn struct_of(frame: &DataFrame) -> PolarsResult<Series> {
     StructChunked::from_columns("bars".into(), height, columns).map(IntoSeries::into_series)
 }
 
-fn bars_type(inputs: &[Field], kwargs: Options) -> PolarsResult<Field> {
-    let mut fold = Fold::new(&kwargs)?;
+/// The field of [`bars`].
+///
+/// # Errors
+/// A schema that is refused.
+pub fn bars_type(inputs: &[Field], kwargs: &Options) -> PolarsResult<Field> {
+    let mut fold = Fold::new(kwargs)?;
     fold.bind(fields(inputs)?)?;
     Ok(struct_of(&fold.take()?)?.field().into_owned())
 }
 
-#[polars_expr(output_type_func_with_kwargs=bars_type)]
-fn bars(inputs: &[Series], kwargs: Options) -> PolarsResult<Series> {
+/// The bars of a struct of trades, each as a struct.
+///
+/// # Errors
+/// A schema that is refused, or the first bad row.
+pub fn bars(inputs: &[Series], kwargs: &Options) -> PolarsResult<Series> {
     let (schema, columns) = trades(inputs)?;
-    let mut fold = Fold::new(&kwargs)?;
+    let mut fold = Fold::new(kwargs)?;
     let bound = fold.bind(&schema)?;
     fold.push(&bound, &schema, inputs[0].len(), |index| Ok(columns[index].clone()))?;
     struct_of(&fold.finish()?)
 }
 
-fn bar_id_type(inputs: &[Field], kwargs: Options) -> PolarsResult<Field> {
-    Fold::new(&kwargs)?.bind(fields(inputs)?)?;
+/// The field of [`bar_id`].
+///
+/// # Errors
+/// A schema that is refused.
+pub fn bar_id_type(inputs: &[Field], kwargs: &Options) -> PolarsResult<Field> {
+    Fold::new(kwargs)?.bind(fields(inputs)?)?;
     Ok(Field::new("bar_id".into(), DataType::Int64))
 }
 
-#[polars_expr(output_type_func_with_kwargs=bar_id_type)]
-fn bar_id(inputs: &[Series], kwargs: Options) -> PolarsResult<Series> {
+/// The number of the bar that each trade belongs to.
+///
+/// # Errors
+/// A schema that is refused, or the first bad row.
+pub fn bar_id(inputs: &[Series], kwargs: &Options) -> PolarsResult<Series> {
     let (schema, columns) = trades(inputs)?;
-    bar_id::bar_id(&schema, &columns, &kwargs).map(IntoSeries::into_series)
+    bar_id::bar_id(&schema, &columns, kwargs).map(IntoSeries::into_series)
 }
 
-fn feature_type(inputs: &[Field], kwargs: FeatureKwargs) -> PolarsResult<Field> {
+/// The field of [`feature`].
+///
+/// # Errors
+/// A schema that is refused.
+pub fn feature_type(inputs: &[Field], kwargs: &FeatureKwargs) -> PolarsResult<Field> {
     let columns: Vec<_> = fields(inputs)?
         .iter()
         .map(|field| Series::new_empty(field.name().clone(), field.dtype()))
         .collect();
-    compute(fields(inputs)?, &columns, &kwargs).map(|series| series.field().into_owned())
+    compute(fields(inputs)?, &columns, kwargs).map(|series| series.field().into_owned())
 }
 
-#[polars_expr(output_type_func_with_kwargs=feature_type)]
-fn feature(inputs: &[Series], kwargs: FeatureKwargs) -> PolarsResult<Series> {
+/// A feature of all these trades.
+///
+/// # Errors
+/// A schema that is refused, or the first bad row.
+pub fn feature(inputs: &[Series], kwargs: &FeatureKwargs) -> PolarsResult<Series> {
     let (schema, columns) = trades(inputs)?;
-    compute(&schema, &columns, &kwargs)
+    compute(&schema, &columns, kwargs)
 }
 
 fn compute(schema: &[Field], columns: &[Series], kwargs: &FeatureKwargs) -> PolarsResult<Series> {

@@ -7,7 +7,7 @@ use crate::plugin::batch::Batch;
 use crate::plugin::inputs::Names;
 use crate::rule::Rule;
 use crate::trades::Trades;
-use polars::prelude::{DataType, Field, PolarsResult, Series};
+use polars_core::prelude::{DataType, Field, PolarsResult, Series};
 
 /// A rule that closes no bar, so that all trades are one bar.
 #[derive(Clone)]

@@ -16,7 +16,7 @@ use crate::plugin::seams::Seams;
 use crate::plugin::trace::{KeyRows, Trace};
 use crate::rule::RangeRule;
 use crate::trades::{Layout, Role, TimeUnit};
-use polars::prelude::{
+use polars_core::prelude::{
     DataFrame, DataType, Field, IdxCa, Int64Chunked, IntoColumn, PolarsResult, Series,
 };
 use std::ops::Range;

@@ -9,7 +9,7 @@ use crate::plugin::options::Options;
 use crate::plugin::refusal::{Refusal, compute_error};
 use crate::rule::Threshold;
 use crate::trades::Layout;
-use polars::prelude::{
+use polars_core::prelude::{
     DataFrame, DataType, Int64Chunked, IntoColumn, IntoSeries, NewChunkedArray, PolarsResult,
 };
 

@@ -5,8 +5,8 @@
 
 use crate::plugin::refusal::compute_error;
 use crate::trades::{Layout, Role, TimeUnit};
-use polars::prelude as pl;
-use polars::prelude::{DataType, Field, PolarsResult};
+use polars_core::prelude as pl;
+use polars_core::prelude::{DataType, Field, PolarsResult};
 use std::collections::HashMap;
 
 /// The user's names for the columns, by the default name of each role. An optional role without a

@@ -2,7 +2,7 @@
 
 use crate::plugin::inputs::{no_dtype, twice};
 use crate::plugin::refusal::compute_error;
-use polars::prelude::{
+use polars_core::prelude::{
     Column, DataFrame, DataType, Field, GroupsType, IdxCa, IdxSize, IntoColumn, PolarsResult,
     Series, row_encode::encode_rows_unordered,
 };

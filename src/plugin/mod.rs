@@ -19,6 +19,7 @@ mod fold_state;
 pub mod bar_id;
 pub mod feature;
 mod expressions;
+mod exports;
 pub mod arrow_hash;
 pub mod arrow_stream;
 pub mod python;

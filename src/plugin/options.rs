@@ -7,7 +7,7 @@ use crate::plugin::inputs::Names;
 use crate::plugin::refusal::compute_error;
 use crate::rule::{RangeRule, Threshold};
 use crate::trades::Role;
-use polars::prelude::PolarsResult;
+use polars_core::prelude::PolarsResult;
 use pyo3::FromPyObject;
 use serde::Deserialize;
 use std::num::NonZero;

@@ -22,7 +22,7 @@ use crate::plugin::refusal::{Refusal, compute_error};
 use crate::plugin::stored_bars;
 use crate::row_hash::RowHash;
 use crate::trades::Role;
-use polars::prelude::{DataFrame, DataType, PolarsResult};
+use polars_core::prelude::{DataFrame, DataType, PolarsResult};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};

@@ -2,8 +2,9 @@
 
 use crate::error::Error;
 use crate::plugin::dict_error::DictError;
-use polars::prelude::PolarsError;
+use polars_core::prelude::PolarsError;
 use pyo3::prelude::*;
+use std::any::Any;
 
 /// The reason why a call ends with an error.
 #[derive(Debug)]
@@ -22,6 +23,12 @@ pub enum Refusal {
 /// string, so it must not contain a zero from a column's name.
 pub fn compute_error(message: &str) -> PolarsError {
     PolarsError::ComputeError(message.replace('\0', "\\0").into())
+}
+
+/// The message of a panic, if it has one.
+pub fn panic_text(panic: &(dyn Any + Send)) -> Option<&str> {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied())
 }
 
 impl From<Error> for Refusal {

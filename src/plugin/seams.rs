@@ -3,7 +3,7 @@
 use crate::check::Check;
 use crate::gap::Gap;
 use crate::trades::TimeUnit;
-use polars::prelude::{
+use polars_core::prelude::{
     DataFrame, DataType, Int64Chunked, IntoSeries, NewChunkedArray, PolarsResult,
 };
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

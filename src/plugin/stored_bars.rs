@@ -4,7 +4,7 @@ use crate::bar::{Bar, BySide, Prices, Span};
 use crate::columns::{Compute, OUTPUTS, Output, Table, output};
 use crate::plugin::bar_rows::{column, exact_dtype};
 use crate::plugin::refusal::compute_error;
-use polars::prelude::{DataFrame, DataType, PolarsResult, Series, TimeUnit, TimeZone};
+use polars_core::prelude::{DataFrame, DataType, PolarsResult, Series, TimeUnit, TimeZone};
 use std::collections::HashMap;
 
 /// How a value of a stored column becomes part of a bar.
