@@ -84,10 +84,17 @@ def test_a_forked_child_has_threads_of_its_own() -> None:
     code = """
 import os
 os.environ["POLARS_MAX_THREADS"] = "4"
+import polars as pl
 import rangebar_polars as rb
-from support.trades import walk
 
-trades = walk(400_000)
+rows = range(400_000)
+trades = pl.DataFrame(
+    {
+        "timestamp": pl.Series(rows).cast(pl.Datetime("ms")),
+        "price": [100.0 + row % 977 / 1000 for row in rows],
+        "quantity": [1.0] * len(rows),
+    }
+)
 want = rb.bars(trades, 50)
 child = os.fork()
 if not child:
