@@ -214,7 +214,7 @@ def test_the_bytes_of_a_checkpoint_are_read_and_written_again() -> None:
 
 
 def test_a_hostile_checkpoint_is_refused_or_continues_like_any_other() -> None:
-    count = int(os.environ.get("RANGEBAR_FUZZ", "2000"))
+    count = int(os.environ.get("RANGEBAR_FUZZ", "1200"))
 
     # The child ends itself where it is stuck.
     done = subprocess.run(  # noqa: S603 - the tests' own code
