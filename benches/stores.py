@@ -3,7 +3,7 @@
     PYTHONPATH=tests python benches/stores.py
 
 A month of 2 M made trades gives about 50,000 bars at one threshold and 1 M at another. The bare
-read is `pl.read_parquet` of the stored file, or the raw Arrow query of the same columns of the
+read is `pl.read_parquet` of the stored file, or the raw Arrow query of the stored columns of the
 same batch; both alternate in one process, and the median of the differences and ratios counts. The
 bars are compared with those of one pass over all trades first. ClickHouse is that of
 `CLICKHOUSE_URL`, or a server out of the chdb-core wheel. Exits with 1 where a figure is above what
@@ -31,6 +31,7 @@ from support.clickhouse_server import ClickHouseServer, new_database
 import rangebar_polars as rb
 from rangebar_polars._days import month_days
 from rangebar_polars.store import ParquetStore
+from rangebar_polars.store.stored_bars import stored_columns
 
 DAYS = month_days(dt.date(2024, 1, 1))
 TRADES = 65_000 * len(DAYS)
@@ -134,7 +135,7 @@ def main() -> int:
                 key = next(key for key in every if key.rule.threshold_decimal_bps == threshold)
                 ask = partial(asked, files, cache, threshold, all_columns=all_columns)
                 assert ask().equals(want)
-                path, names = files.path(key, DAYS[0]), want.columns
+                path, names = files.path(key, DAYS[0]), stored_columns(want.columns)
                 bare, beyond, ratio = compared(partial(pl.read_parquet, path, columns=names), ask)
                 print(
                     f"Parquet, {name}: bare read {bare * 1e3:.1f} ms, second call "

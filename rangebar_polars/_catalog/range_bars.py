@@ -73,7 +73,7 @@ def get_range_bars(
     use_cache
         Whether stored bars are used and new bars are stored. Trades are always cached.
     validate
-        Whether the bars are checked by `validate_tier1` before they are returned.
+        Whether bars are checked by `validate_tier1`, unless all of them were stored before.
     fetch_if_missing
         Whether to fetch trades that are needed and not cached.
     store

@@ -323,7 +323,11 @@ def test_bars_go_to_arrow_without_copies() -> None:
 
 def test_bars_that_fail_a_check_are_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
     give(default_cache(), trades_of(DAYS))
-    question: dict[str, Any] = {"source": SOURCE, "threshold_decimal_bps": [30, 50]}
+    question: dict[str, Any] = {
+        "source": SOURCE,
+        "threshold_decimal_bps": [30, 50],
+        "use_cache": False,
+    }
     right = rb.get_range_bars(SYMBOL, DAYS[0], DAYS[-1], **question)
     wrong = right.with_columns(high=pl.col("low"))
     monkeypatch.setattr(StoredBars, "frames", lambda *_: iter([wrong]))
