@@ -7,6 +7,9 @@ use crate::plugin::refusal::compute_error;
 use polars_core::prelude::{DataFrame, DataType, PolarsResult, Series, TimeUnit, TimeZone};
 use std::collections::HashMap;
 
+/// How many bars are read together, so that they fit a cache.
+const SLICE: usize = 1024;
+
 /// How a value of a stored column becomes part of a bar.
 enum Setter {
     Int(fn(&mut Bar, i64)),
@@ -54,7 +57,10 @@ pub fn derive(stored: &DataFrame, names: &[String]) -> PolarsResult<DataFrame> {
     let outputs = names.iter().filter_map(|name| output(name)).filter(|output| is_computed(output));
     let outputs: Vec<_> = outputs.collect();
     let mut table = Table::new(outputs.iter().copied());
-    bars(stored, &outputs)?.into_iter().for_each(|bar| table.push(bar));
+    for start in (0..stored.height()).step_by(SLICE) {
+        let rows = stored.slice(start.try_into().unwrap_or(i64::MAX), SLICE);
+        bars(&rows, &outputs)?.into_iter().for_each(|bar| table.push(bar));
+    }
     let mut computed = HashMap::new();
     for (output, values) in table.take() {
         computed.insert(output.name, column(output, values, &time_dtype())?);
