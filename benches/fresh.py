@@ -25,7 +25,7 @@ class Run(NamedTuple):
 def run(script: str, *arguments: str | Path) -> Run:
     """Run a script in a new process; return the figures that it reports."""
     command = [sys.executable, script, *map(str, arguments)]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603
+    done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 - our own
     if done.returncode != 0:
         raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr}")
     return Run(*json.loads(done.stdout))

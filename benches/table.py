@@ -141,4 +141,4 @@ def _said(figure: float, unit: str) -> str:
 def _number(figure: float, unit: str) -> str:
     """Return three digits of it; rates in millions."""
     scaled = figure / 1e6 if unit.endswith("/s") else figure
-    return f"{scaled:.0f}" if scaled >= 100 else f"{scaled:#.3g}".rstrip(".")  # noqa: PLR2004
+    return f"{scaled:.0f}" if scaled >= 100 else f"{scaled:#.3g}".rstrip(".")  # noqa: PLR2004 - three digits

@@ -224,8 +224,8 @@ def make(walk: Walk, path: Path, questions: dict[str, Oracle]) -> Made:
     def source(
         with_columns: list[str] | None,
         predicate: pl.Expr | None,  # noqa: ARG001 - a sink of the whole has none
-        n_rows: int | None,  # noqa: ARG001
-        batch_size: int | None,  # noqa: ARG001
+        n_rows: int | None,  # noqa: ARG001 - as above
+        batch_size: int | None,  # noqa: ARG001 - as above
     ) -> Iterator[pl.DataFrame]:
         for piece in walk.pieces():
             parts.append(sums([piece], numbers))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 import polars as pl
-import pyarrow.parquet as pq  # type: ignore[import-untyped]
+import pyarrow.parquet as pq  # type: ignore[import-untyped]  # it has no stubs
 
 import rangebar_polars as rb
 

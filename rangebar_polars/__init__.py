@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import polars as pl
 
 # It must notice every fork, so it cannot be loaded later.
-from rangebar_polars._core import forks as _forks  # noqa: F401
+from rangebar_polars._core import forks as _forks  # noqa: F401 - for its effect
 
 __all__ = [
     "THRESHOLD_DECIMAL_MAX",
@@ -108,7 +108,7 @@ _HOMES: Final = {
 }
 
 
-def _load(name: str) -> Any:  # noqa: ANN401
+def _load(name: str) -> Any:  # noqa: ANN401 - any public name
     """Return a public name, and add it to the globals, so that the next use needs no call."""
     if name in _MODULES:
         return importlib.import_module(f"{__name__}.{name}")

@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
+from rangebar_polars._extras import extra
+
 if TYPE_CHECKING:
     from tqdm.auto import tqdm
 
@@ -90,10 +92,5 @@ class _Bar:
 
 
 def _tqdm() -> "type[tqdm[Any]]":
-    try:
-        from tqdm.auto import tqdm  # noqa: PLC0415 - an extra
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            "progress='tqdm' needs tqdm (pip install 'rangebar-polars[progress]')",
-        ) from error
-    return tqdm
+    found: type[tqdm[Any]] = extra("tqdm.auto", needed_by="progress='tqdm'", name="progress").tqdm
+    return found

@@ -21,7 +21,7 @@ MAY: dict[str, set[str]] = {
     "errors": set(),
     "schema": {"_disk", "_internal"},
     "_days": set(),
-    "_progress": set(),
+    "_progress": {"_extras"},
     "_pruning": set(),
     "_disk": {"_internal"},
     "_extras": set(),

@@ -1,6 +1,6 @@
 """The order of trades that have no ids: they stay as they are given, so time must not go back.
 
-It is judged from the first row to the last, not day by day: that trades come newest first shows in
+It is checked from the first row to the last, not day by day: that trades come newest first shows in
 the whole of them, where a day may have all its trades at one time.
 """
 

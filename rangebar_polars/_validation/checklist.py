@@ -6,7 +6,7 @@ from typing import Final
 import polars as pl
 
 from rangebar_polars._validation.asked import Asked
-from rangebar_polars._validation.report import Finding, judged
+from rangebar_polars._validation.report import Finding, row_finding
 from rangebar_polars.schema import BAR_SCHEMA, COLUMNS, IS_COMPLETE, THRESHOLD
 
 
@@ -56,7 +56,7 @@ class Checklist:
         if named and self.bars.height:
             rows = [found or [] for found in self.bars.select(named).row(0)]
         found = [
-            judged(check, subject, rows[n] if rows else [], expected, of=self.bars.height)
+            row_finding(check, subject, rows[n] if rows else [], expected, of=self.bars.height)
             for n, (check, subject, _, expected) in enumerate(self._checks)
         ]
         return [*self._findings, *found]

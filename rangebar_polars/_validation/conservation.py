@@ -9,7 +9,7 @@ import polars as pl
 from rangebar_polars._validation.asked import OPTIONAL, ROW, is_complete, numbered
 from rangebar_polars._validation.checklist import Checklist
 from rangebar_polars._validation.fixed import SCALE, delta, period, to_fixed
-from rangebar_polars._validation.report import Finding, judged
+from rangebar_polars._validation.report import Finding, row_finding
 from rangebar_polars._validation.trade_rows import (
     FIRST,
     FOUND,
@@ -84,7 +84,7 @@ def conservation(checklist: Checklist, trades: pl.DataFrame, names: TradeColumns
         message = "not checked: there is no bar, so that the threshold is not known (give it)"
         return [Finding("conservation", None, "note", None, [], message)]
     return [
-        judged("conservation", subject, sorted({*rows}), _expected(subject), of=bars.height)
+        row_finding("conservation", subject, sorted({*rows}), _expected(subject), of=bars.height)
         for subject, rows in offenders.items()
         if subject != "lost"
     ] + [_lost(lost, sorted({*offenders["lost"]}))]

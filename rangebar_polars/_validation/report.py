@@ -167,7 +167,7 @@ def places(rows: Sequence[int]) -> str:
     return listed + (", ..." if len(rows) > _SHOWN else "")
 
 
-def judged(
+def row_finding(
     check: str, subject: str | None, rows: Sequence[int], expected: str, *, of: int
 ) -> Finding:
     """Return the finding of a check that fails where a row offends."""

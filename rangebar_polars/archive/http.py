@@ -4,7 +4,7 @@ One loop decides about every attempt, because what an interrupted body needs nex
 how it ended: a Range request from where it stopped, with the ETag as its condition, so that
 a file replaced meanwhile starts over; the wait a busy server asks for, within bounds; or
 giving up, with what the last attempt met. No length a server announces is trusted as an end:
-a short body that looks whole, and one resumed at its very end, are both judged by their sum.
+a short body that looks whole, and one resumed at its very end, are both decided by their sum.
 """
 
 import hashlib
@@ -125,7 +125,7 @@ class Client:
             It is longer than `most_bytes`.
         """
         body = io.BytesIO()
-        found = self._fill(url, body, lambda _: None, judged=False, most=(most_bytes, ""))
+        found = self._fill(url, body, lambda _: None, has_sum=False, most=(most_bytes, ""))
         return body.getvalue() if found else None
 
     def symbols(self, market: str) -> list[str] | None:
@@ -180,7 +180,7 @@ class Client:
             expected = self.checksum(file)
             if expected is None or attempt > 1:
                 body.truncate(0)
-            if not self._fill(url, body, on_bytes, judged=expected is not None, most=most):
+            if not self._fill(url, body, on_bytes, has_sum=expected is not None, most=most):
                 return None
             got = self._sum(body, file.name)
             if expected in {None, got}:
@@ -209,13 +209,13 @@ class Client:
         body: BinaryIO,
         on_bytes: Callable[[int], None],
         *,
-        judged: bool,
+        has_sum: bool,
         most: tuple[int, str],
     ) -> bool:
         """Bring all of a URL's bytes into `body`; return whether there is such a file.
 
         What is there already is built upon. Pieces of two files would go unnoticed where no
-        sum judges the whole and no ETag the pieces, so there every attempt starts over.
+        sum proves the whole and no ETag the pieces, so there every attempt starts over.
         """
         etag, failures, since = None, 0, time.monotonic()
         held = body.seek(0, io.SEEK_END)
@@ -224,7 +224,7 @@ class Client:
             if outcome.done is not None:
                 return outcome.done
             etag = outcome.etag or etag
-            if etag is None and not judged:
+            if etag is None and not has_sum:
                 body.truncate(0)
             size, now = body.seek(0, io.SEEK_END), time.monotonic()
             # Otherwise a byte for each attempt would be progress, and a file take for ever.

@@ -6,9 +6,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 from support.archive_server import ArchiveServer, publish
 from support.cached_trades import DAYS, SOURCE, SYMBOL, give, trades_of
+from support.verbs import rows, run
 
 import rangebar_polars as rb
 from rangebar_polars._cli import doctor
@@ -26,19 +27,6 @@ def _filled(tmp_path: Path) -> Path:
     for threshold in (30, 50):
         rb.get_range_bars(SYMBOL, DAYS[0], DAYS[3], threshold, source=SOURCE, cache_dir=root)
     return root
-
-
-def run(*arguments: object, code: int = 0, said: str = "") -> Result:
-    """Run a verb that ends with a code, and that says nothing else on standard error."""
-    done = CliRunner().invoke(program, list(map(str, arguments)))
-    assert (done.exit_code, done.stderr) == (code, said)
-    return done
-
-
-def rows(*arguments: object, **ends: Any) -> list[dict[str, Any]]:  # noqa: ANN401
-    """Return what a verb prints with --json."""
-    found: list[dict[str, Any]] = json.loads(run(*arguments, "--json", **ends).stdout)
-    return found
 
 
 @pytest.mark.usefixtures("filled")
@@ -113,7 +101,7 @@ def test_clear_lists_and_leaves_everything_without_confirm() -> None:
     text = "Warning: nothing was cleared (add --confirm to clear this)\n"
     before = kinds()
 
-    found = rows("clear", SYMBOL, code=1, said=text)
+    found = rows("clear", SYMBOL, code=1, errors=text)
 
     assert [row["threshold_decimal_bps"] for row in found] == [30, 50]
     assert kinds() == before

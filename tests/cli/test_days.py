@@ -6,10 +6,11 @@ from typing import Any
 
 import polars as pl
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 from polars.testing import assert_frame_equal
 from support.archive_server import ArchiveServer, publish
 from support.cached_trades import DAYS, trades_of
+from support.verbs import rows, run
 
 import rangebar_polars as rb
 from rangebar_polars._cli.program import program
@@ -26,19 +27,6 @@ def _archive(server: ArchiveServer, monkeypatch: pytest.MonkeyPatch) -> ArchiveS
     monkeypatch.setenv("RANGEBAR_BINANCE_URL", server.url)
     monkeypatch.setenv("RANGEBAR_BINANCE_LISTING_URL", server.listing_url)
     return server
-
-
-def run(*arguments: object, code: int = 0, said: str = "") -> Result:
-    """Run a verb that ends with a code, and that says nothing else on standard error."""
-    done = CliRunner().invoke(program, list(map(str, arguments)))
-    assert (done.exit_code, done.stderr) == (code, said)
-    return done
-
-
-def rows(*arguments: object, **ends: Any) -> list[dict[str, Any]]:  # noqa: ANN401
-    """Return what a verb prints with --json."""
-    found: list[dict[str, Any]] = json.loads(run(*arguments, "--json", **ends).stdout)
-    return found
 
 
 def of_json(frame: pl.DataFrame) -> list[dict[str, Any]]:
@@ -127,7 +115,7 @@ def test_what_is_missing_is_a_warning() -> None:
         f"{DAYS[4]} (see rangebar-polars quality)\n"
     )
 
-    run("fetch", "BTCUSDT", START, DAYS[4], said=text)
+    run("fetch", "BTCUSDT", START, DAYS[4], errors=text)
 
 
 @pytest.mark.usefixtures("archive")
@@ -150,7 +138,7 @@ def test_populate_ends_with_1_if_a_symbol_is_not_whole() -> None:
         "NONE (it has 2 others)\n"
     )
 
-    found = rows("populate", "BTCUSDT", "NONE", "-s", START, "-e", END, code=1, said=text)
+    found = rows("populate", "BTCUSDT", "NONE", "-s", START, "-e", END, code=1, errors=text)
 
     assert [row["status"] for row in found] == ["ok", "failed"]
 
@@ -181,7 +169,7 @@ def test_strict_quality_ends_with_1_where_a_day_has_a_defect() -> None:
         "shows them, without --strict they are accepted)\n"
     )
 
-    run("quality", "BTCUSDT", START, DAYS[4], "--strict", code=1, said=text)
+    run("quality", "BTCUSDT", START, DAYS[4], "--strict", code=1, errors=text)
 
 
 def test_offline_fetches_nothing(archive: ArchiveServer, tmp_path: Path) -> None:
@@ -190,7 +178,7 @@ def test_offline_fetches_nothing(archive: ArchiveServer, tmp_path: Path) -> None
         f"{tmp_path / 'cache'} (without --offline they are fetched)\n"
     )
 
-    run("get", "BTCUSDT", *RANGE, "--offline", code=1, said=text)
+    run("get", "BTCUSDT", *RANGE, "--offline", code=1, errors=text)
 
     assert archive.requests == []
 
@@ -223,7 +211,7 @@ def test_offline_fetches_nothing(archive: ArchiveServer, tmp_path: Path) -> None
 )
 @pytest.mark.usefixtures("archive")
 def test_what_is_wrong_is_one_line(arguments: list[object], code: int, text: str) -> None:
-    assert run(*arguments, code=code, said=f"Error: {text}\n").stdout == ""
+    assert run(*arguments, code=code, errors=f"Error: {text}\n").stdout == ""
 
 
 def test_an_archive_that_cannot_be_reached_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -256,7 +244,7 @@ def test_imported_trades_of_a_csv_need_the_options_of_bars(tmp_path: Path) -> No
         "name it with --columns price=...)\n"
     )
 
-    run("import", file, *names, code=2, said=text)
+    run("import", file, *names, code=2, errors=text)
     run("import", file, *names, "--columns", "price=px", "--time-unit", "ms")
 
 

@@ -188,8 +188,8 @@ def test_a_day_that_may_not_be_read_is_reported_as_that_and_read_once_it_may(sha
         "    print(*rb.cache_status(cache_dir=own['cache_dir'])['message'])\n"
     )
 
-    told = f"{path} cannot be read: {FORBIDDEN})\n"
-    assert run_as_nobody(ask) == told * 2
+    refused = f"{path} cannot be read: {FORBIDDEN})\n"
+    assert run_as_nobody(ask) == refused * 2
     path.chmod(0o644)
     assert run_as_nobody(ask) == "600\n"
 
