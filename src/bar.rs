@@ -191,7 +191,7 @@ impl Span {
 }
 
 impl Prices {
-    fn of(prices: &[f64]) -> Self {
+    pub(crate) fn of(prices: &[f64]) -> Self {
         const LANES: usize = 8;
         let (Some(&open), Some(&close)) = (prices.first(), prices.last()) else {
             return Self { open: 0.0, high: 0.0, low: 0.0, close: 0.0 };

@@ -21,7 +21,8 @@ use crate::needs::Needs;
 use crate::period::Period;
 use crate::rule::Rule;
 use crate::sums::Overflow;
-use crate::trades::Trades;
+use crate::trades::{TimeUnit, Trades};
+use std::fmt;
 
 mod on_threads;
 
@@ -35,8 +36,35 @@ pub struct Builder<R> {
     check: Check,
     needs: Needs,
     reset: Option<Period>,
-    /// The end of the period of the last trade.
+    /// The end of the period of the last trade, once it was computed.
     until: Option<i64>,
+    max_gap: Option<MaxGap>,
+}
+
+/// The longest time between two trades of one bar, in nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MaxGap(pub u64);
+
+impl fmt::Display for MaxGap {
+    /// As seconds.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (seconds, rest) = (self.0 / 1_000_000_000, self.0 % 1_000_000_000);
+        let decimals = format!("{rest:09}");
+        match decimals.trim_end_matches('0') {
+            "" => write!(f, "{seconds} s"),
+            decimals => write!(f, "{seconds}.{decimals} s"),
+        }
+    }
+}
+
+impl MaxGap {
+    /// Whether the second of two times is more than the gap after the first.
+    #[inline]
+    fn is_between(self, first: i64, second: i64, unit: TimeUnit) -> bool {
+        // Whole units are more than a gap if they are more than the whole units in it.
+        let gap = self.0 / (1_000_000_000 / unit.per_second().unsigned_abs());
+        second > first && second.abs_diff(first) > gap
+    }
 }
 
 /// One rule and its open bar.
@@ -87,17 +115,20 @@ impl<R: Rule> Builder<R> {
     /// ```
     pub fn new(rules: impl IntoIterator<Item = R>, needs: Needs) -> Self {
         let chains = rules.into_iter().map(|rule| Chain { rule, open: None, cut: None }).collect();
-        Self { chains, check: Check::default(), needs, reset: None, until: None }
+        Self { chains, check: Check::default(), needs, reset: None, until: None, max_gap: None }
     }
 
-    /// The same builder, but the first trade of every such period opens a new bar.
+    /// The same builder, but the first trade of every such period begins a new chain.
     #[must_use]
     pub fn reset_every(self, period: Option<Period>) -> Self {
-        // Only an open bar can be cut off, and its times give the current period.
-        let open = self.chains.iter().find_map(|chain| chain.open.as_ref());
-        let until =
-            open.zip(period).and_then(|(bar, period)| period.end(bar.time.close, bar.time.unit));
-        Self { reset: period, until, ..self }
+        Self { reset: period, until: None, ..self }
+    }
+
+    /// The same builder, but a trade that is later than this after the one before does not join the
+    /// open bar.
+    #[must_use]
+    pub fn cut_off_after(self, max_gap: Option<MaxGap>) -> Self {
+        Self { max_gap, ..self }
     }
 
     /// A builder of one rule that continues after earlier trades: `rule` knows the bar that is
@@ -114,6 +145,11 @@ impl<R: Rule> Builder<R> {
     /// Trades seen so far.
     pub const fn rows(&self) -> u64 {
         self.check.rows()
+    }
+
+    /// The rules, each with the bar that is open.
+    pub fn chains(&self) -> impl Iterator<Item = (&R, Option<&Bar>)> {
+        self.chains.iter().map(|chain| (&chain.rule, chain.open.as_ref()))
     }
 
     /// The bars that are still open, with the number of their rule.
@@ -135,10 +171,11 @@ impl<R: Rule> Builder<R> {
         for start in (0..trades.len).step_by(BLOCK) {
             let block = trades.slice(start..trades.len.min(start + BLOCK));
             let first_row = self.check.rows();
+            let before = self.check.last().map(|last| last.time);
             match self.check.admit(&block) {
-                Ok(()) => self.fold_periods(&block, first_row, emit)?,
+                Ok(()) => self.fold_stretches(&block, first_row, before, emit)?,
                 Err(Fault { row, error }) => {
-                    self.fold_periods(&block.slice(0..row), first_row, emit)?;
+                    self.fold_stretches(&block.slice(0..row), first_row, before, emit)?;
                     return Err(error);
                 }
             }
@@ -146,37 +183,51 @@ impl<R: Rule> Builder<R> {
         Ok(())
     }
 
-    /// Fold checked trades period by period; the first of them is trade `first_row` of all.
-    fn fold_periods(
+    /// Fold checked trades from border to border of periods and gaps. The first of them is trade
+    /// `first_row` of all, and the trade before it was at the time `before`.
+    fn fold_stretches(
         &mut self,
         trades: &Trades<'_>,
         first_row: u64,
+        before: Option<i64>,
         emit: &mut impl FnMut(Ended),
     ) -> Result<(), Error> {
-        let mut from = 0;
+        let (mut from, mut before) = (0, before);
         while from < trades.len {
             let mut to = trades.len;
+            let row = first_row + from as u64;
             if let Some(period) = self.reset {
                 let times = &trades.times()[from..];
+                let end = |time| period.end(time, trades.unit);
+                self.until = self.until.or_else(|| before.and_then(end));
                 if self.until.is_some_and(|until| times[0] >= until) {
-                    self.cut_off(first_row + from as u64, emit);
+                    self.cut_off(row, Rule::begin_chain, emit);
                     self.until = None;
                 }
-                self.until = self.until.or_else(|| period.end(times[0], trades.unit));
+                self.until = self.until.or_else(|| end(times[0]));
                 if let Some(until) = self.until {
                     to = from + times.partition_point(|time| *time < until);
                 }
             }
-            self.fold(&trades.slice(from..to), first_row + from as u64, emit)?;
+            if let Some(gap) = self.max_gap {
+                let times = &trades.times()[from..to];
+                if before.is_some_and(|before| gap.is_between(before, times[0], trades.unit)) {
+                    self.cut_off(row, Rule::cut_off, emit);
+                }
+                let is_gap = |pair: &[i64]| gap.is_between(pair[0], pair[1], trades.unit);
+                to = times.windows(2).position(is_gap).map_or(to, |row| from + row + 1);
+            }
+            self.fold(&trades.slice(from..to), row, emit)?;
+            before = trades.times().get(to - 1).copied();
             from = to;
         }
         Ok(())
     }
 
     /// End every open bar before the trade `row`.
-    fn cut_off(&mut self, row: u64, emit: &mut impl FnMut(Ended)) {
+    fn cut_off(&mut self, row: u64, forget: impl Fn(&mut R), emit: &mut impl FnMut(Ended)) {
         for (number, chain) in self.chains.iter_mut().enumerate() {
-            chain.rule.cut_off();
+            forget(&mut chain.rule);
             if let Some(bar) = chain.open.take() {
                 emit(Ended { bar, chain: number, row, complete: false });
             }
@@ -250,7 +301,7 @@ impl<R> Chain<R> {
 mod tests {
     use super::*;
     use crate::rule::{RangeRule, Threshold};
-    use crate::trades::{Column, TimeUnit};
+    use crate::trades::Column;
 
     const DAY: i64 = 86_400_000;
 

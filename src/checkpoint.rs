@@ -6,8 +6,8 @@
 //!
 //! Within a version, the fields of [`Wire`] and [`WireBar`], their order and types never change,
 //! and neither does the rule that will close an open bar: a change of either is a new version. Sums
-//! are kept in full width. The limits of the rule and the end of the period are computed from the
-//! open bar and the last time.
+//! are kept in full width. What a rule knows is computed from the open bar and its [`Memory`], and
+//! the end of the period from the last time.
 //!
 //! The checksum finds accidents, not forgery. So bytes are read as a state only if trades can lead
 //! to it and it is written as the same bytes again.
@@ -15,15 +15,16 @@
 mod reachable;
 
 use crate::bar::{Bar, BySide, Prices, Side, Span};
+use crate::builder::MaxGap;
 use crate::check::{Check, Last};
 use crate::error::Error;
 use crate::period::Period;
-use crate::rule::{RangeRule, Threshold};
+use crate::rule::{AnyRule, Memory, Rule};
 use crate::trades::{Layout, Role, TimeUnit};
 use serde::{Deserialize, Serialize};
 
 /// The version that is written.
-pub const VERSION: u8 = 2;
+pub const VERSION: u8 = 3;
 /// The longest symbol, in bytes.
 pub const MAX_SYMBOL: usize = 128;
 /// The most bytes of a checkpoint.
@@ -40,12 +41,12 @@ const UNFIT: &str = "its fields do not fit";
 pub struct Checkpoint {
     /// The symbol of the trades, if it was given.
     pub symbol: Option<String>,
-    /// The threshold.
-    pub threshold: Threshold,
-    /// Whether no trade of the opening time may close a bar.
-    pub prevent_same_timestamp_close: bool,
-    /// The period at whose borders bars are cut off.
+    /// The rule, at the beginning of a chain.
+    pub rule: AnyRule,
+    /// The period at whose borders chains begin.
     pub reset: Option<Period>,
+    /// The longest time between two trades of one bar.
+    pub max_gap: Option<MaxGap>,
     /// Whether the sums and the features are columns too.
     pub include_microstructure: bool,
     /// Whether bars that were cut off are rows too.
@@ -56,14 +57,16 @@ pub struct Checkpoint {
     pub check: Check,
     /// The open bar.
     pub open: Option<Bar>,
+    /// What the rule remembers beside it.
+    pub memory: Memory,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Wire {
     symbol: Option<String>,
-    threshold: i64,
-    prevent_same_timestamp_close: bool,
+    rule: String,
     reset: Option<u8>,
+    max_gap: Option<u64>,
     include_microstructure: bool,
     include_incomplete: bool,
     layout: Option<(u8, Option<String>, u8)>,
@@ -71,6 +74,7 @@ struct Wire {
     last: Option<(i64, Option<i64>)>,
     last_id: Option<i64>,
     open: Option<WireBar>,
+    memory: Memory,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -153,21 +157,30 @@ impl Checkpoint {
         }
     }
 
-    /// Check that it belongs to this rule and this reset.
+    /// Its rule in the state after the trades so far, or at the beginning if there was none.
+    pub fn rule(&self) -> AnyRule {
+        let mut rule = self.rule.clone();
+        // A checkpoint is only read if its rule can resume, and one of a builder always can.
+        let _ = rule.resume(self.open.as_ref(), &self.memory, self.check.rows());
+        rule
+    }
+
+    /// Check that it belongs to this rule, this reset and this longest gap.
     ///
     /// # Errors
     /// The first setting that differs.
-    pub fn agrees(&self, rule: &RangeRule, reset: Option<Period>) -> Result<(), Error> {
+    pub fn agrees(
+        &self,
+        rule: &AnyRule,
+        reset: Option<Period>,
+        max_gap: Option<MaxGap>,
+    ) -> Result<(), Error> {
         let period = |period: Option<Period>| period.map_or("none", Period::name).to_owned();
-        let (own, other) = (self.threshold.decimal_bps(), rule.threshold().decimal_bps());
+        let gap = |gap: Option<MaxGap>| gap.map_or("none".to_owned(), |gap| gap.to_string());
         let all = [
-            ("threshold_decimal_bps", own.to_string(), other.to_string()),
-            (
-                "prevent_same_timestamp_close",
-                self.prevent_same_timestamp_close.to_string(),
-                rule.prevents_same_timestamp_close().to_string(),
-            ),
+            ("rule", self.rule.to_string(), rule.to_string()),
             ("reset", period(self.reset), period(reset)),
+            ("max_gap", gap(self.max_gap), gap(max_gap)),
         ];
         match all.into_iter().find(|(_, got, expected)| got != expected) {
             Some((what, got, expected)) => Err(Error::CheckpointOther { what, got, expected }),
@@ -185,9 +198,9 @@ impl Checkpoint {
         });
         Wire {
             symbol: self.symbol.clone(),
-            threshold: self.threshold.decimal_bps(),
-            prevent_same_timestamp_close: self.prevent_same_timestamp_close,
+            rule: self.rule.to_string(),
             reset: self.reset.as_ref().map(|period| code(&PERIODS, period)),
+            max_gap: self.max_gap.map(|MaxGap(nanoseconds)| nanoseconds),
             include_microstructure: self.include_microstructure,
             include_incomplete: self.include_incomplete,
             layout,
@@ -195,6 +208,7 @@ impl Checkpoint {
             last: self.check.last().map(|last| (last.time, last.id)),
             last_id: self.check.last_id(),
             open: self.open.as_ref().map(WireBar::of),
+            memory: self.memory.clone(),
         }
     }
 }
@@ -218,14 +232,15 @@ impl Wire {
         let last = self.last.map(|(time, id)| Last { time, id });
         Ok(Checkpoint {
             symbol: self.symbol,
-            threshold: Threshold::new(self.threshold).map_err(|_| unknown())?,
-            prevent_same_timestamp_close: self.prevent_same_timestamp_close,
+            rule: self.rule.parse().map_err(|_| unknown())?,
             reset: self.reset.map(period).transpose()?,
+            max_gap: self.max_gap.map(MaxGap),
             include_microstructure: self.include_microstructure,
             include_incomplete: self.include_incomplete,
             layout,
             check: Check::at(self.rows, last, self.last_id),
             open,
+            memory: self.memory,
         })
     }
 }

@@ -16,6 +16,27 @@ pub enum Error {
         /// The threshold.
         got: i64,
     },
+    /// The text of no rule.
+    #[error(
+        "{got:?} is the text of no rule: expected one such as \"range-250\" or \"dollar-1000000\""
+    )]
+    RuleText {
+        /// The text.
+        got: String,
+    },
+    /// A number that a sum of numbers may not hold.
+    #[error(
+        "{column} is {value} at row {row}: expected a number between -1e288 and 1e288 (drop or \
+         repair such rows first)"
+    )]
+    Number {
+        /// The column's name.
+        column: String,
+        /// The trade.
+        row: u64,
+        /// The number.
+        value: f64,
+    },
     /// A null in a column where every trade needs a value.
     #[error("{column} is null at row {row} (every trade needs one: drop or fill such rows first)")]
     Null {
@@ -197,6 +218,7 @@ impl Error {
     pub const fn row(&self) -> u64 {
         match self {
             Self::Threshold { .. }
+            | Self::RuleText { .. }
             | Self::CheckpointDamaged { .. }
             | Self::CheckpointVersion { .. }
             | Self::CheckpointOther { .. }
@@ -205,6 +227,7 @@ impl Error {
             | Self::Price { row, .. }
             | Self::PriceTooSmall { row, .. }
             | Self::Quantity { row, .. }
+            | Self::Number { row, .. }
             | Self::TooLarge { row, .. }
             | Self::Unsorted { row, .. }
             | Self::Repeated { row, .. }

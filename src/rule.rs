@@ -3,10 +3,39 @@
 //!
 //! A rule sees every trade once, in order. It remembers what it needs of the open bar between two
 //! calls, so a batch may end anywhere. The values of a bar are summed in [`crate::bar`].
+//!
+//! | file | a bar ends where |
+//! |---|---|
+//! | [`range`] | the price is a fixed fraction, or a fixed amount, away from its open |
+//! | [`high_low`] | its highest and lowest price are a fixed amount apart |
+//! | [`cusum`] | the price has moved by a fixed fraction since the last such move |
+//! | [`tick`] | it has a number of records |
+//! | [`total`] | its trades, volume or turnover reach a limit |
+//! | [`sided`] | what was bought and what was sold differ by a limit, or one of them reaches it |
+//! | [`ewma`] | they reach what the trades before let expect |
+//! | [`expression`] | a column of the caller says so, or its sum reaches a limit |
 
-use crate::error::Error;
-use crate::fixed::{highest_within, lowest_reaching, to_fixed};
-use crate::trades::Trades;
+pub mod any;
+pub mod cusum;
+pub mod ewma;
+pub mod expression;
+pub mod flow;
+mod gate;
+pub mod high_low;
+pub mod limit;
+pub mod memory;
+pub mod range;
+pub mod sided;
+mod text;
+pub mod tick;
+pub mod total;
+
+pub use any::AnyRule;
+pub use memory::Memory;
+pub use range::{RangeRule, Threshold};
+
+use crate::bar::Bar;
+use crate::trades::{Role, Trades};
 
 /// Finds the ends of bars.
 pub trait Rule {
@@ -20,243 +49,28 @@ pub trait Rule {
     /// a loop.
     fn next_close(&mut self, trades: &Trades<'_>, from: usize) -> Option<usize>;
 
-    /// Forget the open bar, if there is one: the next trade opens a new bar.
+    /// Forget the open bar, if there is one: the next trade opens a new bar. What outlives a bar
+    /// is kept.
     fn cut_off(&mut self);
-}
 
-/// A threshold in decimal basis points: 1 is 0.001 %, 250 is 0.25 %.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Threshold(i64);
-
-impl Threshold {
-    /// Decimal basis points in the whole: a threshold of this many is 100 %.
-    pub const WHOLE: i64 = 100_000;
-
-    /// A threshold of 1 to 100,000 decimal basis points.
-    ///
-    /// # Errors
-    /// [`Error::Threshold`] outside.
-    ///
-    /// ```
-    /// use rangebar_polars::rule::Threshold;
-    ///
-    /// assert_eq!(Threshold::new(250).unwrap().decimal_bps(), 250);
-    /// assert_eq!(
-    ///     Threshold::new(0).unwrap_err().to_string(),
-    ///     "threshold_decimal_bps is 0: expected 1 to 100000 (1 is 0.001 %, 250 is 0.25 %)"
-    /// );
-    /// ```
-    pub const fn new(decimal_bps: i64) -> Result<Self, Error> {
-        if 1 <= decimal_bps && decimal_bps <= Self::WHOLE {
-            Ok(Self(decimal_bps))
-        } else {
-            Err(Error::Threshold { got: decimal_bps })
-        }
+    /// Forget everything: the next trade is the first of a new chain.
+    fn begin_chain(&mut self) {
+        self.cut_off();
     }
 
-    /// The threshold in decimal basis points.
-    pub const fn decimal_bps(self) -> i64 {
-        self.0
+    /// What does not follow from the open bar.
+    fn memory(&self) -> Memory {
+        Memory::Nothing
     }
 
-    /// How far the price must move from `open`, at scale 1e8. It is rounded up, so that a move is
-    /// never smaller than the threshold.
-    fn delta(self, open: i64) -> i64 {
-        // Most products fit 64 bits, whose division by a constant is a multiplication.
-        let scaled =
-            open.checked_mul(self.0).and_then(|scaled| scaled.checked_add(Self::WHOLE - 1));
-        let delta = scaled.map_or_else(
-            || {
-                let whole = i128::from(Self::WHOLE);
-                let delta = (i128::from(open) * i128::from(self.0) + whole - 1) / whole;
-                // Not above `open`, since a threshold is at most the whole.
-                i64::try_from(delta).unwrap_or(i64::MAX)
-            },
-            |scaled| scaled / Self::WHOLE,
-        );
-        delta.max(1)
-    }
-}
-
-/// The range rule: a bar closes at the first trade at least one threshold away from its open.
-///
-/// With `prevent_same_timestamp_close`, a trade at the opening time of the bar never closes it.
-/// Such a trade beyond a limit has no effect later: the bar closes at the first trade of a later
-/// time that is itself at or beyond a limit.
-///
-/// The first bar opens at 100; a threshold of 1 % puts its limits at 99 and 101:
-///
-/// | trade | time | price | closes the bar | with `prevent_same_timestamp_close` |
-/// |---|---|---|---|---|
-/// | 0 | 0 | 100 | no, it opens it | no, it opens it |
-/// | 1 | 0 | 102 | yes | no, it has the opening time |
-/// | 2 | 1 | 100.99 | (opens the next bar) | no, it is between the limits |
-/// | 3 | 2 | 101 | | yes |
-#[derive(Clone, Debug, PartialEq)]
-pub struct RangeRule {
-    threshold: Threshold,
-    prevent_same_timestamp_close: bool,
-    open: Option<Limits>,
-}
-
-/// The opening time of the open bar and its two limits.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Limits {
-    open_time: i64,
-    upper: f64,
-    lower: f64,
-}
-
-impl Limits {
-    /// A comparison of f64 with these limits gives the same result as one of integers at scale 1e8,
-    /// because rounding is monotone. A limit beyond i64 is never reached: every admitted price is
-    /// below.
-    fn new(threshold: Threshold, open: f64, open_time: i64) -> Self {
-        let open = to_fixed(open);
-        let delta = threshold.delta(open);
-        Self {
-            open_time,
-            upper: open.checked_add(delta).map_or(f64::INFINITY, lowest_reaching),
-            lower: highest_within(open - delta),
-        }
+    /// Continue with this open bar and this memory, `rows` trades after the first one; returns
+    /// whether trades can lead there.
+    fn resume(&mut self, open: Option<&Bar>, memory: &Memory, rows: u64) -> bool {
+        open.is_none() && *memory == Memory::Nothing && rows == 0
     }
 
-    /// Whether a price is at or beyond a limit.
-    #[inline]
-    #[allow(clippy::needless_bitwise_bool)] // no branch, so that a loop can be vectorised
-    fn are_reached(&self, price: f64) -> bool {
-        (price >= self.upper) | (price <= self.lower)
-    }
-
-    /// The first price at or beyond a limit, searched in blocks that a compiler can vectorise.
-    fn first_breach(&self, prices: &[f64]) -> Option<usize> {
-        const BLOCK: usize = 32;
-        let outside = |price: &f64| self.are_reached(*price);
-        let blocks = prices.chunks(BLOCK);
-        blocks.enumerate().find_map(|(block, prices)| {
-            let any = prices.iter().fold(false, |any, price| any | outside(price));
-            let row = if any { prices.iter().position(outside) } else { None };
-            row.map(|row| block * BLOCK + row)
-        })
-    }
-}
-
-impl RangeRule {
-    /// The rule for one threshold.
-    pub const fn new(threshold: Threshold, prevent_same_timestamp_close: bool) -> Self {
-        Self { threshold, prevent_same_timestamp_close, open: None }
-    }
-
-    /// The same rule in the middle of a bar that opened with this price at this time.
-    #[must_use]
-    pub fn with_open(self, price: f64, time: i64) -> Self {
-        Self { open: Some(Limits::new(self.threshold, price, time)), ..self }
-    }
-
-    /// Whether a trade of this price and time would close the open bar; false if none is open.
-    pub fn would_close(&self, price: f64, time: i64) -> bool {
-        self.open.as_ref().is_some_and(|limits| {
-            limits.are_reached(price)
-                && !(self.prevent_same_timestamp_close && time == limits.open_time)
-        })
-    }
-
-    /// Whether no trade of the opening time may close a bar.
-    pub const fn prevents_same_timestamp_close(&self) -> bool {
-        self.prevent_same_timestamp_close
-    }
-
-    /// Its threshold.
-    pub const fn threshold(&self) -> Threshold {
-        self.threshold
-    }
-}
-
-impl Rule for RangeRule {
-    fn next_close(&mut self, trades: &Trades<'_>, from: usize) -> Option<usize> {
-        let (prices, times) = (trades.prices(), trades.times());
-        let (limits, mut row) = match self.open.take() {
-            Some(limits) => (limits, from),
-            None if from == trades.len => return None,
-            None => (Limits::new(self.threshold, prices[from], times[from]), from + 1),
-        };
-        while let Some(breach) = limits.first_breach(&prices[row..]) {
-            row += breach;
-            if !self.prevent_same_timestamp_close || times[row] != limits.open_time {
-                return Some(row);
-            }
-            // No trade of the opening time can close the bar: continue after the last of them.
-            row += times[row..].partition_point(|&time| time == limits.open_time);
-        }
-        self.open = Some(limits);
-        None
-    }
-
-    fn cut_off(&mut self) {
-        self.open = None;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::trades::{Column, TimeUnit};
-
-    /// The rows of these trades, of time and price, that close a bar of 1 %.
-    fn closes(prevent_same_timestamp_close: bool, trades: &[(i64, f64)]) -> Vec<usize> {
-        let (times, prices): (Vec<_>, Vec<_>) = trades.iter().copied().unzip();
-        let trades = Trades {
-            timestamp: Some(Column::new("timestamp", &times)),
-            price: Some(Column::new("price", &prices)),
-            ..Trades::new(trades.len(), TimeUnit::Milliseconds)
-        };
-        let threshold = Threshold::new(1_000).unwrap();
-        let mut rule = RangeRule::new(threshold, prevent_same_timestamp_close);
-        let mut from = 0;
-        std::iter::from_fn(|| {
-            let close = rule.next_close(&trades, from)?;
-            from = close + 1;
-            Some(close)
-        })
-        .collect()
-    }
-
-    #[test]
-    fn the_table_of_four_trades_holds() {
-        let table = [(0, 100.0), (0, 102.0), (1, 100.99), (2, 101.0)];
-
-        assert_eq!(closes(false, &table), [1]);
-        assert_eq!(closes(true, &table), [3]);
-    }
-
-    #[test]
-    fn a_bar_closes_at_its_limits_and_not_one_unit_before() {
-        for limit in [99.0, 101.0] {
-            assert_eq!(closes(true, &[(0, 100.0), (1, limit)]), [1]);
-        }
-        for inside in [99.000_000_01, 100.999_999_99] {
-            assert!(closes(true, &[(0, 100.0), (1, inside)]).is_empty());
-        }
-    }
-
-    #[test]
-    fn a_threshold_below_one_unit_counts_as_one_unit() {
-        assert_eq!(closes(true, &[(0, 1e-8), (1, 1e-8), (2, 2e-8)]), [2]);
-    }
-
-    #[test]
-    fn a_rule_that_was_cut_off_opens_with_the_next_trade() {
-        let times = [0, 1];
-        let prices = [100.0, 102.0];
-        let trades = Trades {
-            timestamp: Some(Column::new("timestamp", &times)),
-            price: Some(Column::new("price", &prices)),
-            ..Trades::new(2, TimeUnit::Milliseconds)
-        };
-        let mut rule = RangeRule::new(Threshold::new(1_000).unwrap(), true);
-
-        assert_eq!(rule.next_close(&trades.slice(0..1), 0), None);
-        rule.cut_off();
-        assert_eq!(rule.next_close(&trades.slice(1..2), 0), None);
+    /// Whether the trades must have this column, beside those that every bar needs.
+    fn requires(&self, _: Role) -> bool {
+        false
     }
 }

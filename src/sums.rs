@@ -109,7 +109,9 @@ impl MaskedSums {
         if !(fix_group(prices, &mut fixed_prices) & fix_group(quantities, &mut volumes)) {
             return Ok(false);
         }
-        self.all.volume += i128::from(volumes.iter().sum::<u64>());
+        // A rule sums trades that are not checked yet: a bad one may wrap, and is refused later.
+        let volume = volumes.iter().fold(0_u64, |sum, volume| sum.wrapping_add(*volume));
+        self.all.volume += i128::from(volume);
         if let Some(masks) = masks {
             let kept = volumes.iter().zip(masks).map(|(volume, mask)| volume & mask);
             self.masked.volume += i128::from(kept.sum::<u64>());
@@ -122,7 +124,8 @@ impl MaskedSums {
         match masks {
             None => {
                 for (price, volume) in fixed_prices.iter().zip(&volumes) {
-                    turnover += u128::from(*price) * u128::from(*volume);
+                    let product = u128::from(*price) * u128::from(*volume);
+                    turnover = turnover.wrapping_add(product);
                 }
             }
             Some(masks) => {

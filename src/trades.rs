@@ -246,6 +246,36 @@ pub struct Sides<'a> {
     pub known: Option<Bits<'a>>,
 }
 
+/// A column that a rule brings along.
+#[derive(Clone, Copy, Debug)]
+pub enum Extra<'a> {
+    /// Conditions.
+    Flags(Flags<'a>),
+    /// Numbers.
+    Numbers(Column<'a, f64>),
+}
+
+/// A column of conditions.
+#[derive(Clone, Copy, Debug)]
+pub struct Flags<'a> {
+    /// Where the condition holds.
+    pub set: Bits<'a>,
+    /// Which rows are not null; `None` if all are.
+    pub known: Option<Bits<'a>>,
+}
+
+impl Extra<'_> {
+    fn slice(&self, rows: Range<usize>) -> Self {
+        match self {
+            Self::Numbers(column) => Self::Numbers(column.slice(rows)),
+            Self::Flags(Flags { set, known }) => Self::Flags(Flags {
+                set: set.slice(rows.clone()),
+                known: known.map(|known| known.slice(rows)),
+            }),
+        }
+    }
+}
+
 /// The columns of one batch; [`crate::needs::Needs`] says which output reads which column.
 #[derive(Clone, Copy, Debug)]
 pub struct Trades<'a> {
@@ -267,6 +297,10 @@ pub struct Trades<'a> {
     pub first_trade_id: Option<Column<'a, i64>>,
     /// Last individual trade of each record.
     pub last_trade_id: Option<Column<'a, i64>>,
+    /// The columns that rules bring along, with all rows of the batch.
+    pub extras: &'a [Extra<'a>],
+    /// How many rows of the batch are before these.
+    pub skipped: usize,
 }
 
 impl<'a> Trades<'a> {
@@ -282,7 +316,15 @@ impl<'a> Trades<'a> {
             agg_trade_id: None,
             first_trade_id: None,
             last_trade_id: None,
+            extras: &[],
+            skipped: 0,
         }
+    }
+
+    /// The column that a rule brings along at this place.
+    pub fn extra(&self, place: usize) -> Option<Extra<'a>> {
+        let rows = self.skipped..self.skipped + self.len;
+        self.extras.get(place).map(|extra| extra.slice(rows))
     }
 
     /// The times; empty if the column is not read.
@@ -325,6 +367,8 @@ impl<'a> Trades<'a> {
             agg_trade_id: self.agg_trade_id.as_ref().map(ids),
             first_trade_id: self.first_trade_id.as_ref().map(ids),
             last_trade_id: self.last_trade_id.as_ref().map(ids),
+            extras: self.extras,
+            skipped: self.skipped + rows.start,
         }
     }
 }

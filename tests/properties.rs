@@ -11,14 +11,14 @@
 
 use proptest::prelude::*;
 use rangebar_polars::bar::Bar;
-use rangebar_polars::builder::{Builder, Ended};
+use rangebar_polars::builder::{Builder, Ended, MaxGap};
 use rangebar_polars::checkpoint::Checkpoint;
 use rangebar_polars::columns::OUTPUTS;
 use rangebar_polars::error::Error;
 use rangebar_polars::fixed::to_fixed;
 use rangebar_polars::needs::Needs;
 use rangebar_polars::period::Period;
-use rangebar_polars::rule::{RangeRule, Rule, Threshold};
+use rangebar_polars::rule::{AnyRule, RangeRule, Rule, Threshold};
 use rangebar_polars::trades::{Bits, Column, Layout, Role, Sides, TimeUnit, Trades};
 
 /// Columns that own their values.
@@ -71,6 +71,26 @@ impl Owned {
         }
     }
 }
+
+/// Rules of every kind that needs no column of its own.
+const RULES: [&str; 16] = [
+    "range-10",
+    "range-100",
+    "range-1000-nogate",
+    "pricerange-0.5",
+    "highlow-0.5",
+    "cusum-100",
+    "cusum-300-gate",
+    "tick-7",
+    "trade-20",
+    "volume-5",
+    "dollar-300-gate",
+    "imbalance-tick-maker-3",
+    "run-volume-tickrule-4",
+    "runlength-dollar-maker-100",
+    "ewmaimbalance-volume-tickrule-4-3-7-1-8-4",
+    "ewmarun-tick-maker-10-none-20-2-40-10-gate",
+];
 
 fn owned() -> impl Strategy<Value = Owned> {
     let row = (0..3_i64, -400..400_i64, 0..2_000_u32, any::<bool>(), any::<bool>(), 0..5_i64);
@@ -129,13 +149,16 @@ proptest! {
     fn any_cutting_gives_the_same_bars(
         owned in owned(),
         cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..8),
-        same_time_gate: bool,
+        rules in prop::sample::subsequence(RULES.to_vec(), 1..RULES.len()),
         day: bool,
+        max_gap in prop::option::of(0..3_u64),
     ) {
         let trades = owned.trades();
         let builder = || {
-            let rules = [10, 100, 1_000].map(|decimal_bps| range_rule(decimal_bps, same_time_gate));
-            Builder::new(rules, every_sum()).reset_every(day.then_some(Period::Day))
+            let rules = rules.iter().map(|rule| rule.parse::<AnyRule>().unwrap());
+            Builder::new(rules, every_sum())
+                .reset_every(day.then_some(Period::Day))
+                .cut_off_after(max_gap.map(|gap| MaxGap(gap * 1_000_000)))
         };
 
         let whole = fold(builder(), &[trades]);
@@ -195,18 +218,30 @@ proptest! {
     }
 
     #[test]
-    fn a_checkpoint_at_any_trade_changes_nothing(owned in owned(), at: prop::sample::Index, day: bool) {
+    fn a_checkpoint_at_any_trade_changes_nothing(
+        owned in owned(),
+        rule in prop::sample::select(RULES.to_vec()),
+        at: prop::sample::Index,
+        day: bool,
+        gap in prop::option::of(0..3_u64),
+    ) {
         let trades = owned.trades();
+        let rule: AnyRule = rule.parse().unwrap();
         let (at, reset) = (at.index(trades.len + 1), day.then_some(Period::Day));
-        let new = || Builder::new([range_rule(100, true)], every_sum()).reset_every(reset);
+        let max_gap = gap.map(|gap| MaxGap(gap * 1_000_000));
+        let new = || {
+            let builder = Builder::new([rule.clone()], every_sum());
+            builder.reset_every(reset).cut_off_after(max_gap)
+        };
         let (whole, open) = fold(new(), &[trades]);
         let mut before = new();
         let mut closed = Vec::new();
         before.push(&trades.slice(0..at), &mut |bar| closed.push(bar)).unwrap();
         let checkpoint = Checkpoint {
             symbol: Some("BTCUSDT".to_owned()),
-            threshold: Threshold::new(100).unwrap(),
-            prevent_same_timestamp_close: true,
+            rule: rule.clone(),
+            memory: before.chains().next().unwrap().0.memory(),
+            max_gap,
             reset,
             include_microstructure: true,
             include_incomplete: false,
@@ -224,13 +259,9 @@ proptest! {
 
         prop_assert!(bytes.len() < 1_000);
         prop_assert_eq!(&restored, &checkpoint);
-        let rule = range_rule(100, true);
-        let rule = match &restored.open {
-            Some(bar) => rule.with_open(bar.price.open, bar.time.open),
-            None => rule,
-        };
-        let after = Builder::resume(rule, restored.open, restored.check, every_sum());
-        let (rest, still_open) = fold(after.reset_every(reset), &[trades.slice(at..trades.len)]);
+        let after = Builder::resume(restored.rule(), restored.open, restored.check, every_sum());
+        let after = after.reset_every(reset).cut_off_after(max_gap);
+        let (rest, still_open) = fold(after, &[trades.slice(at..trades.len)]);
         closed.extend(rest);
         prop_assert_eq!(closed, whole);
         prop_assert_eq!(still_open, open);

@@ -48,7 +48,7 @@ struct Summed {
 impl<R: Rule + Clone + Send> Builder<R> {
     /// Fold a batch on at most so many threads; the bars and errors are those of [`Self::push`].
     ///
-    /// A small batch, and any batch of a builder that resets, is folded on this thread alone.
+    /// A small batch, and any batch of a builder that resets or looks for gaps, is folded on this thread alone.
     ///
     /// # Errors
     /// As [`Self::push`].
@@ -58,7 +58,7 @@ impl<R: Rule + Clone + Send> Builder<R> {
         trades: &Trades<'_>,
         emit: &mut impl FnMut(Ended),
     ) -> Result<(), Error> {
-        if self.reset.is_some() {
+        if self.reset.is_some() || self.max_gap.is_some() {
             return self.push(trades, emit);
         }
         for start in (0..trades.len).step_by(SHARE) {
@@ -196,7 +196,7 @@ fn sum(
 mod tests {
     use super::*;
     use crate::columns::OUTPUTS;
-    use crate::rule::{RangeRule, Threshold};
+    use crate::rule::AnyRule;
     use crate::trades::{Bits, Column, Sides, TimeUnit};
     use proptest::prelude::*;
 
@@ -256,16 +256,30 @@ mod tests {
         }
     }
 
-    fn builder(thresholds: &[i64], prevents: bool) -> Builder<RangeRule> {
+    const RULES: [&str; 12] = [
+        "range-1",
+        "range-10",
+        "range-100-nogate",
+        "range-5000",
+        "highlow-1",
+        "cusum-100",
+        "tick-1000",
+        "trade-3000-gate",
+        "volume-200",
+        "dollar-2000000",
+        "imbalance-tick-maker-50",
+        "ewmarun-volume-tickrule-400-none-1000-100-4000-400",
+    ];
+
+    fn builder(rules: &[&str]) -> Builder<AnyRule> {
         let needs = OUTPUTS.iter().fold(Needs::NOTHING, |needs, output| needs.and(output.needs));
-        let rule = |bps: &i64| RangeRule::new(Threshold::new(*bps).unwrap(), prevents);
-        Builder::new(thresholds.iter().map(rule), needs)
+        Builder::new(rules.iter().map(|rule| rule.parse().unwrap()), needs)
     }
 
     /// The bars, what is open then, the check, and the error of two batches with the same trades.
     type Folded = (Vec<Ended>, Vec<Bar>, Check, Vec<Option<Error>>);
 
-    fn folded(threads: usize, mut builder: Builder<RangeRule>, batches: &[Trades<'_>]) -> Folded {
+    fn folded(threads: usize, mut builder: Builder<AnyRule>, batches: &[Trades<'_>]) -> Folded {
         let (mut ended, mut errors) = (Vec::new(), Vec::new());
         for batch in batches {
             let error = builder.push_on(threads, batch, &mut |bar| ended.push(bar)).err();
@@ -288,8 +302,7 @@ mod tests {
             step in 1..200_i32,
             ties in 1..20_i32,
             threads in 2..9_usize,
-            thresholds in prop::sample::subsequence(vec![1, 10, 100, 1_000, 5_000], 1..5),
-            prevents: bool,
+            rules in prop::sample::subsequence(RULES.to_vec(), 1..5),
             ids: bool,
             cut in 0..ROWS,
         ) {
@@ -297,10 +310,10 @@ mod tests {
             let trades = owned.trades(ids);
             let batches = [trades.slice(0..cut), trades.slice(cut..ROWS)];
 
-            let one = folded(1, builder(&thresholds, prevents), &batches);
+            let one = folded(1, builder(&rules), &batches);
 
             prop_assert!(one.3.iter().all(Option::is_none), "{:?}", one.3);
-            prop_assert_eq!(folded(threads, builder(&thresholds, prevents), &batches), one);
+            prop_assert_eq!(folded(threads, builder(&rules), &batches), one);
         }
 
         #[test]
@@ -310,6 +323,7 @@ mod tests {
             row in 0..ROWS,
             second in 0..ROWS,
             kind in 0..4,
+            rules in prop::sample::subsequence(RULES.to_vec(), 1..4),
         ) {
             let mut owned = Owned::new(seed, 50, 3);
             for row in [row, second] {
@@ -323,7 +337,7 @@ mod tests {
             let trades = owned.trades(false);
 
             // As texts, because NaN differs from itself.
-            let on = |threads| format!("{:?}", folded(threads, builder(&[10, 100], true), &[trades]));
+            let on = |threads| format!("{:?}", folded(threads, builder(&rules), &[trades]));
 
             prop_assert_eq!(on(threads), on(1));
         }

@@ -4,21 +4,24 @@
 //! with a state as with its own, without a check at each step, so a state that no trades lead to
 //! could make wrong bars, overflow or never end. Each function here is a conclusion from what
 //! [`Check`](crate::check::Check) admits and from what [`Builder`](crate::builder::Builder) does
-//! with it, provided that the builder computes every sum. None refuses a state that trades can
+//! with it, provided that the builder computes every sum; a rule knows its own
+//! ([`Rule::resume`]). None refuses a state that trades can
 //! lead to.
 
 use crate::bar::{Bar, BySide, Prices, Side, Span};
 use crate::check::{MAX_ROWS, is_price};
 use crate::checkpoint::{Checkpoint, MAX_SYMBOL};
 use crate::fixed::to_fixed;
-use crate::rule::RangeRule;
+use crate::rule::Rule;
 use crate::trades::{Layout, Role};
 
 /// Whether trades can lead to this state.
 pub(crate) fn is_reachable(state: &Checkpoint) -> bool {
-    let Some(layout) = &state.layout else { return has_symbol(state) && is_unused(state) };
+    let Some(layout) = &state.layout else {
+        return has_symbol(state) && is_unused(state) && is_rule_unused(state);
+    };
     has_symbol(state)
-        && has_required_columns(layout)
+        && has_required_columns(state, layout)
         && is_position(state, layout)
         && has_whole_bars(state)
         && state.open.as_ref().is_none_or(|bar| {
@@ -27,8 +30,8 @@ pub(crate) fn is_reachable(state: &Checkpoint) -> bool {
                 && has_prices(bar)
                 && has_sums(bar, layout)
                 && has_ids(bar, state)
-                && is_open(bar, state)
         })
+        && state.rule.clone().resume(state.open.as_ref(), &state.memory, state.check.rows())
 }
 
 fn has_symbol(state: &Checkpoint) -> bool {
@@ -41,8 +44,13 @@ fn is_unused(state: &Checkpoint) -> bool {
     check.rows() == 0 && check.last().is_none() && check.last_id().is_none() && state.open.is_none()
 }
 
-fn has_required_columns(layout: &Layout) -> bool {
-    Role::ALL.iter().all(|role| role.is_optional() || layout.columns.contains(role))
+fn is_rule_unused(state: &Checkpoint) -> bool {
+    state.memory == state.rule.memory()
+}
+
+fn has_required_columns(state: &Checkpoint, layout: &Layout) -> bool {
+    let is_required = |role: &Role| !role.is_optional() || state.rule.requires(*role);
+    Role::ALL.iter().all(|role| !is_required(role) || layout.columns.contains(role))
 }
 
 /// Whether the number of trades, the last time and the last ids agree.
@@ -59,9 +67,11 @@ fn is_position(state: &Checkpoint, layout: &Layout) -> bool {
 fn has_whole_bars(state: &Checkpoint) -> bool {
     let open = state.open.as_ref().map_or(0, |bar| bar.rows.unsigned_abs());
     match state.check.rows().checked_sub(open) {
-        // A trade does not close the bar that it opens. Only a reset cuts off a bar of one trade,
-        // and opens the next one.
-        Some(1) => open > 0 && state.reset.is_some(),
+        // A bar of one trade is closed by a rule, or cut off by the trade that opens the next one.
+        Some(1) => {
+            let is_cut_off = open > 0 && (state.reset.is_some() || state.max_gap.is_some());
+            is_cut_off || state.rule.may_close_at_open()
+        }
         Some(_) => true,
         None => false,
     }
@@ -159,14 +169,4 @@ fn has_ids(bar: &Bar, state: &Checkpoint) -> bool {
         // Known ids rise while the time stays the same, and `None` is below every id.
         agrees && first <= of_last_time && (last.is_none() || first < last)
     }
-}
-
-/// Whether no trade of the bar has closed it. With the guard of the opening time, a trade of that
-/// time may lie beyond a limit, so that only the last price is known to be within.
-fn is_open(bar: &Bar, state: &Checkpoint) -> bool {
-    let Prices { open, high, low, close } = bar.price;
-    let rule = RangeRule::new(state.threshold, state.prevent_same_timestamp_close)
-        .with_open(open, bar.time.open);
-    let trades = [(close, bar.time.close), (high, bar.time.open), (low, bar.time.open)];
-    !trades.into_iter().any(|(price, time)| rule.would_close(price, time))
 }

@@ -3,16 +3,43 @@
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
+use rangebar_polars::builder::MaxGap;
 use rangebar_polars::check::Check;
 use rangebar_polars::checkpoint::Checkpoint;
 use rangebar_polars::fixed::{LIMIT, SCALE};
 use rangebar_polars::period::Period;
-use rangebar_polars::rule::Threshold;
+use rangebar_polars::rule::{AnyRule, Rule};
 use rangebar_polars::trades::{Bits, Column, Layout, Role, Sides, TimeUnit, Trades};
 use std::ops::Range;
 
 pub const LOWEST: f64 = 0.5 / SCALE;
 const DAY: i64 = 86_400_000_000;
+
+/// A rule of each kind, with limits that some of the drawn trades reach.
+pub const RULES: [&str; 22] = [
+    "range-1",
+    "range-250",
+    "range-1000-nogate",
+    "range-100000",
+    "pricerange-0.5",
+    "pricerange-1000-nogate",
+    "highlow-0.5",
+    "highlow-3-nogate",
+    "cusum-100",
+    "cusum-100-gate",
+    "tick-1",
+    "tick-7-gate",
+    "trade-20",
+    "volume-5",
+    "volume-0.00000001-gate",
+    "dollar-300",
+    "imbalance-tick-maker-3",
+    "run-volume-tickrule-4",
+    "runlength-dollar-maker-100-gate",
+    "ewmaimbalance-volume-tickrule-4-3-7-1-8-4",
+    "ewmarun-dollar-maker-4-none-7-1-8-4-gate",
+    "when",
+];
 
 /// What a chain of trades looks like, and the settings of its bars.
 pub fn settings() -> impl Strategy<Value = Checkpoint> {
@@ -21,24 +48,28 @@ pub fn settings() -> impl Strategy<Value = Checkpoint> {
     let optional: Vec<_> = Role::ALL.into_iter().filter(|role| role.is_optional()).collect();
     (
         option::of(select(vec!["", "BTCUSDT", "Ωmega"])),
-        select(vec![1, 7, 250, 1_000, 100_000]),
-        any::<bool>(),
+        select(RULES.to_vec()),
+        option::of(select(vec![0, 1_000_000, 5_000_000_000])),
         option::of(select(periods)),
         select(units),
         option::of(select(vec!["UTC", "America/Argentina/ComodRivadavia"])),
         prop::sample::subsequence(optional, 0..=4),
     )
-        .prop_map(|(symbol, threshold, gate, reset, unit, zone, optional)| {
+        .prop_map(|(symbol, rule, max_gap, reset, unit, zone, optional)| {
+            let rule: AnyRule = rule.parse().unwrap();
             let columns = Role::ALL.into_iter();
-            let columns = columns.filter(|role| !role.is_optional() || optional.contains(role));
+            let columns = columns.filter(|role| {
+                !role.is_optional() || optional.contains(role) || rule.requires(*role)
+            });
             let layout = Layout { unit, zone: zone.map(str::to_owned), columns: columns.collect() };
             Checkpoint {
                 symbol: symbol.map(str::to_owned),
-                threshold: Threshold::new(threshold).unwrap(),
-                prevent_same_timestamp_close: gate,
+                memory: rule.memory(),
+                rule,
                 reset,
+                max_gap: max_gap.map(MaxGap),
                 include_microstructure: true,
-                include_incomplete: gate,
+                include_incomplete: max_gap.is_some(),
                 layout: Some(layout),
                 check: Check::default(),
                 open: None,

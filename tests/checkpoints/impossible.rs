@@ -5,7 +5,7 @@ use rangebar_polars::check::{Check, Last};
 use rangebar_polars::checkpoint::Checkpoint;
 use rangebar_polars::error::Error;
 use rangebar_polars::period::Period;
-use rangebar_polars::rule::Threshold;
+use rangebar_polars::rule::Memory;
 use rangebar_polars::trades::{Layout, Role, TimeUnit};
 
 const UNIT: i128 = 100_000_000;
@@ -20,8 +20,9 @@ fn state() -> Checkpoint {
     };
     Checkpoint {
         symbol: Some("BTCUSDT".to_owned()),
-        threshold: Threshold::new(1_000).unwrap(),
-        prevent_same_timestamp_close: true,
+        rule: "range-1000".parse().unwrap(),
+        memory: Memory::Nothing,
+        max_gap: None,
         reset: Some(Period::Day),
         include_microstructure: true,
         include_incomplete: false,
@@ -211,7 +212,7 @@ fn a_bar_of_one_trade_that_has_two_is_refused() {
 #[test]
 fn a_price_beyond_a_limit_is_of_the_opening_time_and_needs_the_guard() {
     let beyond = with_bar(|bar| bar.price.high = 102.0);
-    let unguarded = Checkpoint { prevent_same_timestamp_close: false, ..beyond.clone() };
+    let unguarded = Checkpoint { rule: "range-1000-nogate".parse().unwrap(), ..beyond.clone() };
 
     assert_accepted(beyond);
     assert_refused("a high that would have closed the bar", &unguarded);

@@ -19,28 +19,26 @@ use rangebar_polars::checkpoint::Checkpoint;
 use rangebar_polars::columns::{Compute, OUTPUTS};
 use rangebar_polars::error::Error;
 use rangebar_polars::needs::Needs;
-use rangebar_polars::rule::RangeRule;
+use rangebar_polars::rule::{AnyRule, Rule};
 
 fn every_sum() -> Needs {
     OUTPUTS.iter().fold(Needs::NOTHING, |needs, output| needs.and(output.needs))
 }
 
 /// What continues from a state.
-fn builder(state: &Checkpoint) -> Builder<RangeRule> {
-    let rule = RangeRule::new(state.threshold, state.prevent_same_timestamp_close);
-    let rule = match &state.open {
-        Some(bar) => rule.with_open(bar.price.open, bar.time.open),
-        None => rule,
-    };
-    Builder::resume(rule, state.open.clone(), state.check.clone(), every_sum())
+fn builder(state: &Checkpoint) -> Builder<AnyRule> {
+    Builder::resume(state.rule(), state.open.clone(), state.check.clone(), every_sum())
         .reset_every(state.reset)
+        .cut_off_after(state.max_gap)
 }
 
 /// The state of a builder, as a processor saves it.
-fn state_of(builder: &Builder<RangeRule>, settings: &Checkpoint) -> Checkpoint {
+fn state_of(builder: &Builder<AnyRule>, settings: &Checkpoint) -> Checkpoint {
+    let (rule, open) = builder.chains().next().unwrap();
     Checkpoint {
         check: builder.check().clone(),
-        open: builder.open_bars().next().map(|(_, bar)| bar.clone()),
+        open: open.cloned(),
+        memory: rule.memory(),
         ..settings.clone()
     }
 }

@@ -1,16 +1,19 @@
 //! States that no trades need have led to.
 
-use crate::drawn::LOWEST;
+use crate::drawn::{LOWEST, RULES};
+use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use rangebar_polars::bar::{BySide, Side};
+use rangebar_polars::builder::MaxGap;
 use rangebar_polars::check::{Check, Last};
 use rangebar_polars::checkpoint::Checkpoint;
 use rangebar_polars::fixed::{LIMIT, SCALE};
 use rangebar_polars::period::Period;
-use rangebar_polars::rule::Threshold;
+use rangebar_polars::rule::flow::Last as LastOfRule;
+use rangebar_polars::rule::{AnyRule, Memory, Rule};
 use rangebar_polars::trades::Role;
 
 /// Change one thing in a state, anywhere in its type.
@@ -56,15 +59,59 @@ pub fn mutate(state: &mut Checkpoint, draw: &mut Draw) {
     }
 }
 
+/// Change something that the rule remembers.
+fn mutate_memory(memory: &mut Memory, draw: &mut Draw) {
+    match memory {
+        Memory::Nothing => *memory = Memory::Sum(draw.price(1.0)),
+        Memory::Prices { low, high } => {
+            let price = if draw.flip() { low } else { high };
+            *price = draw.price(*price);
+        }
+        Memory::Sides { buys, sells, last } => mutate_sides(buys, sells, last, draw),
+        Memory::Expectations { buys, sells, last, decayed, expected, limit, seen } => {
+            match draw.below(5) {
+                0 => mutate_sides(buys, sells, last, draw),
+                1 => {
+                    let sum = &mut decayed[draw.below(3)];
+                    *sum = draw.price(*sum);
+                }
+                2 => *expected = draw.price(*expected),
+                3 => *limit = draw.flip().then(|| draw.price(limit.unwrap_or(1.0))),
+                _ => *seen = draw.near(seen.cast_signed()).cast_unsigned(),
+            }
+        }
+        Memory::Sum(sum) => *sum = draw.price(*sum),
+    }
+}
+
+fn mutate_sides(buys: &mut i128, sells: &mut i128, last: &mut Option<LastOfRule>, draw: &mut Draw) {
+    match draw.below(3) {
+        0 => *buys = draw.wide(*buys),
+        1 => *sells = draw.wide(*sells),
+        _ => {
+            let price = draw.near(last.map_or(1, |last| last.price));
+            let sold = draw.flip().then(|| draw.flip());
+            *last = draw.flip().then_some(LastOfRule { price, sold });
+        }
+    }
+}
+
 /// Change something that is not the open bar.
 fn mutate_position(state: &mut Checkpoint, draw: &mut Draw) {
     let (rows, last, last_id) = (state.check.rows(), state.check.last(), state.check.last_id());
     let time = last.map_or(0, |last| last.time);
     let shift = draw.near(0);
-    match draw.below(12) {
+    match draw.below(16) {
         0 => state.symbol = Some("x".repeat(draw.below(140))),
-        1 => state.prevent_same_timestamp_close ^= true,
-        2 => state.threshold = Threshold::new(draw.one(&(1..=100_000_i64))).unwrap(),
+        1 => state.max_gap = draw.one(&option::of(any::<u64>().prop_map(MaxGap))),
+        2 => {
+            let rule: AnyRule = draw.one(&select(RULES.to_vec())).parse().unwrap();
+            if draw.flip() {
+                state.memory = rule.memory();
+            }
+            state.rule = rule;
+        }
+        12..16 => mutate_memory(&mut state.memory, draw),
         3 => state.reset = draw.flip().then_some(Period::Day),
         4 => state.layout = None,
         5 => {
