@@ -23,18 +23,33 @@ __all__ = [
     "Catalog",
     "CheckpointError",
     "ChecksumError",
+    "CusumRule",
+    "DollarRule",
     "DownloadError",
+    "EwmaImbalanceRule",
+    "EwmaRunRule",
     "ExprNamespace",
     "FrameNamespace",
+    "HighLowRule",
+    "ImbalanceRule",
     "LazyFrameNamespace",
+    "PriceRangeRule",
     "QualityError",
     "RangeBarError",
     "RangeBarProcessor",
     "RangeBarWarning",
+    "RangeRule",
     "Report",
+    "Rule",
+    "RunLengthRule",
+    "RunRule",
     "StoreError",
+    "SumRule",
+    "TickRule",
     "TradeColumns",
     "ValidationError",
+    "VolumeRule",
+    "WhenRule",
     "archive_quality",
     "bar_id",
     "bars",
@@ -47,6 +62,7 @@ __all__ = [
     "get_range_bars",
     "import_trades",
     "open_store",
+    "parse_rule",
     "plot_bars",
     "plot_cuts",
     "populate",
@@ -75,8 +91,15 @@ _HOMES: Final = {
         "_convert.frequency": ("bars_per_year",),
         "_core.bars": ("bar_id", "bars", "bars_expr"),
         "_core.namespace": ("ExprNamespace", "FrameNamespace", "LazyFrameNamespace"),
-        "_core.options": ("THRESHOLD_DECIMAL_MAX", "THRESHOLD_DECIMAL_MIN"),
+        "_core.arguments": ("THRESHOLD_DECIMAL_MAX", "THRESHOLD_DECIMAL_MIN"),
         "_core.processor": ("RangeBarProcessor",),
+        "_core.rules.expectations": ("EwmaImbalanceRule", "EwmaRunRule"),
+        "_core.rules.expressions": ("SumRule", "WhenRule"),
+        "_core.rules.prices": ("CusumRule", "HighLowRule", "PriceRangeRule", "RangeRule"),
+        "_core.rules.rule": ("Rule",),
+        "_core.rules.sides": ("ImbalanceRule", "RunLengthRule", "RunRule"),
+        "_core.rules.text": ("parse_rule",),
+        "_core.rules.totals": ("DollarRule", "TickRule", "VolumeRule"),
         "_core.rangebar_py": (
             "bars_with_state",
             "process_trades_chunked",
@@ -160,15 +183,27 @@ if TYPE_CHECKING:
     from rangebar_polars._catalog.scan_ticks import archive_quality, scan_ticks
     from rangebar_polars._catalog.status import cache_clear, cache_status
     from rangebar_polars._convert.frequency import bars_per_year
+    from rangebar_polars._core.arguments import THRESHOLD_DECIMAL_MAX, THRESHOLD_DECIMAL_MIN
     from rangebar_polars._core.bars import bar_id, bars, bars_expr
     from rangebar_polars._core.namespace import ExprNamespace, FrameNamespace, LazyFrameNamespace
-    from rangebar_polars._core.options import THRESHOLD_DECIMAL_MAX, THRESHOLD_DECIMAL_MIN
     from rangebar_polars._core.processor import RangeBarProcessor
     from rangebar_polars._core.rangebar_py import (
         bars_with_state,
         process_trades_chunked,
         process_trades_polars,
     )
+    from rangebar_polars._core.rules.expectations import EwmaImbalanceRule, EwmaRunRule
+    from rangebar_polars._core.rules.expressions import SumRule, WhenRule
+    from rangebar_polars._core.rules.prices import (
+        CusumRule,
+        HighLowRule,
+        PriceRangeRule,
+        RangeRule,
+    )
+    from rangebar_polars._core.rules.rule import Rule
+    from rangebar_polars._core.rules.sides import ImbalanceRule, RunLengthRule, RunRule
+    from rangebar_polars._core.rules.text import parse_rule
+    from rangebar_polars._core.rules.totals import DollarRule, TickRule, VolumeRule
     from rangebar_polars._plot.bars import plot_bars
     from rangebar_polars._plot.cuts import plot_cuts
     from rangebar_polars._validation.continuity import validate_continuity

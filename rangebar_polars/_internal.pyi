@@ -12,11 +12,13 @@ __all__ = [
     "BarBuilder",
     "TableHash",
     "bars",
+    "check_rule",
     "derive",
     "fitting_time_unit",
     "null_side",
     "read_checkpoint",
     "read_table",
+    "rules_read",
 ]
 
 OUTPUTS: Final[list[tuple[str, str, str, list[str], str, str, str | None, list[str]]]]
@@ -56,18 +58,24 @@ def read_checkpoint(
     checkpoint: bytes,
 ) -> tuple[
     str | None,
-    int,
-    bool,
+    str,
     Literal["day", "week", "month", "year"] | None,
+    int | None,
     bool,
     bool,
     Literal["ms", "us", "ns"] | None,
 ]:
     """Return the settings in a checkpoint, and the unit of the times.
 
-    They are symbol, ``threshold_decimal_bps``, ``prevent_same_timestamp_close``, ``reset``,
+    They are symbol, text of the rule, ``reset``, ``max_gap`` in nanoseconds,
     ``include_microstructure`` and ``include_incomplete``. The unit is None before the first trade.
     """
+
+def check_rule(text: str) -> None:
+    """Raise ValueError for the text of no rule."""
+
+def rules_read(texts: list[str]) -> list[str]:
+    """Return the columns that rules need, beside those that every bar needs."""
 
 def read_table(table: object, names: list[str] | None) -> pl.DataFrame:
     """Return the columns of a table that have one of these names, or all columns for None."""

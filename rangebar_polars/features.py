@@ -10,7 +10,7 @@ that the formula needs are read, and checked as in `rangebar_polars.bars`. A rec
 import polars as pl
 
 from rangebar_polars._core import plugin as _plugin
-from rangebar_polars._core.options import check_columns
+from rangebar_polars._core.arguments import check_columns
 from rangebar_polars.schema import TradeColumns
 
 __all__ = [

@@ -157,8 +157,11 @@ RULE_VERSION: Final = _internal.RULE_VERSION
 THRESHOLD: Final = "threshold_decimal_bps"
 """The column that distinguishes the bars of several thresholds."""
 
+RULE: Final = "rule"
+"""The column that distinguishes the bars of several rules."""
+
 RESERVED: Final = frozenset(
-    [THRESHOLD, IS_COMPLETE, _internal.OPENING_ROW, *(output.name for output in COLUMNS)]
+    [THRESHOLD, RULE, IS_COMPLETE, _internal.OPENING_ROW, *(output.name for output in COLUMNS)]
 )
 """Names that your own columns must not have, because bars have columns of these names."""
 

@@ -11,7 +11,7 @@
 
 use crate::error::Error;
 use crate::fixed::{LIMIT, SCALE};
-use crate::trades::{Column, Trades};
+use crate::trades::{Column, Extra, Trades};
 
 /// The most trades of a chain: at a billion a second they take 146 years.
 pub const MAX_ROWS: u64 = 1 << 62;
@@ -109,6 +109,19 @@ impl Check {
     /// # Errors
     /// The first bad row; the check is then as it was before the batch.
     pub fn admit(&mut self, trades: &Trades<'_>) -> Result<(), Fault> {
+        let bad_number = trades.extras.iter().enumerate().filter_map(|(place, _)| {
+            let Some(Extra::Numbers(column)) = trades.extra(place) else { return None };
+            first_bad_number(&column, self.rows)
+        });
+        if let Some(fault) = bad_number.min_by_key(|fault| fault.row) {
+            // Any other fault of this row, or of a row before it, is reported first.
+            self.clone().admit_columns(&trades.slice(0..fault.row + 1))?;
+            return Err(fault);
+        }
+        self.admit_columns(trades)
+    }
+
+    fn admit_columns(&mut self, trades: &Trades<'_>) -> Result<(), Fault> {
         let fits = self.rows.checked_add(trades.len as u64).is_some_and(|rows| rows <= MAX_ROWS);
         self.last = if fits && self.is_sound(trades) {
             self.last_of_sound(trades)
@@ -189,6 +202,16 @@ fn is_between(x: f64, low: f64) -> bool {
 /// `Iterator::all` without the early return, which would prevent vectorisation.
 fn all<T>(items: impl Iterator<Item = T>, holds: impl Fn(T) -> bool) -> bool {
     items.fold(true, |all, item| all & holds(item))
+}
+
+/// The first number of a column that a rule may not sum: so many of the others stay finite.
+fn first_bad_number(column: &Column<'_, f64>, first_row: u64) -> Option<Fault> {
+    const LIMIT: f64 = 1e288;
+    let is_bad = |value: f64| value.abs() > LIMIT || value.is_nan();
+    let (row, value) = (0..column.values.len())
+        .find_map(|row| Some((row, column.get(row).filter(|value| is_bad(*value))?)))?;
+    let (column, at) = (column.name.to_owned(), first_row + row as u64);
+    Some(Fault { row, error: Error::Number { column, row: at, value } })
 }
 
 fn is_within(column: Option<Column<'_, f64>>, low: f64) -> bool {

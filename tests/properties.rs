@@ -151,7 +151,7 @@ proptest! {
         cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..8),
         rules in prop::sample::subsequence(RULES.to_vec(), 1..RULES.len()),
         day: bool,
-        max_gap in prop::option::of(0..3_u64),
+        max_gap in prop::option::of(1..3_u64),
     ) {
         let trades = owned.trades();
         let builder = || {
@@ -223,7 +223,7 @@ proptest! {
         rule in prop::sample::select(RULES.to_vec()),
         at: prop::sample::Index,
         day: bool,
-        gap in prop::option::of(0..3_u64),
+        gap in prop::option::of(1..3_u64),
     ) {
         let trades = owned.trades();
         let rule: AnyRule = rule.parse().unwrap();

@@ -361,12 +361,12 @@ def builder_of(key: BarKey, state: bytes = b"") -> BarBuilder:
         The state from which it continues; empty at the beginning of a chain.
     """
     options = Options.check(
-        key.rule.threshold_decimal_bps,
+        None,
+        rule=key.rule,
         columns=TradeColumns(),
         reset=key.reset,
         include_microstructure=True,
         include_incomplete=True,
-        prevent_same_timestamp_close=key.rule.prevent_same_timestamp_close,
     )
     builder = BarBuilder(options.kwargs(stored=True), state or None)
     builder.bind(TRADE_SCHEMA.to_frame())

@@ -21,11 +21,11 @@ from rangebar_polars._catalog.trades import (
     load_trades,
     warn_of_unverified,
 )
+from rangebar_polars._core.arguments import Reset, Threshold
 from rangebar_polars._core.caller import warn_caller
 from rangebar_polars._core.forks import use_threads
 from rangebar_polars._core.lazy_source import lazy_source
-from rangebar_polars._core.options import Options, Reset, Threshold
-from rangebar_polars._core.rules import RangeRule
+from rangebar_polars._core.options import Options
 from rangebar_polars._days import day_before, day_range, runs
 from rangebar_polars._ticks.report import DayReport, DayStatus
 from rangebar_polars._validation.tier1 import validate_tier1
@@ -107,11 +107,11 @@ def chains_of(series: Series, first_day: dt.date, options: Options) -> tuple[Bar
     return tuple(
         BarKey(
             series=series,
-            rule=RangeRule(threshold, options.prevent_same_timestamp_close),
+            rule=rule,
             reset=options.reset,
             origin=first_day if options.reset is None else None,
         )
-        for threshold in options.thresholds
+        for rule in options.range_rules
     )
 
 
@@ -165,7 +165,7 @@ class StoredBars:
     def schema(self) -> pl.Schema:
         """The columns of the bars."""
         options, dtypes = self.options, {**BAR_SCHEMA, THRESHOLD: pl.Int64()}
-        names = [THRESHOLD] if options.threshold_column else []
+        names = [THRESHOLD] if options.rule_column else []
         names += [c.name for c in COLUMNS if options.include_microstructure or c.group == "bar"]
         names += [IS_COMPLETE] if options.include_incomplete else []
         return pl.Schema({name: dtypes[name] for name in names})
@@ -275,10 +275,10 @@ class StoredBars:
         options = self.options
         report = validate_tier1(
             bars,
-            threshold_decimal_bps=None if options.threshold_column else options.thresholds[0],
+            threshold_decimal_bps=None if options.rule_column else options.thresholds[0],
             reset=options.reset,
             include_microstructure=options.include_microstructure,
-            prevent_same_timestamp_close=options.prevent_same_timestamp_close,
+            prevent_same_timestamp_close=options.rules[0].prevent_same_timestamp_close,
             # Records are missing at times, which is warned of already.
             consecutive_ids=False,
         )

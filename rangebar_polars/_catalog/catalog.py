@@ -21,9 +21,7 @@ from rangebar_polars._catalog.trades import (
     load_trades,
     warn_of_unverified,
 )
-from rangebar_polars._core.caller import warn_caller
-from rangebar_polars._core.options import (
-    Options,
+from rangebar_polars._core.arguments import (
     Reset,
     Threshold,
     TimeUnit,
@@ -31,6 +29,8 @@ from rangebar_polars._core.options import (
     check_flags,
     check_threshold,
 )
+from rangebar_polars._core.caller import warn_caller
+from rangebar_polars._core.options import Options
 from rangebar_polars._days import day_range, utc_day
 from rangebar_polars._progress import Progress
 from rangebar_polars._ticks.import_trades import Trades, import_days

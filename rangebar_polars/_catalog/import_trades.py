@@ -6,7 +6,7 @@ from typing import Literal
 import polars as pl
 
 from rangebar_polars._catalog.catalog import Catalog
-from rangebar_polars._core.options import TimeUnit
+from rangebar_polars._core.arguments import TimeUnit
 from rangebar_polars._ticks.import_trades import Trades
 from rangebar_polars.schema import TradeColumns
 

@@ -21,8 +21,8 @@ from rangebar_polars._catalog.bars import check_options
 from rangebar_polars._catalog.fill import Counts, FillRequest, Outcome, attempt, describe
 from rangebar_polars._catalog.settings import Settings, check_symbols
 from rangebar_polars._catalog.workers import Workers
+from rangebar_polars._core.arguments import Reset, Threshold, check_count
 from rangebar_polars._core.caller import warn_caller
-from rangebar_polars._core.options import Reset, Threshold, check_count
 from rangebar_polars._days import day_range
 from rangebar_polars._progress import FetchProgress, Progress, check_progress, reporter
 from rangebar_polars.archive import Archive

@@ -7,7 +7,7 @@ from typing import Literal, SupportsIndex
 import polars as pl
 
 from rangebar_polars._catalog.catalog import Catalog, Symbols
-from rangebar_polars._core.options import Reset, Threshold
+from rangebar_polars._core.arguments import Reset, Threshold
 from rangebar_polars._days import day_range, utc_day
 from rangebar_polars._progress import Progress
 from rangebar_polars.archive import Archive

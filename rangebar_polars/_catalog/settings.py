@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, Self
 
-from rangebar_polars._core.options import check_flags
+from rangebar_polars._core.arguments import check_flags
 from rangebar_polars._disk.cache_root import cache_root
 from rangebar_polars._progress import Progress, check_progress
 from rangebar_polars._ticks.cache import TickCache, caches

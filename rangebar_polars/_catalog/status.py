@@ -6,7 +6,7 @@ from typing import Any, Final, Literal, SupportsIndex
 import polars as pl
 
 from rangebar_polars._catalog.settings import every_cache
-from rangebar_polars._core.options import check_threshold
+from rangebar_polars._core.arguments import check_threshold
 from rangebar_polars._disk.cache_root import cache_root
 from rangebar_polars._disk.disk_error import disk_errors
 from rangebar_polars._disk.locked_file import remove_abandoned

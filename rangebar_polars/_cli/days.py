@@ -10,7 +10,7 @@ from rangebar_polars._cli import options
 from rangebar_polars._cli.console import Console
 from rangebar_polars._cli.output import check_output, show, write
 from rangebar_polars._cli.verb import FAILED, Verb
-from rangebar_polars._core.options import TimeUnit
+from rangebar_polars._core.arguments import TimeUnit
 from rangebar_polars.schema import TradeColumns
 
 _symbols = click.argument("symbols", metavar="SYMBOL...", nargs=-1, required=True)

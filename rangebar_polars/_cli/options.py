@@ -7,7 +7,7 @@ import click
 
 from rangebar_polars._cli.console import Console
 from rangebar_polars._cli.formats import FORMATS
-from rangebar_polars._core.options import Reset, TimeUnit
+from rangebar_polars._core.arguments import Reset, TimeUnit
 from rangebar_polars.schema import TradeColumns
 
 Function = TypeVar("Function", bound=Callable[..., object])

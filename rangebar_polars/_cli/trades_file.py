@@ -23,10 +23,10 @@ import polars.selectors as cs
 
 from rangebar_polars._cli.formats import STANDARD, Format, format_by_content, format_of
 from rangebar_polars._cli.remedies import one_line
+from rangebar_polars._core.arguments import TimeUnit
 from rangebar_polars._core.batches import batches
 from rangebar_polars._core.caller import warn_caller
 from rangebar_polars._core.lazy_source import lazy_source
-from rangebar_polars._core.options import TimeUnit
 from rangebar_polars._ticks.import_times import CUT, NUMBER, Times, times_of
 from rangebar_polars._ticks.import_trades import REQUIRED
 from rangebar_polars._ticks.import_values import Values

@@ -7,24 +7,28 @@ import polars as pl
 
 from rangebar_polars import _internal
 from rangebar_polars._core import plugin as _plugin
+from rangebar_polars._core.arguments import MaxGap, Reset, Threshold, check_keys
 from rangebar_polars._core.caller import warn_of
 from rangebar_polars._core.fold import exported, fold, read_table
 from rangebar_polars._core.forks import use_own_threads, use_threads
-from rangebar_polars._core.options import Options, Reset, Threshold, check_keys, check_threshold
+from rangebar_polars._core.options import Options
+from rangebar_polars._core.rules.rule import Rule
 from rangebar_polars.schema import ArrowStream, TradeColumns, is_arrow_stream
 
 
 @overload
 def bars(
     trades: pl.LazyFrame,
-    threshold_decimal_bps: Threshold = 250,
+    threshold_decimal_bps: Threshold | None = None,
     *,
+    rule: Rule | Sequence[Rule] | None = None,
     by: str | Sequence[str] | None = None,
     reset: Reset | None = None,
+    max_gap: MaxGap | None = None,
     aggs: pl.Expr | Iterable[pl.Expr] | None = None,
     include_microstructure: bool = False,
     include_incomplete: bool = False,
-    prevent_same_timestamp_close: bool = True,
+    prevent_same_timestamp_close: bool | None = None,
     columns: TradeColumns | None = None,
     state: bytes | None = None,
 ) -> pl.LazyFrame: ...
@@ -33,14 +37,16 @@ def bars(
 @overload
 def bars(
     trades: pl.DataFrame | ArrowStream,
-    threshold_decimal_bps: Threshold = 250,
+    threshold_decimal_bps: Threshold | None = None,
     *,
+    rule: Rule | Sequence[Rule] | None = None,
     by: str | Sequence[str] | None = None,
     reset: Reset | None = None,
+    max_gap: MaxGap | None = None,
     aggs: pl.Expr | Iterable[pl.Expr] | None = None,
     include_microstructure: bool = False,
     include_incomplete: bool = False,
-    prevent_same_timestamp_close: bool = True,
+    prevent_same_timestamp_close: bool | None = None,
     columns: TradeColumns | None = None,
     state: bytes | None = None,
 ) -> pl.DataFrame: ...
@@ -48,22 +54,24 @@ def bars(
 
 def bars(
     trades: pl.DataFrame | pl.LazyFrame | ArrowStream,
-    threshold_decimal_bps: Threshold = 250,
+    threshold_decimal_bps: Threshold | None = None,
     *,
+    rule: Rule | Sequence[Rule] | None = None,
     by: str | Sequence[str] | None = None,
     reset: Reset | None = None,
+    max_gap: MaxGap | None = None,
     aggs: pl.Expr | Iterable[pl.Expr] | None = None,
     include_microstructure: bool = False,
     include_incomplete: bool = False,
-    prevent_same_timestamp_close: bool = True,
+    prevent_same_timestamp_close: bool | None = None,
     columns: TradeColumns | None = None,
     state: bytes | None = None,
 ) -> pl.DataFrame | pl.LazyFrame:
-    """Return the range bars of trades.
+    """Return the bars of trades: range bars, or bars of another rule.
 
-    A bar opens with a trade, whose price fixes two limits one threshold above and below. It closes
-    with the first later trade at or beyond a limit; that trade is the bar's last, and the next
-    trade opens the next bar.
+    A range bar opens with a trade, whose price fixes two limits one threshold above and below. It
+    closes with the first later trade at or beyond a limit; that trade is the bar's last, and the
+    next trade opens the next bar. Another ``rule`` says otherwise when a bar closes.
 
     Parameters
     ----------
@@ -74,22 +82,29 @@ def bars(
     threshold_decimal_bps
         How far the price must move from a bar's open: 1 to 100,000 decimal basis points of
         0.001 %, so that 250 is 0.25 %. Several take one pass over the trades, and add a
-        leading column ``threshold_decimal_bps``.
+        leading column ``threshold_decimal_bps``. None is 250, or what ``rule`` says.
+    rule
+        Another rule for when a bar ends, such as ``DollarRule(1e6)``, in place of a threshold.
+        A sequence takes one pass over the trades, and adds the column ``rule`` with their texts.
     by
         One or several key columns: each key has its own chain of bars, and the key columns come
         first in the output. Any dtype except floats; null is a key.
     reset
         "day", "week" (from Monday), "month" or "year": the first trade at or after a UTC border of
-        that period opens a new bar. The bar cut off there is incomplete.
+        that period begins a new chain. The bar cut off there is incomplete.
+    max_gap
+        A length of time such as "30m", or a timedelta: a trade more than that after the one before
+        does not join the open bar. The bar cut off there is incomplete.
     aggs
         Your own aggregations over the trades of each bar, as in ``group_by(...).agg(...)``; their
         columns come last. The trades of open bars are in memory until the bars end.
     include_microstructure
         Add sums, counts, ids and the features.
     include_incomplete
-        Add bars that a reset cut off, at the end the open bars, and the column ``is_complete``.
+        Add bars that were cut off, at the end the open bars, and the column ``is_complete``.
     prevent_same_timestamp_close
-        Whether a trade at the opening time of a bar cannot close it.
+        Whether a trade at the opening time of a bar cannot close it; None is True. A rule has its
+        own.
     columns
         The names of the columns of the trades.
     state
@@ -149,9 +164,11 @@ def bars(
     """
     options = Options.check(
         threshold_decimal_bps,
+        rule=rule,
         columns=columns,
         by=by,
         reset=reset,
+        max_gap=max_gap,
         aggs=aggs,
         state=state,
         include_microstructure=include_microstructure,
@@ -166,13 +183,18 @@ def bars(
         use_threads()
     if isinstance(trades, pl.DataFrame):
         check_keys(trades.schema, options.by)
+        trades = _with_expressions(trades, options)
     elif not is_arrow_stream(trades):
         raise TypeError(
             f"trades is a {type(trades).__name__}: expected a DataFrame, a LazyFrame or an object "
             "with __arrow_c_stream__"
         )
-    if options.aggs or options.state is not None:
-        frame = trades if isinstance(trades, pl.DataFrame) else read_table(trades, options)
+    if options.aggs or options.expressions or options.state is not None:
+        frame = (
+            trades
+            if isinstance(trades, pl.DataFrame)
+            else _with_expressions(read_table(trades, options), options)
+        )
         return pl.concat(fold([frame], frame.schema, options))
     table = exported(trades, options) if isinstance(trades, pl.DataFrame) else trades
     result, notices = _internal.bars(table, options.kwargs(threaded=True))
@@ -180,13 +202,20 @@ def bars(
     return result
 
 
+def _with_expressions(trades: pl.DataFrame, options: Options) -> pl.DataFrame:
+    """Return trades with the columns that rules bring along."""
+    return trades.with_columns(options.expressions) if options.expressions else trades
+
+
 def bars_expr(
-    threshold_decimal_bps: SupportsIndex = 250,
+    threshold_decimal_bps: SupportsIndex | None = None,
     *,
+    rule: Rule | None = None,
     reset: Reset | None = None,
+    max_gap: MaxGap | None = None,
     include_microstructure: bool = False,
     include_incomplete: bool = False,
-    prevent_same_timestamp_close: bool = True,
+    prevent_same_timestamp_close: bool | None = None,
     columns: TradeColumns | None = None,
 ) -> pl.Expr:
     """Return range bars as an expression: a struct for each bar, in a column ``bars``.
@@ -197,8 +226,8 @@ def bars_expr(
 
     Parameters
     ----------
-    threshold_decimal_bps, reset, include_microstructure, include_incomplete
-        As in `bars`; one threshold.
+    threshold_decimal_bps, rule, reset, max_gap, include_microstructure, include_incomplete
+        As in `bars`; one rule.
     prevent_same_timestamp_close
         As in `bars`.
     columns
@@ -242,21 +271,26 @@ def bars_expr(
     └────────┴───────┴───────┘
     """
     options = Options.check(
-        check_threshold(threshold_decimal_bps),
+        threshold_decimal_bps,
+        rule=rule,
+        one="an expression makes bars",
         columns=columns,
         reset=reset,
+        max_gap=max_gap,
         include_microstructure=include_microstructure,
         include_incomplete=include_incomplete,
         prevent_same_timestamp_close=prevent_same_timestamp_close,
     )
-    return _plugin.bars(_plugin.trades_struct(options.columns), options)
+    return _plugin.bars(_plugin.trades_struct(options.columns, options=options), options)
 
 
 def bar_id(
-    threshold_decimal_bps: SupportsIndex = 250,
+    threshold_decimal_bps: SupportsIndex | None = None,
     *,
+    rule: Rule | None = None,
     reset: Reset | None = None,
-    prevent_same_timestamp_close: bool = True,
+    max_gap: MaxGap | None = None,
+    prevent_same_timestamp_close: bool | None = None,
     columns: TradeColumns | None = None,
 ) -> pl.Expr:
     """Return the ordinal of the bar that each trade belongs to, in a column ``bar_id``.
@@ -266,8 +300,8 @@ def bar_id(
 
     Parameters
     ----------
-    threshold_decimal_bps, reset, prevent_same_timestamp_close
-        As in `bars`; one threshold.
+    threshold_decimal_bps, rule, reset, max_gap, prevent_same_timestamp_close
+        As in `bars`; one rule.
     columns
         The names of the columns of the trades.
 
@@ -305,9 +339,12 @@ def bar_id(
     └────────┴─────────┘
     """
     options = Options.check(
-        check_threshold(threshold_decimal_bps),
+        threshold_decimal_bps,
+        rule=rule,
+        one="an expression makes bars",
         columns=columns,
         reset=reset,
+        max_gap=max_gap,
         prevent_same_timestamp_close=prevent_same_timestamp_close,
     )
-    return _plugin.bar_id(_plugin.trades_struct(options.columns), options)
+    return _plugin.bar_id(_plugin.trades_struct(options.columns, options=options), options)

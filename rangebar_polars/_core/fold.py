@@ -13,13 +13,12 @@ import polars.selectors as cs
 from polars._typing import PolarsDataType
 
 from rangebar_polars import _internal
+from rangebar_polars._core.arguments import check_names
 from rangebar_polars._core.caller import warn_of
 from rangebar_polars._core.forks import has_lost_pool
-from rangebar_polars._core.options import Options, check_names
+from rangebar_polars._core.options import Options
 from rangebar_polars._internal import OPENING_ROW, BarBuilder
-from rangebar_polars.schema import IS_COMPLETE, THRESHOLD, ArrowStream
-
-_KEY = [THRESHOLD, OPENING_ROW]
+from rangebar_polars.schema import IS_COMPLETE, RULE, THRESHOLD, ArrowStream
 
 
 def columns_read(schema: pl.Schema, options: Options, wanted: list[str] | None) -> list[str]:
@@ -38,7 +37,8 @@ def read_table(table: ArrowStream, options: Options) -> pl.DataFrame:
     """
     if any(agg.meta.has_multiple_outputs() for agg in options.aggs):
         return _internal.read_table(table, None)
-    roots = (name for agg in options.aggs for name in agg.meta.root_names())
+    read = [*options.aggs, *options.expressions]
+    roots = (name for expr in read for name in expr.meta.root_names())
     return _internal.read_table(table, [*options.reads_at_most, *roots])
 
 
@@ -147,7 +147,7 @@ def fold(
 
 
 class _Held:
-    """The trades of open bars of one threshold.
+    """The trades of open bars of one rule.
 
     They stay in the pieces in which they arrived. Only pieces with trades of an ending bar are
     read, so a bar that stays open costs nothing while others end.
@@ -216,12 +216,22 @@ class _Aggregated:
                         f"[{', '.join(schema)}]"
                     )
         # The trades of a bar that was cut off must be freed, so every bar that ends is requested.
-        every = replace(options, include_incomplete=True, threshold_column=True)
-        only = None if wanted is None else [*wanted, THRESHOLD, IS_COMPLETE]
+        self._rule = options.rule_column or RULE
+        every = replace(options, include_incomplete=True, rule_column=self._rule)
+        only = None if wanted is None else [*wanted, self._rule, IS_COMPLETE]
         self._builder = BarBuilder(every.kwargs(only, trace=True, whole=whole))
         self._builder.bind(exportable(schema, options).to_frame())
         self._options = options
-        self._held = {threshold: _Held(schema) for threshold in options.thresholds}
+        self._brought = [expr.meta.output_name() for expr in options.expressions]
+        kept = pl.Schema({name: schema[name] for name in schema if name not in self._brought})
+        texts = [str(rule) for rule in options.rules]
+        is_threshold = self._rule == THRESHOLD
+        names = list[int | str](options.thresholds if is_threshold else texts)
+        dtype = pl.Int64 if is_threshold else pl.String
+        self._held = [
+            (text, pl.lit(name, dtype).alias(self._rule), _Held(kept))
+            for text, name in zip(texts, names, strict=True)
+        ]
         self._no_bar = pl.Series(OPENING_ROW, [], pl.Int64)
 
     def fold(self, batches: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
@@ -232,8 +242,8 @@ class _Aggregated:
             warn_of(self._builder.notices(), warned)
             bars = self._builder.trace()
             if ended is None:
-                for threshold, held in self._held.items():
-                    held.take(self._no_bar, batch, bars[str(threshold)])
+                for text, _, held in self._held:
+                    held.take(self._no_bar, self._kept(batch), bars[text])
             else:
                 yield self._aggregate(ended, batch, bars)
         left = self._builder.finish()
@@ -248,24 +258,26 @@ class _Aggregated:
         bars_of_trades: pl.DataFrame | None = None,
     ) -> pl.DataFrame:
         """Add the next trades, and return the bars that have ended with their aggregations."""
-        parts = []
-        for threshold, held in self._held.items():
-            opened = None if bars_of_trades is None else bars_of_trades[str(threshold)]
-            bars = ended.filter(pl.col(THRESHOLD) == threshold)
-            rows, bar_of_row = held.take(bars[OPENING_ROW], trades, opened)
+        parts, key = [], [self._rule, OPENING_ROW]
+        kept = None if trades is None else self._kept(trades)
+        for text, rule, held in self._held:
+            opened = None if bars_of_trades is None else bars_of_trades[text]
+            bars = ended.filter(pl.col(self._rule) == rule)
+            rows, bar_of_row = held.take(bars[OPENING_ROW], kept, opened)
             if bars.height > 0 or ended.height == 0:
                 # Literal keys are not columns of the trades, so that aggregations by position skip
                 # them. With a single key Polars would sum in another order if it is sorted.
-                keys = (
-                    pl.lit(threshold, pl.Int64).alias(THRESHOLD),
-                    pl.lit(bar_of_row).alias(OPENING_ROW),
-                )
+                keys = (rule, pl.lit(bar_of_row).alias(OPENING_ROW))
                 parts.append(rows.group_by(*keys).agg(self._aggs))
         aggregated = pl.concat(parts)
-        check_names([*ended.columns, *aggregated.drop(_KEY).columns])
-        bars = ended.join(aggregated, on=_KEY, how="left", maintain_order="left")
+        check_names([*ended.columns, *aggregated.drop(key).columns])
+        bars = ended.join(aggregated, on=key, how="left", maintain_order="left")
         if self._options.include_incomplete:
             bars = bars.select(pl.exclude(IS_COMPLETE), IS_COMPLETE)
         else:
             bars = bars.filter(IS_COMPLETE).drop(IS_COMPLETE)
-        return bars.drop(_KEY[self._options.threshold_column :])
+        return bars.drop(OPENING_ROW if self._options.rule_column else key)
+
+    def _kept(self, trades: pl.DataFrame) -> pl.DataFrame:
+        """Return trades without the columns that rules bring along."""
+        return trades.drop(self._brought) if self._brought else trades

@@ -15,8 +15,10 @@ from rangebar_polars._convert.arrow_table import to_arrow
 from rangebar_polars._convert.nautilus_bars import to_nautilus
 from rangebar_polars._convert.pandas_frame import to_backtesting, to_pandas
 from rangebar_polars._core import plugin as _plugin
+from rangebar_polars._core.arguments import MaxGap, Reset, Threshold
 from rangebar_polars._core.bars import bar_id, bars, bars_expr
-from rangebar_polars._core.options import Options, Reset, Threshold, check_threshold
+from rangebar_polars._core.options import Options
+from rangebar_polars._core.rules.rule import Rule
 from rangebar_polars.schema import TradeColumns
 
 if TYPE_CHECKING:
@@ -138,14 +140,16 @@ class FrameNamespace(_OfBars):
     @documented_by(bars)
     def bars(
         self,
-        threshold_decimal_bps: Threshold = 250,
+        threshold_decimal_bps: Threshold | None = None,
         *,
+        rule: Rule | Sequence[Rule] | None = None,
         by: str | Sequence[str] | None = None,
         reset: Reset | None = None,
+        max_gap: MaxGap | None = None,
         aggs: pl.Expr | Iterable[pl.Expr] | None = None,
         include_microstructure: bool = False,
         include_incomplete: bool = False,
-        prevent_same_timestamp_close: bool = True,
+        prevent_same_timestamp_close: bool | None = None,
         columns: TradeColumns | None = None,
         state: bytes | None = None,
     ) -> pl.DataFrame:
@@ -153,8 +157,10 @@ class FrameNamespace(_OfBars):
         return bars(
             self._frame,
             threshold_decimal_bps,
+            rule=rule,
             by=by,
             reset=reset,
+            max_gap=max_gap,
             aggs=aggs,
             include_microstructure=include_microstructure,
             include_incomplete=include_incomplete,
@@ -173,14 +179,16 @@ class LazyFrameNamespace(_OfBars):
     @documented_by(bars)
     def bars(
         self,
-        threshold_decimal_bps: Threshold = 250,
+        threshold_decimal_bps: Threshold | None = None,
         *,
+        rule: Rule | Sequence[Rule] | None = None,
         by: str | Sequence[str] | None = None,
         reset: Reset | None = None,
+        max_gap: MaxGap | None = None,
         aggs: pl.Expr | Iterable[pl.Expr] | None = None,
         include_microstructure: bool = False,
         include_incomplete: bool = False,
-        prevent_same_timestamp_close: bool = True,
+        prevent_same_timestamp_close: bool | None = None,
         columns: TradeColumns | None = None,
         state: bytes | None = None,
     ) -> pl.LazyFrame:
@@ -188,8 +196,10 @@ class LazyFrameNamespace(_OfBars):
         return bars(
             self._frame,
             threshold_decimal_bps,
+            rule=rule,
             by=by,
             reset=reset,
+            max_gap=max_gap,
             aggs=aggs,
             include_microstructure=include_microstructure,
             include_incomplete=include_incomplete,
@@ -208,12 +218,14 @@ class ExprNamespace:
     @documented_by(bars_expr)
     def bars(
         self,
-        threshold_decimal_bps: SupportsIndex = 250,
+        threshold_decimal_bps: SupportsIndex | None = None,
         *,
+        rule: Rule | None = None,
         reset: Reset | None = None,
+        max_gap: MaxGap | None = None,
         include_microstructure: bool = False,
         include_incomplete: bool = False,
-        prevent_same_timestamp_close: bool = True,
+        prevent_same_timestamp_close: bool | None = None,
         columns: TradeColumns | None = None,
     ) -> pl.Expr:
         """Return the range bars of these prices: see `rangebar_polars.bars_expr`.
@@ -242,30 +254,40 @@ class ExprNamespace:
         └───────┴───────┘
         """
         options = Options.check(
-            check_threshold(threshold_decimal_bps),
+            threshold_decimal_bps,
+            rule=rule,
+            one="an expression makes bars",
             columns=columns,
             reset=reset,
+            max_gap=max_gap,
             include_microstructure=include_microstructure,
             include_incomplete=include_incomplete,
             prevent_same_timestamp_close=prevent_same_timestamp_close,
         )
-        trades = _plugin.trades_struct(options.columns, price=self._price)
+        trades = _plugin.trades_struct(options.columns, price=self._price, options=options)
         return _plugin.bars(trades, options)
 
     @documented_by(bar_id)
     def bar_id(
         self,
-        threshold_decimal_bps: SupportsIndex = 250,
+        threshold_decimal_bps: SupportsIndex | None = None,
         *,
+        rule: Rule | None = None,
         reset: Reset | None = None,
-        prevent_same_timestamp_close: bool = True,
+        max_gap: MaxGap | None = None,
+        prevent_same_timestamp_close: bool | None = None,
         columns: TradeColumns | None = None,
     ) -> pl.Expr:
         """Return the bar of each of these prices: see `rangebar_polars.bar_id`."""
         options = Options.check(
-            check_threshold(threshold_decimal_bps),
+            threshold_decimal_bps,
+            rule=rule,
+            one="an expression makes bars",
             columns=columns,
             reset=reset,
+            max_gap=max_gap,
             prevent_same_timestamp_close=prevent_same_timestamp_close,
         )
-        return _plugin.bar_id(_plugin.trades_struct(options.columns, price=self._price), options)
+        return _plugin.bar_id(
+            _plugin.trades_struct(options.columns, price=self._price, options=options), options
+        )

@@ -12,11 +12,12 @@ import polars.selectors as cs
 from polars.plugins import register_plugin_function
 
 from rangebar_polars import _internal
+from rangebar_polars._core.arguments import check_keys
 from rangebar_polars._core.batches import batches
 from rangebar_polars._core.fold import columns_read, fold
 from rangebar_polars._core.forks import check_threads
 from rangebar_polars._core.lazy_source import lazy_source
-from rangebar_polars._core.options import Options, check_keys
+from rangebar_polars._core.options import Options
 from rangebar_polars.schema import COLUMNS, TradeColumns
 
 # The file itself: given a folder, Polars loads the first library in it, which may be stale.
@@ -24,9 +25,13 @@ _LIBRARY: Final = Path(_internal.__file__)
 
 
 def trades_struct(
-    columns: TradeColumns, roles: Sequence[str] | None = None, *, price: pl.Expr | None = None
+    columns: TradeColumns,
+    roles: Sequence[str] | None = None,
+    *,
+    price: pl.Expr | None = None,
+    options: Options | None = None,
 ) -> pl.Expr:
-    """Return the existing columns of trades as one struct.
+    """Return the existing columns of trades, and those that rules bring along, as one struct.
 
     The compiled extension checks which are missing or have a wrong dtype.
     """
@@ -39,6 +44,9 @@ def trades_struct(
             '(give the expression a name of its own: TradeColumns(price="..."))'
         )
     fields = [] if price is None else [price.alias(columns.price)]
+    if options is not None:
+        fields += options.expressions
+        others += options.extras
     # Polars refuses an empty struct with an error of its own; with the last field ours is raised.
     return pl.struct(
         *fields, cs.by_name(*others, require_all=False), pl.lit(None).alias("rangebar trades")
@@ -77,6 +85,7 @@ def feature(name: str, columns: TradeColumns) -> pl.Expr:
 
 def scan(trades: pl.LazyFrame, options: Options) -> pl.LazyFrame:
     """Return the bars of a plan as the source of another plan."""
+    trades = trades.with_columns(options.expressions)
 
     def bars_schema() -> pl.Schema:
         given = trades.collect_schema()

@@ -13,18 +13,22 @@ import polars as pl
 import polars.selectors as cs
 
 from rangebar_polars import _internal
-from rangebar_polars._core.batch import Batch, dicts_of
-from rangebar_polars._core.batches import batches
-from rangebar_polars._core.caller import warn_caller, warn_of
-from rangebar_polars._core.fold import exportable, exported
-from rangebar_polars._core.options import (
-    Options,
+from rangebar_polars._core.arguments import (
+    MaxGap,
     Reset,
     TimeUnit,
     check_symbol,
     check_threshold,
     check_time_unit,
 )
+from rangebar_polars._core.batch import Batch, dicts_of
+from rangebar_polars._core.batches import batches
+from rangebar_polars._core.caller import warn_caller, warn_of
+from rangebar_polars._core.fold import exportable, exported
+from rangebar_polars._core.options import Options
+from rangebar_polars._core.rules.prices import RangeRule
+from rangebar_polars._core.rules.rule import Rule
+from rangebar_polars._core.rules.text import parse_rule
 from rangebar_polars._core.turn import Turn
 from rangebar_polars.errors import CheckpointError, RangeBarError
 from rangebar_polars.schema import TradeColumns, is_arrow_stream
@@ -45,13 +49,20 @@ class RangeBarProcessor:
     Parameters
     ----------
     threshold_decimal_bps
-        How far the price must move from a bar's open: 1 to 100,000 decimal basis points.
+        How far the price must move from a bar's open: 1 to 100,000 decimal basis points. None is
+        250, or what ``rule`` says.
     symbol
         The symbol of the trades, at most 128 bytes; it is saved in checkpoints.
+    rule
+        Another rule for when a bar ends, such as ``DollarRule(1e6)``. A rule with an expression
+        must read a column that the trades have, such as ``WhenRule(pl.col("flag"))``.
     prevent_same_timestamp_close
-        Whether a trade at the opening time of a bar cannot close it.
+        Whether a trade at the opening time of a bar cannot close it; None is True. A rule has its
+        own.
     reset
         The period at whose UTC borders a new chain begins.
+    max_gap
+        As in `bars`.
     include_microstructure
         Add sums, counts, ids and the features.
     include_incomplete
@@ -94,20 +105,26 @@ class RangeBarProcessor:
 
     def __init__(
         self,
-        threshold_decimal_bps: SupportsIndex,
+        threshold_decimal_bps: SupportsIndex | None = None,
         symbol: str | None = None,
         *,
-        prevent_same_timestamp_close: bool = True,
+        rule: Rule | None = None,
+        prevent_same_timestamp_close: bool | None = None,
         reset: Reset | None = None,
+        max_gap: MaxGap | None = None,
         include_microstructure: bool = False,
         include_incomplete: bool = False,
         columns: TradeColumns | None = None,
         time_unit: TimeUnit = "ms",
     ) -> None:
         self._options = Options.check(
-            check_threshold(threshold_decimal_bps),
+            threshold_decimal_bps,
+            rule=rule,
+            one="a processor is",
+            in_batches=True,
             columns=columns,
             reset=reset,
+            max_gap=max_gap,
             include_microstructure=include_microstructure,
             include_incomplete=include_incomplete,
             prevent_same_timestamp_close=prevent_same_timestamp_close,
@@ -118,10 +135,13 @@ class RangeBarProcessor:
         self._turn = Turn()
 
     def __repr__(self) -> str:
-        return f"RangeBarProcessor({self.threshold_decimal_bps}, {self.symbol!r})"
+        threshold = self.threshold_decimal_bps
+        what = f"rule={self.rule}" if threshold is None else threshold
+        return f"RangeBarProcessor({what}, symbol={self.symbol!r})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restored, (self.create_checkpoint(), self._options.columns, self._time_unit)
+        settings = self.rule, self._options.columns, self._time_unit
+        return _restored, (self.create_checkpoint(), *settings)
 
     def _begin(self, checkpoint: bytes | None, symbol: str | None) -> _State:
         """Return the state before any trade, or that of a checkpoint."""
@@ -130,9 +150,14 @@ class RangeBarProcessor:
         return builder, symbol, 0, frozenset()
 
     @property
-    def threshold_decimal_bps(self) -> int:
-        """The threshold."""
-        return self._options.thresholds[0]
+    def rule(self) -> Rule:
+        """The rule."""
+        return self._options.rules[0]
+
+    @property
+    def threshold_decimal_bps(self) -> int | None:
+        """The threshold of a range rule; None for another rule."""
+        return next(iter(self._options.thresholds), None)
 
     @property
     def symbol(self) -> str | None:
@@ -279,6 +304,7 @@ class RangeBarProcessor:
         *,
         symbol: str | None = None,
         threshold_decimal_bps: SupportsIndex | None = None,
+        rule: Rule | None = None,
         columns: TradeColumns | None = None,
         time_unit: TimeUnit | None = None,
     ) -> Self:
@@ -288,8 +314,9 @@ class RangeBarProcessor:
         ----------
         data
             The bytes of `create_checkpoint`.
-        symbol, threshold_decimal_bps
-            The values that the checkpoint must have; None: any.
+        symbol, threshold_decimal_bps, rule
+            The values that the checkpoint must have; None: any. A rule with an expression must be
+            given, since a checkpoint holds only its text.
         columns
             The names of the columns of the trades, if they are not the default ones.
         time_unit
@@ -319,6 +346,7 @@ class RangeBarProcessor:
             data,
             symbol=symbol,
             threshold_decimal_bps=threshold_decimal_bps,
+            rule=rule,
             columns=columns,
             time_unit=time_unit,
         )
@@ -331,6 +359,7 @@ class RangeBarProcessor:
         columns: TradeColumns | None,
         symbol: str | None = None,
         threshold_decimal_bps: SupportsIndex | None = None,
+        rule: Rule | None = None,
         time_unit: TimeUnit | None = None,
         known: TimeUnit | None = None,
     ) -> Self:
@@ -338,12 +367,14 @@ class RangeBarProcessor:
         if not isinstance(data, bytes):
             raise TypeError(f"data is a {type(data).__name__}: expected the bytes of a checkpoint")
         checkpoint = _internal.read_checkpoint(data)
-        of, threshold, same_time_gate, reset, microstructure, incomplete, unit = checkpoint
+        of, text, reset, max_gap, microstructure, incomplete, unit = checkpoint
+        of_rule = _rule_of(text) if rule is None else rule
         if threshold_decimal_bps is not None:
             expected = check_threshold(threshold_decimal_bps)
-            if expected != threshold:
+            got = getattr(of_rule, "threshold_decimal_bps", None)
+            if not isinstance(of_rule, RangeRule) or expected != got:
                 raise CheckpointError(
-                    f"the checkpoint is of threshold_decimal_bps {threshold}: expected {expected}"
+                    f"the checkpoint is of the rule {text}: expected range-{expected}"
                 )
         if time_unit is not None:
             check_time_unit(time_unit)
@@ -353,10 +384,10 @@ class RangeBarProcessor:
                     f"time_unit, and give dicts times in {unit} or datetimes)"
                 )
         processor = cls(
-            threshold,
-            of if symbol is None else symbol,
-            prevent_same_timestamp_close=same_time_gate,
+            symbol=of if symbol is None else symbol,
+            rule=of_rule,
             reset=reset,
+            max_gap=None if max_gap is None else f"{max_gap}ns",
             include_microstructure=microstructure,
             include_incomplete=incomplete,
             columns=columns,
@@ -397,7 +428,7 @@ class RangeBarProcessor:
             {
                 "format": _JSON_FORMAT,
                 "symbol": symbol,
-                "threshold_decimal_bps": self.threshold_decimal_bps,
+                "rule": str(self.rule),
                 "time_unit": self._time_unit,
                 "checkpoint": base64.b64encode(builder.checkpoint(symbol)).decode(),
             }
@@ -410,6 +441,7 @@ class RangeBarProcessor:
         *,
         symbol: str | None = None,
         threshold_decimal_bps: SupportsIndex | None = None,
+        rule: Rule | None = None,
         columns: TradeColumns | None = None,
         time_unit: TimeUnit | None = None,
     ) -> Self:
@@ -432,7 +464,7 @@ class RangeBarProcessor:
         try:
             fields = json.loads(text)
             data = base64.b64decode(fields["checkpoint"], validate=True)
-            stated = (fields["format"], fields["symbol"], fields["threshold_decimal_bps"])
+            stated = (fields["format"], fields["symbol"], fields["rule"])
             unit = check_time_unit(fields["time_unit"])
         except (ValueError, KeyError, TypeError) as error:
             raise CheckpointError(
@@ -443,11 +475,12 @@ class RangeBarProcessor:
             data,
             symbol=symbol,
             threshold_decimal_bps=threshold_decimal_bps,
+            rule=rule,
             columns=columns,
             time_unit=time_unit,
             known=unit,
         )
-        if stated != (_JSON_FORMAT, processor.symbol, processor.threshold_decimal_bps):
+        if stated != (_JSON_FORMAT, processor.symbol, str(processor.rule)):
             raise CheckpointError(
                 "the checkpoint is damaged: its text contradicts its bytes "
                 "(go back to an older one, or read the trades again)"
@@ -455,6 +488,21 @@ class RangeBarProcessor:
         return processor
 
 
-def _restored(data: bytes, columns: TradeColumns, time_unit: TimeUnit) -> RangeBarProcessor:
+def _rule_of(text: str) -> Rule:
+    """Return the rule of a checkpoint."""
+    try:
+        return parse_rule(text)
+    except ValueError as error:
+        raise CheckpointError(
+            f"the checkpoint is of the rule {text}, whose expression it does not hold (give it: "
+            'rule=WhenRule(pl.col("..."))'
+        ) from error
+
+
+def _restored(
+    data: bytes, rule: Rule, columns: TradeColumns, time_unit: TimeUnit
+) -> RangeBarProcessor:
     """Return a processor that was pickled or copied."""
-    return RangeBarProcessor._restore(data, columns=columns, known=time_unit)  # noqa: SLF001
+    return RangeBarProcessor._restore(  # noqa: SLF001
+        data, rule=rule, columns=columns, known=time_unit
+    )

@@ -6,11 +6,13 @@ from typing import SupportsIndex
 import polars as pl
 
 from rangebar_polars import _internal
+from rangebar_polars._core.arguments import MaxGap, Reset, check_threshold
 from rangebar_polars._core.bars import bars
 from rangebar_polars._core.caller import warn_of
 from rangebar_polars._core.fold import exported
-from rangebar_polars._core.options import Options, Reset, check_threshold
+from rangebar_polars._core.options import Options
 from rangebar_polars._core.processor import RangeBarProcessor
+from rangebar_polars._core.rules.rule import Rule
 from rangebar_polars.schema import ArrowStream, TradeColumns, is_arrow_stream
 
 
@@ -73,10 +75,12 @@ def process_trades_polars(
 
 def process_trades_chunked(
     batches: Iterable[pl.DataFrame | ArrowStream],
-    threshold_decimal_bps: SupportsIndex = 250,
+    threshold_decimal_bps: SupportsIndex | None = None,
     *,
-    prevent_same_timestamp_close: bool = True,
+    rule: Rule | None = None,
+    prevent_same_timestamp_close: bool | None = None,
     reset: Reset | None = None,
+    max_gap: MaxGap | None = None,
     include_microstructure: bool = False,
     include_incomplete: bool = False,
     columns: TradeColumns | None = None,
@@ -89,7 +93,9 @@ def process_trades_chunked(
     ----------
     batches
         Frames of trades, in order, that agree in columns, time unit and zone.
-    threshold_decimal_bps, prevent_same_timestamp_close, reset, include_microstructure, columns
+    threshold_decimal_bps, rule, prevent_same_timestamp_close, reset, max_gap, columns
+        As in `bars`; one rule.
+    include_microstructure
         As in `bars`.
     include_incomplete
         As in `bars`; the open bar comes in a separate last frame.
@@ -121,9 +127,13 @@ def process_trades_chunked(
     [0, 0, 1]
     """
     options = Options.check(
-        check_threshold(threshold_decimal_bps),
+        threshold_decimal_bps,
+        rule=rule,
+        one="batches make bars",
+        in_batches=True,
         columns=columns,
         reset=reset,
+        max_gap=max_gap,
         include_microstructure=include_microstructure,
         include_incomplete=include_incomplete,
         prevent_same_timestamp_close=prevent_same_timestamp_close,
@@ -158,12 +168,14 @@ def _chunked(
 
 def bars_with_state(
     trades: pl.DataFrame | pl.LazyFrame | ArrowStream,
-    threshold_decimal_bps: SupportsIndex = 250,
+    threshold_decimal_bps: SupportsIndex | None = None,
     *,
+    rule: Rule | None = None,
     state: bytes | None = None,
     symbol: str | None = None,
-    prevent_same_timestamp_close: bool = True,
+    prevent_same_timestamp_close: bool | None = None,
     reset: Reset | None = None,
+    max_gap: MaxGap | None = None,
     include_microstructure: bool = False,
     include_incomplete: bool = False,
     columns: TradeColumns | None = None,
@@ -176,7 +188,9 @@ def bars_with_state(
     ----------
     trades
         A DataFrame, a LazyFrame, which is streamed, or anything with ``__arrow_c_stream__``.
-    threshold_decimal_bps, prevent_same_timestamp_close, reset, include_microstructure, columns
+    threshold_decimal_bps, rule, prevent_same_timestamp_close, reset, max_gap, columns
+        As in `bars`; one rule.
+    include_microstructure
         As in `bars`.
     include_incomplete
         Add bars that a reset cut off; the bar that is still open is in the checkpoint.
@@ -218,8 +232,10 @@ def bars_with_state(
     processor = RangeBarProcessor(
         threshold_decimal_bps,
         symbol,
+        rule=rule,
         prevent_same_timestamp_close=prevent_same_timestamp_close,
         reset=reset,
+        max_gap=max_gap,
         include_microstructure=include_microstructure,
         include_incomplete=include_incomplete,
         columns=columns,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final, SupportsIndex
 
 import polars as pl
 
-from rangebar_polars._core.options import check_count
+from rangebar_polars._core.arguments import check_count
 from rangebar_polars._plot.candles import Layout, charts_of
 from rangebar_polars._plot.chains import REQUIRED, chains_of, check_schema, keys_of
 from rangebar_polars._plot.extra import check_altair

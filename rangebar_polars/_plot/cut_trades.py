@@ -66,7 +66,7 @@ def collected(
         return trades
     if isinstance(trades, pl.LazyFrame):
         # The error of a column that is missing names all that are there.
-        bars(trades, options.thresholds[0], columns=options.columns).collect_schema()
+        bars(trades, rule=options.rules[0], columns=options.columns).collect_schema()
         there, read = trades.collect_schema(), options.reads(["close"])
         return trades.select([name for name in read if name in there]).collect()
     if not is_arrow_stream(trades):
@@ -88,21 +88,9 @@ def cut(trades: pl.DataFrame, options: "Options", last: int | None) -> CutTrades
         There are no trades.
     """
     names = options.columns
-    (threshold,) = options.thresholds
-    whole = bars(
-        trades,
-        threshold,
-        include_incomplete=True,
-        reset=options.reset,
-        prevent_same_timestamp_close=options.prevent_same_timestamp_close,
-        columns=names,
-    )
-    ids = bar_id(
-        threshold,
-        reset=options.reset,
-        prevent_same_timestamp_close=options.prevent_same_timestamp_close,
-        columns=names,
-    )
+    (rule,) = options.rules
+    whole = bars(trades, rule=rule, include_incomplete=True, reset=options.reset, columns=names)
+    ids = bar_id(rule=rule, reset=options.reset, columns=names)
     if trades.is_empty():
         raise ValueError("there is nothing to draw: the frame has no trades")
     rows = trades.select(
@@ -113,7 +101,7 @@ def cut(trades: pl.DataFrame, options: "Options", last: int | None) -> CutTrades
     )
     first = 0 if last is None else max(0, whole.height - last)
     rows = rows.filter(pl.col("bar") >= first)
-    drawn = _bars(whole, rows, first, threshold)
+    drawn = _bars(whole, rows, first, options.thresholds[0])
     times = rows["timestamp"]
     thinned = _thin(_with_roles(rows, drawn)).select(
         NUMBER,

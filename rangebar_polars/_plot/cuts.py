@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Any, Final, SupportsIndex
 
 import polars as pl
 
-from rangebar_polars._core.options import Options, Reset, check_count, check_threshold
+from rangebar_polars._core.arguments import Reset, check_count, check_threshold
+from rangebar_polars._core.options import Options
 from rangebar_polars._plot import cut_trades, number_axis
 from rangebar_polars._plot.chains import threshold_text
 from rangebar_polars._plot.cut_trades import CutTrades

@@ -14,7 +14,7 @@ from typing import Final
 import polars as pl
 import polars.selectors as cs
 
-from rangebar_polars._core.options import TimeUnit
+from rangebar_polars._core.arguments import TimeUnit
 from rangebar_polars._internal import fitting_time_unit
 from rangebar_polars._ticks.import_values import stripped
 from rangebar_polars.errors import QualityError

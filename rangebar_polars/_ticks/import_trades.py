@@ -20,9 +20,9 @@ from typing import Literal
 import polars as pl
 import polars.selectors as cs
 
+from rangebar_polars._core.arguments import TimeUnit, check_time_unit
 from rangebar_polars._core.batches import batches
 from rangebar_polars._core.caller import warn_caller
-from rangebar_polars._core.options import TimeUnit, check_time_unit
 from rangebar_polars._disk.cache_root import local_path
 from rangebar_polars._disk.disk_error import reason_of
 from rangebar_polars._disk.fingerprint import fingerprint

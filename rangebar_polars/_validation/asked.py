@@ -6,7 +6,7 @@ from typing import Final, SupportsIndex
 
 import polars as pl
 
-from rangebar_polars._core.options import (
+from rangebar_polars._core.arguments import (
     Reset,
     check_by,
     check_flags,

@@ -6,7 +6,7 @@ from typing import Final, SupportsIndex
 
 import polars as pl
 
-from rangebar_polars._core.options import Reset, check_flags
+from rangebar_polars._core.arguments import Reset, check_flags
 from rangebar_polars._validation.asked import Asked, frame_of
 from rangebar_polars._validation.chains import add_ids, add_times, previous
 from rangebar_polars._validation.checklist import Checklist, schema_finding

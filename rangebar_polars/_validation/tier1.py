@@ -5,7 +5,7 @@ from typing import SupportsIndex
 
 import polars as pl
 
-from rangebar_polars._core.options import Reset, check_columns, check_flags
+from rangebar_polars._core.arguments import Reset, check_columns, check_flags
 from rangebar_polars._validation.asked import Asked, frame_of
 from rangebar_polars._validation.chains import add_ids, add_threshold, add_times
 from rangebar_polars._validation.checklist import Checklist, schema_finding

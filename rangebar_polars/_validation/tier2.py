@@ -8,7 +8,7 @@ from typing import Any, Final, SupportsIndex
 
 import polars as pl
 
-from rangebar_polars._core.options import check_by
+from rangebar_polars._core.arguments import check_by
 from rangebar_polars._validation.asked import frame_of, is_complete
 from rangebar_polars._validation.report import Finding, Report, Status, report_of
 from rangebar_polars._validation.statistics import Result, Statistics

@@ -18,8 +18,9 @@ from typing import Final, Self, cast, get_args
 
 import polars as pl
 
-from rangebar_polars._core.options import Reset
-from rangebar_polars._core.rules import Rule, parse_rule
+from rangebar_polars._core.arguments import Reset
+from rangebar_polars._core.rules.prices import RangeRule
+from rangebar_polars._core.rules.text import parse_rule
 from rangebar_polars._days import day_after
 from rangebar_polars._disk import strict_json
 from rangebar_polars._disk.fingerprint import checksums
@@ -73,7 +74,7 @@ class BarKey:
     """
 
     series: Series
-    rule: Rule
+    rule: RangeRule
     reset: Reset | None = None
     origin: dt.date | None
     version: int = RULE_VERSION
@@ -93,9 +94,12 @@ class BarKey:
             return None
         reset = cast("Reset", match["reset"]) if match["reset"] in get_args(Reset) else None
         try:
+            rule = parse_rule(match["rule"])
+            if not isinstance(rule, RangeRule):
+                return None
             key = cls(
                 series=series,
-                rule=parse_rule(match["rule"]),
+                rule=rule,
                 reset=reset,
                 origin=None if reset else dt.date.fromisoformat(match["day"] or ""),
                 version=int(match["version"]),

@@ -25,7 +25,7 @@ import polars as pl
 from polars.testing import assert_frame_equal
 
 from rangebar_polars._catalog.assemble import builder_of
-from rangebar_polars._core.rules import RangeRule
+from rangebar_polars._core.rules.prices import RangeRule
 from rangebar_polars.schema import RULE_VERSION, STORED_SCHEMA, TRADE_SCHEMA, Series
 from rangebar_polars.store import BarKey, BarStore, Link, StoredMonth, open_store
 from rangebar_polars.store.chain import CHAIN_BAR_SCHEMA

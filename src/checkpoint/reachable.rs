@@ -9,6 +9,7 @@
 //! lead to.
 
 use crate::bar::{Bar, BySide, Prices, Side, Span};
+use crate::builder::MaxGap;
 use crate::check::{MAX_ROWS, is_price};
 use crate::checkpoint::{Checkpoint, MAX_SYMBOL};
 use crate::fixed::to_fixed;
@@ -18,10 +19,11 @@ use crate::trades::{Layout, Role};
 /// Whether trades can lead to this state.
 pub(crate) fn is_reachable(state: &Checkpoint) -> bool {
     let Some(layout) = &state.layout else {
-        return has_symbol(state) && is_unused(state) && is_rule_unused(state);
+        return has_symbol(state) && has_gap(state) && is_unused(state) && is_rule_unused(state);
     };
     has_symbol(state)
         && has_required_columns(state, layout)
+        && has_gap(state)
         && is_position(state, layout)
         && has_whole_bars(state)
         && state.open.as_ref().is_none_or(|bar| {
@@ -42,6 +44,11 @@ fn has_symbol(state: &Checkpoint) -> bool {
 fn is_unused(state: &Checkpoint) -> bool {
     let check = &state.check;
     check.rows() == 0 && check.last().is_none() && check.last_id().is_none() && state.open.is_none()
+}
+
+/// Whether the longest gap is one that a caller can give.
+fn has_gap(state: &Checkpoint) -> bool {
+    state.max_gap.is_none_or(|MaxGap(gap)| i64::try_from(gap).is_ok_and(|gap| gap > 0))
 }
 
 fn is_rule_unused(state: &Checkpoint) -> bool {

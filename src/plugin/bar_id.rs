@@ -1,10 +1,9 @@
 //! Which bar each trade belongs to, by number.
 
 use crate::bar::Bar;
-use crate::builder::Builder;
 use crate::needs::Needs;
 use crate::plugin::batch::Batch;
-use crate::plugin::options::{Options, is_always_read};
+use crate::plugin::options::Options;
 use polars_core::prelude::{ChunkedArray, Field, Int64Chunked, PolarsResult, Series};
 
 /// The number of the bar that each trade belongs to: Int64, never null, from 0 on.
@@ -16,9 +15,9 @@ pub fn bar_id(
     series: &[Series],
     options: &Options,
 ) -> PolarsResult<Int64Chunked> {
-    let batch = Batch::of_series(schema, series, &options.columns, is_always_read)?;
-    let builder = Builder::new(options.rules()?, Needs::NOTHING);
-    let mut builder = builder.reset_every(options.period()?);
+    let inputs = options.inputs(schema, Needs::NOTHING)?;
+    let batch = Batch::new(&inputs, |index| Ok(series[index].clone()))?;
+    let mut builder = options.builder(Needs::NOTHING)?;
     let mut ids = Vec::with_capacity(series.first().map_or(0, |series| series.len()));
     let mut id = 0;
     let mut number = |bar: &Bar| {

@@ -3,12 +3,12 @@
 use crate::builder::Ended;
 use crate::columns::{Compute, Nullable, Output, Table, Values};
 use crate::plugin::keys::Keys;
-use crate::plugin::options::{IS_COMPLETE, OPENING_ROW, Options, THRESHOLD};
+use crate::plugin::options::{IS_COMPLETE, OPENING_ROW, Options, RULE, THRESHOLD};
 use polars_arrow::bitmap::Bitmap;
 use polars_core::prelude::{
     BooleanChunked, ChunkedArray, DataFrame, DataType, Float64Type, IdxSize, Int64Chunked,
     Int64Type, Int128Type, IntoColumn, IntoSeries, NewChunkedArray, PlSmallStr, PolarsNumericType,
-    PolarsResult, Series,
+    PolarsResult, Series, StringChunked,
 };
 
 /// The precision of the decimals in which stores keep exact sums.
@@ -18,7 +18,7 @@ const DIGITS: usize = 38;
 #[derive(Clone, Debug)]
 pub struct BarRows {
     table: Table,
-    /// Number of the threshold of each bar.
+    /// Number of the rule of each bar.
     chains: Vec<usize>,
     /// Number of the key of each bar.
     keys: Vec<IdxSize>,
@@ -88,9 +88,17 @@ impl BarRows {
     ) -> PolarsResult<DataFrame> {
         let height = self.complete.len();
         let mut columns = keys.map_or(Ok(Vec::new()), |keys| keys.columns(self.keys))?;
-        if options.threshold_column {
-            let of = self.chains.iter().map(|chain| options.thresholds[*chain]);
-            columns.push(Int64Chunked::from_iter_values(THRESHOLD.into(), of).into_column());
+        match options.rule_column.as_deref() {
+            Some(THRESHOLD) => {
+                let thresholds = options.thresholds()?;
+                let of = self.chains.iter().map(|chain| thresholds[*chain]);
+                columns.push(Int64Chunked::from_iter_options(THRESHOLD.into(), of).into_column());
+            }
+            Some(_) => {
+                let of = self.chains.iter().map(|chain| options.rules[*chain].as_str());
+                columns.push(StringChunked::from_iter_values(RULE.into(), of).into_column());
+            }
+            None => {}
         }
         for (output, values) in self.table.take() {
             columns.push(column(output, values, time)?.into());

@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::plugin::inputs::{Inputs, Names};
 use crate::plugin::refusal::{Refusal, compute_error};
 use crate::rule::Rule;
-use crate::trades::{Bits, Column, Role, Sides, TimeUnit, Trades};
+use crate::trades::{Bits, Column, Extra, Flags, Role, Sides, TimeUnit, Trades};
 use polars_arrow::array::{Array, BooleanArray, PrimitiveArray};
 use polars_arrow::bitmap::Bitmap;
 use polars_arrow::types::NativeType;
@@ -19,6 +19,8 @@ use std::ops::Range;
 #[derive(Clone, Debug)]
 pub struct Batch {
     columns: Vec<(Role, Series)>,
+    /// The columns that rules bring along.
+    extras: Vec<Series>,
     unit: TimeUnit,
     bad_ids: Vec<BadId>,
 }
@@ -40,7 +42,8 @@ impl Batch {
         inputs: &Inputs,
         column: impl Fn(usize) -> PolarsResult<Series>,
     ) -> PolarsResult<Self> {
-        let mut batch = Self { columns: Vec::new(), unit: inputs.unit(), bad_ids: Vec::new() };
+        let (columns, bad_ids) = (Vec::new(), Vec::new());
+        let mut batch = Self { columns, extras: Vec::new(), unit: inputs.unit(), bad_ids };
         for input in inputs.columns() {
             let series = column(input.index)?;
             let series = match input.role {
@@ -50,6 +53,11 @@ impl Batch {
                 Role::AggTradeId | Role::FirstTradeId | Role::LastTradeId => batch.ids(&series)?,
             };
             batch.columns.push((input.role, series.with_name(input.name.clone())));
+        }
+        for extra in inputs.extras() {
+            let series = column(extra.index)?;
+            let series = if extra.is_flags { series } else { series.cast(&DataType::Float64)? };
+            batch.extras.push(series.with_name(extra.name.clone()));
         }
         batch.align();
         Ok(batch)
@@ -97,7 +105,8 @@ impl Batch {
         let end = bad_id.map_or(rows.end, |bad| bad.row + 1);
         let mut offset = 0;
         for chunk in 0..self.columns.first().map_or(0, |(_, series)| series.n_chunks()) {
-            let trades = self.chunk(chunk)?;
+            let extras = self.extras(chunk)?;
+            let trades = Trades { extras: &extras, ..self.chunk(chunk)? };
             let (from, to) = (rows.start.max(offset), end.min(offset + trades.len));
             if from < to {
                 builder.push_on(threads, &trades.slice(from - offset..to - offset), emit)?;
@@ -144,12 +153,18 @@ impl Batch {
 
     /// Give all columns the same chunks, so that the slices of a chunk have the same rows.
     fn align(&mut self) {
-        let lengths = |(_, series): &(Role, Series)| series.chunk_lengths().collect::<Vec<_>>();
-        if self.columns.windows(2).any(|pair| lengths(&pair[0]) != lengths(&pair[1])) {
-            for (_, series) in &mut self.columns {
-                *series = series.rechunk();
+        let columns = self.columns.iter_mut().map(|(_, series)| series);
+        let mut all: Vec<_> = columns.chain(&mut self.extras).collect();
+        let lengths = |series: &Series| series.chunk_lengths().collect::<Vec<_>>();
+        if all.windows(2).any(|pair| lengths(pair[0]) != lengths(pair[1])) {
+            for series in &mut all {
+                **series = series.rechunk();
             }
         }
+    }
+
+    fn extras(&self, chunk: usize) -> PolarsResult<Vec<Extra<'_>>> {
+        self.extras.iter().map(|series| extra(series, chunk)).collect()
     }
 
     fn chunk(&self, chunk: usize) -> PolarsResult<Trades<'_>> {
@@ -195,6 +210,16 @@ fn column<'a, T: NativeType>(name: &'a str, array: &'a dyn Array) -> PolarsResul
 /// need no look at each row.
 fn ids<'a>(name: &'a str, array: &'a dyn Array) -> PolarsResult<Option<Column<'a, i64>>> {
     if array.null_count() == array.len() { Ok(None) } else { column(name, array).map(Some) }
+}
+
+fn extra(series: &Series, chunk: usize) -> PolarsResult<Extra<'_>> {
+    let (name, array) = (series.name().as_str(), series.chunks()[chunk].as_ref());
+    Ok(if *series.dtype() == DataType::Boolean {
+        let set = bits(downcast::<BooleanArray>(name, array)?.values());
+        Extra::Flags(Flags { set, known: valid(array) })
+    } else {
+        Extra::Numbers(column(name, array)?)
+    })
 }
 
 fn sides<'a>(name: &str, array: &'a dyn Array) -> PolarsResult<Sides<'a>> {

@@ -10,11 +10,11 @@ use crate::plugin::dicts::Records;
 use crate::plugin::inputs::{Inputs, time_dtype};
 use crate::plugin::keys::{ByKey, Keys};
 use crate::plugin::notices::{Notices, Warning};
-use crate::plugin::options::{IS_COMPLETE, Options, is_always_read};
+use crate::plugin::options::{IS_COMPLETE, Options};
 use crate::plugin::refusal::{Refusal, compute_error};
 use crate::plugin::seams::Seams;
 use crate::plugin::trace::{KeyRows, Trace};
-use crate::rule::RangeRule;
+use crate::rule::AnyRule;
 use crate::trades::{Layout, Role, TimeUnit};
 use polars_core::prelude::{
     DataFrame, DataType, Field, IdxCa, Int64Chunked, IntoColumn, PolarsResult, Series,
@@ -33,7 +33,9 @@ pub struct Fold {
     pub(super) layout: Option<Layout>,
     keys: Option<Keys>,
     /// A builder for each key, or a single one without keys.
-    pub(super) builders: Vec<Builder<RangeRule>>,
+    pub(super) builders: Vec<Builder<AnyRule>>,
+    /// The builder of a key that has seen no trade.
+    unused: Builder<AnyRule>,
     rows: BarRows,
     trace: Option<Trace>,
     /// Trades of all keys seen so far.
@@ -48,13 +50,15 @@ impl Fold {
     /// # Errors
     /// Options that are refused.
     pub fn new(options: &Options) -> PolarsResult<Self> {
-        let builders = if options.by.is_empty() { vec![builder(options)?] } else { Vec::new() };
+        let unused = options.builder(options.needs())?;
+        let builders = if options.by.is_empty() { vec![unused.clone()] } else { Vec::new() };
         Ok(Self {
+            unused,
             layout: None,
             keys: None,
             builders,
             rows: BarRows::new(options),
-            trace: options.trace.then(|| Trace::new(options.thresholds.len())),
+            trace: options.trace.then(|| Trace::new(options.rules.len())),
             trades: 0,
             seams: Seams::default(),
             notices: Notices::default(),
@@ -75,9 +79,7 @@ impl Fold {
         if self.options.whole {
             Inputs::check_named(schema, &self.options.columns)?;
         }
-        let needs = self.options.needs();
-        let reads = |role| is_always_read(role) || needs.reads(role);
-        let inputs = Inputs::resolve(schema, &self.options.columns, reads)?;
+        let inputs = self.options.inputs(schema, self.options.needs())?;
         self.agree(&inputs.layout())?;
         if self.keys.is_none() && !self.options.by.is_empty() {
             self.keys = Some(Keys::new(schema, &self.options.by)?);
@@ -268,7 +270,7 @@ impl Fold {
         let batch = Batch::new(inputs, |index| column(index)?.take(&order))?;
         for (number, range) in ranges {
             if number == self.builders.len() {
-                self.builders.push(builder(&self.options)?);
+                self.builders.push(self.unused.clone());
             }
             seen.push(number);
             let builder = &mut self.builders[number];
@@ -302,14 +304,14 @@ impl Fold {
         Ok(())
     }
 
-    /// A column for each threshold: for each row of the last batch, the number of the trade that
+    /// A column for each rule: for each row of the last batch, the number of the trade that
     /// opened its bar.
     #[allow(clippy::missing_errors_doc)] // all columns have the length of the batch
     pub fn take_trace(&mut self) -> PolarsResult<DataFrame> {
         let bars = self.trace.as_mut().map(Trace::take).unwrap_or_default();
-        let columns = self.options.thresholds.iter().zip(bars);
-        let column = |(threshold, bars): (&i64, Vec<i64>)| {
-            Int64Chunked::from_vec(threshold.to_string().into(), bars).into_column()
+        let columns = self.options.rules.iter().zip(bars);
+        let column = |(rule, bars): (&String, Vec<i64>)| {
+            Int64Chunked::from_vec(rule.as_str().into(), bars).into_column()
         };
         DataFrame::new_infer_height(columns.map(column).collect())
     }
@@ -364,14 +366,10 @@ impl Fold {
     }
 }
 
-fn builder(options: &Options) -> PolarsResult<Builder<RangeRule>> {
-    Ok(Builder::new(options.rules()?, options.needs()).reset_every(options.period()?))
-}
-
 /// Fold the trades of one key; `emit` is called with each bar that ended and, if trades are traced,
 /// the number of the trade that opened it.
 fn fold(
-    builder: &mut Builder<RangeRule>,
+    builder: &mut Builder<AnyRule>,
     threads: usize,
     batch: &Batch,
     rows: Range<usize>,

@@ -7,7 +7,7 @@ use crate::plugin::fold::Fold;
 use crate::plugin::inputs::time_dtype;
 use crate::plugin::options::Options;
 use crate::plugin::refusal::{Refusal, compute_error};
-use crate::rule::Threshold;
+use crate::rule::Rule;
 use crate::trades::Layout;
 use polars_core::prelude::{
     DataFrame, DataType, Int64Chunked, IntoColumn, IntoSeries, NewChunkedArray, PolarsResult,
@@ -29,23 +29,20 @@ impl Fold {
     pub fn resume(options: &Options, checkpoint: Checkpoint) -> Result<Self, Refusal> {
         let mut fold = Self::new(options)?;
         let (Some(rule), period) = (options.rules()?.pop(), options.period()?) else {
-            return Err(compute_error("a checkpoint is of one threshold").into());
+            return Err(compute_error("a checkpoint is of one rule").into());
         };
-        checkpoint.agrees(&rule, period)?;
+        checkpoint.agrees(&rule, period, options.max_gap())?;
         if checkpoint.layout.as_ref().is_some_and(|layout| !has_zone(layout)) {
             return Err(Error::CheckpointDamaged { why: "its time zone is unknown" }.into());
         }
-        let rule = match &checkpoint.open {
-            Some(bar) => rule.with_open(bar.price.open, bar.time.open),
-            None => rule,
-        };
+        let rule = checkpoint.rule();
         fold.trades = checkpoint.check.rows();
         fold.layout = checkpoint.layout;
         if let Some(layout) = &fold.layout {
             fold.notices.note_layout(layout, options);
         }
         let builder = Builder::resume(rule, checkpoint.open, checkpoint.check, options.needs());
-        fold.builders = vec![builder.reset_every(period)];
+        fold.builders = vec![builder.reset_every(period).cut_off_after(options.max_gap())];
         Ok(fold)
     }
 
@@ -54,19 +51,23 @@ impl Fold {
     /// # Errors
     /// Options with several chains.
     pub fn checkpoint(&self, symbol: Option<String>) -> PolarsResult<Checkpoint> {
-        let ([builder], [threshold]) = (&*self.builders, &*self.options.thresholds) else {
-            return Err(compute_error("a checkpoint is of one threshold and no key"));
+        let ([builder], [text]) = (&*self.builders, &*self.options.rules) else {
+            return Err(compute_error("a checkpoint is of one rule and no key"));
+        };
+        let Some((rule, open)) = builder.chains().next() else {
+            return Err(compute_error("a checkpoint is of one rule"));
         };
         Ok(Checkpoint {
             symbol,
-            threshold: Threshold::new(*threshold)?,
-            prevent_same_timestamp_close: self.options.prevent_same_timestamp_close,
+            rule: text.parse()?,
             reset: self.options.period()?,
+            max_gap: self.options.max_gap(),
             include_microstructure: self.options.include_microstructure,
             include_incomplete: self.options.include_incomplete,
             layout: self.layout.clone(),
             check: builder.check().clone(),
-            open: builder.open_bars().next().map(|(_, bar)| bar.clone()),
+            open: open.cloned(),
+            memory: rule.memory(),
         })
     }
 

@@ -17,6 +17,7 @@ pub type Names = HashMap<String, String>;
 #[derive(Clone, Debug)]
 pub struct Inputs {
     columns: Vec<Input>,
+    extras: Vec<ExtraInput>,
     unit: TimeUnit,
     zone: Option<String>,
 }
@@ -32,6 +33,17 @@ pub struct Input {
     pub index: usize,
 }
 
+/// A column of a schema that a rule brings along.
+#[derive(Clone, Debug)]
+pub struct ExtraInput {
+    /// Its name.
+    pub name: pl::PlSmallStr,
+    /// Its place in the schema.
+    pub index: usize,
+    /// Whether it is one of conditions, and not of numbers.
+    pub is_flags: bool,
+}
+
 impl Inputs {
     /// Find the columns of the roles for which `reads` is true.
     ///
@@ -43,7 +55,8 @@ impl Inputs {
         names: &Names,
         reads: impl Fn(Role) -> bool,
     ) -> PolarsResult<Self> {
-        let mut inputs = Self { columns: Vec::new(), unit: TimeUnit::Microseconds, zone: None };
+        let (columns, extras, unit) = (Vec::new(), Vec::new(), TimeUnit::Microseconds);
+        let mut inputs = Self { columns, extras, unit, zone: None };
         for role in Role::ALL.into_iter().filter(|role| reads(*role)) {
             let Some(name) = names.get(role.name()) else { continue };
             let mut found = (0..schema.len()).filter(|index| schema[*index].name() == name);
@@ -91,6 +104,59 @@ impl Inputs {
             }
         }
         Ok(())
+    }
+
+    /// Check that the columns that rules require are among those found.
+    ///
+    /// # Errors
+    /// The first that is missing.
+    pub fn require(
+        &self,
+        schema: &[Field],
+        names: &Names,
+        required: impl Fn(Role) -> bool,
+    ) -> PolarsResult<()> {
+        let is_there = |role| self.columns.iter().any(|input| input.role == role);
+        match Role::ALL.into_iter().find(|role| required(*role) && !is_there(*role)) {
+            Some(role) => {
+                let name = names.get(role.name()).map_or(role.name(), String::as_str);
+                Err(compute_error(&required_by_rule(role, name, schema)))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Find the columns that rules bring along, each with whether it is one of conditions.
+    ///
+    /// # Errors
+    /// A column of another dtype.
+    pub fn add_extras<'a>(
+        &mut self,
+        schema: &[Field],
+        extras: impl Iterator<Item = (&'a String, bool)>,
+    ) -> PolarsResult<()> {
+        for (name, is_flags) in extras {
+            let mut found = (0..schema.len()).filter(|index| schema[*index].name() == name);
+            let first = found.next();
+            if found.next().is_some() {
+                return Err(compute_error(&twice(name, schema)));
+            }
+            let Some(index) = first else {
+                return Err(compute_error(&missing_extra(name, schema)));
+            };
+            let dtype = schema[index].dtype();
+            let fits = if is_flags { *dtype == DataType::Boolean } else { dtype.is_numeric() };
+            if !fits {
+                return Err(compute_error(&wrong_extra(dtype, is_flags)));
+            }
+            self.extras.push(ExtraInput { name: name.into(), index, is_flags });
+        }
+        Ok(())
+    }
+
+    /// The columns that rules bring along.
+    pub fn extras(&self) -> &[ExtraInput] {
+        &self.extras
     }
 
     /// The columns, in the order of their roles.
@@ -149,6 +215,37 @@ fn missing(role: Role, name: &str, schema: &[Field]) -> String {
          columns=TradeColumns({role}=\"...\"))",
         listed(schema)
     )
+}
+
+fn required_by_rule(role: Role, name: &str, schema: &[Field]) -> String {
+    let remedy = match role {
+        Role::IsBuyerMaker => {
+            "say which it is: columns=TradeColumns(is_buyer_maker=\"...\"), or give the rule \
+             side=\"tick_rule\""
+        }
+        _ => {
+            "say which they are: columns=TradeColumns(first_trade_id=\"...\", last_trade_id=\"...\"), \
+             or count records: TickRule(n)"
+        }
+    };
+    format!("the rule needs a column {name:?}, and the trades have [{}] ({remedy})", listed(schema))
+}
+
+fn missing_extra(name: &str, schema: &[Field]) -> String {
+    format!("the rule needs a column {name:?}, and the trades have [{}]", listed(schema))
+}
+
+fn wrong_extra(dtype: &DataType, is_flags: bool) -> String {
+    if is_flags {
+        format!(
+            "the expression of WhenRule is {dtype}: expected Boolean (compare it, or cast it: \
+             .cast(pl.Boolean))"
+        )
+    } else {
+        format!(
+            "the expression of SumRule is {dtype}: expected a number (cast it: .cast(pl.Float64))"
+        )
+    }
 }
 
 fn wrong_dtype(role: Role, name: &str, dtype: &DataType, schema: &[Field]) -> String {

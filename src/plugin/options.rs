@@ -1,13 +1,15 @@
 //! The options of a fold: the arguments of `bars()` as Python passes them.
 
+use crate::builder::{Builder, MaxGap};
 use crate::columns::{Group, OUTPUTS, Output, Table};
 use crate::needs::Needs;
 use crate::period::Period;
-use crate::plugin::inputs::Names;
+use crate::plugin::inputs::{Inputs, Names};
 use crate::plugin::refusal::compute_error;
-use crate::rule::{RangeRule, Threshold};
+use crate::rule::range::Move;
+use crate::rule::{AnyRule, Rule};
 use crate::trades::Role;
-use polars_core::prelude::PolarsResult;
+use polars_core::prelude::{Field, PolarsResult};
 use pyo3::FromPyObject;
 use serde::Deserialize;
 use std::num::NonZero;
@@ -16,6 +18,8 @@ use std::num::NonZero;
 pub const IS_COMPLETE: &str = "is_complete";
 /// Name of the column with the threshold of a bar.
 pub const THRESHOLD: &str = "threshold_decimal_bps";
+/// Name of the column with the text of the rule of a bar.
+pub const RULE: &str = "rule";
 
 /// Name of the column with the number of the trade that opened a bar, if trades are traced.
 pub const OPENING_ROW: &str = "rangebar opening row";
@@ -25,16 +29,19 @@ pub const OPENING_ROW: &str = "rangebar opening row";
 #[derive(Clone, Debug, Deserialize, FromPyObject)]
 #[pyo3(from_item_all)]
 pub struct Options {
-    /// The thresholds, ascending.
-    pub thresholds: Vec<i64>,
-    /// Whether the threshold is a column.
-    pub threshold_column: bool,
+    /// The texts of the rules.
+    pub rules: Vec<String>,
+    /// The name of the column that says which rule a bar is of, if there is one: [`THRESHOLD`] or
+    /// [`RULE`].
+    pub rule_column: Option<String>,
     /// The columns of the keys; each key has its own chain of bars.
     pub by: Vec<String>,
-    /// The period at whose borders bars are cut off.
+    /// The period at whose borders chains begin.
     pub reset: Option<String>,
-    /// Whether no trade of the opening time may close a bar.
-    pub prevent_same_timestamp_close: bool,
+    /// The longest time between two trades of one bar, in nanoseconds.
+    pub max_gap: Option<u64>,
+    /// The names of the columns that rules bring along, in the order of these rules.
+    pub extras: Vec<String>,
     /// Whether the sums and the features are columns too.
     pub include_microstructure: bool,
     /// Whether bars that did not close are rows too.
@@ -103,16 +110,65 @@ impl Options {
         limit.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, NonZero::get))
     }
 
-    /// A rule for each threshold.
+    /// The rules, at the beginning of a chain.
     ///
     /// # Errors
-    /// A threshold out of range.
-    pub fn rules(&self) -> PolarsResult<Vec<RangeRule>> {
-        let rule = |decimal_bps: &i64| {
-            let threshold = Threshold::new(*decimal_bps)?;
-            Ok(RangeRule::new(threshold, self.prevent_same_timestamp_close))
+    /// The text of no rule.
+    pub fn rules(&self) -> PolarsResult<Vec<AnyRule>> {
+        let mut extras = 0;
+        let rule = |text: &String| {
+            let rule: AnyRule = text.parse()?;
+            Ok(if rule.extra().is_some() {
+                extras += 1;
+                rule.with_extra_at(extras - 1)
+            } else {
+                rule
+            })
         };
-        self.thresholds.iter().map(rule).collect()
+        self.rules.iter().map(rule).collect()
+    }
+
+    /// The threshold of each rule; none for a rule without one.
+    ///
+    /// # Errors
+    /// As [`Self::rules`].
+    pub fn thresholds(&self) -> PolarsResult<Vec<Option<i64>>> {
+        let threshold = |rule: &AnyRule| match rule {
+            AnyRule::Range(rule) if let Move::Fraction(threshold) = rule.by() => {
+                Some(threshold.decimal_bps())
+            }
+            _ => None,
+        };
+        Ok(self.rules()?.iter().map(threshold).collect())
+    }
+
+    /// Find the columns in a schema that rules, checks and these sums read.
+    ///
+    /// # Errors
+    /// A schema that is refused.
+    pub fn inputs(&self, schema: &[Field], needs: Needs) -> PolarsResult<Inputs> {
+        let rules = self.rules()?;
+        let required = |role| rules.iter().any(|rule| rule.requires(role));
+        let reads = |role| is_always_read(role) || needs.reads(role) || required(role);
+        let mut inputs = Inputs::resolve(schema, &self.columns, reads)?;
+        inputs.require(schema, &self.columns, required)?;
+        let flags = rules.iter().filter_map(AnyRule::extra).map(|(_, is_flags)| is_flags);
+        inputs.add_extras(schema, self.extras.iter().zip(flags))?;
+        Ok(inputs)
+    }
+
+    /// The longest time between two trades of one bar.
+    pub fn max_gap(&self) -> Option<MaxGap> {
+        self.max_gap.map(MaxGap)
+    }
+
+    /// A builder that has seen no trade.
+    ///
+    /// # Errors
+    /// As [`Self::rules`] and [`Self::period`].
+    pub fn builder(&self, needs: Needs) -> PolarsResult<Builder<AnyRule>> {
+        let builder = Builder::new(self.rules()?, needs);
+        Ok(builder.reset_every(self.period()?).cut_off_after(self.max_gap()))
     }
 
     /// The period of `reset`.
@@ -127,7 +183,7 @@ impl Options {
     }
 }
 
-/// Whether the rule or the checks read a column, so that it is read for any output.
+/// Whether every rule or the checks read a column, so that it is read for any output.
 pub const fn is_always_read(role: Role) -> bool {
     matches!(role, Role::Timestamp | Role::Price | Role::Quantity | Role::AggTradeId)
 }

@@ -6,6 +6,7 @@
 // Python passes arguments by value.
 #![allow(clippy::needless_pass_by_value)]
 
+use crate::builder::MaxGap;
 use crate::checkpoint::Checkpoint;
 use crate::columns::{Compute, Group, OUTPUTS, Output};
 use crate::epoch::EpochUnit;
@@ -21,6 +22,7 @@ use crate::plugin::options::{OPENING_ROW, Options, is_always_read};
 use crate::plugin::refusal::{Refusal, compute_error};
 use crate::plugin::stored_bars;
 use crate::row_hash::RowHash;
+use crate::rule::{AnyRule, Rule};
 use crate::trades::Role;
 use polars_core::prelude::{DataFrame, DataType, PolarsResult};
 use pyo3::exceptions::PyValueError;
@@ -237,33 +239,42 @@ impl TableHash {
     }
 }
 
-type Settings = (Option<String>, i64, bool, Option<&'static str>, bool, bool, Option<&'static str>);
+type Settings =
+    (Option<String>, String, Option<&'static str>, Option<u64>, bool, bool, Option<&'static str>);
 
-/// The settings in a checkpoint: symbol, threshold, `prevent_same_timestamp_close`, reset, the two
-/// `include_` flags, and the unit of the times, if there was a trade.
+/// The settings in a checkpoint: symbol, text of the rule, reset, longest gap in nanoseconds, the
+/// two `include_` flags, and the unit of the times, if there was a trade.
 #[pyfunction]
 fn read_checkpoint(checkpoint: &[u8]) -> Result<Settings, Refusal> {
     let Checkpoint {
         symbol,
-        threshold,
-        prevent_same_timestamp_close,
+        rule,
         reset,
+        max_gap,
         include_microstructure,
         include_incomplete,
         layout,
         ..
     } = Checkpoint::from_bytes(checkpoint)?;
-    let (threshold, reset) = (threshold.decimal_bps(), reset.map(Period::name));
+    let (reset, max_gap) = (reset.map(Period::name), max_gap.map(|MaxGap(gap)| gap));
     let unit = layout.map(|layout| EpochUnit::of_column(layout.unit).name());
-    Ok((
-        symbol,
-        threshold,
-        prevent_same_timestamp_close,
-        reset,
-        include_microstructure,
-        include_incomplete,
-        unit,
-    ))
+    Ok((symbol, rule.to_string(), reset, max_gap, include_microstructure, include_incomplete, unit))
+}
+
+/// Check the text of a rule.
+#[pyfunction]
+fn check_rule(text: &str) -> PyResult<()> {
+    let rule = text.parse::<AnyRule>();
+    rule.map(|_| ()).map_err(|error| PyValueError::new_err(error.to_string()))
+}
+
+/// The columns of trades that the rules with these texts need, beside those that every bar needs.
+#[pyfunction]
+fn rules_read(texts: Vec<String>) -> PyResult<Vec<&'static str>> {
+    let rules: Result<Vec<AnyRule>, _> = texts.iter().map(|text| text.parse()).collect();
+    let rules = rules.map_err(|error| PyValueError::new_err(error.to_string()))?;
+    let required = |role: &Role| rules.iter().any(|rule| rule.requires(*role));
+    Ok(Role::ALL.into_iter().filter(required).map(Role::name).collect())
 }
 
 /// The columns of a table with these names, or all columns.
@@ -338,6 +349,8 @@ fn _internal(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(bars, module)?)?;
     module.add_function(wrap_pyfunction!(derive, module)?)?;
     module.add_function(wrap_pyfunction!(null_side, module)?)?;
+    module.add_function(wrap_pyfunction!(check_rule, module)?)?;
+    module.add_function(wrap_pyfunction!(rules_read, module)?)?;
     module.add_function(wrap_pyfunction!(read_checkpoint, module)?)?;
     module.add_function(wrap_pyfunction!(fitting_time_unit, module)?)?;
     module.add_function(wrap_pyfunction!(read_table, module)?)?;

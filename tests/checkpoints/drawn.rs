@@ -49,7 +49,7 @@ pub fn settings() -> impl Strategy<Value = Checkpoint> {
     (
         option::of(select(vec!["", "BTCUSDT", "Ωmega"])),
         select(RULES.to_vec()),
-        option::of(select(vec![0, 1_000_000, 5_000_000_000])),
+        option::of(select(vec![1, 1_000_000, 5_000_000_000])),
         option::of(select(periods)),
         select(units),
         option::of(select(vec!["UTC", "America/Argentina/ComodRivadavia"])),

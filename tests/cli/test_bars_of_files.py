@@ -14,7 +14,7 @@ from support.command_line import in_pipes
 from support.trades import trades, walk
 
 import rangebar_polars as rb
-from rangebar_polars._core.options import TimeUnit
+from rangebar_polars._core.arguments import TimeUnit
 
 Read = Callable[[Any], Any]
 THRESHOLD = 100

@@ -28,9 +28,9 @@ def test_a_checkpoint_of_another_symbol_is_refused(state: State) -> None:
 
 @states
 def test_a_checkpoint_of_another_threshold_is_refused(state: State) -> None:
-    of = state.options["threshold_decimal_bps"]
+    of = state.processor().rule
 
-    with says(rb.CheckpointError, f"the checkpoint is of threshold_decimal_bps {of}: expected 99"):
+    with says(rb.CheckpointError, f"the checkpoint is of the rule {of}: expected range-99"):
         restore(state.processor().create_checkpoint(), threshold_decimal_bps=99)
 
 
@@ -57,14 +57,14 @@ BAD: dict[str, tuple[bytes, str]] = {
     "version 0": (
         SAVED[:4] + b"\x00" + SAVED[5:],
         (
-            "of version 0: this release reads 2 (read the trades again, or use the release that "
+            "of version 0: this release reads 3 (read the trades again, or use the release that "
             "wrote it)"
         ),
     ),
     "version 1": (
         SAVED[:4] + b"\x01" + SAVED[5:],
         (
-            "of version 1: this release reads 2 (read the trades again, or use the release that "
+            "of version 1: this release reads 3 (read the trades again, or use the release that "
             "wrote it)"
         ),
     ),
@@ -132,7 +132,7 @@ CONTRADICTIONS = {
     "another format": {"format": "rangebar checkpoint"},
     "another symbol": {"symbol": "ETHUSDT"},
     "no symbol": {"symbol": None},
-    "another threshold": {"threshold_decimal_bps": 101},
+    "another rule": {"rule": "range-101"},
 }
 
 
@@ -181,5 +181,5 @@ def test_text_of_another_symbol_or_threshold_than_asked_for_is_refused() -> None
 
     with says(rb.CheckpointError, "the checkpoint is of symbol 'BTCUSDT': expected 'ETHUSDT'"):
         rb.RangeBarProcessor.from_json(text, symbol="ETHUSDT")
-    with says(rb.CheckpointError, "the checkpoint is of threshold_decimal_bps 100: expected 99"):
+    with says(rb.CheckpointError, "the checkpoint is of the rule range-100: expected range-99"):
         rb.RangeBarProcessor.from_json(text, threshold_decimal_bps=99)

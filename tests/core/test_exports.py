@@ -80,7 +80,7 @@ def test_arguments_of_another_version_are_an_error() -> None:
 
     assert str(raised.value) == (
         "the plugin failed with message: the arguments of the expression cannot be read: "
-        "decoding error: missing field `thresholds` (make the expression with the version of "
+        "decoding error: missing field `rules` (make the expression with the version of "
         "rangebar-polars that runs it)"
     )
 

@@ -176,11 +176,11 @@ def test_a_number_in_a_longer_form_is_refused_at_every_entry_point(
     enter: Callable[[State, bytes, pl.DataFrame], pl.DataFrame],
 ) -> None:
     rest = rb.RangeBarProcessor(250).create_checkpoint()[9:]
-    number = b"\xf4\x03"
-    assert rest.startswith(b"\0" + number)
+    text = b"range-250"
+    assert rest.startswith(b"\0" + bytes([len(text)]) + text)
 
     with says(rb.CheckpointError, UNFIT):
-        enter(open_state(), sealed(b"\0\xf4\x83\x00" + rest[3:]), MORE)
+        enter(open_state(), sealed(b"\0" + bytes([len(text) | 0x80, 0]) + rest[2:]), MORE)
 
 
 def test_a_stored_link_of_trades_in_other_columns_is_refused() -> None:

@@ -12,7 +12,8 @@ from support.reference import cuts, fx
 from support.trades import rows, trades, walk
 
 import rangebar_polars as rb
-from rangebar_polars._core.options import Options, Reset
+from rangebar_polars._core.arguments import Reset
+from rangebar_polars._core.options import Options
 from rangebar_polars._plot.cut_trades import CutTrades, cut
 
 OPENS, UP, DOWN = (

@@ -26,7 +26,7 @@ from support.clickhouse_server import ClickHouseServer, ask
 from support.entry_points import assert_same
 from support.subprocesses import TIMEOUT
 
-from rangebar_polars._core.rules import RangeRule
+from rangebar_polars._core.rules.prices import RangeRule
 from rangebar_polars.errors import StoreError
 from rangebar_polars.store import (
     ClickHouseStore,

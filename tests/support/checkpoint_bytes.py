@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
 
-_HEAD = b"RBCP\x02"
+_HEAD = b"RBCP\x03"
 _SIGNED = {"i64": 64, "i128": 128}
 
 Id = int | None
@@ -38,9 +38,9 @@ class State:
     """What a checkpoint holds: the fields of the Rust struct Wire."""
 
     symbol: str | None
-    threshold: int
-    prevent_same_timestamp_close: bool
+    rule: str
     reset: int | None
+    max_gap: int | None
     include_microstructure: bool
     include_incomplete: bool
     layout: tuple[int, str | None, int] | None
@@ -48,6 +48,8 @@ class State:
     last: tuple[int, Id] | None
     last_id: Id
     open: OpenBar | None
+    memory: bytes = b"\0"
+    """What the rule remembers, as it stands there; a range rule remembers nothing."""
 
     @classmethod
     def parse(cls, data: bytes) -> Self:
@@ -55,9 +57,9 @@ class State:
         read = _Reader(data[len(_HEAD) + 4 :])
         state = cls(
             symbol=read.text() if read.flag() else None,
-            threshold=read.signed(),
-            prevent_same_timestamp_close=read.flag(),
+            rule=read.text(),
             reset=read.byte() if read.flag() else None,
+            max_gap=read.unsigned() if read.flag() else None,
             include_microstructure=read.flag(),
             include_incomplete=read.flag(),
             layout=(
@@ -70,7 +72,8 @@ class State:
             last_id=read.optional(),
             open=read.bar() if read.flag() else None,
         )
-        assert read.at == len(read.data)
+        assert read.at < len(read.data)
+        state.memory = read.data[read.at :]
         return state
 
     def to_bytes(self) -> bytes:
@@ -79,9 +82,9 @@ class State:
 
     def _parts(self) -> Iterator[bytes]:
         yield _maybe(None if self.symbol is None else _text(self.symbol))
-        yield _signed(self.threshold, "i64")
-        yield bytes([self.prevent_same_timestamp_close])
+        yield _text(self.rule)
         yield _maybe(None if self.reset is None else bytes([self.reset]))
+        yield _maybe(None if self.max_gap is None else _varint(self.max_gap % 2**64))
         yield bytes([self.include_microstructure, self.include_incomplete])
         if self.layout is None:
             yield b"\0"
@@ -97,6 +100,7 @@ class State:
             yield b"\1" + _signed(time, "i64") + _optional(last_id)
         yield _optional(self.last_id)
         yield b"\0" if self.open is None else b"\1" + b"".join(_bar_parts(self.open))
+        yield self.memory
 
 
 def sealed(rest: bytes) -> bytes:

@@ -118,8 +118,17 @@ def _symbol(chance: random.Random, state: State) -> None:
 
 
 def _rule(chance: random.Random, state: State) -> None:
-    state.threshold = _number(chance, state.threshold)
-    state.prevent_same_timestamp_close = chance.random() < 0.5
+    threshold = _number(chance, 250)
+    texts = [f"range-{threshold}", f"range-{threshold}-nogate", "tick-3", "volume-1.5", "", "é"]
+    state.rule = chance.choice([*texts, "imbalance-tick-maker-2", "x" * 200])
+
+
+def _gap(chance: random.Random, state: State) -> None:
+    state.max_gap = chance.choice([None, 0, 1, 10**9, 2**64 - 1])
+
+
+def _memory(chance: random.Random, state: State) -> None:
+    state.memory = bytes(chance.randrange(256) for _ in range(chance.randrange(1, 12)))
 
 
 def _reset(chance: random.Random, state: State) -> None:
@@ -173,6 +182,8 @@ def _no_bar(_: random.Random, state: State) -> None:
 _OF_STATE: Sequence[Callable[[random.Random, State], None]] = (
     _symbol,
     _rule,
+    _gap,
+    _memory,
     _reset,
     _flags,
     _layout,

@@ -5,7 +5,7 @@ import datetime as dt
 import polars as pl
 import pytest
 
-from rangebar_polars._core.rules import RangeRule
+from rangebar_polars._core.rules.prices import RangeRule
 from rangebar_polars.errors import StoreError
 from rangebar_polars.schema import STORED, STORED_SCHEMA, Series
 from rangebar_polars.store import (

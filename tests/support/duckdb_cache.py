@@ -11,7 +11,7 @@ import pytest
 import rangebar_polars as rb
 from rangebar_polars import _internal
 from rangebar_polars._core.options import Options
-from rangebar_polars._core.rules import RangeRule
+from rangebar_polars._core.rules.prices import RangeRule
 from rangebar_polars.duckdb import connect
 from rangebar_polars.schema import TRADE_SCHEMA, Series
 from rangebar_polars.store import BarKey, Link, ParquetStore, StoredMonth

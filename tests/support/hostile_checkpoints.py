@@ -13,6 +13,7 @@ import faulthandler
 import json
 import pickle
 import random
+import re
 import sys
 import warnings
 from collections import Counter
@@ -26,7 +27,6 @@ import polars as pl
 
 import rangebar_polars as rb
 from rangebar_polars._catalog.assemble import builder_of
-from rangebar_polars._core.rules import RangeRule
 from rangebar_polars.schema import BAR_SCHEMA, TRADE_SCHEMA, Series
 from rangebar_polars.store import BarKey
 from rangebar_polars.store.stored_bars import bar_columns
@@ -51,46 +51,79 @@ _DAY_US = 86_400_000_000
 class _Pickled:
     """What a pickle of a processor is restored from, with another checkpoint in it."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, state: State, data: bytes) -> None:
+        self._rule = rule_of(state)["rule"]
         self._data = data
 
     def __reduce__(self) -> tuple[Any, ...]:
-        function, (_, *others) = rb.RangeBarProcessor(250).__reduce__()
+        function, (_, *others) = rb.RangeBarProcessor(rule=self._rule).__reduce__()
         return function, (self._data, *others)
+
+
+RULES = (
+    *(f"range-{bps}{gate}" for bps in (1, 10, 250, 1_000, 100_000) for gate in ("", "-nogate")),
+    "pricerange-0.5",
+    "highlow-0.5",
+    "cusum-100",
+    "tick-3",
+    "trade-20-gate",
+    "volume-5",
+    "dollar-300",
+    "imbalance-tick-maker-3",
+    "run-volume-tickrule-4",
+    "runlength-dollar-maker-100",
+    "ewmaimbalance-volume-tickrule-4-3-7-1-8-4",
+    "ewmarun-tick-maker-4-none-7-1-8-4",
+)
+"""The texts of rules of every kind."""
 
 
 def rule_of(state: State) -> dict[str, Any]:
     """Return the options that must be those of the checkpoint, as far as they can be."""
     known = state.reset is not None and state.reset < len(RESETS)
+    try:
+        rule = rb.parse_rule(state.rule)
+    except ValueError:
+        rule = rb.RangeRule(250)
+    is_gap = state.max_gap is not None and 0 < state.max_gap < 2**63
     return {
-        "threshold_decimal_bps": state.threshold if 1 <= state.threshold <= 100_000 else 250,
+        "rule": rule,
         "reset": RESETS[state.reset or 0] if known else None,
-        "prevent_same_timestamp_close": state.prevent_same_timestamp_close,
+        "max_gap": f"{state.max_gap}ns" if is_gap else None,
     }
 
 
 def _key(state: State) -> BarKey:
-    rule = rule_of(state)
+    options = rule_of(state)
     return BarKey(
         series=Series("binance", "um", "BTCUSDT"),
-        rule=RangeRule(rule["threshold_decimal_bps"], rule["prevent_same_timestamp_close"]),
-        reset=rule["reset"],
-        origin=None if rule["reset"] else date(2024, 1, 1),
+        rule=options["rule"],
+        reset=options["reset"],
+        origin=None if options["reset"] else date(2024, 1, 1),
     )
+
+
+def is_storable(state: State) -> bool:
+    """Return whether a store can hold such a state."""
+    options = rule_of(state)
+    is_stored = isinstance(options["rule"], rb.RangeRule) and options["max_gap"] is None
+    return is_stored and state.layout in {None, STORED_LAYOUT}
 
 
 def _restored(_: State, data: bytes, following: pl.DataFrame) -> pl.DataFrame:
     return rb.RangeBarProcessor.from_checkpoint(data).process_trades(following)
 
 
-def _unpickled(_: State, data: bytes, following: pl.DataFrame) -> pl.DataFrame:
-    processor: rb.RangeBarProcessor = pickle.loads(pickle.dumps(_Pickled(data)))  # noqa: S301 - own
+def _unpickled(state: State, data: bytes, following: pl.DataFrame) -> pl.DataFrame:
+    processor: rb.RangeBarProcessor = pickle.loads(  # noqa: S301 - own
+        pickle.dumps(_Pickled(state, data))
+    )
     return processor.process_trades(following)
 
 
 def _from_json(state: State, data: bytes, following: pl.DataFrame) -> pl.DataFrame:
     text = json.loads(rb.RangeBarProcessor(250).to_json())
-    stated = {"symbol": state.symbol, "threshold_decimal_bps": state.threshold}
+    stated = {"symbol": state.symbol, "rule": state.rule}
     text |= stated | {"checkpoint": base64.b64encode(data).decode()}
     return rb.RangeBarProcessor.from_json(json.dumps(text)).process_trades(following)
 
@@ -159,13 +192,14 @@ def continuing(chance: random.Random, state: State, rows: int = ROWS) -> pl.Data
 
 def drawn(chance: random.Random) -> State:
     """Return the state after some trades."""
-    optional = sum(1 << bit for bit in range(3, 7) if chance.random() < 0.6)
+    # Some rules need the sides, or both ids of individual trades.
+    optional = 0b1111000 if chance.random() < 0.6 else 0b1101000
     layout = (chance.randrange(3), chance.choice([None, "UTC"]), 7 + optional)
     begins = State(
         symbol=chance.choice([None, "BTCUSDT", "Ωmega"]),
-        threshold=chance.choice([1, 10, 250, 1_000, 100_000]),
-        prevent_same_timestamp_close=chance.random() < 0.7,
+        rule=chance.choice(RULES),
         reset=chance.choice([None, None, 0, 1, 2, 3]),
+        max_gap=chance.choice([None, None, 1, 10**9]),
         include_microstructure=True,
         include_incomplete=True,
         layout=STORED_LAYOUT if chance.random() < 0.5 else layout,
@@ -188,7 +222,7 @@ def outcome(state: State, data: bytes, following: pl.DataFrame) -> str:
     """Return what becomes of a checkpoint, which must be the same at every entry point."""
     outcomes = dict[str, str]()
     for name, enter in ENTRY_POINTS.items():
-        if name == "a stored link" and state.layout not in {None, STORED_LAYOUT}:
+        if name == "a stored link" and not is_storable(state):
             continue
         try:
             bars = enter(state, data, following)

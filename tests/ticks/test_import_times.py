@@ -10,7 +10,7 @@ from support.assertions import says
 from support.trades import trades
 
 import rangebar_polars as rb
-from rangebar_polars._core.options import TimeUnit
+from rangebar_polars._core.arguments import TimeUnit
 from rangebar_polars.errors import QualityError
 
 SECOND = 1_723_075_200

@@ -1,0 +1,331 @@
+"""Checks of single arguments, made when a call is made."""
+
+import datetime as dt
+import operator
+import re
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import Final, Literal, SupportsIndex, get_args
+
+import polars as pl
+
+from rangebar_polars.schema import RESERVED, TradeColumns
+
+THRESHOLD_DECIMAL_MIN: Final = 1
+"""The smallest threshold in decimal basis points: 0.001 %."""
+
+THRESHOLD_DECIMAL_MAX: Final = 100_000
+"""The largest threshold in decimal basis points: 100 %."""
+
+MAX_SYMBOL: Final = 128
+"""The longest symbol that a checkpoint holds, in bytes."""
+
+Threshold = SupportsIndex | Sequence[SupportsIndex]
+"""One threshold, or several for one pass over the trades."""
+
+MaxGap = str | dt.timedelta
+"""A length of time, such as "30m" or a timedelta."""
+
+Reset = Literal["day", "week", "month", "year"]
+"""A period at whose UTC borders a new chain of bars begins; weeks begin on Monday."""
+
+
+TimeUnit = Literal["s", "ms", "us", "ns"]
+"""The unit of a time that is a whole number, since 1970."""
+
+
+def check_threshold(threshold_decimal_bps: object) -> int:
+    """Return the threshold as an int.
+
+    Raises
+    ------
+    TypeError
+        It is not an integer.
+    ValueError
+        It is outside 1 to 100,000.
+
+    Examples
+    --------
+    >>> check_threshold(0)
+    Traceback (most recent call last):
+    ValueError: threshold_decimal_bps is 0: expected 1 to 100000 (1 is 0.001 %, 250 is 0.25 %)
+    """
+    if isinstance(threshold_decimal_bps, bool) or not isinstance(
+        threshold_decimal_bps, SupportsIndex
+    ):
+        raise TypeError(
+            f"threshold_decimal_bps is {threshold_decimal_bps!r}: expected an integer of decimal "
+            "basis points (250 is 0.25 %)"
+        )
+    threshold = operator.index(threshold_decimal_bps)
+    if not THRESHOLD_DECIMAL_MIN <= threshold <= THRESHOLD_DECIMAL_MAX:
+        raise ValueError(
+            f"threshold_decimal_bps is {threshold}: expected {THRESHOLD_DECIMAL_MIN} to "
+            f"{THRESHOLD_DECIMAL_MAX} (1 is 0.001 %, 250 is 0.25 %)"
+        )
+    return threshold
+
+
+def check_columns(columns: TradeColumns | None) -> TradeColumns:
+    """Return the columns, or the default ones for None.
+
+    Raises
+    ------
+    TypeError
+        It is anything else.
+    """
+    if columns is None:
+        return TradeColumns()
+    if not isinstance(columns, TradeColumns):
+        raise TypeError(
+            f'columns is {columns!r}: expected a TradeColumns (TradeColumns(price="px"))'
+        )
+    return columns
+
+
+def check_thresholds(threshold_decimal_bps: Threshold) -> tuple[tuple[int, ...], bool]:
+    """Return the thresholds, ascending, and whether a sequence was given.
+
+    Raises
+    ------
+    TypeError
+        It is neither an integer nor a sequence of integers.
+    ValueError
+        A threshold is outside 1 to 100,000 or repeats, or there is none.
+    """
+    if isinstance(threshold_decimal_bps, str | bytes) or not isinstance(
+        threshold_decimal_bps, Iterable
+    ):
+        return (check_threshold(threshold_decimal_bps),), False
+    thresholds = sorted(check_threshold(threshold) for threshold in threshold_decimal_bps)
+    if not thresholds:
+        raise ValueError("threshold_decimal_bps is empty: expected one threshold or several")
+    for lower, upper in pairwise(thresholds):
+        if lower == upper:
+            raise ValueError(f"threshold_decimal_bps holds {lower} twice: expected each once")
+    return tuple(thresholds), True
+
+
+def check_by(by: str | Sequence[str] | None) -> tuple[str, ...]:
+    """Return the names of the key columns.
+
+    Raises
+    ------
+    TypeError
+        It is neither a name nor a sequence of names.
+    ValueError
+        There is no name, or a name repeats or is that of a column of bars.
+    """
+    if by is None:
+        return ()
+    names = (by,) if isinstance(by, str) or not isinstance(by, Iterable) else tuple(by)
+    if not all(isinstance(name, str) for name in names):
+        raise TypeError(f"by is {by!r}: expected the name of a column, or several")
+    if not names:
+        raise ValueError("by is empty: expected the name of a column, several, or None")
+    check_names([*sorted(RESERVED), *names])
+    return names
+
+
+def check_keys(schema: pl.Schema, by: Sequence[str]) -> None:
+    """Refuse keys that are Python objects, which the compiled extension would read as addresses.
+
+    Raises
+    ------
+    polars.exceptions.ComputeError
+        A key column has Python objects.
+    """
+    for name in by:
+        if name in schema and schema[name] == pl.Object:
+            raise pl.exceptions.ComputeError(
+                f'column "{name}" is object: expected keys that are no Python objects (cast it: '
+                f'pl.col("{name}").map_elements(str, return_dtype=pl.String))'
+            )
+
+
+def check_names(names: Iterable[str]) -> None:
+    """Refuse names that would appear twice among the columns of bars.
+
+    Raises
+    ------
+    ValueError
+        A name appears twice.
+    """
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise ValueError(
+                f"column {name!r} would appear twice among the columns of bars (rename it: "
+                '.alias("..."))'
+            )
+        seen.add(name)
+
+
+def check_aggs(aggs: pl.Expr | Iterable[pl.Expr] | None, by: Sequence[str]) -> tuple[pl.Expr, ...]:
+    """Return the aggregations.
+
+    Raises
+    ------
+    TypeError
+        It is neither an expression nor several.
+    ValueError
+        A name would appear twice, as far as names are known without the trades.
+    """
+    if aggs is None:
+        return ()
+    several = (
+        (aggs,) if isinstance(aggs, pl.Expr) or not isinstance(aggs, Iterable) else tuple(aggs)
+    )
+    if not all(isinstance(agg, pl.Expr) for agg in several):
+        raise TypeError(f"aggs is {aggs!r}: expected an expression, or several")
+    names = [
+        name
+        for agg in several
+        if not agg.meta.has_multiple_outputs()
+        and (name := agg.meta.output_name(raise_if_undetermined=False)) is not None
+    ]
+    check_names([*by, *sorted(RESERVED), *names])
+    return several
+
+
+def check_symbol(symbol: str | None) -> str | None:
+    """Return the symbol.
+
+    Raises
+    ------
+    TypeError
+        It is not a str.
+    ValueError
+        It has more than 128 bytes.
+    """
+    if symbol is None:
+        return None
+    if not isinstance(symbol, str):
+        raise TypeError(f"symbol is {symbol!r}: expected a str or None")
+    if len(symbol.encode()) > MAX_SYMBOL:
+        raise ValueError(
+            f"the symbol has {len(symbol.encode())} bytes: expected at most {MAX_SYMBOL}"
+        )
+    return symbol
+
+
+def check_state(state: bytes | None) -> bytes | None:
+    """Return the checkpoint's bytes.
+
+    Raises
+    ------
+    TypeError
+        It is not bytes.
+    """
+    if state is not None and not isinstance(state, bytes):
+        raise TypeError(f"state is a {type(state).__name__}: expected the bytes of a checkpoint")
+    return state
+
+
+def check_reset(reset: Reset | None) -> Reset | None:
+    """Return the period.
+
+    Raises
+    ------
+    ValueError
+        It is not a period.
+    """
+    if reset is not None and reset not in get_args(Reset):
+        raise ValueError(f"reset is {reset!r}: expected 'day', 'week', 'month', 'year' or None")
+    return reset
+
+
+_LENGTH: Final = re.compile(r"([1-9]\d*)(ns|us|ms|s|m|h|d|w)")
+_NANOSECONDS: Final = {
+    "ns": 1,
+    "us": 10**3,
+    "ms": 10**6,
+    "s": 10**9,
+    "m": 60 * 10**9,
+    "h": 3600 * 10**9,
+    "d": 86_400 * 10**9,
+    "w": 604_800 * 10**9,
+}
+
+
+def check_max_gap(max_gap: MaxGap | None) -> int | None:
+    """Return the longest time between two trades of a bar, in nanoseconds.
+
+    Raises
+    ------
+    TypeError
+        It is neither a text nor a timedelta.
+    ValueError
+        It is not above 0, or is no fixed length.
+
+    Examples
+    --------
+    >>> check_max_gap("1h30m")
+    5400000000000
+    >>> check_max_gap("1mo")
+    Traceback (most recent call last):
+    ValueError: max_gap is '1mo': expected a fixed length above 0, such as '30m', '1h30m' or
+    timedelta(minutes=30)
+    """
+    if max_gap is None:
+        return None
+    if isinstance(max_gap, dt.timedelta):
+        nanoseconds = (max_gap // dt.timedelta(microseconds=1)) * 1_000
+    elif isinstance(max_gap, str):
+        parts = _LENGTH.findall(max_gap)
+        is_length = "".join(map("".join, parts)) == max_gap
+        nanoseconds = sum(int(n) * _NANOSECONDS[unit] for n, unit in parts) if is_length else 0
+    else:
+        raise TypeError(f"max_gap is {max_gap!r}: expected a text such as '30m', or a timedelta")
+    if not 0 < nanoseconds < 1 << 63:
+        raise ValueError(
+            f"max_gap is {max_gap!r}: expected a fixed length above 0, such as '30m', '1h30m' or "
+            "timedelta(minutes=30)"
+        )
+    return nanoseconds
+
+
+def check_time_unit(time_unit: TimeUnit) -> TimeUnit:
+    """Return the unit of whole numbers.
+
+    Raises
+    ------
+    TypeError
+        It is not a str.
+    ValueError
+        It is a str, but not a unit.
+    """
+    if time_unit in get_args(TimeUnit):
+        return time_unit
+    error = ValueError if isinstance(time_unit, str) else TypeError
+    raise error(f"time_unit is {time_unit!r}: expected 's', 'ms', 'us' or 'ns'")
+
+
+def check_count(count: SupportsIndex, name: str) -> int:
+    """Return a number of things as an int.
+
+    Raises
+    ------
+    TypeError
+        It is not an integer.
+    ValueError
+        It is less than 1.
+    """
+    if isinstance(count, bool) or not isinstance(count, SupportsIndex):
+        raise TypeError(f"{name} is {count!r}: expected an integer")
+    if operator.index(count) < 1:
+        raise ValueError(f"{name} is {operator.index(count)}: expected 1 or more")
+    return operator.index(count)
+
+
+def check_flags(**flags: bool) -> None:
+    """Refuse arguments that are neither True nor False.
+
+    Raises
+    ------
+    TypeError
+        It is anything else.
+    """
+    for name, flag in flags.items():
+        if not isinstance(flag, bool):
+            raise TypeError(f"{name} is {flag!r}: expected True or False")

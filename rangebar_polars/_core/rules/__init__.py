@@ -1,0 +1,1 @@
+"""Rules: values that define when a bar ends."""

@@ -1,0 +1,109 @@
+"""Rules from their texts."""
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Final
+
+from rangebar_polars import _internal
+from rangebar_polars._core.rules.expectations import EwmaImbalanceRule, EwmaRunRule
+from rangebar_polars._core.rules.prices import CusumRule, HighLowRule, PriceRangeRule, RangeRule
+from rangebar_polars._core.rules.rule import Rule, limit_text
+from rangebar_polars._core.rules.sides import ImbalanceRule, RunLengthRule, RunRule
+from rangebar_polars._core.rules.totals import DollarRule, TickRule, VolumeRule
+
+_SIDES: Final = {"maker": "is_buyer_maker", "tickrule": "tick_rule"}
+
+
+def _number(text: str) -> int | float | Decimal:
+    """Return a limit: a Decimal where no float has this text."""
+    if "." not in text:
+        return int(text)
+    return float(text) if limit_text("limit", float(text)) == text else Decimal(text)
+
+
+def _sided(rule: Callable[..., Rule]) -> Callable[..., Rule]:
+    def parsed(of: str, side: str, limit: str, **gate: bool) -> Rule:
+        return rule(_number(limit), of, _SIDES[side], **gate)
+
+    return parsed
+
+
+def _ewma(rule: Callable[..., Rule]) -> Callable[..., Rule]:
+    def parsed(of: str, side: str, expected: str, bars: str, *others: str, **gate: bool) -> Rule:
+        ticks, least, most, warm_up = map(int, others)
+        return rule(
+            int(expected),
+            of,
+            _SIDES[side],
+            bars_span=None if bars == "none" else int(bars),
+            ticks_span=ticks,
+            min_ticks=least,
+            max_ticks=most,
+            warm_up=warm_up,
+            **gate,
+        )
+
+    return parsed
+
+
+def _one(rule: Callable[..., Rule], **fixed: bool) -> Callable[..., Rule]:
+    def parsed(number: str, **gate: bool) -> Rule:
+        return rule(_number(number), **fixed, **gate)
+
+    return parsed
+
+
+_KINDS: Final[Mapping[str, Callable[..., Rule]]] = {
+    "range": _one(RangeRule),
+    "pricerange": _one(PriceRangeRule),
+    "highlow": _one(HighLowRule),
+    "cusum": _one(CusumRule),
+    "tick": _one(TickRule),
+    "trade": _one(TickRule, individual=True),
+    "volume": _one(VolumeRule),
+    "dollar": _one(DollarRule),
+    "imbalance": _sided(ImbalanceRule),
+    "run": _sided(RunRule),
+    "runlength": _sided(RunLengthRule),
+    "ewmaimbalance": _ewma(EwmaImbalanceRule),
+    "ewmarun": _ewma(EwmaRunRule),
+}
+_GATES: Final = {"gate": True, "nogate": False}
+
+
+def parse_rule(text: str) -> Rule:
+    """Return the rule with this text.
+
+    Parameters
+    ----------
+    text
+        What ``str(rule)`` gives.
+
+    Raises
+    ------
+    TypeError
+        It is not a str.
+    ValueError
+        No rule has this text, or it is that of an expression, which a text does not hold.
+
+    Examples
+    --------
+    >>> from rangebar_polars import parse_rule
+    >>> parse_rule("range-250-nogate")
+    RangeRule(threshold_decimal_bps=250, prevent_same_timestamp_close=False)
+    >>> parse_rule("volume-0.3").limit
+    0.3
+    """
+    if not isinstance(text, str):
+        raise TypeError(f"text is {text!r}: expected the text of a rule, such as 'range-250'")
+    _internal.check_rule(text)
+    kind, *parameters = text.split("-")
+    if kind not in _KINDS:
+        raise ValueError(
+            f"{text!r} is the text of a rule with an expression, which the text does not hold "
+            "(make the rule: WhenRule or SumRule)"
+        )
+    gate = {}
+    if parameters[-1] in _GATES:
+        gate = {"prevent_same_timestamp_close": _GATES[parameters.pop()]}
+    return _KINDS[kind](*parameters, **gate)
