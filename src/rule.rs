@@ -20,7 +20,7 @@ pub mod cusum;
 pub mod ewma;
 pub mod expression;
 pub mod flow;
-mod gate;
+mod guard;
 pub mod high_low;
 pub mod limit;
 pub mod memory;

@@ -164,6 +164,9 @@ PLAINER = {
 """Words that make a reader stop, and what a colleague would say."""
 
 
+RULE_TEXT = re.compile(r"-gate\b|\"gate\"|'gate'")
+"""How the text of a rule says that it has ``prevent_same_timestamp_close``."""
+
 TESTS = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("tests/**/*.py"))
 
 
@@ -173,7 +176,7 @@ def plainer_words(lines: Iterable[tuple[int, str]]) -> dict[str, str]:
     return {
         f"line {number}, {match[0]!r}": PLAINER[match[0].lower()]
         for number, line in lines
-        for match in words.finditer(line)
+        for match in words.finditer(RULE_TEXT.sub("", line))
     }
 
 

@@ -205,10 +205,14 @@ def test_the_version_is_that_of_the_distribution() -> None:
 @pytest.mark.parametrize("beyond", [rb.THRESHOLD_DECIMAL_MIN - 1, rb.THRESHOLD_DECIMAL_MAX + 1])
 def test_the_limits_of_a_threshold_are_the_last_that_are_accepted(beyond: int) -> None:
     text = f"threshold_decimal_bps is {beyond}: expected 1 to 100000 (1 is 0.001 %, 250 is 0.25 %)"
+    rule = f"range-{beyond}"
+    no_rule = (
+        f'"{rule}" is the text of no rule: expected one such as "range-250" or "dollar-1000000"'
+    )
 
     for limit in (rb.THRESHOLD_DECIMAL_MIN, rb.THRESHOLD_DECIMAL_MAX):
         assert _internal.BarBuilder(Options.check(limit, columns=None).kwargs()).finish().is_empty()
     with says(ValueError, text):
         rb.bars_expr(beyond)
-    with says(pl.exceptions.ComputeError, text):
-        _internal.BarBuilder(Options.check(250, columns=None).kwargs() | {"thresholds": [beyond]})
+    with says(pl.exceptions.ComputeError, no_rule):
+        _internal.BarBuilder(Options.check(250, columns=None).kwargs() | {"rules": [rule]})

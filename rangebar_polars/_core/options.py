@@ -39,14 +39,14 @@ def check_rules(
     TypeError
         It is neither a rule nor several.
     ValueError
-        ``rule`` is given beside a threshold or a gate, or there is no rule, or one stands twice.
+        ``rule`` is given beside a threshold or a guard, or there is no rule, or one stands twice.
     """
     if rule is None:
-        gate = True if prevent_same_timestamp_close is None else prevent_same_timestamp_close
-        check_flags(prevent_same_timestamp_close=gate)
+        guard = True if prevent_same_timestamp_close is None else prevent_same_timestamp_close
+        check_flags(prevent_same_timestamp_close=guard)
         given = 250 if threshold_decimal_bps is None else threshold_decimal_bps
         thresholds, several = check_thresholds(given)
-        of = [RangeRule(bps, prevent_same_timestamp_close=gate) for bps in thresholds]
+        of = [RangeRule(bps, prevent_same_timestamp_close=guard) for bps in thresholds]
         return tuple(of), THRESHOLD if several else None
     if threshold_decimal_bps is not None:
         raise ValueError(

@@ -6,7 +6,7 @@
 
 use crate::bar::{Bar, Prices};
 use crate::fixed::to_fixed;
-use crate::rule::gate::Gate;
+use crate::rule::guard::Guard;
 use crate::rule::{Memory, Rule, Threshold};
 use crate::trades::Trades;
 
@@ -22,7 +22,7 @@ const BLOCK: usize = 32;
 #[derive(Clone, Debug, PartialEq)]
 pub struct CusumRule {
     threshold: Threshold,
-    gate: Gate,
+    guard: Guard,
     /// The lowest and the highest price since the last event.
     since: Option<(f64, f64)>,
 }
@@ -30,7 +30,7 @@ pub struct CusumRule {
 impl CusumRule {
     /// The rule for one threshold.
     pub const fn new(threshold: Threshold, prevent_same_timestamp_close: bool) -> Self {
-        Self { threshold, gate: Gate::new(prevent_same_timestamp_close), since: None }
+        Self { threshold, guard: Guard::new(prevent_same_timestamp_close), since: None }
     }
 
     /// Its threshold.
@@ -40,7 +40,7 @@ impl CusumRule {
 
     /// Whether no trade of the opening time may close a bar.
     pub const fn prevents_same_timestamp_close(&self) -> bool {
-        self.gate.prevents()
+        self.guard.prevents()
     }
 
     /// Whether the upper price is the threshold or more above the lower.
@@ -61,7 +61,7 @@ impl Rule for CusumRule {
         if from == trades.len {
             return None;
         }
-        self.gate.open(times[from]);
+        self.guard.open(times[from]);
         let (mut low, mut high) = self.since.unwrap_or((prices[from], prices[from]));
         for start in (from..trades.len).step_by(BLOCK) {
             let rows = start..trades.len.min(start + BLOCK);
@@ -74,8 +74,8 @@ impl Rule for CusumRule {
             for row in rows {
                 let price = prices[row];
                 (low, high) = (low.min(price), high.max(price));
-                if self.is_event(low, high, price) && self.gate.lets(times[row]) {
-                    self.gate.close();
+                if self.is_event(low, high, price) && self.guard.lets(times[row]) {
+                    self.guard.close();
                     self.since = Some((price, price));
                     return Some(row);
                 }
@@ -86,7 +86,7 @@ impl Rule for CusumRule {
     }
 
     fn cut_off(&mut self) {
-        self.gate.close();
+        self.guard.close();
         self.since = None;
     }
 
@@ -106,11 +106,11 @@ impl Rule for CusumRule {
         };
         self.since = Some((low, high));
         let Some(Bar { price, time, .. }) = open else { return low >= high };
-        self.gate.open(time.open);
+        self.guard.open(time.open);
         // The prices since the last event are those of the bar and that of the event.
         let is_of_bar = low <= price.low && price.high <= high;
         let before = u8::from(low < price.low) + u8::from(price.high < high);
-        let is_open = !self.is_event(low, high, price.close) || !self.gate.lets(time.close);
+        let is_open = !self.is_event(low, high, price.close) || !self.guard.lets(time.close);
         is_of_bar && before <= 1 && is_open
     }
 }

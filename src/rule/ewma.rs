@@ -7,7 +7,7 @@
 
 use crate::bar::Bar;
 use crate::rule::flow::Flow;
-use crate::rule::gate::Gate;
+use crate::rule::guard::Guard;
 use crate::rule::sided::{Sided, add, can_be};
 use crate::rule::{Memory, Rule};
 use crate::trades::{Role, Trades};
@@ -57,7 +57,7 @@ pub struct EwmaRule {
     of: Sided,
     flow: Flow,
     spans: Spans,
-    gate: Gate,
+    guard: Guard,
     /// What was bought and what was sold in the open bar.
     sums: [i128; 2],
     /// Records of the open bar.
@@ -97,7 +97,7 @@ impl EwmaRule {
             of,
             flow,
             spans,
-            gate: Gate::new(prevent_same_timestamp_close),
+            guard: Guard::new(prevent_same_timestamp_close),
             sums: [0, 0],
             records: 0,
             expectations: Expectations::new(spans),
@@ -121,7 +121,7 @@ impl EwmaRule {
 
     /// Whether no trade of the opening time may close a bar.
     pub const fn prevents_same_timestamp_close(&self) -> bool {
-        self.gate.prevents()
+        self.guard.prevents()
     }
 
     /// What a bar is expected to reach.
@@ -187,12 +187,12 @@ impl Rule for EwmaRule {
         if from == trades.len {
             return None;
         }
-        self.gate.open(times[from]);
+        self.guard.open(times[from]);
         let keep = 1.0 - 2.0 / (self.spans.ticks as f64 + 1.0);
         for (row, time) in times.iter().enumerate().skip(from) {
             let record = self.flow.next(trades, row);
             self.add(record, keep);
-            if self.is_reached() && self.gate.lets(*time) {
+            if self.is_reached() && self.guard.lets(*time) {
                 self.close();
                 return Some(row);
             }
@@ -201,7 +201,7 @@ impl Rule for EwmaRule {
     }
 
     fn cut_off(&mut self) {
-        self.gate.close();
+        self.guard.close();
         self.sums = [0, 0];
         self.records = 0;
     }
@@ -228,10 +228,10 @@ impl Rule for EwmaRule {
         self.sums = [buys, sells];
         self.expectations = Expectations { decayed, expected, limit, seen };
         if let Some(bar) = open {
-            self.gate.open(bar.time.open);
+            self.guard.open(bar.time.open);
             self.records = bar.rows.unsigned_abs();
         }
-        let is_open = open.is_none_or(|bar| !self.is_reached() || !self.gate.lets(bar.time.close));
+        let is_open = open.is_none_or(|bar| !self.is_reached() || !self.guard.lets(bar.time.close));
         let Spans { min, max, ticks, warm_up, expected: fixed, bars } = self.spans;
         let numbers = decayed.into_iter().chain(limit);
         // The sum of all powers of the factor, up to rounding.

@@ -1,7 +1,7 @@
 //! A bar ends where a column of the caller says so, or where its sum reaches a limit.
 
 use crate::bar::Bar;
-use crate::rule::gate::Gate;
+use crate::rule::guard::Guard;
 use crate::rule::{Memory, Rule};
 use crate::trades::{Extra, Trades};
 
@@ -12,7 +12,7 @@ pub struct WhenRule {
     pub(super) name: Option<String>,
     /// The place of its column among those that rules bring along.
     pub(super) column: usize,
-    gate: Gate,
+    guard: Guard,
 }
 
 /// The rule of a sum: a bar closes at the first record with which the sum of the column over the
@@ -23,7 +23,7 @@ pub struct SumRule {
     /// The place of its column among those that rules bring along.
     pub(super) column: usize,
     pub(super) limit: f64,
-    gate: Gate,
+    guard: Guard,
     sum: f64,
 }
 
@@ -34,12 +34,12 @@ impl WhenRule {
         column: usize,
         prevent_same_timestamp_close: bool,
     ) -> Self {
-        Self { name, column, gate: Gate::new(prevent_same_timestamp_close) }
+        Self { name, column, guard: Guard::new(prevent_same_timestamp_close) }
     }
 
     /// Whether no trade of the opening time may close a bar.
     pub const fn prevents_same_timestamp_close(&self) -> bool {
-        self.gate.prevents()
+        self.guard.prevents()
     }
 }
 
@@ -51,12 +51,12 @@ impl SumRule {
         limit: f64,
         prevent_same_timestamp_close: bool,
     ) -> Self {
-        Self { name, column, limit, gate: Gate::new(prevent_same_timestamp_close), sum: 0.0 }
+        Self { name, column, limit, guard: Guard::new(prevent_same_timestamp_close), sum: 0.0 }
     }
 
     /// Whether no trade of the opening time may close a bar.
     pub const fn prevents_same_timestamp_close(&self) -> bool {
-        self.gate.prevents()
+        self.guard.prevents()
     }
 }
 
@@ -66,7 +66,7 @@ impl Rule for WhenRule {
         if from == trades.len {
             return None;
         }
-        self.gate.open(times[from]);
+        self.guard.open(times[from]);
         let Some(Extra::Flags(flags)) = trades.extra(self.column) else { return None };
         let mut start = from;
         while start < trades.len {
@@ -74,8 +74,8 @@ impl Rule for WhenRule {
             let mut word = flags.set.word(start) & known;
             while word != 0 {
                 let row = start + word.trailing_zeros() as usize;
-                if self.gate.lets(times[row]) {
-                    self.gate.close();
+                if self.guard.lets(times[row]) {
+                    self.guard.close();
                     return Some(row);
                 }
                 word &= word - 1;
@@ -86,13 +86,13 @@ impl Rule for WhenRule {
     }
 
     fn cut_off(&mut self) {
-        self.gate.close();
+        self.guard.close();
     }
 
     fn resume(&mut self, open: Option<&Bar>, memory: &Memory, _: u64) -> bool {
         self.cut_off();
         if let Some(bar) = open {
-            self.gate.open(bar.time.open);
+            self.guard.open(bar.time.open);
         }
         *memory == Memory::Nothing
     }
@@ -104,11 +104,11 @@ impl Rule for SumRule {
         if from == trades.len {
             return None;
         }
-        self.gate.open(times[from]);
+        self.guard.open(times[from]);
         let Some(Extra::Numbers(numbers)) = trades.extra(self.column) else { return None };
         for (row, time) in times.iter().enumerate().skip(from) {
             self.sum += numbers.get(row).unwrap_or(0.0);
-            if self.sum >= self.limit && self.gate.lets(*time) {
+            if self.sum >= self.limit && self.guard.lets(*time) {
                 self.cut_off();
                 return Some(row);
             }
@@ -117,7 +117,7 @@ impl Rule for SumRule {
     }
 
     fn cut_off(&mut self) {
-        self.gate.close();
+        self.guard.close();
         self.sum = 0.0;
     }
 
@@ -130,8 +130,8 @@ impl Rule for SumRule {
         let Memory::Sum(sum) = *memory else { return false };
         self.sum = sum;
         let is_open = open.is_none_or(|bar| {
-            self.gate.open(bar.time.open);
-            self.sum < self.limit || !self.gate.lets(bar.time.close)
+            self.guard.open(bar.time.open);
+            self.sum < self.limit || !self.guard.lets(bar.time.close)
         });
         sum.is_finite() && (open.is_some() || sum == 0.0) && is_open
     }

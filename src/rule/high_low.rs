@@ -2,7 +2,7 @@
 
 use crate::bar::{Bar, Prices};
 use crate::fixed::to_fixed;
-use crate::rule::gate::Gate;
+use crate::rule::guard::Guard;
 use crate::rule::limit::Limit;
 use crate::rule::{Memory, Rule};
 use crate::trades::Trades;
@@ -18,7 +18,7 @@ const BLOCK: usize = 32;
 #[derive(Clone, Debug, PartialEq)]
 pub struct HighLowRule {
     limit: Limit,
-    gate: Gate,
+    guard: Guard,
     /// The lowest and the highest price of the open bar.
     open: Option<(f64, f64)>,
 }
@@ -26,7 +26,7 @@ pub struct HighLowRule {
 impl HighLowRule {
     /// The rule for one limit.
     pub const fn new(limit: Limit, prevent_same_timestamp_close: bool) -> Self {
-        Self { limit, gate: Gate::new(prevent_same_timestamp_close), open: None }
+        Self { limit, guard: Guard::new(prevent_same_timestamp_close), open: None }
     }
 
     /// Its limit.
@@ -36,7 +36,7 @@ impl HighLowRule {
 
     /// Whether no trade of the opening time may close a bar.
     pub const fn prevents_same_timestamp_close(&self) -> bool {
-        self.gate.prevents()
+        self.guard.prevents()
     }
 
     fn is_reached(&self, low: f64, high: f64) -> bool {
@@ -50,7 +50,7 @@ impl Rule for HighLowRule {
         if from == trades.len {
             return None;
         }
-        self.gate.open(times[from]);
+        self.guard.open(times[from]);
         let (mut low, mut high) = self.open.take().unwrap_or((prices[from], prices[from]));
         for start in (from..trades.len).step_by(BLOCK) {
             let rows = start..trades.len.min(start + BLOCK);
@@ -62,8 +62,8 @@ impl Rule for HighLowRule {
             }
             for row in rows {
                 (low, high) = (low.min(prices[row]), high.max(prices[row]));
-                if self.is_reached(low, high) && self.gate.lets(times[row]) {
-                    self.gate.close();
+                if self.is_reached(low, high) && self.guard.lets(times[row]) {
+                    self.guard.close();
                     return Some(row);
                 }
             }
@@ -73,16 +73,16 @@ impl Rule for HighLowRule {
     }
 
     fn cut_off(&mut self) {
-        self.gate.close();
+        self.guard.close();
         self.open = None;
     }
 
     fn resume(&mut self, open: Option<&Bar>, memory: &Memory, _: u64) -> bool {
         self.cut_off();
         let Some(Bar { price, time, .. }) = open else { return *memory == Memory::Nothing };
-        self.gate.open(time.open);
+        self.guard.open(time.open);
         self.open = Some((price.low, price.high));
-        let is_open = !self.is_reached(price.low, price.high) || !self.gate.lets(time.close);
+        let is_open = !self.is_reached(price.low, price.high) || !self.guard.lets(time.close);
         *memory == Memory::Nothing && is_open
     }
 }

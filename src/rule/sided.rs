@@ -2,7 +2,7 @@
 
 use crate::bar::Bar;
 use crate::rule::flow::{Flow, Weight};
-use crate::rule::gate::Gate;
+use crate::rule::guard::Guard;
 use crate::rule::{Memory, Rule};
 use crate::trades::{Role, Trades};
 
@@ -48,7 +48,7 @@ pub struct SidedRule {
     /// In units of the weights.
     limit: i128,
     flow: Flow,
-    gate: Gate,
+    guard: Guard,
     /// What was bought and what was sold in the open bar.
     sums: [i128; 2],
 }
@@ -61,7 +61,7 @@ impl SidedRule {
         limit: i128,
         prevent_same_timestamp_close: bool,
     ) -> Self {
-        Self { of, limit, flow, gate: Gate::new(prevent_same_timestamp_close), sums: [0, 0] }
+        Self { of, limit, flow, guard: Guard::new(prevent_same_timestamp_close), sums: [0, 0] }
     }
 
     /// What is compared with the limit.
@@ -81,7 +81,7 @@ impl SidedRule {
 
     /// Whether no trade of the opening time may close a bar.
     pub const fn prevents_same_timestamp_close(&self) -> bool {
-        self.gate.prevents()
+        self.guard.prevents()
     }
 }
 
@@ -98,7 +98,7 @@ impl Rule for SidedRule {
         if from == trades.len {
             return None;
         }
-        self.gate.open(times[from]);
+        self.guard.open(times[from]);
         for (row, time) in times.iter().enumerate().skip(from) {
             if let Some((sold, weight)) = self.flow.next(trades, row) {
                 if self.of == Sided::RunLength {
@@ -106,7 +106,7 @@ impl Rule for SidedRule {
                 }
                 add(&mut self.sums, (sold, weight));
             }
-            if self.of.of(self.sums) >= self.limit && self.gate.lets(*time) {
+            if self.of.of(self.sums) >= self.limit && self.guard.lets(*time) {
                 self.cut_off();
                 return Some(row);
             }
@@ -115,7 +115,7 @@ impl Rule for SidedRule {
     }
 
     fn cut_off(&mut self) {
-        self.gate.close();
+        self.guard.close();
         self.sums = [0, 0];
     }
 
@@ -134,8 +134,8 @@ impl Rule for SidedRule {
         let Memory::Sides { buys, sells, last } = *memory else { return false };
         self.sums = [buys, sells];
         let is_open = open.is_none_or(|bar| {
-            self.gate.open(bar.time.open);
-            self.of.of(self.sums) < self.limit || !self.gate.lets(bar.time.close)
+            self.guard.open(bar.time.open);
+            self.of.of(self.sums) < self.limit || !self.guard.lets(bar.time.close)
         });
         let is_run = self.of != Sided::RunLength || buys == 0 || sells == 0;
         self.flow.resume(last, open, rows)

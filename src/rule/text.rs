@@ -23,11 +23,13 @@ use std::str::FromStr;
 
 /// The longest text of a rule, in bytes.
 pub const MAX_TEXT: usize = 128;
-const GATE: &str = "-gate";
-const NO_GATE: &str = "-nogate";
+/// The end of a text with the guard of the opening time, where the kind has none by default.
+const GUARDED: &str = "-gate";
+/// The end of a text without it, where the kind has it by default.
+const UNGUARDED: &str = "-nogate";
 
 /// Whether rules of this kind have the guard of the opening time unless they say otherwise.
-fn has_gate_by_default(kind: &str) -> bool {
+fn has_guard_by_default(kind: &str) -> bool {
     matches!(kind, "range" | "pricerange" | "highlow")
 }
 
@@ -92,32 +94,32 @@ fn spans([expected, bars, ticks, min, max, warm_up]: [&str; 6]) -> Option<Spans>
 }
 
 /// The rule of this kind with these parameters, if there is one.
-fn rule(kind: &str, parameters: &[&str], gate: bool) -> Option<AnyRule> {
+fn rule(kind: &str, parameters: &[&str], guard: bool) -> Option<AnyRule> {
     let threshold = |text| Threshold::new(count(text)?.cast_signed()).ok();
     let limit = |text: &str| text.parse::<Limit>().ok();
     Some(match (kind, parameters) {
-        ("range", [text]) => AnyRule::Range(RangeRule::new(threshold(text)?, gate)),
-        ("pricerange", [text]) => AnyRule::Range(RangeRule::of_amount(limit(text)?, gate)),
-        ("highlow", [text]) => AnyRule::HighLow(HighLowRule::new(limit(text)?, gate)),
-        ("cusum", [text]) => AnyRule::Cusum(CusumRule::new(threshold(text)?, gate)),
-        ("tick", [text]) => AnyRule::Tick(TickRule::new(count(text)?, gate)),
-        ("trade", [text]) => AnyRule::Total(TotalRule::new(Total::Trades(count(text)?), gate)),
-        ("volume", [text]) => AnyRule::Total(TotalRule::new(Total::Volume(limit(text)?), gate)),
-        ("dollar", [text]) => AnyRule::Total(TotalRule::new(Total::Turnover(limit(text)?), gate)),
+        ("range", [text]) => AnyRule::Range(RangeRule::new(threshold(text)?, guard)),
+        ("pricerange", [text]) => AnyRule::Range(RangeRule::of_amount(limit(text)?, guard)),
+        ("highlow", [text]) => AnyRule::HighLow(HighLowRule::new(limit(text)?, guard)),
+        ("cusum", [text]) => AnyRule::Cusum(CusumRule::new(threshold(text)?, guard)),
+        ("tick", [text]) => AnyRule::Tick(TickRule::new(count(text)?, guard)),
+        ("trade", [text]) => AnyRule::Total(TotalRule::new(Total::Trades(count(text)?), guard)),
+        ("volume", [text]) => AnyRule::Total(TotalRule::new(Total::Volume(limit(text)?), guard)),
+        ("dollar", [text]) => AnyRule::Total(TotalRule::new(Total::Turnover(limit(text)?), guard)),
         ("imbalance" | "run" | "runlength", [weight, side, text]) => {
             let flow = flow(weight, side)?;
             let limit = sided_limit(flow.weight, text)?;
-            AnyRule::Sided(SidedRule::new(sided(kind)?, flow, limit, gate))
+            AnyRule::Sided(SidedRule::new(sided(kind)?, flow, limit, guard))
         }
         ("ewmaimbalance" | "ewmarun", [weight, side, numbers @ ..]) => {
             let (flow, spans) = (flow(weight, side)?, spans(numbers.try_into().ok()?)?);
-            AnyRule::Ewma(EwmaRule::new(sided(kind.strip_prefix("ewma")?)?, flow, spans, gate))
+            AnyRule::Ewma(EwmaRule::new(sided(kind.strip_prefix("ewma")?)?, flow, spans, guard))
         }
-        ("when", []) => AnyRule::When(WhenRule::new(None, 0, gate)),
-        ("when", [text]) => AnyRule::When(WhenRule::new(Some(name(text)?), 0, gate)),
-        ("sum", [text]) => AnyRule::Sum(SumRule::new(None, 0, number(text)?, gate)),
+        ("when", []) => AnyRule::When(WhenRule::new(None, 0, guard)),
+        ("when", [text]) => AnyRule::When(WhenRule::new(Some(name(text)?), 0, guard)),
+        ("sum", [text]) => AnyRule::Sum(SumRule::new(None, 0, number(text)?, guard)),
         ("sum", [text, limit]) => {
-            AnyRule::Sum(SumRule::new(Some(name(text)?), 0, number(limit)?, gate))
+            AnyRule::Sum(SumRule::new(Some(name(text)?), 0, number(limit)?, guard))
         }
         _ => return None,
     })
@@ -130,15 +132,15 @@ impl FromStr for AnyRule {
     /// [`Error::RuleText`] for the text of no rule.
     fn from_str(text: &str) -> Result<Self, Error> {
         let unknown = || Error::RuleText { got: text.to_owned() };
-        let (body, gate) = match (text.strip_suffix(GATE), text.strip_suffix(NO_GATE)) {
+        let (body, guard) = match (text.strip_suffix(GUARDED), text.strip_suffix(UNGUARDED)) {
             (Some(body), _) => (body, Some(true)),
             (_, Some(body)) => (body, Some(false)),
             _ => (text, None),
         };
         let mut parts = body.split('-');
         let kind = parts.next().unwrap_or_default();
-        let gate = gate.unwrap_or_else(|| has_gate_by_default(kind));
-        let rule = rule(kind, &parts.collect::<Vec<_>>(), gate).ok_or_else(unknown)?;
+        let guard = guard.unwrap_or_else(|| has_guard_by_default(kind));
+        let rule = rule(kind, &parts.collect::<Vec<_>>(), guard).ok_or_else(unknown)?;
         if text.len() <= MAX_TEXT && rule.to_string() == text { Ok(rule) } else { Err(unknown()) }
     }
 }
@@ -176,12 +178,12 @@ impl fmt::Display for AnyRule {
             Self::Sum(rule) => format!("sum{}-{}", named(&rule.name), rule.limit),
         };
         let kind = text.split('-').next().unwrap_or_default();
-        let gate = match (self.prevents_same_timestamp_close(), has_gate_by_default(kind)) {
-            (true, false) => GATE,
-            (false, true) => NO_GATE,
+        let guard = match (self.prevents_same_timestamp_close(), has_guard_by_default(kind)) {
+            (true, false) => GUARDED,
+            (false, true) => UNGUARDED,
             _ => "",
         };
-        write!(f, "{text}{gate}")
+        write!(f, "{text}{guard}")
     }
 }
 
@@ -242,7 +244,7 @@ mod tests {
             "ewmarun-tick-maker-4-3-7-5-8-4",
             "ewmaimbalance-tick-maker-4-3-7-1-8",
             "ewmarunlength-tick-maker-4-3-7-1-8-4",
-            "when-gate-gate",
+            "when-guard-gate",
             "when-a b",
             "when-",
             "sum-1.0",

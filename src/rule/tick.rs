@@ -1,7 +1,7 @@
 //! A bar ends where it has a number of records.
 
 use crate::bar::Bar;
-use crate::rule::gate::Gate;
+use crate::rule::guard::Guard;
 use crate::rule::{Memory, Rule};
 use crate::trades::Trades;
 
@@ -9,7 +9,7 @@ use crate::trades::Trades;
 #[derive(Clone, Debug, PartialEq)]
 pub struct TickRule {
     records: u64,
-    gate: Gate,
+    guard: Guard,
     /// Records of the open bar.
     seen: u64,
 }
@@ -17,7 +17,7 @@ pub struct TickRule {
 impl TickRule {
     /// The rule for a number of records from 1 on.
     pub const fn new(records: u64, prevent_same_timestamp_close: bool) -> Self {
-        Self { records, gate: Gate::new(prevent_same_timestamp_close), seen: 0 }
+        Self { records, guard: Guard::new(prevent_same_timestamp_close), seen: 0 }
     }
 
     /// How many records a bar has.
@@ -27,7 +27,7 @@ impl TickRule {
 
     /// Whether no trade of the opening time may close a bar.
     pub const fn prevents_same_timestamp_close(&self) -> bool {
-        self.gate.prevents()
+        self.guard.prevents()
     }
 }
 
@@ -37,11 +37,11 @@ impl Rule for TickRule {
         if from == trades.len {
             return None;
         }
-        self.gate.open(times[from]);
+        self.guard.open(times[from]);
         // A bar that could not close at its last record has more of them.
         let left = self.records.saturating_sub(self.seen).max(1) - 1;
         let row = usize::try_from(left).ok().and_then(|left| from.checked_add(left));
-        let row = row.map(|row| self.gate.first_let(times, row)).filter(|row| *row < trades.len);
+        let row = row.map(|row| self.guard.first_let(times, row)).filter(|row| *row < trades.len);
         if row.is_some() {
             self.cut_off();
         } else {
@@ -51,16 +51,16 @@ impl Rule for TickRule {
     }
 
     fn cut_off(&mut self) {
-        self.gate.close();
+        self.guard.close();
         self.seen = 0;
     }
 
     fn resume(&mut self, open: Option<&Bar>, memory: &Memory, _: u64) -> bool {
         self.cut_off();
         let Some(Bar { rows, time, .. }) = open else { return *memory == Memory::Nothing };
-        self.gate.open(time.open);
+        self.guard.open(time.open);
         self.seen = rows.unsigned_abs();
-        let is_open = self.seen < self.records || !self.gate.lets(time.close);
+        let is_open = self.seen < self.records || !self.guard.lets(time.close);
         *memory == Memory::Nothing && is_open
     }
 }

@@ -6,7 +6,7 @@
 use crate::bar::Bar;
 use crate::fixed::to_fixed;
 use crate::needs::Needs;
-use crate::rule::gate::Gate;
+use crate::rule::guard::Guard;
 use crate::rule::limit::Limit;
 use crate::rule::{Memory, Rule};
 use crate::sums::MaskedSums;
@@ -65,7 +65,7 @@ impl Total {
 #[derive(Clone, Debug, PartialEq)]
 pub struct TotalRule {
     of: Total,
-    gate: Gate,
+    guard: Guard,
     /// The sum of the open bar.
     sum: i128,
 }
@@ -73,7 +73,7 @@ pub struct TotalRule {
 impl TotalRule {
     /// The rule for one limit.
     pub const fn new(of: Total, prevent_same_timestamp_close: bool) -> Self {
-        Self { of, gate: Gate::new(prevent_same_timestamp_close), sum: 0 }
+        Self { of, guard: Guard::new(prevent_same_timestamp_close), sum: 0 }
     }
 
     /// What is summed, with the limit.
@@ -83,7 +83,7 @@ impl TotalRule {
 
     /// Whether no trade of the opening time may close a bar.
     pub const fn prevents_same_timestamp_close(&self) -> bool {
-        self.gate.prevents()
+        self.guard.prevents()
     }
 }
 
@@ -93,7 +93,7 @@ impl Rule for TotalRule {
         if from == trades.len {
             return None;
         }
-        self.gate.open(times[from]);
+        self.guard.open(times[from]);
         let limit = self.of.limit();
         for start in (from..trades.len).step_by(GROUP) {
             let rows = start..trades.len.min(start + GROUP);
@@ -104,7 +104,7 @@ impl Rule for TotalRule {
             }
             for row in rows {
                 self.sum = self.sum.saturating_add(self.of.at(trades, row));
-                if self.sum >= limit && self.gate.lets(times[row]) {
+                if self.sum >= limit && self.guard.lets(times[row]) {
                     self.cut_off();
                     return Some(row);
                 }
@@ -114,20 +114,20 @@ impl Rule for TotalRule {
     }
 
     fn cut_off(&mut self) {
-        self.gate.close();
+        self.guard.close();
         self.sum = 0;
     }
 
     fn resume(&mut self, open: Option<&Bar>, memory: &Memory, _: u64) -> bool {
         self.cut_off();
         let Some(bar) = open else { return *memory == Memory::Nothing };
-        self.gate.open(bar.time.open);
+        self.guard.open(bar.time.open);
         self.sum = match self.of {
             Total::Trades(_) => i128::from(bar.trades),
             Total::Volume(_) => bar.volume,
             Total::Turnover(_) => bar.turnover,
         };
-        let is_open = self.sum < self.of.limit() || !self.gate.lets(bar.time.close);
+        let is_open = self.sum < self.of.limit() || !self.guard.lets(bar.time.close);
         *memory == Memory::Nothing && is_open
     }
 

@@ -40,9 +40,7 @@ def message_of(error: type[Exception], act: Callable[[], object]) -> str:
 
 
 @thresholds
-@pytest.mark.parametrize(
-    "threshold", [True, 250.0, "250", np.float64(250), np.True_], ids=repr
-)
+@pytest.mark.parametrize("threshold", [True, 250.0, "250", np.float64(250), np.True_], ids=repr)
 def test_a_threshold_that_is_no_integer_is_a_type_error(
     call: Callable[[Any], object], threshold: object
 ) -> None:

@@ -13,7 +13,6 @@ import faulthandler
 import json
 import pickle
 import random
-import re
 import sys
 import warnings
 from collections import Counter

@@ -32,7 +32,7 @@ class RangeRule(Rule):
     True
     """
 
-    HAS_GATE: ClassVar[bool] = True
+    GUARDED: ClassVar[bool] = True
 
     threshold_decimal_bps: int
     prevent_same_timestamp_close: bool = field(default=True, kw_only=True)
@@ -81,7 +81,7 @@ class PriceRangeRule(Rule):
     (100.0, 105.0)
     """
 
-    HAS_GATE: ClassVar[bool] = True
+    GUARDED: ClassVar[bool] = True
 
     amount: SupportsFloat
     prevent_same_timestamp_close: bool = field(default=True, kw_only=True)
@@ -132,7 +132,7 @@ class HighLowRule(Rule):
     (102.0, 97.0)
     """
 
-    HAS_GATE: ClassVar[bool] = True
+    GUARDED: ClassVar[bool] = True
 
     amount: SupportsFloat
     prevent_same_timestamp_close: bool = field(default=True, kw_only=True)

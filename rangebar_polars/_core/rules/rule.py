@@ -37,7 +37,7 @@ class Rule(ABC):
     'dollar-1000000'
     """
 
-    HAS_GATE: ClassVar[bool] = False
+    GUARDED: ClassVar[bool] = False
 
     prevent_same_timestamp_close: bool = field(default=False, kw_only=True)
 
@@ -48,22 +48,22 @@ class Rule(ABC):
     @property
     @abstractmethod
     def _body(self) -> str:
-        """The text without the gate."""
+        """The text without its end."""
 
     def __str__(self) -> str:
-        if self.prevent_same_timestamp_close == self.HAS_GATE:
+        if self.prevent_same_timestamp_close == self.GUARDED:
             return self._body
         return self._body + ("-gate" if self.prevent_same_timestamp_close else "-nogate")
 
     def __repr__(self) -> str:
-        gate = "prevent_same_timestamp_close"
+        name_of_guard = "prevent_same_timestamp_close"
         given = [
             (field.name, value)
             for field in fields(self)
-            if field.name != gate and (value := getattr(self, field.name)) != field.default
+            if field.name != name_of_guard and (value := getattr(self, field.name)) != field.default
         ]
-        if self.prevent_same_timestamp_close != self.HAS_GATE:
-            given.append((gate, self.prevent_same_timestamp_close))
+        if self.prevent_same_timestamp_close != self.GUARDED:
+            given.append((name_of_guard, self.prevent_same_timestamp_close))
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in given)})"
 
     def __eq__(self, other: object) -> bool:

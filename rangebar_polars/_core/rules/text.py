@@ -11,6 +11,7 @@ from rangebar_polars._core.rules.rule import Rule, limit_text
 from rangebar_polars._core.rules.sides import ImbalanceRule, RunLengthRule, RunRule
 from rangebar_polars._core.rules.totals import DollarRule, TickRule, VolumeRule
 
+_LARGEST_FLOAT: Final = 1e17
 _SIDES: Final = {"maker": "is_buyer_maker", "tickrule": "tick_rule"}
 
 
@@ -18,18 +19,21 @@ def _number(text: str) -> int | float | Decimal:
     """Return a limit: a Decimal where no float has this text."""
     if "." not in text:
         return int(text)
-    return float(text) if limit_text("limit", float(text)) == text else Decimal(text)
+    number = float(text)
+    # A text near the largest limit may be a float above it.
+    has_text = number < _LARGEST_FLOAT and limit_text("limit", number) == text
+    return number if has_text else Decimal(text)
 
 
 def _sided(rule: Callable[..., Rule]) -> Callable[..., Rule]:
-    def parsed(of: str, side: str, limit: str, **gate: bool) -> Rule:
-        return rule(_number(limit), of, _SIDES[side], **gate)
+    def parsed(of: str, side: str, limit: str, **guard: bool) -> Rule:
+        return rule(_number(limit), of, _SIDES[side], **guard)
 
     return parsed
 
 
 def _ewma(rule: Callable[..., Rule]) -> Callable[..., Rule]:
-    def parsed(of: str, side: str, expected: str, bars: str, *others: str, **gate: bool) -> Rule:
+    def parsed(of: str, side: str, expected: str, bars: str, *others: str, **guard: bool) -> Rule:
         ticks, least, most, warm_up = map(int, others)
         return rule(
             int(expected),
@@ -40,15 +44,15 @@ def _ewma(rule: Callable[..., Rule]) -> Callable[..., Rule]:
             min_ticks=least,
             max_ticks=most,
             warm_up=warm_up,
-            **gate,
+            **guard,
         )
 
     return parsed
 
 
 def _one(rule: Callable[..., Rule], **fixed: bool) -> Callable[..., Rule]:
-    def parsed(number: str, **gate: bool) -> Rule:
-        return rule(_number(number), **fixed, **gate)
+    def parsed(number: str, **guard: bool) -> Rule:
+        return rule(_number(number), **fixed, **guard)
 
     return parsed
 
@@ -68,7 +72,7 @@ _KINDS: Final[Mapping[str, Callable[..., Rule]]] = {
     "ewmaimbalance": _ewma(EwmaImbalanceRule),
     "ewmarun": _ewma(EwmaRunRule),
 }
-_GATES: Final = {"gate": True, "nogate": False}
+_GUARDS: Final = {"gate": True, "nogate": False}
 
 
 def parse_rule(text: str) -> Rule:
@@ -78,6 +82,11 @@ def parse_rule(text: str) -> Rule:
     ----------
     text
         What ``str(rule)`` gives.
+
+    Returns
+    -------
+    Rule
+        The rule, equal to the one whose text it is.
 
     Raises
     ------
@@ -103,7 +112,7 @@ def parse_rule(text: str) -> Rule:
             f"{text!r} is the text of a rule with an expression, which the text does not hold "
             "(make the rule: WhenRule or SumRule)"
         )
-    gate = {}
-    if parameters[-1] in _GATES:
-        gate = {"prevent_same_timestamp_close": _GATES[parameters.pop()]}
-    return _KINDS[kind](*parameters, **gate)
+    guard = {}
+    if parameters[-1] in _GUARDS:
+        guard = {"prevent_same_timestamp_close": _GUARDS[parameters.pop()]}
+    return _KINDS[kind](*parameters, **guard)

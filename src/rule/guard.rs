@@ -2,13 +2,13 @@
 
 /// Which trades may close the open bar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Gate {
+pub(super) struct Guard {
     prevents: bool,
     /// The time of the first trade of the open bar.
     open_time: Option<i64>,
 }
 
-impl Gate {
+impl Guard {
     /// No bar is open. With `prevents`, no trade of the opening time may close one.
     pub(super) const fn new(prevents: bool) -> Self {
         Self { prevents, open_time: None }
