@@ -15,7 +15,7 @@ use generated::Generated;
 use rangebar_polars::builder::{Builder, Ended};
 use rangebar_polars::columns::{Group, OUTPUTS, Output, Table};
 use rangebar_polars::needs::Needs;
-use rangebar_polars::rule::{RangeRule, Threshold};
+use rangebar_polars::rule::AnyRule;
 use rangebar_polars::trades::{Bits, Sides, Trades};
 
 const ROWS: usize = 200_000;
@@ -70,7 +70,7 @@ fn trades_of<'a>(case: &Case, all: &Trades<'a>, unknown: &'a [u8]) -> Trades<'a>
 
 #[inline(never)]
 fn measured(trades: &Trades<'_>, case: &Case) -> usize {
-    let rule = |threshold: &i64| RangeRule::new(Threshold::new(*threshold).expect("valid"), true);
+    let rule = |bps: &i64| format!("range-{bps}").parse::<AnyRule>().expect("valid");
     let is_wanted = |output: &&Output| case.every_sum || output.group == Group::Bar;
     let outputs = || OUTPUTS.iter().filter(is_wanted);
     let needs = outputs().fold(Needs::NOTHING, |needs, output| needs.and(output.needs));
