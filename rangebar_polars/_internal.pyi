@@ -12,6 +12,7 @@ __all__ = [
     "BarBuilder",
     "TableHash",
     "bars",
+    "checkpoint_position",
     "derive",
     "fitting_time_unit",
     "null_side",
@@ -69,6 +70,12 @@ def read_checkpoint(
     ``include_microstructure`` and ``include_incomplete``. The unit is None before the first trade.
     """
 
+def checkpoint_position(checkpoint: bytes) -> tuple[int, int | None, int | None, int | None]:
+    """Return what chains after the same trades have in common.
+
+    It is the number of trades, the last time, the last id of that time, and the last id.
+    """
+
 def read_table(table: object, names: list[str] | None) -> pl.DataFrame:
     """Return the columns of a table that have one of these names, or all columns for None."""
 
@@ -89,6 +96,13 @@ class BarBuilder:
         checkpoint: bytes | None = None,
         time_unit: Literal["s", "ms", "us", "ns"] = "ms",
     ) -> BarBuilder: ...
+    @staticmethod
+    def of_chains(options: dict[str, Any], checkpoints: list[bytes]) -> BarBuilder:
+        """Return a builder that continues the chain of each threshold from its checkpoint.
+
+        All must be after the same trades (`checkpoint_position`). Without any checkpoint, the
+        builder has seen no trade.
+        """
     def bind(self, schema: object) -> None:
         """Check the schema of a table of trades, without reading its rows."""
     def push(self, trades: object) -> pl.DataFrame | None:
@@ -117,6 +131,8 @@ class BarBuilder:
         """Return one row with the last time and the last id; no row before the first trade."""
     def checkpoint(self, symbol: str | None) -> bytes:
         """Return the state as bytes."""
+    def checkpoints(self) -> list[bytes]:
+        """Return the state of the chain of each threshold as bytes."""
     def next(self) -> BarBuilder:
         """Return another builder in the same state; ids missing before its trades are a gap."""
 

@@ -198,38 +198,43 @@ proptest! {
     fn a_checkpoint_at_any_trade_changes_nothing(owned in owned(), at: prop::sample::Index, day: bool) {
         let trades = owned.trades();
         let (at, reset) = (at.index(trades.len + 1), day.then_some(Period::Day));
-        let new = || Builder::new([range_rule(100, true)], every_sum()).reset_every(reset);
+        let thresholds = [10, 100, 1_000];
+        let rules = thresholds.map(|decimal_bps| range_rule(decimal_bps, true));
+        let new = || Builder::new(rules.clone(), every_sum()).reset_every(reset);
         let (whole, open) = fold(new(), &[trades]);
         let mut before = new();
         let mut closed = Vec::new();
         before.push(&trades.slice(0..at), &mut |bar| closed.push(bar)).unwrap();
-        let checkpoint = Checkpoint {
-            symbol: Some("BTCUSDT".to_owned()),
-            threshold: Threshold::new(100).unwrap(),
-            prevent_same_timestamp_close: true,
-            reset,
-            include_microstructure: true,
-            include_incomplete: false,
-            layout: Some(Layout {
-                unit: TimeUnit::Milliseconds,
-                zone: Some("UTC".to_owned()),
-                columns: Role::ALL.to_vec(),
-            }),
-            check: before.check().clone(),
-            open: before.open_bars().next().map(|(_, bar)| bar.clone()),
-        };
+        let mut chains = Vec::new();
+        for (rule, open) in rules.iter().cloned().zip(before.states()) {
+            let checkpoint = Checkpoint {
+                symbol: Some("BTCUSDT".to_owned()),
+                threshold: rule.threshold(),
+                prevent_same_timestamp_close: true,
+                reset,
+                include_microstructure: true,
+                include_incomplete: false,
+                layout: Some(Layout {
+                    unit: TimeUnit::Milliseconds,
+                    zone: Some("UTC".to_owned()),
+                    columns: Role::ALL.to_vec(),
+                }),
+                check: before.check().clone(),
+                open: open.cloned(),
+            };
 
-        let bytes = checkpoint.to_bytes().unwrap();
-        let restored = Checkpoint::from_bytes(&bytes).unwrap();
+            let bytes = checkpoint.to_bytes().unwrap();
+            let restored = Checkpoint::from_bytes(&bytes).unwrap();
 
-        prop_assert!(bytes.len() < 1_000);
-        prop_assert_eq!(&restored, &checkpoint);
-        let rule = range_rule(100, true);
-        let rule = match &restored.open {
-            Some(bar) => rule.with_open(bar.price.open, bar.time.open),
-            None => rule,
-        };
-        let after = Builder::resume(rule, restored.open, restored.check, every_sum());
+            prop_assert!(bytes.len() < 1_000);
+            prop_assert_eq!(&restored, &checkpoint);
+            let rule = match &restored.open {
+                Some(bar) => rule.with_open(bar.price.open, bar.time.open),
+                None => rule,
+            };
+            chains.push((rule, restored.open));
+        }
+        let after = Builder::resume(chains, before.check().clone(), every_sum());
         let (rest, still_open) = fold(after.reset_every(reset), &[trades.slice(at..trades.len)]);
         closed.extend(rest);
         prop_assert_eq!(closed, whole);

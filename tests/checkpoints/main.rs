@@ -32,7 +32,7 @@ fn builder(state: &Checkpoint) -> Builder<RangeRule> {
         Some(bar) => rule.with_open(bar.price.open, bar.time.open),
         None => rule,
     };
-    Builder::resume(rule, state.open.clone(), state.check.clone(), every_sum())
+    Builder::resume([(rule, state.open.clone())], state.check.clone(), every_sum())
         .reset_every(state.reset)
 }
 
