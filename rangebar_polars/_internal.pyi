@@ -13,6 +13,7 @@ __all__ = [
     "TableHash",
     "bars",
     "check_rule",
+    "checkpoint_position",
     "derive",
     "fitting_time_unit",
     "null_side",
@@ -71,11 +72,11 @@ def read_checkpoint(
     ``include_microstructure`` and ``include_incomplete``. The unit is None before the first trade.
     """
 
-def check_rule(text: str) -> None:
-    """Raise ValueError for the text of no rule."""
+def checkpoint_position(checkpoint: bytes) -> tuple[int, int | None, int | None, int | None]:
+    """Return what chains after the same trades have in common.
 
-def rules_read(texts: list[str]) -> list[str]:
-    """Return the columns that rules need, beside those that every bar needs."""
+    It is the number of trades, the last time, the last id of that time, and the last id.
+    """
 
 def read_table(table: object, names: list[str] | None) -> pl.DataFrame:
     """Return the columns of a table that have one of these names, or all columns for None."""
@@ -97,6 +98,13 @@ class BarBuilder:
         checkpoint: bytes | None = None,
         time_unit: Literal["s", "ms", "us", "ns"] = "ms",
     ) -> BarBuilder: ...
+    @staticmethod
+    def of_chains(options: dict[str, Any], checkpoints: list[bytes]) -> BarBuilder:
+        """Return a builder that continues the chain of each threshold from its checkpoint.
+
+        All must be after the same trades (`checkpoint_position`). Without any checkpoint, the
+        builder has seen no trade.
+        """
     def bind(self, schema: object) -> None:
         """Check the schema of a table of trades, without reading its rows."""
     def push(self, trades: object) -> pl.DataFrame | None:
@@ -125,6 +133,8 @@ class BarBuilder:
         """Return one row with the last time and the last id; no row before the first trade."""
     def checkpoint(self, symbol: str | None) -> bytes:
         """Return the state as bytes."""
+    def checkpoints(self) -> list[bytes]:
+        """Return the state of the chain of each threshold as bytes."""
     def next(self) -> BarBuilder:
         """Return another builder in the same state; ids missing before its trades are a gap."""
 

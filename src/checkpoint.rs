@@ -157,9 +157,13 @@ impl Checkpoint {
         }
     }
 
-    /// Its rule in the state after the trades so far, or at the beginning if there was none.
+    /// Its rule in the state after the trades so far.
     pub fn rule(&self) -> AnyRule {
-        let mut rule = self.rule.clone();
+        self.rule_after(self.rule.clone())
+    }
+
+    /// A rule that agrees with its own, in the state after the trades so far.
+    pub fn rule_after(&self, mut rule: AnyRule) -> AnyRule {
         // A checkpoint is only read if its rule can resume, and one of a builder always can.
         let _ = rule.resume(self.open.as_ref(), &self.memory, self.check.rows());
         rule

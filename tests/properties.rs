@@ -229,37 +229,42 @@ proptest! {
         let rule: AnyRule = rule.parse().unwrap();
         let (at, reset) = (at.index(trades.len + 1), day.then_some(Period::Day));
         let max_gap = gap.map(|gap| MaxGap(gap * 1_000_000));
+        let rules = [rule, "range-10".parse().unwrap(), "tick-3".parse().unwrap()];
         let new = || {
-            let builder = Builder::new([rule.clone()], every_sum());
+            let builder = Builder::new(rules.clone(), every_sum());
             builder.reset_every(reset).cut_off_after(max_gap)
         };
         let (whole, open) = fold(new(), &[trades]);
         let mut before = new();
         let mut closed = Vec::new();
         before.push(&trades.slice(0..at), &mut |bar| closed.push(bar)).unwrap();
-        let checkpoint = Checkpoint {
-            symbol: Some("BTCUSDT".to_owned()),
-            rule: rule.clone(),
-            memory: before.chains().next().unwrap().0.memory(),
-            max_gap,
-            reset,
-            include_microstructure: true,
-            include_incomplete: false,
-            layout: Some(Layout {
-                unit: TimeUnit::Milliseconds,
-                zone: Some("UTC".to_owned()),
-                columns: Role::ALL.to_vec(),
-            }),
-            check: before.check().clone(),
-            open: before.open_bars().next().map(|(_, bar)| bar.clone()),
-        };
+        let mut chains = Vec::new();
+        for (begun, (rule, open)) in rules.iter().zip(before.chains()) {
+            let checkpoint = Checkpoint {
+                symbol: Some("BTCUSDT".to_owned()),
+                rule: begun.clone(),
+                memory: rule.memory(),
+                max_gap,
+                reset,
+                include_microstructure: true,
+                include_incomplete: false,
+                layout: Some(Layout {
+                    unit: TimeUnit::Milliseconds,
+                    zone: Some("UTC".to_owned()),
+                    columns: Role::ALL.to_vec(),
+                }),
+                check: before.check().clone(),
+                open: open.cloned(),
+            };
 
-        let bytes = checkpoint.to_bytes().unwrap();
-        let restored = Checkpoint::from_bytes(&bytes).unwrap();
+            let bytes = checkpoint.to_bytes().unwrap();
+            let restored = Checkpoint::from_bytes(&bytes).unwrap();
 
-        prop_assert!(bytes.len() < 1_000);
-        prop_assert_eq!(&restored, &checkpoint);
-        let after = Builder::resume(restored.rule(), restored.open, restored.check, every_sum());
+            prop_assert!(bytes.len() < 1_000);
+            prop_assert_eq!(&restored, &checkpoint);
+            chains.push((restored.rule(), restored.open));
+        }
+        let after = Builder::resume(chains, before.check().clone(), every_sum());
         let after = after.reset_every(reset).cut_off_after(max_gap);
         let (rest, still_open) = fold(after, &[trades.slice(at..trades.len)]);
         closed.extend(rest);

@@ -8,26 +8,25 @@ month of work.
 import datetime as dt
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Final
 
 import polars as pl
 
+from rangebar_polars._catalog.chain_builders import ChainBuilders, builder_after
 from rangebar_polars._core.batches import batches
 from rangebar_polars._core.caller import warn_of
-from rangebar_polars._core.options import Options
 from rangebar_polars._days import day_after, month_days
-from rangebar_polars._internal import BarBuilder, null_side
+from rangebar_polars._internal import null_side
 from rangebar_polars._ticks.report import DayReport
-from rangebar_polars.errors import CheckpointError, QualityError, StoreError
+from rangebar_polars.errors import QualityError, StoreError
 from rangebar_polars.schema import (
     COLUMNS,
     IS_COMPLETE,
     STORED_SCHEMA,
     THRESHOLD,
     TRADE_SCHEMA,
-    TradeColumns,
 )
 from rangebar_polars.store import BarKey, BarStore, Link, StoredMonth
 from rangebar_polars.store.chain import proven
@@ -137,6 +136,7 @@ class Assembly:
         read |= {*_SIDES} if by_side else set()
         in_order = stored_columns(read - {THRESHOLD})
         chains = [_Chain(key, found.get(key, {}), self) for key in self.keys]
+        builders = ChainBuilders()
         # Every column is computed, so there would be warnings about unwanted columns too.
         warned, warned_of_sides = {_SIDE}, set[str]()
         for _, month in groupby(self.days, _month_of):
@@ -144,7 +144,7 @@ class Assembly:
             for chain in chains:
                 chain.begin_month(days, in_order)
             for day in days:
-                self._pass(day, chains, warned)
+                self._pass(day, chains, builders, warned)
             parts = [chain.end_month(in_order, placed=several) for chain in chains]
             bars = pl.concat(parts).sort(_ROW_NUMBER, THRESHOLD) if several else parts[0]
             bars = bars.filter(IS_COMPLETE) if is_cut and not include_incomplete else bars
@@ -155,27 +155,28 @@ class Assembly:
             for chain in chains:
                 yield bar_columns(chain.open_bar(), columns)
 
-    def _pass(self, day: dt.date, chains: list["_Chain"], warned: set[str]) -> None:
+    def _pass(
+        self, day: dt.date, chains: list["_Chain"], builders: ChainBuilders, warned: set[str]
+    ) -> None:
         """Continue every chain over a day."""
-        due = [chain for chain in chains if not chain.take_stored(day)]
+        due = {chain.key: chain for chain in chains if not chain.take_stored(day)}
         if not due:
             return
         opened = self.open_day(day)
-        made = [chain.begin_day(day) for chain in due]
+        builders.begin_day({key: chain.begin_day(day) for key, chain in due.items()})
         # A range may have years without a file, and a plan costs more than a look.
         plan = () if opened.report is None else batches(opened.trades, TRADE_SCHEMA)
         trades = opened.proven(plan)
         try:
             for batch in trades:
-                for of_chain in made:
-                    of_chain.push(batch)
+                builders.push(batch)
         except pl.exceptions.ComputeError as error:
             # Damaged trades may look unsorted: read to the end, which reports the damage instead.
             deque(trades, maxlen=0)
             raise QualityError(f"{self.label} {day}: {error}") from error
-        for chain, of_chain in zip(due, made, strict=True):
-            warn_of(of_chain.builder.notices(), warned)
-            chain.end_day(day, of_chain, opened)
+        warn_of(builders.notices(), warned)
+        for key, (bars, state) in builders.end_day(day).items():
+            due[key].end_day(day, bars, state, opened)
 
 
 def _has_sideless(bars: pl.DataFrame) -> bool:
@@ -183,30 +184,14 @@ def _has_sideless(bars: pl.DataFrame) -> bool:
     return bool(bars.select((pl.sum_horizontal(_SIDES) == 0).any()).item())
 
 
-@dataclass
-class _Day:
-    """A day of a chain whose bars are being computed."""
-
-    builder: BarBuilder
-    ended: list[pl.DataFrame] = field(default_factory=list)
-
-    def push(self, trades: pl.DataFrame) -> None:
-        """Fold the next trades."""
-        ended = self.builder.push(trades)
-        if ended is not None:
-            self.ended.append(ended)
-
-
 class _Chain:
     """The progress of a chain: its last day so far, and the current month."""
 
     def __init__(self, key: BarKey, found: Found, assembly: Assembly) -> None:
-        self._key = key
+        self.key = key
         self._found = dict(found)
         self._assembly = assembly
         self._last: Link | None = None
-        # None if the next computed day continues from the state of the last one.
-        self._builder: BarBuilder | None = None
         # False after a day that is not final: nothing is stored until the next chain begins.
         self._lasting = True
         # The number of trades in the bars so far, which is where the next bar begins.
@@ -223,13 +208,13 @@ class _Chain:
                 self._stored_bars = kept
                 return
         raise StoreError(
-            f"{self._key.label} {days[0]:%Y-%m} is replaced all the time (another process writes "
+            f"{self.key.label} {days[0]:%Y-%m} is replaced all the time (another process writes "
             "it again and again: stop it, or call with use_cache=False)"
         )
 
     def _look_up(self, columns: list[str]) -> pl.DataFrame | None:
         """Return the stored bars of the month; None if they are just being replaced."""
-        key, store, first = self._key, self._assembly.store, _month_of(self._days[0])
+        key, store, first = self.key, self._assembly.store, _month_of(self._days[0])
         self._stored = self._found.pop(first, StoredMonth(month=first, links=()))
         expected = [day for day in month_days(first) if key.origin is None or day >= key.origin]
         follows = self._last is not None and day_after(self._last.day) == expected[0]
@@ -249,26 +234,17 @@ class _Chain:
         """Use the stored bars of this day, if there are any; return whether there were."""
         if day not in self._valid:
             return False
-        self._last, self._builder, self._lasting = self._valid[day], None, True
+        self._last, self._lasting = self._valid[day], True
         return True
 
-    def begin_day(self, day: dt.date) -> "_Day":
-        """Return a day whose bars must be computed."""
-        if self._key.begins(day):
-            self._last, self._builder, self._lasting = None, None, True
-        if self._builder is None:
-            self._builder = builder_after(self._key, self._last)
-        return _Day(self._builder)
+    def begin_day(self, day: dt.date) -> Link | None:
+        """Return the link after which the bars of a day must be computed; None: from the start."""
+        if self.key.begins(day):
+            self._last, self._lasting = None, True
+        return self._last
 
-    def end_day(self, day: dt.date, made: "_Day", opened: TickDay) -> None:
+    def end_day(self, day: dt.date, bars: pl.DataFrame, state: bytes, opened: TickDay) -> None:
         """Link the bars of the day to the chain."""
-        state = b""
-        if self._key.ends(day):
-            made.ended.append(made.builder.finish())
-            self._builder = None
-        else:
-            state = made.builder.checkpoint(None)
-        bars = pl.concat(made.ended) if made.ended else pl.DataFrame(schema=STORED_SCHEMA)
         link = Link(
             day=day,
             trades_digest=None if opened.report is None else opened.report.digest,
@@ -277,7 +253,7 @@ class _Chain:
             bar_count=bars.height,
             state=state,
         )
-        self._last = link.sealed(self._key, self._last)
+        self._last = link.sealed(self.key, self._last)
         self._new[day] = self._last, bars
         self._lasting = self._lasting and opened.is_final
         if not self._lasting:
@@ -319,58 +295,16 @@ class _Chain:
         final = [link for link in month.links if link.day not in self._not_final]
         if self._assembly.store is not None and any(link.day in self._new for link in final):
             bars = month.of_days(bars, [link.day for link in final])
-            self._assembly.store.write(self._key, replace(month, links=tuple(final)), bars)
+            self._assembly.store.write(self.key, replace(month, links=tuple(final)), bars)
 
     def open_bar(self) -> pl.DataFrame:
         """Return the bar that is open after the last day, with its threshold, if there is one."""
-        return self._with_threshold(builder_after(self._key, self._last).finish())
+        return self._with_threshold(builder_after(self.key, self._last).finish())
 
     def _with_threshold(self, bars: pl.DataFrame) -> pl.DataFrame:
         """Add the threshold, which distinguishes the bars of this chain from others."""
-        threshold = pl.lit(self._key.rule.threshold_decimal_bps, pl.Int64)
+        threshold = pl.lit(self.key.rule.threshold_decimal_bps, pl.Int64)
         return bars.with_columns(threshold.alias(THRESHOLD))
-
-
-def builder_after(key: BarKey, link: Link | None) -> BarBuilder:
-    """Return what makes the bars after a day; None: those of the chain from its beginning.
-
-    Raises
-    ------
-    StoreError
-        The state that is stored with the day cannot be continued.
-    """
-    if link is None:
-        return builder_of(key)
-    try:
-        return builder_of(key, link.state)
-    except (CheckpointError, pl.exceptions.ComputeError) as error:
-        raise StoreError(
-            f"{key.label} {link.day} is stored with a state that cannot be continued (remove the "
-            "chain with BarStore.remove, and its bars are computed again)"
-        ) from error
-
-
-def builder_of(key: BarKey, state: bytes = b"") -> BarBuilder:
-    """Return a builder for the bars of a chain, in the form of stores.
-
-    Parameters
-    ----------
-    key
-        The chain.
-    state
-        The state from which it continues; empty at the beginning of a chain.
-    """
-    options = Options.check(
-        None,
-        rule=key.rule,
-        columns=TradeColumns(),
-        reset=key.reset,
-        include_microstructure=True,
-        include_incomplete=True,
-    )
-    builder = BarBuilder(options.kwargs(stored=True), state or None)
-    builder.bind(TRADE_SCHEMA.to_frame())
-    return builder
 
 
 def _month_of(day: dt.date) -> dt.date:

@@ -13,7 +13,8 @@ from functools import partial
 
 import polars as pl
 
-from rangebar_polars._catalog.assemble import Assembly, Found, TickDay, builder_after
+from rangebar_polars._catalog.assemble import Assembly, Found, TickDay
+from rangebar_polars._catalog.chain_builders import builder_after
 from rangebar_polars._catalog.settings import Settings
 from rangebar_polars._catalog.trades import (
     CachedTrades,

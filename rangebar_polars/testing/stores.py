@@ -24,7 +24,7 @@ from typing import Final
 import polars as pl
 from polars.testing import assert_frame_equal
 
-from rangebar_polars._catalog.assemble import builder_of
+from rangebar_polars._catalog.chain_builders import builder_of
 from rangebar_polars._core.rules.prices import RangeRule
 from rangebar_polars.schema import RULE_VERSION, STORED_SCHEMA, TRADE_SCHEMA, Series
 from rangebar_polars.store import BarKey, BarStore, Link, StoredMonth, open_store
@@ -56,7 +56,7 @@ def bars_of(rows: int, seed: int = 0) -> pl.DataFrame:
         },
         schema=TRADE_SCHEMA,
     )
-    builder = builder_of(replace(KEY, rule=RangeRule(10)))
+    builder = builder_of({replace(KEY, rule=RangeRule(10)): b""})
     bars = builder.push(trades)
     bars = builder.empty() if bars is None else pl.concat([bars, builder.finish()])
     bars = bars.head(rows)

@@ -27,6 +27,7 @@ use crate::trades::Role;
 use polars_core::prelude::{DataFrame, DataType, PolarsResult};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyList};
 use pyo3_polars::PyDataFrame;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -90,6 +91,19 @@ impl BarBuilder {
             Some(bytes) => Fold::resume(&options, Checkpoint::from_bytes(bytes)?)?,
         };
         Ok(Self { fold: Mutex::new(fold), form })
+    }
+
+    /// A builder that continues the chain of each threshold from its checkpoint; without any
+    /// checkpoint, one that has seen no trade.
+    #[staticmethod]
+    fn of_chains(
+        py: Python<'_>,
+        options: Options,
+        checkpoints: Vec<PyBackedBytes>,
+    ) -> Result<Self, Refusal> {
+        let checkpoints = checkpoints.iter().map(|bytes| Checkpoint::from_bytes(bytes));
+        let fold = Fold::resume_chains(&options, checkpoints.collect::<Result<_, _>>()?)?;
+        Ok(Self { fold: Mutex::new(fold), ..Self::new(py, options, None, "ms")? })
     }
 
     /// Check the schema of a table, without reading its rows.
@@ -169,6 +183,12 @@ impl BarBuilder {
     ) -> Result<Bound<'py, PyBytes>, Refusal> {
         let bytes = self.lock().checkpoint(symbol)?.to_bytes()?;
         Ok(PyBytes::new(py, &bytes))
+    }
+
+    /// The state of the chain of each threshold, as bytes.
+    fn checkpoints<'py>(&self, py: Python<'py>) -> Result<Vec<Bound<'py, PyBytes>>, Refusal> {
+        let checkpoints = self.lock().checkpoints()?;
+        checkpoints.iter().map(|each| Ok(PyBytes::new(py, &each.to_bytes()?))).collect()
     }
 
     /// Another builder in the same state, for the next call of a user. Ids that are missing before
@@ -277,6 +297,18 @@ fn rules_read(texts: Vec<String>) -> PyResult<Vec<&'static str>> {
     Ok(Role::ALL.into_iter().filter(required).map(Role::name).collect())
 }
 
+type Position = (u64, Option<i64>, Option<i64>, Option<i64>);
+
+/// What chains after the same trades have in common: the number of trades, the last time, the last
+/// id of that time, and the last id.
+#[pyfunction]
+fn checkpoint_position(checkpoint: &[u8]) -> Result<Position, Refusal> {
+    let check = Checkpoint::from_bytes(checkpoint)?.check;
+    let last = check.last();
+    let (time, id) = (last.map(|last| last.time), last.and_then(|last| last.id));
+    Ok((check.rows(), time, id, check.last_id()))
+}
+
 /// The columns of a table with these names, or all columns.
 #[pyfunction]
 #[pyo3(signature = (table, names))]
@@ -351,6 +383,7 @@ fn _internal(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(null_side, module)?)?;
     module.add_function(wrap_pyfunction!(check_rule, module)?)?;
     module.add_function(wrap_pyfunction!(rules_read, module)?)?;
+    module.add_function(wrap_pyfunction!(checkpoint_position, module)?)?;
     module.add_function(wrap_pyfunction!(read_checkpoint, module)?)?;
     module.add_function(wrap_pyfunction!(fitting_time_unit, module)?)?;
     module.add_function(wrap_pyfunction!(read_table, module)?)?;

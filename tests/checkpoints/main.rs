@@ -27,7 +27,7 @@ fn every_sum() -> Needs {
 
 /// What continues from a state.
 fn builder(state: &Checkpoint) -> Builder<AnyRule> {
-    Builder::resume(state.rule(), state.open.clone(), state.check.clone(), every_sum())
+    Builder::resume([(state.rule(), state.open.clone())], state.check.clone(), every_sum())
         .reset_every(state.reset)
         .cut_off_after(state.max_gap)
 }

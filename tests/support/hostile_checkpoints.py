@@ -25,7 +25,7 @@ from typing import Any
 import polars as pl
 
 import rangebar_polars as rb
-from rangebar_polars._catalog.assemble import builder_of
+from rangebar_polars._catalog.chain_builders import builder_of
 from rangebar_polars.schema import BAR_SCHEMA, TRADE_SCHEMA, Series
 from rangebar_polars.store import BarKey
 from rangebar_polars.store.stored_bars import bar_columns
@@ -132,7 +132,7 @@ def _with_state(state: State, data: bytes, following: pl.DataFrame) -> pl.DataFr
 
 
 def _stored_link(state: State, data: bytes, following: pl.DataFrame) -> pl.DataFrame:
-    builder = builder_of(_key(state), data)
+    builder = builder_of({_key(state): data})
     ended = builder.push(following)
     return bar_columns(builder.empty() if ended is None else ended, list(BAR_SCHEMA))
 
