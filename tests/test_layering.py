@@ -59,12 +59,13 @@ MAY: dict[str, set[str]] = {
 
 FLOORS_OF_THE_CORE = (
     ("unstable",),
-    ("forks", "caller", "plan_order"),
+    ("forks", "caller", "plan_order", "conditions"),
     ("lazy_source", "batches"),
     ("turn", "batch"),
     ("options",),
     ("rules",),
     ("fold",),
+    ("bar_schema",),
     ("plugin",),
     ("bars",),
     ("processor", "namespace"),

@@ -8,7 +8,7 @@ import polars as pl
 from rangebar_polars import _internal
 from rangebar_polars._core import plugin as _plugin
 from rangebar_polars._core.caller import warn_of
-from rangebar_polars._core.fold import exported, fold, read_table
+from rangebar_polars._core.fold import exported, flagged, fold, read_table
 from rangebar_polars._core.forks import use_own_threads, use_threads
 from rangebar_polars._core.options import Options, Reset, Threshold, check_keys, check_threshold
 from rangebar_polars.schema import ArrowStream, TradeColumns, is_arrow_stream
@@ -104,7 +104,10 @@ def bars(
         ``high``, ``low``, ``close``, ``volume`` (Float64, never null); with
         ``include_microstructure`` the columns of the README's table. The result is lazy for a
         LazyFrame: trades are streamed in constant memory, only the columns that the plan uses are
-        computed, and a filter or head after it stops the reading early.
+        computed, and a head after it stops the reading early. Conditions of a later filter that
+        read keys alone are applied to the trades too, and those on ``threshold_decimal_bps`` to the
+        thresholds: bars of no other chain are computed, and its trades are not checked. Without
+        ``by``, ``close_time`` is flagged as sorted.
 
     Raises
     ------
@@ -173,11 +176,11 @@ def bars(
         )
     if options.aggs or options.state is not None:
         frame = trades if isinstance(trades, pl.DataFrame) else read_table(trades, options)
-        return pl.concat(fold([frame], frame.schema, options))
+        return flagged(pl.concat(fold([frame], frame.schema, options)), options)
     table = exported(trades, options) if isinstance(trades, pl.DataFrame) else trades
     result, notices = _internal.bars(table, options.kwargs(threaded=True))
     warn_of(notices, set())
-    return result
+    return flagged(result, options)
 
 
 def bars_expr(
