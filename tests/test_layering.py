@@ -35,8 +35,8 @@ MAY: dict[str, set[str]] = {
     "store": {"_core", "_days", "_disk", "_internal", "_pruning", "errors", "schema"},
     "_catalog": {"_core", "_ticks", "archive", "store", "_days", "_disk", "_internal", "_progress"}
     | {"_validation", "errors", "schema"},
-    "duckdb": {"_catalog", "_core", "_ticks", "archive", "store", "_disk", "_pruning"}
-    | {"errors", "schema"},
+    "_sql": {"_catalog", "_core", "_ticks", "archive", "store", "_pruning", "errors", "schema"},
+    "duckdb": {"_disk", "_extras", "_sql", "store"},
     "testing": {"_catalog", "_core", "archive", "store", "schema"},
     "_cli": {"_catalog", "_core", "_ticks", "archive", "_disk", "_internal", "_progress", "errors"}
     | {"schema"},
