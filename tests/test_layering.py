@@ -22,7 +22,7 @@ MAY: dict[str, set[str]] = {
     "schema": {"_disk", "_internal"},
     "_days": set(),
     "_progress": {"_extras"},
-    "_pruning": set(),
+    "_pruning": {"_core"},
     "_disk": {"_internal"},
     "_extras": set(),
     "_convert": {"_extras", "schema"},
