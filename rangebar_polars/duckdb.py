@@ -57,13 +57,14 @@ def connect(
         ``include_microstructure=True``, and ``is_complete``. Trades are structs with the seven
         columns of trades, matched by name, in order of time. The result is NULL for a NULL list or
         threshold, and ``[]`` for an empty list. Turn a table of trades into such a list with
-        ``list({timestamp: timestamp, ...} ORDER BY ...)``.
+        ``list({timestamp: timestamp, ...} ORDER BY ...)``. DuckDB reads times without a zone in
+        the time zone of the connection.
     bars_of(table, threshold_decimal_bps)
         A table macro: the bars of the trades of one symbol in a table, a view or a common table
         expression, as rows. Trades are sorted by ``timestamp``, ``agg_trade_id`` and
         ``first_trade_id``; ties stay in the order of the table. All of them are in memory at
-        once. The last four columns of trades may be absent and are then NULL, and the sums by side
-        are 0. There are no rows for a NULL threshold.
+        once. Times without a zone are UTC. The last four columns of trades may be absent and are
+        then NULL, and the sums by side are 0. There are no rows for a NULL threshold.
     bars_by_symbol(table, threshold_decimal_bps)
         The same for the trades of several symbols: the bars of each ``source``, ``market`` and
         ``symbol``, which lead the columns and are NULL where the table has none. The rows of one

@@ -68,7 +68,9 @@ def macros(at: str) -> list[str]:
     at
         What goes before their names: a schema and a point, or nothing.
     """
-    trade = ", ".join(f"{name}: {name}" for name in TRADE_SCHEMA)
+    # A cast would read times without a zone in that of the connection; they are UTC.
+    moment = {"timestamp": "make_timestamptz(epoch_us(timestamp))"}
+    trade = ", ".join(f"{name}: {moment.get(name, name)}" for name in TRADE_SCHEMA)
     listed = f"""list(
         {{{trade}}}::{_struct(TRADE_SCHEMA)}
         ORDER BY timestamp, agg_trade_id, first_trade_id, place

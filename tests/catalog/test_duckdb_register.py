@@ -1,6 +1,7 @@
 """Views and functions in a DuckDB connection of your own, of which nothing is changed."""
 # ruff: noqa: S608 - our own statements
 
+import datetime as dt
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pytest
 from support.assertions import says
-from support.duckdb_cache import fill, trades
+from support.duckdb_cache import START, fill, trades
 from support.entry_points import assert_same
 
 import rangebar_polars as rb
@@ -88,6 +89,26 @@ def test_the_functions_compute_bars_of_tables_of_the_file(file: Path, sql_cache:
     expected = rb.bars(frame, 30, include_microstructure=True, include_incomplete=True)
     assert_same(expected, got)
     assert_same(expected.filter("is_complete"), same.drop("source", "market", "symbol"))
+
+
+@pytest.mark.parametrize("dtype", ["TIMESTAMP", "TIMESTAMPTZ", "TIMESTAMP_NS", "TIMESTAMP_MS"])
+def test_the_zone_of_your_connection_moves_no_trade(sql_cache: Path, dtype: str) -> None:
+    # Whole milliseconds, a minute apart: days of another zone would cut bars elsewhere.
+    end = START + dt.timedelta(minutes=trades().height - 1)
+    apart = pl.datetime_range(START, end, "1m", time_unit="us")
+    frame = trades().with_columns(timestamp=apart)
+    utc = pl.col("open_time", "close_time").dt.convert_time_zone("UTC")
+    with duckdb.connect() as mine:
+        register(mine, cache_dir=sql_cache)
+        mine.execute("SET TimeZone = 'UTC'")
+        mine.register("of_python", frame)
+        times = f"SELECT * REPLACE (timestamp::{dtype} AS timestamp)"
+        mine.execute(f"CREATE TABLE kept AS {times} FROM of_python")
+        mine.execute("SET TimeZone = 'America/New_York'")
+        got = mine.sql("FROM rangebar.bars_of(kept, 30, reset := 'day')").pl()
+
+    every = rb.bars(frame, 30, reset="day", include_microstructure=True, include_incomplete=True)
+    assert_same(every.filter("is_complete"), got.with_columns(utc))
 
 
 def test_a_view_of_yours_over_ours_works_again_after_the_file_is_registered_again(
