@@ -259,6 +259,38 @@ def many(files: Files) -> list[Row | Missing]:
     return rows
 
 
+def keys(files: Files) -> list[Row | Missing]:
+    """Ask for one of a hundred symbols: a filter on a key of bars is one on their trades."""
+    made, small = files.keyed(files.rows, 100), files.keyed(files.rows // 10, 100)
+    plans = {name: (name, made) for name in ("keyed", "one key", "trades of one key")}
+    runs = fresh_in_turn(plans, ROUNDS)
+    trades = pl.read_parquet(small.path).lazy()
+    calls = {name: PLANS[name].build(trades).collect for name in ("keyed", "one key")}
+    for name, call in calls.items():
+        PLANS[name].check(call(), small)
+    seconds = in_turn(calls, SHORT_ROUNDS)
+    return [
+        Row(
+            what=f"{millions(made.rows)}: bars of all", figures=seconds_of(runs["keyed"]), unit="s"
+        ),
+        timed("bars of one, to that", runs["one key"], runs["keyed"]),
+        timed(
+            "bars of one, to a filter of trades", runs["one key"], runs["trades of one key"], 1.2
+        ),
+        Row(
+            what=f"{millions(small.rows)} in memory: bars of all",
+            figures=seconds["keyed"],
+            unit="s",
+        ),
+        Row(
+            what="bars of one, to that",
+            figures=seconds["one key"],
+            unit="s",
+            ratios=each(seconds["one key"], seconds["keyed"]),
+        ),
+    ]
+
+
 def batches(files: Files) -> list[Row | Missing]:
     """Pass batches to a processor."""
     made = files.small
@@ -327,6 +359,7 @@ GROUPS: dict[str, Callable[[Files], list[Row | Missing]]] = {
     "scan": scan,
     "columns": columns,
     "many": many,
+    "keys": keys,
     "batches": batches,
 }
 

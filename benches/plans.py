@@ -86,6 +86,15 @@ def check_keyed(got: pl.DataFrame, made: Made) -> None:
         assert_frame_equal(alone, expected.select(BAR), check_exact=True)
 
 
+ONE_KEY = "S000"
+
+
+def check_one_key(got: pl.DataFrame, made: Made) -> None:
+    """Compare the bars of one symbol."""
+    assert got["symbol"].unique().to_list() == [ONE_KEY]
+    bars_of(ONE_KEY)(got.drop("symbol"), made)
+
+
 OWN = [pl.col("price").max().alias("highest"), pl.col("quantity").sum().alias("quantity")]
 
 
@@ -123,6 +132,12 @@ PLANS = {
     ),
     "ten": Plan(lambda trades: rb.bars(trades, TEN), check_ten),
     "keyed": Plan(lambda trades: rb.bars(trades, ONE, by="symbol"), check_keyed),
+    "one key": Plan(
+        lambda trades: rb.bars(trades, ONE, by="symbol").filter(symbol=ONE_KEY), check_one_key
+    ),
+    "trades of one key": Plan(
+        lambda trades: rb.bars(trades.filter(symbol=ONE_KEY), ONE, by="symbol"), check_one_key
+    ),
     "day": Plan(lambda trades: rb.bars(trades, ONE, reset="day"), bars_of("day")),
     "own": Plan(lambda trades: rb.bars(trades, ONE, aggs=OWN), check_own),
 }

@@ -52,6 +52,7 @@ __all__ = [
     "WhenRule",
     "archive_quality",
     "bar_id",
+    "bar_schema",
     "bars",
     "bars_expr",
     "bars_per_year",
@@ -89,6 +90,7 @@ _HOMES: Final = {
         "_catalog.scan_ticks": ("archive_quality", "scan_ticks"),
         "_catalog.status": ("cache_clear", "cache_status"),
         "_convert.frequency": ("bars_per_year",),
+        "_core.bar_schema": ("bar_schema",),
         "_core.bars": ("bar_id", "bars", "bars_expr"),
         "_core.namespace": ("ExprNamespace", "FrameNamespace", "LazyFrameNamespace"),
         "_core.arguments": ("THRESHOLD_DECIMAL_MAX", "THRESHOLD_DECIMAL_MIN"),
@@ -184,6 +186,7 @@ if TYPE_CHECKING:
     from rangebar_polars._catalog.status import cache_clear, cache_status
     from rangebar_polars._convert.frequency import bars_per_year
     from rangebar_polars._core.arguments import THRESHOLD_DECIMAL_MAX, THRESHOLD_DECIMAL_MIN
+    from rangebar_polars._core.bar_schema import bar_schema
     from rangebar_polars._core.bars import bar_id, bars, bars_expr
     from rangebar_polars._core.namespace import ExprNamespace, FrameNamespace, LazyFrameNamespace
     from rangebar_polars._core.processor import RangeBarProcessor

@@ -1,6 +1,6 @@
 """Which files a filter rules out before any of them is read.
 
-Only conjuncts of a known form are used; any other rules out no file, so pruning never loses a row.
+Only conditions of a known form are used; any other rules out no file, so pruning never loses a row.
 """
 
 import datetime as dt
@@ -10,6 +10,8 @@ from operator import eq, ge, gt, le, lt
 from typing import Any, Final, Literal, TypeVar
 
 import polars as pl
+
+from rangebar_polars._core.conditions import implied
 
 Item = TypeVar("Item")
 Compare = Callable[[Any, Any], Any]
@@ -54,14 +56,10 @@ def kept(items: Sequence[Item], keys: pl.DataFrame, predicate: pl.Expr | None) -
     predicate
         The filter.
     """
-    of_keys = [
-        each
-        for each in conjuncts(predicate)
-        if (roots := each.meta.root_names()) and set(roots) <= set(keys.columns)
-    ]
-    if not of_keys:
+    of_keys = implied(predicate, keys.columns)
+    if of_keys is None:
         return list(items)
-    passed = keys.select(pl.all_horizontal(of_keys).fill_null(value=False)).to_series()
+    passed = keys.select(of_keys.fill_null(value=False)).to_series()
     return list(compress(items, passed))
 
 

@@ -1,53 +1,24 @@
-"""SQL over stored bars and cached trades: a DuckDB connection whose views are lazy frames.
+"""SQL over stored bars and cached trades, in a DuckDB connection of ours or of yours.
 
 A view is a lazy frame: it is computed when a query reads it, and receives the columns and
 conditions of the query. DuckDB stores nothing.
 """
 
-import datetime as dt
 import os
-from collections.abc import Iterator, Mapping
-from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import polars as pl
-
-from rangebar_polars._catalog.settings import every_cache
-from rangebar_polars._catalog.trades import CachedTrades
-from rangebar_polars._core.bars import bars
-from rangebar_polars._core.lazy_source import lazy_source
 from rangebar_polars._disk.cache_root import cache_root
-from rangebar_polars._pruning import kept, may_hold
-from rangebar_polars._ticks.cache import TickCache
-from rangebar_polars._ticks.report import QUALITY_SCHEMA, DayStatus
-from rangebar_polars.archive import ARCHIVES
-from rangebar_polars.errors import CacheError
-from rangebar_polars.schema import BAR_SCHEMA, IS_COMPLETE, SERIES_SCHEMA, TRADE_SCHEMA, ArrowStream
-from rangebar_polars.store import BarStore, StoreAddress, address_of
-from rangebar_polars.store.chain import CHAIN_BAR_SCHEMA
+from rangebar_polars._extras import extra
+from rangebar_polars._sql.descriptions import VIEWS, comments
+from rangebar_polars._sql.functions import MACROS, create_fold, macros
+from rangebar_polars._sql.views import views
+from rangebar_polars.store import BarStore, address_of
 
 if TYPE_CHECKING:
+    import polars as pl
     from duckdb import DuckDBPyConnection
 
-_NEEDED: Final = ("duckdb", "pyarrow", "numpy")
-_INSTALL: Final = "pip install --upgrade 'rangebar-polars[duckdb]'"
-
-_TICKS: Final = pl.Schema({**SERIES_SCHEMA, "day": pl.Date(), **TRADE_SCHEMA})
-_QUALITY: Final = pl.Schema({**SERIES_SCHEMA, **QUALITY_SCHEMA})
-_BARS: Final = pl.Schema({n: dtype for n, dtype in BAR_SCHEMA.items() if n != IS_COMPLETE})
-
-_SQL_TYPES: Final[dict[pl.DataType, str]] = {
-    TRADE_SCHEMA["timestamp"]: "TIMESTAMPTZ",
-    pl.Float64(): "DOUBLE",
-    pl.Int64(): "BIGINT",
-    pl.Boolean(): "BOOLEAN",
-}
-_OPTIONAL: Final = ("is_buyer_maker", "agg_trade_id", "first_trade_id", "last_trade_id")
-_SEVERAL: Final = (
-    "bars_of was given trades of more than one symbol, market or source (give it those of one, or "
-    "group by symbol and call range_bars)"
-)
+_NEEDED: Final = ("pyarrow", "numpy", "duckdb")
 
 
 def connect(
@@ -83,16 +54,27 @@ def connect(
     ---------
     range_bars(trades, threshold_decimal_bps)
         The bars of a list of trades, as a list of structs with the columns of `bars` with
-        ``include_microstructure=True``. Trades are structs with the seven columns of trades,
-        matched by name, in order of time. The result is NULL for a NULL list or threshold, and
-        ``[]`` for an empty list. Turn a table of trades into such a list with
-        ``list({timestamp: timestamp, ...} ORDER BY ...)``.
+        ``include_microstructure=True``, and ``is_complete``. Trades are structs with the seven
+        columns of trades, matched by name, in order of time. The result is NULL for a NULL list or
+        threshold, and ``[]`` for an empty list. Turn a table of trades into such a list with
+        ``list({timestamp: timestamp, ...} ORDER BY ...)``. DuckDB reads times without a zone in
+        the time zone of the connection.
     bars_of(table, threshold_decimal_bps)
         A table macro: the bars of the trades of one symbol in a table, a view or a common table
         expression, as rows. Trades are sorted by ``timestamp``, ``agg_trade_id`` and
         ``first_trade_id``; ties stay in the order of the table. All of them are in memory at
-        once. The last four columns of trades may be absent and are then NULL, and the sums by side
-        are 0. There are no rows for a NULL threshold.
+        once. Times without a zone are UTC. The last four columns of trades may be absent and are
+        then NULL, and the sums by side are 0. There are no rows for a NULL threshold.
+    bars_by_symbol(table, threshold_decimal_bps)
+        The same for the trades of several symbols: the bars of each ``source``, ``market`` and
+        ``symbol``, which lead the columns and are NULL where the table has none. The rows of one
+        symbol are in order, and the symbols in none.
+
+    Each function takes ``reset := 'day'`` (or ``'week'``, ``'month'``, ``'year'``; NULL by default)
+    and ``include_incomplete := true`` (false by default), as in `bars`.
+
+    Views, columns and functions have descriptions: ``comment`` in ``duckdb_views()``,
+    ``duckdb_columns()`` and ``duckdb_functions()``.
 
     Parameters
     ----------
@@ -129,7 +111,9 @@ def connect(
 
     Examples
     --------
+    >>> import datetime as dt
     >>> import tempfile
+    >>> import polars as pl
     >>> import rangebar_polars as rb
     >>> trades = pl.DataFrame(
     ...     {
@@ -155,153 +139,178 @@ def connect(
     │ 2024-08-08 03:00:00 UTC ┆ 50500.0 ┆ 50300.0 ┆ 0.75   │
     └─────────────────────────┴─────────┴─────────┴────────┘
     """
-    _check_installed()
-    import duckdb  # noqa: PLC0415 - an extra
-    from duckdb.func import ARROW  # noqa: PLC0415 - an extra
-
-    address, root = address_of(store, cache_dir), cache_root(cache_dir)
-    with address.opened():
-        pass  # A store that cannot be opened fails here instead of in the first query.
-    connection = duckdb.connect()
+    duckdb = _installed()
+    frames = _frames(store, cache_dir)
+    connection: DuckDBPyConnection = duckdb.connect()
     # Global, because cursors are separate connections.
     connection.execute("SET GLOBAL TimeZone = 'UTC'")
-    connection.register("bars", _stored_bars(address))
-    connection.register("ticks", _ticks(root))
-    connection.register("quality", _quality(root))
-    of_trades, of_bars = f"{_struct(TRADE_SCHEMA)}[]", f"{_struct(_BARS)}[]"
-    connection.create_function(
-        "range_bars", _range_bars, [of_trades, "BIGINT"], of_bars, type=ARROW
-    )
-    connection.execute(_bars_of())
+    for name, frame in frames.items():
+        connection.register(name, frame)
+    _define(connection, "")
     return connection
 
 
-def _check_installed() -> None:
-    for name in _NEEDED:
-        try:
-            module = import_module(name)
-        except ModuleNotFoundError as error:
-            raise ModuleNotFoundError(
-                f"rangebar_polars.duckdb needs {name} ({_INSTALL})", name=name
-            ) from error
-        if name == "duckdb" and int(module.__version__.partition(".")[0]) < 2:  # noqa: PLR2004 - its version
-            raise ImportError(
-                f"duckdb is {module.__version__}: expected 2.0 or later, as older ones give wrong "
-                f"rows where times are filtered ({_INSTALL})",
-                name=name,
-            )
+def register(
+    connection: "DuckDBPyConnection",
+    schema: str = "rangebar",
+    *,
+    store: BarStore | str | os.PathLike[str] | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
+) -> "DuckDBPyConnection":
+    """Add the views and functions of `connect` to a DuckDB connection of your own.
 
+    They are in an attached in-memory database of the name ``schema``: ``FROM rangebar.bars``,
+    ``FROM rangebar.bars_of(trades, 250)``. Your tables, and the settings of your connection, are
+    unchanged, and nothing is written to your file, which may be read-only. So call it again after
+    each ``duckdb.connect(file)``, and for each ``cursor()``, since views over Python objects belong
+    to one connection.
 
-def _stored_bars(address: StoreAddress) -> pl.LazyFrame:
-    def frames(columns: list[str] | None, predicate: pl.Expr | None) -> Iterator[pl.DataFrame]:
-        with address.opened() as store:
-            yield from store.frames(columns, predicate)
+    Parameters
+    ----------
+    connection
+        A connection to a file or to memory, outside of a transaction.
+    schema
+        The name before those of the views and functions. Another call with the same name replaces
+        them; two names may stand for two stores.
+    store, cache_dir
+        As in `connect`.
 
-    return lazy_source(frames, CHAIN_BAR_SCHEMA)
+    Returns
+    -------
+    DuckDBPyConnection
+        The same connection.
 
+    Raises
+    ------
+    ModuleNotFoundError, ImportError, StoreError
+        As in `connect`.
+    TypeError
+        An argument has a wrong type.
+    ValueError
+        The connection has a database or schema of that name, or is in a transaction, or the store
+        is wrong as in `open_store`.
 
-def _ticks(root: Path) -> pl.LazyFrame:
-    """Return the trades of every day of every series in a cache."""
+    Notes
+    -----
+    Times are TIMESTAMPTZ, which DuckDB shows, and compares with text, in the time zone of the
+    connection: ``SET TimeZone = 'UTC'`` makes days those of UTC. A view or macro of your own over
+    these views works where they are registered; if it is kept in a file, register them after
+    opening the file, with the same ``schema``.
 
-    def frames(columns: list[str] | None, predicate: pl.Expr | None) -> Iterator[pl.DataFrame]:
-        wanted = list(_TICKS) if columns is None else columns
-        passes = pl.lit(value=True) if predicate is None else predicate
-        for cache in _series_kept(root, predicate):
-            of_days = pl.DataFrame({"day": cache.days()}, schema={"day": pl.Date()})
-            keys = of_days.with_columns(_literals(cache.series.values))
-            for day in kept(of_days["day"].to_list(), keys, predicate):
-                opened = cache.open(day)
-                if opened is None:
-                    # It was removed after the folder was listed.
-                    continue
-                report, trades = opened
-                times = report.first_time, report.last_time
-                if may_hold({"timestamp": times}, predicate):
-                    rows = trades.with_columns(_literals({**cache.series.values, "day": day}))
-                    yield rows.filter(passes).select(wanted).collect()
-
-    return lazy_source(frames, _TICKS)
-
-
-def _quality(root: Path) -> pl.LazyFrame:
-    """Return a quality report of every day of every series in a cache."""
-
-    def frames(_: list[str] | None, predicate: pl.Expr | None) -> Iterator[pl.DataFrame]:
-        # Only whole series are left out: a day's row depends on the days before it.
-        for cache in _series_kept(root, predicate):
-            statuses = (_status(cache, day) for day in cache.days())
-            days = tuple(status for status in statuses if status is not None)
-            archive = ARCHIVES.get(cache.series.source)
-            found = (
-                CachedTrades(cache, days, archive)
-                .quality()
-                .with_columns(_literals(cache.series.values))
-            )
-            yield found.select(*_QUALITY)
-
-    return lazy_source(frames, _QUALITY)
-
-
-def _status(cache: TickCache, day: dt.date) -> DayStatus | None:
+    Examples
+    --------
+    >>> import duckdb
+    >>> import tempfile
+    >>> import rangebar_polars as rb
+    >>> with tempfile.TemporaryDirectory() as folder, duckdb.connect() as mine:
+    ...     own = {"symbol": "BTC-USD", "source": "mine", "cache_dir": folder}
+    ...     _ = rb.import_trades("examples/btcusdt-trades.parquet", **own)
+    ...     _ = register(mine, cache_dir=folder)
+    ...     query = "FROM rangebar.bars_by_symbol('rangebar.ticks', 25, include_incomplete := true)"
+    ...     mine.sql(
+    ...         f"SELECT symbol, is_complete, count(*) {query} GROUP BY ALL ORDER BY 3"
+    ...     ).fetchall()
+    [('BTC-USD', False, 1), ('BTC-USD', True, 100)]
+    """
+    duckdb = _installed()
+    is_connection: bool = isinstance(connection, duckdb.DuckDBPyConnection)
+    if not is_connection:
+        raise TypeError(
+            f"connection is a {type(connection).__name__}: expected a connection of DuckDB "
+            '(duckdb.connect("my.duckdb"))'
+        )
+    if not isinstance(schema, str):
+        raise TypeError(f"schema is {schema!r}: expected a name")
+    frames = _frames(store, cache_dir)
+    at = _identifier(schema) + "."
     try:
-        report = cache.report(day)
-    except CacheError as error:
-        return DayStatus(day, "damaged", error=error)
-    return None if report is None else DayStatus(day, "ok", report)
+        connection.begin()
+    except duckdb.TransactionException as error:
+        raise ValueError(
+            "the connection is in a transaction, which cannot change another database (commit it "
+            "or roll it back first)"
+        ) from error
+    try:
+        _attach(connection, schema)
+        for name, frame in frames.items():
+            # A view in a schema cannot be one over a Python object; it may read such a view.
+            connection.register(f"{schema}.{name}", frame)
+            connection.execute(
+                f"CREATE OR REPLACE VIEW {at}{name} AS "
+                f"FROM temp.main.{_identifier(f'{schema}.{name}')}"
+            )
+        _define(connection, at)
+        connection.commit()
+    except BaseException:
+        connection.rollback()
+        raise
+    return connection
 
 
-def _series_kept(root: Path, predicate: pl.Expr | None) -> list[TickCache]:
-    every = every_cache(root)
-    names = pl.DataFrame([cache.series.values for cache in every], schema=SERIES_SCHEMA)
-    return kept(every, names, predicate)
-
-
-def _literals(values: Mapping[str, object]) -> list[pl.Expr]:
-    return [pl.lit(value, _TICKS[name]).alias(name) for name, value in values.items()]
-
-
-# DuckDB evaluates annotations, so types of pyarrow would have to be imported with this module.
-def _range_bars(trades: ArrowStream, thresholds: ArrowStream) -> Any:  # noqa: ANN401 - pyarrow's
-    """Return a list of bars for each list of trades; DuckDB does not pass rows with a NULL."""
-    import numpy as np  # noqa: PLC0415 - an extra
-    import pyarrow as pa  # type: ignore[import-untyped]  # noqa: PLC0415 - an extra
-
-    # Times arrive in the current zone of the connection, which a query may have changed.
-    lists = pl.Series(trades).cast(pl.List(pl.Struct(TRADE_SCHEMA)))
-    found = [
-        bars(rows.struct.unnest(), threshold, include_microstructure=True)
-        for rows, threshold in zip(lists, pl.Series(thresholds), strict=True)
-    ]
-    ends = np.cumsum([0, *(frame.height for frame in found)])
-    rows = pl.concat([_BARS.to_frame(), *found]).to_struct().to_arrow()
-    return pa.LargeListArray.from_arrays(ends, rows)
-
-
-def _bars_of() -> str:
-    """Return the statement that creates the macro."""
-    trade = ", ".join(f"{name}: {name}" for name in TRADE_SCHEMA)
-    several = " OR ".join(f"min({name}) IS DISTINCT FROM max({name})" for name in SERIES_SCHEMA)
-    absent = [f"NULL::{_SQL_TYPES[TRADE_SCHEMA[name]]} AS {name}" for name in _OPTIONAL]
-    absent += [f"NULL::VARCHAR AS {name}" for name in SERIES_SCHEMA]
-    return f"""
-        CREATE MACRO bars_of(tbl, threshold_decimal_bps) AS TABLE
-        SELECT unnest(
-            range_bars(
-                CASE WHEN {several} THEN error('{_SEVERAL}') ELSE list(
-                    {{{trade}}}::{_struct(TRADE_SCHEMA)}
-                    ORDER BY timestamp, agg_trade_id, first_trade_id, place
-                ) END,
-                threshold_decimal_bps
-            ),
-            recursive := true
+def _installed() -> Any:  # noqa: ANN401 - the module
+    """Return the module of DuckDB."""
+    for name in _NEEDED:
+        module = extra(name, needed_by="rangebar_polars.duckdb", name="duckdb")
+    if int(module.__version__.partition(".")[0]) < 2:  # noqa: PLR2004 - its version
+        raise ImportError(
+            f"duckdb is {module.__version__}: expected 2.0 or later, as older ones give wrong rows "
+            "where times are filtered (pip install --upgrade 'rangebar-polars[duckdb]')",
+            name="duckdb",
         )
-        FROM (
-            SELECT {", ".join([*SERIES_SCHEMA, *TRADE_SCHEMA])}, row_number() OVER () AS place
-            FROM (FROM query_table(tbl) UNION ALL BY NAME SELECT {", ".join(absent)} WHERE false)
+    return module
+
+
+def _frames(
+    store: BarStore | str | os.PathLike[str] | None, cache_dir: str | os.PathLike[str] | None
+) -> "dict[str, pl.LazyFrame]":
+    address, root = address_of(store, cache_dir), cache_root(cache_dir)
+    with address.opened():
+        pass  # A store that cannot be opened fails here instead of in the first query.
+    return views(address, root)
+
+
+def _attach(connection: "DuckDBPyConnection", schema: str) -> None:
+    """Attach the database of the views, if it is not there.
+
+    Raises
+    ------
+    ValueError
+        There is a database or schema of that name, and it is not ours.
+    """
+    if not schema:
+        raise ValueError("schema is empty (give a name)")
+    ours = connection.execute(
+        "SELECT count(*) FROM duckdb_views() WHERE lower(database_name) = lower(?) AND comment = ?",
+        [schema, VIEWS["bars"]],
+    ).fetchall()
+    taken = connection.execute(
+        """
+        SELECT database_name || '.' || schema_name FROM duckdb_schemas()
+        WHERE lower(schema_name) = lower($name)
+            OR (lower(database_name) = lower($name) AND NOT $ours)
+        """,
+        {"name": schema, "ours": ours != [(0,)]},
+    ).fetchall()
+    if taken:
+        raise ValueError(
+            f"schema is {schema!r}: the connection has {taken[0][0]} already (give another name)"
         )
-    """  # noqa: S608 - our own names
+    # Without this an attached database is read-only where the connection is.
+    connection.execute(f"ATTACH IF NOT EXISTS ':memory:' AS {_identifier(schema)} (READ_WRITE)")
 
 
-def _struct(schema: pl.Schema) -> str:
-    fields = (f"{name} {_SQL_TYPES[dtype]}" for name, dtype in schema.items())
-    return f"STRUCT({', '.join(fields)})"
+def _define(connection: "DuckDBPyConnection", at: str) -> None:
+    """Create the functions, and describe them and the views."""
+    create_fold(connection)
+    statements = macros(at)
+    for view in VIEWS:
+        statements += comments(view, at)
+    for name, text in MACROS.items():
+        kind = "MACRO" if name == "range_bars" else "MACRO TABLE"
+        statements.append(f"COMMENT ON {kind} {at}{name} IS '{text}'")
+    for statement in statements:
+        connection.execute(statement)
+
+
+def _identifier(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

@@ -22,7 +22,7 @@ MAY: dict[str, set[str]] = {
     "schema": {"_disk", "_internal"},
     "_days": set(),
     "_progress": {"_extras"},
-    "_pruning": set(),
+    "_pruning": {"_core"},
     "_disk": {"_internal"},
     "_extras": set(),
     "_convert": {"_extras", "schema"},
@@ -35,8 +35,8 @@ MAY: dict[str, set[str]] = {
     "store": {"_core", "_days", "_disk", "_internal", "_pruning", "errors", "schema"},
     "_catalog": {"_core", "_ticks", "archive", "store", "_days", "_disk", "_internal", "_progress"}
     | {"_validation", "errors", "schema"},
-    "duckdb": {"_catalog", "_core", "_ticks", "archive", "store", "_disk", "_pruning"}
-    | {"errors", "schema"},
+    "_sql": {"_catalog", "_core", "_ticks", "archive", "store", "_pruning", "errors", "schema"},
+    "duckdb": {"_disk", "_extras", "_sql", "store"},
     "testing": {"_catalog", "_core", "archive", "store", "schema"},
     "_cli": {"_catalog", "_core", "_ticks", "archive", "_disk", "_internal", "_progress", "errors"}
     | {"schema"},
@@ -59,7 +59,7 @@ MAY: dict[str, set[str]] = {
 
 FLOORS_OF_THE_CORE = (
     ("unstable",),
-    ("forks", "caller", "plan_order"),
+    ("forks", "caller", "plan_order", "conditions"),
     ("lazy_source", "batches"),
     ("turn", "batch"),
     ("arguments",),
@@ -69,6 +69,7 @@ FLOORS_OF_THE_CORE = (
     ("rules.text",),
     ("options",),
     ("fold",),
+    ("bar_schema",),
     ("plugin",),
     ("bars",),
     ("processor", "namespace"),

@@ -105,6 +105,7 @@ def _print(report: rb.Report) -> None:
 @_bars
 @click.option("-o", "--output", "out", type=click.Path(), required=True, help=".html, .svg, .png.")
 @click.option("--last", type=int, default=500, show_default=True, help="How many bars, the last.")
+@click.option("--title", help="What the bars are of: 'BTCUSDT, 0.25 %'.")
 @click.option("--panes", multiple=True, help="A column to show below the candles. Repeatable.")
 @_by
 @click.pass_obj
@@ -116,6 +117,7 @@ def plot(
     out: str,
     by: tuple[str, ...],
     panes: tuple[str, ...],
+    title: str | None,
     last: int,
 ) -> None:
     r"""Draw the bars in BARS: candles, and columns below them.
@@ -125,6 +127,6 @@ def plot(
     rangebar-polars plot bars.parquet --panes ofi --panes volume -o bars.svg
     """
     namespace = rb.FrameNamespace(_table(bars))
-    chart = namespace.plot(last=last, panes=list(panes) or None, by=list(by) or None)
+    chart = namespace.plot(last=last, panes=list(panes) or None, by=list(by) or None, title=title)
     chart.save(out)
     console.note(f"{out}: {Path(out).stat().st_size:,} bytes")

@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 import tempfile
+import textwrap
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +22,9 @@ from rangebar_polars._core.batches import batches
 
 _SHOWN_ROWS: Final = 20
 _SHOWN_CHARACTERS: Final = 60
+_LINE: Final = 12
+"""Characters of a line, where texts are broken into lines."""
+
 _ANY_WIDTH: Final = 10_000
 _FRACTIONS: Final = {1_000_000_000: "", 1_000_000: "%.3f", 1_000: "%.6f"}
 """How fractions of a second are written that are multiples of so many nanoseconds."""
@@ -207,14 +211,35 @@ def show(
 
 
 def _print_blocks(frame: pl.DataFrame) -> None:
-    """Print all rows and columns, as many columns in a table as the terminal has room for."""
-    width = shutil.get_terminal_size().columns
-    while frame.width:
-        columns = frame.width
-        while columns > 1 and _width(_table(frame[:, :columns], frame.height)) > width:
-            columns -= 1
-        click.echo(_table(frame[:, :columns], frame.height))
-        frame = frame[:, columns:]
+    """Print all rows and columns, in as few tables as the terminal has room for.
+
+    Names and texts are broken into lines where that helps. Each table after the first begins with
+    the columns that distinguish its rows.
+    """
+    width, height = shutil.get_terminal_size().columns, frame.height
+    if _width(_table(frame, height)) > width:
+        frame = _broken(frame)
+    names = frame.columns
+    keys = next((n for n in range(1, len(names)) if frame[:, :n].is_unique().all()), 0)
+    first = 0
+    while first < len(names):
+        before, last = names[: min(keys, first)], len(names)
+        while (
+            last > first + 1 and _width(_table(frame[before + names[first:last]], height)) > width
+        ):
+            last -= 1
+        click.echo(_table(frame[before + names[first:last]], height))
+        first = last
+
+
+def _broken(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return a frame whose names and texts are broken into lines."""
+    texts = pl.col(pl.String)
+    shorter = texts.str.head(_SHOWN_CHARACTERS - 1) + "…"
+    broken = pl.when(texts.str.len_chars() > _SHOWN_CHARACTERS).then(shorter).otherwise(texts)
+    return frame.with_columns(
+        broken.map_elements(lambda text: textwrap.fill(text, _LINE), return_dtype=pl.String)
+    ).rename(lambda name: name.replace("_", "_\n").replace(" ", "\n"))
 
 
 def flat(frame: pl.DataFrame) -> pl.DataFrame:

@@ -9,7 +9,7 @@ from rangebar_polars import _internal
 from rangebar_polars._core import plugin as _plugin
 from rangebar_polars._core.arguments import MaxGap, Reset, Threshold, check_keys
 from rangebar_polars._core.caller import warn_of
-from rangebar_polars._core.fold import exported, fold, read_table
+from rangebar_polars._core.fold import exported, flagged, fold, read_table
 from rangebar_polars._core.forks import use_own_threads, use_threads
 from rangebar_polars._core.options import Options
 from rangebar_polars._core.rules.rule import Rule
@@ -119,7 +119,10 @@ def bars(
         ``high``, ``low``, ``close``, ``volume`` (Float64, never null); with
         ``include_microstructure`` the columns of the README's table. The result is lazy for a
         LazyFrame: trades are streamed in constant memory, only the columns that the plan uses are
-        computed, and a filter or head after it stops the reading early.
+        computed, and a head after it stops the reading early. Conditions of a later filter that
+        read keys alone are applied to the trades too, and those on ``threshold_decimal_bps`` to the
+        thresholds: bars of no other chain are computed, and its trades are not checked. Without
+        ``by``, ``close_time`` is flagged as sorted.
 
     Raises
     ------
@@ -195,11 +198,11 @@ def bars(
             if isinstance(trades, pl.DataFrame)
             else _with_expressions(read_table(trades, options), options)
         )
-        return pl.concat(fold([frame], frame.schema, options))
+        return flagged(pl.concat(fold([frame], frame.schema, options)), options)
     table = exported(trades, options) if isinstance(trades, pl.DataFrame) else trades
     result, notices = _internal.bars(table, options.kwargs(threaded=True))
     warn_of(notices, set())
-    return result
+    return flagged(result, options)
 
 
 def _with_expressions(trades: pl.DataFrame, options: Options) -> pl.DataFrame:

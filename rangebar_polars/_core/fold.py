@@ -7,6 +7,7 @@ each key and threshold, not by the number of trades.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import Final
 
 import polars as pl
 import polars.selectors as cs
@@ -19,6 +20,9 @@ from rangebar_polars._core.forks import has_lost_pool
 from rangebar_polars._core.options import Options
 from rangebar_polars._internal import OPENING_ROW, BarBuilder
 from rangebar_polars.schema import IS_COMPLETE, RULE, THRESHOLD, ArrowStream
+
+CLOSE_TIME: Final = "close_time"
+"""The column in whose order bars come, if there is one key."""
 
 
 def columns_read(schema: pl.Schema, options: Options, wanted: list[str] | None) -> list[str]:
@@ -102,6 +106,19 @@ def exported(trades: pl.DataFrame, options: Options) -> pl.DataFrame:
     schema = trades.schema
     kept = exportable(schema, options)
     return trades if len(kept) == len(schema) else trades.select(cs.by_name(*kept))
+
+
+def flagged(bars: pl.DataFrame, options: Options) -> pl.DataFrame:
+    """Return a frame of bars whose times of closing are flagged as sorted, where they are.
+
+    Without keys every bar ends at the trade at which it comes, or one before it, in the order of
+    time. Bars that are cut off or open together end with the same trade.
+    """
+    if not options.by:
+        # In place, because an expression needs threads, which a forked process may lack.
+        times = bars.get_column(CLOSE_TIME).set_sorted()
+        bars.replace_column(bars.get_column_index(CLOSE_TIME), times)
+    return bars
 
 
 def fold(

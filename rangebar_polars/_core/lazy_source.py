@@ -12,7 +12,7 @@ Frames = Callable[[list[str] | None, pl.Expr | None], Iterator[pl.DataFrame]]
 """Yields frames with at least the wanted columns.
 
 The arguments are the wanted columns (None: all, in the order of the schema) and the filter of the
-rows. The filter may be used to leave out frames without matching rows; it need not be applied.
+rows. The filter may be used to leave out rows that do not match; it need not be applied.
 """
 
 

@@ -58,6 +58,7 @@ class _OfBars:
         panes: str | Sequence[str] | None = None,
         by: str | Sequence[str] | None = None,
         units: Mapping[str, str] | None = None,
+        title: str | None = None,
         width: SupportsIndex = 800,
         height: SupportsIndex = 300,
     ) -> "alt.VConcatChart":
@@ -76,6 +77,8 @@ class _OfBars:
             The columns of the keys; None means those that lead the frame.
         units
             Units for the titles of the axes, by column: ``{"price": "USDT", "volume": "BTC"}``.
+        title
+            What the bars are of; None is "Range bars". The keys of a chain follow.
         width, height
             Of the candles, in pixels of the layout.
 
@@ -101,7 +104,14 @@ class _OfBars:
         """
         # The package loads what draws at its first use.
         return rangebar_polars.plot_bars(
-            self._frame, last=last, panes=panes, by=by, units=units, width=width, height=height
+            self._frame,
+            last=last,
+            panes=panes,
+            by=by,
+            units=units,
+            title=title,
+            width=width,
+            height=height,
         )
 
     @documented_by(to_pandas)

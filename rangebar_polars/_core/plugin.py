@@ -4,6 +4,7 @@ Polars does not check the flags given here: a wrong one gives wrong rows and no 
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -12,13 +13,14 @@ import polars.selectors as cs
 from polars.plugins import register_plugin_function
 
 from rangebar_polars import _internal
-from rangebar_polars._core.arguments import check_keys
+from rangebar_polars._core.bar_schema import schema_of
 from rangebar_polars._core.batches import batches
-from rangebar_polars._core.fold import columns_read, fold
+from rangebar_polars._core.conditions import implied
+from rangebar_polars._core.fold import CLOSE_TIME, columns_read, fold
 from rangebar_polars._core.forks import check_threads
 from rangebar_polars._core.lazy_source import lazy_source
 from rangebar_polars._core.options import Options
-from rangebar_polars.schema import COLUMNS, TradeColumns
+from rangebar_polars.schema import COLUMNS, THRESHOLD, TradeColumns
 
 # The file itself: given a folder, Polars loads the first library in it, which may be stale.
 _LIBRARY: Final = Path(_internal.__file__)
@@ -87,18 +89,34 @@ def scan(trades: pl.LazyFrame, options: Options) -> pl.LazyFrame:
     """Return the bars of a plan as the source of another plan."""
     trades = trades.with_columns(options.expressions)
 
-    def bars_schema() -> pl.Schema:
+    def frames(wanted: list[str] | None, predicate: pl.Expr | None) -> Iterator[pl.DataFrame]:
         given = trades.collect_schema()
-        check_keys(given, options.by)
-        (empty,) = fold([], given, options)
-        return empty.schema
-
-    def frames(wanted: list[str] | None, _: pl.Expr | None) -> Iterator[pl.DataFrame]:
-        given = trades.collect_schema()
-        read = columns_read(given, options, wanted)
+        asked = _asked(options, predicate)
+        if not asked.rules:
+            return iter(())
+        # Chains of keys are independent, so what no chain of the result needs is not read.
+        of_keys = implied(predicate, options.by)
+        chosen = trades if of_keys is None else trades.filter(of_keys)
+        read = columns_read(given, asked, wanted)
         schema = pl.Schema({name: given[name] for name in read})
         return fold(
-            batches(trades.select(cs.by_name(*read)), schema), schema, options, wanted, whole=False
+            batches(chosen.select(cs.by_name(*read)), schema), schema, asked, wanted, whole=False
         )
 
-    return lazy_source(frames, bars_schema)
+    bars = lazy_source(frames, lambda: schema_of(trades.collect_schema(), options))
+    return bars if options.by else bars.set_sorted(CLOSE_TIME)
+
+
+def _asked(options: Options, predicate: pl.Expr | None) -> Options:
+    """Return the options with the rules whose bars may pass a filter."""
+    column = options.rule_column
+    of_rules = implied(predicate, [] if column is None else [column])
+    if column is None or of_rules is None or options.expressions:
+        return options
+    is_threshold = column == THRESHOLD
+    names = list(options.thresholds if is_threshold else map(str, options.rules))
+    every = pl.DataFrame(
+        {column: names}, schema={column: pl.Int64() if is_threshold else pl.String()}
+    )
+    passing = every.with_row_index("number").filter(of_rules)["number"]
+    return replace(options, rules=tuple(options.rules[number] for number in passing))

@@ -27,6 +27,7 @@ def plot_bars(
     panes: str | Sequence[str] | None = None,
     by: str | Sequence[str] | None = None,
     units: Mapping[str, str] | None = None,
+    title: str | None = None,
     width: SupportsIndex = 800,
     height: SupportsIndex = 300,
 ) -> "alt.VConcatChart":
@@ -55,6 +56,9 @@ def plot_bars(
     units
         Units for the titles of the axes, by column; ``"price"`` is that of the candles. For example
         ``{"price": "USDT", "volume": "BTC"}``.
+    title
+        What the bars are of, as far as they do not say it: ``"BTCUSDT, 0.25 %"``. None is "Range
+        bars". The keys of a chain, and its threshold if there are several, follow.
     width, height
         Of the candles, in pixels of the layout.
 
@@ -93,6 +97,8 @@ def plot_bars(
     if not isinstance(bars, pl.DataFrame | pl.LazyFrame):
         raise TypeError(f"bars is a {type(bars).__name__}: expected a DataFrame or a LazyFrame")
     check_altair()
+    if not (title is None or isinstance(title, str)):
+        raise TypeError(f"title is {title!r}: expected a text")
     count = None if last is None else check_count(last, "last")
     size = {"width": check_count(width, "width"), "height": check_count(height, "height")}
     schema = bars.collect_schema()
@@ -104,7 +110,7 @@ def plot_bars(
     read = dict.fromkeys([*keys, *REQUIRED, *names, "ofi", IS_COMPLETE])
     frame = bars.lazy().select([name for name in read if name in schema]).collect()
     price_title = f"{PRICE} ({texts.get(PRICE, QUOTE)})"
-    layout = Layout(panes=shown, price_title=price_title, **size)
+    layout = Layout(panes=shown, price_title=price_title, title=title or "", **size)
     charts = charts_of(chains_of(frame, keys, count), layout)
     return styled(charts[0] if len(charts) == 1 else stacked(charts, spacing=40))
 

@@ -31,6 +31,12 @@ _FLOW: Final = "ofi"
 _HALF_BODY: Final = 0.36
 """Half of the width of a candle, where one bar follows the other at 1."""
 
+_NARROW: Final = 3.0
+"""Pixels below which a body has no inside that could be hollow."""
+
+_PALE: Final = 0.5
+"""The opacity of a bar that is not complete where candles are narrow."""
+
 _LARGE: Final = 100_000
 """Values from which an axis abbreviates, as 100k."""
 
@@ -44,6 +50,7 @@ class Layout:
 
     panes: Sequence[Pane]
     price_title: str
+    title: str
     width: int
     height: int
 
@@ -152,7 +159,10 @@ class _ChainChart:
         return chart
 
     def _title(self) -> str:
-        return f"Range bars of {self._chain.title}" if self._chain.title else "Range bars"
+        title, of_chain = self._layout.title, self._chain.title
+        if not title:
+            return f"Range bars of {of_chain}" if of_chain else "Range bars"
+        return f"{title}: {of_chain}" if of_chain else title
 
     def _subtitle(self) -> str:
         bars, height = self._chain.bars, self._chain.height
@@ -160,8 +170,12 @@ class _ChainChart:
         shown = f"{height:,}" if bars.height == height else f"last {bars.height:,} of {height:,}"
         parts = [f"{shown} {'bar' if height == 1 else 'bars'}", span]
         if "complete" in self._data.columns and not self._data["complete"].all():
-            parts.append("hollow: not complete")
+            parts.append(f"{'pale' if self._is_narrow else 'hollow'}: not complete")
         return ", ".join(filter(None, parts))
+
+    @property
+    def _is_narrow(self) -> bool:
+        return self._layout.width * 2 * _HALF_BODY < _NARROW * self._chain.bars.height
 
     def _x(self, *, is_last: bool) -> "alt.X":
         first, last = self._chain.first, self._chain.height - 1
@@ -238,7 +252,10 @@ class _ChainChart:
         body = body.encode(
             y=alt.Y("open", type="quantitative"), y2=alt.Y2("close"), fill=fill, stroke=stroke
         )
-        if "complete" in self._data.columns:
+        if "complete" in self._data.columns and self._is_narrow:
+            opacity = alt.condition("datum.complete", alt.value(1), alt.value(_PALE))
+            wick, body = wick.encode(opacity=opacity), body.encode(opacity=opacity)
+        elif "complete" in self._data.columns:
             body = body.encode(fill=alt.condition("datum.complete", fill, alt.value("white")))
         return self._view([wick, body], self._layout.height)
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
+from rangebar_polars._core.bar_schema import schema_of
 from rangebar_polars._core.bars import bar_id, bars
 from rangebar_polars._core.fold import read_table
 from rangebar_polars._plot.limits import as_prices, fixed, limits
@@ -65,9 +66,9 @@ def collected(
     if isinstance(trades, pl.DataFrame):
         return trades
     if isinstance(trades, pl.LazyFrame):
-        # The error of a column that is missing names all that are there.
-        bars(trades, rule=options.rules[0], columns=options.columns).collect_schema()
         there, read = trades.collect_schema(), options.reads(["close"])
+        # The error of a column that is missing names all that are there.
+        schema_of(there, options)
         return trades.select([name for name in read if name in there]).collect()
     if not is_arrow_stream(trades):
         raise TypeError(

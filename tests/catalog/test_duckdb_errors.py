@@ -36,10 +36,16 @@ def test_a_bad_threshold_is_reported_in_our_words(connection: "DuckDBPyConnectio
     )
 
 
+def test_a_bad_reset_is_reported_in_our_words(connection: "DuckDBPyConnection") -> None:
+    assert error_of(connection, "SELECT range_bars([], 30, reset := 'hour')").endswith(
+        "ValueError: reset is 'hour': expected 'day', 'week', 'month', 'year' or None"
+    )
+
+
 def test_bars_of_refuses_the_trades_of_several_symbols(connection: "DuckDBPyConnection") -> None:
     assert error_of(connection, "FROM bars_of(ticks, 30)") == (
         "Invalid Input Error: bars_of was given trades of more than one symbol, market or source "
-        "(give it those of one, or group by symbol and call range_bars)"
+        "(give it those of one, or call bars_by_symbol)"
     )
 
 
@@ -59,7 +65,7 @@ def test_what_is_not_installed_is_named_with_the_remedy(
 
     with says(
         ModuleNotFoundError,
-        f"rangebar_polars.duckdb needs {missing} (pip install --upgrade 'rangebar-polars[duckdb]')",
+        f"rangebar_polars.duckdb needs {missing} (pip install 'rangebar-polars[duckdb]')",
     ):
         connect(cache_dir=tmp_path)
 

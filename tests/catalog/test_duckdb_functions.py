@@ -9,6 +9,7 @@ from support.duckdb_cache import SYMBOLS, trades
 from support.entry_points import assert_same
 
 import rangebar_polars as rb
+from rangebar_polars._core.arguments import Reset
 from rangebar_polars.schema import BAR_SCHEMA, TRADE_SCHEMA
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ A_LIST = f"list({{{COLUMNS}}} ORDER BY timestamp, agg_trade_id)"
 
 def expected_bars(frame: pl.DataFrame, threshold: int = 30) -> pl.DataFrame:
     """Return the bars that SQL must give."""
-    return rb.bars(frame, threshold, include_microstructure=True)
+    bars = rb.bars(frame, threshold, include_microstructure=True, include_incomplete=True)
+    return bars.filter("is_complete")
 
 
 def test_range_bars_gives_the_bars_of_each_list(connection: "DuckDBPyConnection") -> None:
@@ -32,7 +34,7 @@ def test_range_bars_gives_the_bars_of_each_list(connection: "DuckDBPyConnection"
     """
     got = connection.sql(query).pl()
 
-    assert got.columns == ["symbol", *[name for name in BAR_SCHEMA if name != "is_complete"]]
+    assert got.columns == ["symbol", *BAR_SCHEMA]
     for symbol in SYMBOLS:
         assert_same(expected_bars(trades(symbol)), got.filter(symbol=symbol).drop("symbol"))
 
@@ -104,6 +106,55 @@ def test_bars_of_gives_the_bars_of_a_table(connection: "DuckDBPyConnection") -> 
 
     for got in found.values():
         assert_same(expected_bars(frame), got)
+
+
+@pytest.mark.parametrize("reset", [None, "day", "year"])
+@pytest.mark.parametrize("include_incomplete", [True, False])
+def test_the_functions_take_the_options_of_bars(
+    connection: "DuckDBPyConnection", reset: Reset | None, *, include_incomplete: bool
+) -> None:
+    given = f"reset := {'NULL' if reset is None else repr(reset)}, "
+    given += f"include_incomplete := {include_incomplete}"
+    listed = f"SELECT range_bars({A_LIST}, 30, {given}) AS bars FROM one"
+    ticks = "WITH one AS (FROM ticks WHERE symbol = 'BTC-USD')"
+    queries = [
+        f"{ticks} FROM bars_of(one, 30, {given})",
+        f"{ticks} SELECT unnest(bars, recursive := true) FROM ({listed})",
+        f"{ticks} SELECT * EXCLUDE (source, market, symbol) FROM bars_by_symbol(one, 30, {given})",
+    ]
+
+    every = rb.bars(trades(), 30, reset=reset, include_microstructure=True, include_incomplete=True)
+    expected = every if include_incomplete else every.filter("is_complete")
+    assert not every["is_complete"].all()
+    for query in queries:
+        assert_same(expected, connection.sql(query).pl())
+
+
+def test_bars_by_symbol_gives_the_bars_of_each_series(connection: "DuckDBPyConnection") -> None:
+    got = connection.sql("FROM bars_by_symbol(ticks, 30)").pl()
+
+    assert got.columns == ["source", "market", "symbol", *BAR_SCHEMA]
+    for symbol, market in SYMBOLS.items():
+        of_one = got.filter(source="mine", market=market, symbol=symbol)
+        assert_same(expected_bars(trades(symbol)), of_one.drop("source", "market", "symbol"))
+    assert got.height == sum(expected_bars(trades(symbol)).height for symbol in SYMBOLS)
+
+
+def test_bars_by_symbol_takes_tables_without_names_and_null_symbols(
+    connection: "DuckDBPyConnection",
+) -> None:
+    frame = trades()
+    half = pl.when(pl.int_range(pl.len()) % 2 == 0).then(pl.lit("even")).alias("symbol")
+    connection.register("plain", frame)
+    connection.register("halves", frame.with_columns(half))
+
+    plain = connection.sql("FROM bars_by_symbol(plain, 30)").pl()
+    halves = connection.sql("FROM bars_by_symbol(halves, 30)").pl()
+
+    assert_same(expected_bars(frame), plain.drop("source", "market", "symbol"))
+    assert plain["symbol"].is_null().all()
+    odd = halves.filter(pl.col("symbol").is_null()).drop("source", "market", "symbol")
+    assert_same(expected_bars(frame.gather_every(2, offset=1)), odd)
 
 
 def test_bars_of_puts_trades_in_order(connection: "DuckDBPyConnection") -> None:

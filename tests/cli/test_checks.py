@@ -94,6 +94,16 @@ def test_trades_of_other_kinds_have_an_option(
     assert run(*asked, *option).exit_code == 0
 
 
+def test_a_chart_has_the_title_that_is_given(tmp_path: Path) -> None:
+    pytest.importorskip("altair")
+    BARS.write_parquet(tmp_path / "bars.parquet")
+    out = tmp_path / "bars.json"
+
+    run("plot", tmp_path / "bars.parquet", "-o", out, "--title", "BTC, 0.25 %")
+
+    assert json.loads(out.read_text(encoding="utf-8"))["title"]["text"] == "BTC, 0.25 %"
+
+
 @pytest.mark.parametrize("suffix", ["html", "json"])
 def test_a_chart_is_written_to_a_file(suffix: str, tmp_path: Path) -> None:
     pytest.importorskip("altair")

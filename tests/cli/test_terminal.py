@@ -14,6 +14,7 @@ from support.subprocesses import TIMEOUT
 from support.trades import walk
 
 import rangebar_polars as rb
+from rangebar_polars._cli.output import show
 from rangebar_polars.archive.binance import BinanceFile
 
 ERASE = "\r\x1b[K"
@@ -225,7 +226,7 @@ def test_a_table_of_a_report_shows_every_column_that_says_something(tmp_path: Pa
     walk(500).write_parquet(tmp_path / "trades.parquet")
     names = ["--symbol", SYMBOL, "--source", SOURCE, "--cache-dir", cache]
 
-    with terminal("import", tmp_path / "trades.parquet", *names) as shown:
+    with terminal("import", tmp_path / "trades.parquet", *names, columns=200) as shown:
         assert shown.end() == 0
 
     found = rb.archive_quality(SYMBOL, "1970-01-01", "1970-01-01", source=SOURCE, cache_dir=cache)
@@ -235,3 +236,55 @@ def test_a_table_of_a_report_shows_every_column_that_says_something(tmp_path: Pa
         assert word in shown.text
     for word in ("tombstones", "sha256", "gaps"):
         assert word not in shown.text
+
+
+def cells(line: str) -> list[str]:
+    """Return the cells of a line of a table."""
+    return [cell.strip() for cell in line.strip("│").split("┆")]
+
+
+@pytest.mark.parametrize("columns", [100, 80, 30])
+def test_a_narrow_terminal_gets_few_tables_whose_rows_are_distinct(
+    tmp_path: Path, columns: int
+) -> None:
+    # Two days, of which each has rows that are dropped, cut and unusual.
+    trades = pl.concat([walk(500), walk(500).with_columns(pl.col("timestamp").dt.offset_by("1d"))])
+    ids = {name: pl.int_range(1_000) for name in ("agg_trade_id", "first_trade_id")}
+    rows = trades.with_columns(**ids, last_trade_id=pl.int_range(1_000))
+    odd = rows.with_columns(
+        price=pl.when(pl.int_range(1_000) % 99 == 98).then(-1).otherwise("price")
+    )
+    odd.write_parquet(tmp_path / "trades.parquet")
+    names = ["--symbol", SYMBOL, "--source", SOURCE, "--cache-dir", tmp_path / "cache"]
+
+    with terminal("import", tmp_path / "trades.parquet", *names, columns=columns) as shown:
+        assert shown.end() == 0
+
+    lines = [line for line in shown.text.splitlines() if line[:1] in set("┌│╞└")]
+    assert max(map(len, lines)) <= columns
+    heads = [number + 1 for number, line in enumerate(lines) if line.startswith("┌")]
+    assert len(heads) == {100: 1, 80: 2}.get(columns, len(heads))
+    for head in heads:
+        assert cells(lines[head])[0] == "day"
+    shown_words = " ".join(cell for line in lines for cell in cells(line))
+    for word in ("1970-01-01", "1970-01-02", "nonpositive_", "rows_", "before", "after"):
+        assert word in shown_words
+
+
+def test_a_text_that_is_broken_into_lines_keeps_its_beginning(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    days = pl.DataFrame(
+        {"day": ["a", "b"], "message": [None, "x.parquet cannot be read: " + "it was cut off " * 9]}
+    )
+
+    show(days, "days", as_json=False)
+
+    text = capsys.readouterr().out
+    (head, *_) = (line for line in text.splitlines() if "message" in line)
+    assert cells(head) == ["day", "message"]
+    written = " ".join(cells(line)[-1] for line in text.splitlines() if line.startswith("│ "))
+    assert "x.parquet cannot be read: it was cut off" in written
+    assert written.endswith("…")

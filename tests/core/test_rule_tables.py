@@ -124,7 +124,13 @@ TABLES: dict[str, tuple[rb.Rule, pl.DataFrame, str]] = {
     "run length, after another": (rb.RunLengthRule(2), trades(ONE[:5], sides="BSSSS"), "3 2"),
 }
 
-EXPECTED: dict[str, Any] = {"expected_ticks": 4, "ticks_span": 7, "min_ticks": 1, "max_ticks": 8, "warm_up": 4}
+EXPECTED: dict[str, Any] = {
+    "expected_ticks": 4,
+    "ticks_span": 7,
+    "min_ticks": 1,
+    "max_ticks": 8,
+    "warm_up": 4,
+}
 TWENTY = trades(ONE, sides="BBBSBBBBBBSBSBSBSBSB")
 EXPECTATIONS: dict[str, tuple[rb.Rule, str]] = {
     "imbalance, bars_span 3": (rb.EwmaImbalanceRule(bars_span=3, **EXPECTED), "4 2 2 8 4…"),

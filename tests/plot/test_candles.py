@@ -171,6 +171,22 @@ def test_a_bar_that_is_not_complete_is_hollow_and_the_subtitle_says_so(bars: pl.
     assert "hollow" not in whole["title"]["subtitle"]
 
 
+def test_narrow_bars_that_are_not_complete_are_pale_and_the_subtitle_says_so(
+    bars: pl.DataFrame,
+) -> None:
+    hollow = rb.plot_bars(bars, width=5 * bars.height).to_dict()
+    pale = rb.plot_bars(bars, width=4 * bars.height).to_dict()
+
+    assert hollow["title"]["subtitle"].endswith(", hollow: not complete")
+    assert pale["title"]["subtitle"].endswith(", pale: not complete")
+    for mark in ("rule", "rect"):
+        opacity = layer(pale["vconcat"][0], mark)["encoding"]["opacity"]
+        assert opacity["condition"] == {"test": "datum.complete", "value": 1}
+        assert 0.3 < opacity["value"] < 0.7
+        assert "opacity" not in layer(hollow["vconcat"][0], mark)["encoding"]
+    assert "value" not in layer(pale["vconcat"][0], "rect")["encoding"]["fill"]
+
+
 def test_volume_has_the_colour_of_the_order_flow(bars: pl.DataFrame) -> None:
     spec = rb.plot_bars(bars).to_dict()
 
@@ -286,6 +302,14 @@ def test_title_and_subtitle_say_what_is_shown(bars: pl.DataFrame) -> None:
     assert spec["title"]["subtitle"] == (
         f"last 7 of {bars.height - 1:,} bars, {first:%Y-%m-%d %H:%M:%S} to {last:%Y-%m-%d %H:%M:%S}"
     )
+
+
+def test_a_title_of_yours_is_followed_by_what_distinguishes_chains() -> None:
+    one, two = rb.bars(walk(600), 100), rb.bars(walk(600), [100, 50])
+
+    assert rb.plot_bars(one, title="BTC, 0.1 %").to_dict()["title"]["text"] == "BTC, 0.1 %"
+    charts = rb.plot_bars(two, title="BTC").to_dict()["vconcat"]
+    assert {chart["title"]["text"] for chart in charts} == {"BTC: 0.1 %", "BTC: 0.05 %"}
 
 
 def test_the_views_have_the_size_that_is_asked_for(bars: pl.DataFrame) -> None:

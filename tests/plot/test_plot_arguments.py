@@ -138,6 +138,7 @@ REFUSED: Mapping[str, tuple[Any, dict[str, Any], type[Exception], str]] = {
         TypeError,
         'units is {\'price\': 1}: expected texts by column ({"price": "USDT"})',
     ),
+    "a title that is no text": (BARS, {"title": 250}, TypeError, "title is 250: expected a text"),
     "bars in reverse": (
         BARS.reverse(),
         {},

@@ -5,9 +5,10 @@ import operator
 
 import hypothesis.strategies as st
 import polars as pl
+import pytest
 from hypothesis import given, settings
 
-from rangebar_polars._pruning import may_hold
+from rangebar_polars._pruning import kept, may_hold
 
 START = dt.datetime(2024, 8, 8, tzinfo=dt.UTC)
 TIME = pl.col("time")
@@ -69,3 +70,27 @@ def test_no_filter_of_times_loses_a_row(times: list[dt.datetime], data: st.DataO
 
     if not frame.filter(predicate).is_empty():
         assert may_hold({"time": (earliest, latest)}, predicate)
+
+
+KEYS = pl.DataFrame({"symbol": ["A", "B", None], "n": [1, 2, 3]})
+SYMBOL, OF_ROWS = pl.col("symbol"), pl.col("close") > 1
+
+
+@pytest.mark.parametrize(
+    ("predicate", "files"),
+    [
+        (SYMBOL.eq("A"), [0]),
+        (SYMBOL.ne("A"), [1]),
+        (SYMBOL.eq("A") & OF_ROWS, [0]),
+        (SYMBOL.eq("A") | OF_ROWS, [0, 1, 2]),
+        ((SYMBOL.eq("A") & OF_ROWS) | (pl.col("n").eq(3) & OF_ROWS), [0, 2]),
+        (SYMBOL.map_elements("A".__eq__, return_dtype=pl.Boolean), [0, 1, 2]),
+        (SYMBOL.cast(pl.Int64) == 1, [0, 1, 2]),
+        (None, [0, 1, 2]),
+    ],
+    ids=str,
+)
+def test_files_are_left_out_only_if_no_row_of_theirs_can_pass(
+    predicate: pl.Expr | None, files: list[int]
+) -> None:
+    assert kept([0, 1, 2], KEYS, predicate) == files

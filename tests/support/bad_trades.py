@@ -22,7 +22,7 @@ def message_of(act: Callable[[], object], *, entry_point: str = "eager") -> str:
         assert text.startswith(IN_AN_EXPRESSION), entry_point
         return text.removeprefix(IN_AN_EXPRESSION).partition("\n\n")[0]
     if entry_point.startswith("lazy"):
-        return text.removeprefix(IN_A_PLAN).removeprefix(IN_A_SOURCE)
+        return text.removeprefix(IN_A_PLAN).removeprefix(IN_A_SOURCE).partition("\n\n")[0]
     return text
 
 

@@ -21,6 +21,20 @@ def tables(relation: duckdb.DuckDBPyRelation) -> None:
     assert_type(rb.bars(relation), pl.DataFrame)
 
 
+def schemas(frame: pl.DataFrame, plan: pl.LazyFrame) -> None:
+    """Check that schemas are schemas."""
+    assert_type(rb.bar_schema(frame.schema), pl.Schema)
+    assert_type(rb.bar_schema(plan.collect_schema(), [250, 500], by="symbol"), pl.Schema)
+    assert_type(rb.bar_schema({"price": pl.Float64, "quantity": pl.Int64()}), pl.Schema)
+    rb.bar_schema(frame)  # type: ignore[arg-type]
+
+
+def databases(connection: duckdb.DuckDBPyConnection) -> None:
+    """Check that connections are connections."""
+    assert_type(rb.duckdb.connect(), duckdb.DuckDBPyConnection)
+    assert_type(rb.duckdb.register(connection, "bars"), duckdb.DuckDBPyConnection)
+
+
 def expressions() -> None:
     """Check that expressions are expressions."""
     assert_type(rb.bars_expr(250), pl.Expr)

@@ -1,0 +1,1 @@
+"""SQL: views of stored bars and trades, and functions that make bars."""

@@ -1,0 +1,140 @@
+"""The functions of SQL that compute bars: one in Python, and macros that call it."""
+
+from typing import TYPE_CHECKING, Any, Final
+
+import polars as pl
+
+from rangebar_polars._core.arguments import Reset
+from rangebar_polars._core.bars import bars
+from rangebar_polars.schema import BAR_SCHEMA, IS_COMPLETE, SERIES_SCHEMA, TRADE_SCHEMA, ArrowStream
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_FOLD: Final = "rangebar_polars_bars"
+"""The name of the function in Python, which all connections to a database share."""
+
+_SQL_TYPES: Final[dict[pl.DataType, str]] = {
+    TRADE_SCHEMA["timestamp"]: "TIMESTAMPTZ",
+    pl.Float64(): "DOUBLE",
+    pl.Int64(): "BIGINT",
+    pl.Boolean(): "BOOLEAN",
+}
+_OPTIONAL: Final = ("is_buyer_maker", "agg_trade_id", "first_trade_id", "last_trade_id")
+_OPTIONS: Final = "threshold_decimal_bps, reset := NULL, include_incomplete := false"
+_SEVERAL: Final = (
+    "bars_of was given trades of more than one symbol, market or source (give it those of one, or "
+    "call bars_by_symbol)"
+)
+
+MACROS: Final = {
+    "range_bars": "The bars of a list of trades, as a list of structs.",
+    "bars_of": "The bars of the trades of one symbol in a table, in order.",
+    "bars_by_symbol": "The bars of each source, market and symbol of the trades in a table.",
+}
+"""The macros and what they return."""
+
+
+def create_fold(connection: "DuckDBPyConnection") -> None:
+    """Create the function in Python, if the database has none yet.
+
+    Parameters
+    ----------
+    connection
+        A connection to the database.
+    """
+    from duckdb.func import ARROW, SPECIAL  # noqa: PLC0415 - an extra
+
+    found = connection.execute(
+        "SELECT count(*) FROM duckdb_functions() WHERE function_name = ?", [_FOLD]
+    ).fetchall()
+    if found == [(0,)]:
+        trades, bars_made = f"{_struct(TRADE_SCHEMA)}[]", f"{_struct(BAR_SCHEMA)}[]"
+        connection.create_function(
+            _FOLD,
+            _fold,
+            [trades, "BIGINT", "VARCHAR", "BOOLEAN"],
+            bars_made,
+            type=ARROW,
+            null_handling=SPECIAL,
+        )
+
+
+def macros(at: str) -> list[str]:
+    """Return the statements that create the macros.
+
+    Parameters
+    ----------
+    at
+        What goes before their names: a schema and a point, or nothing.
+    """
+    # A cast would read times without a zone in that of the connection; they are UTC.
+    moment = {"timestamp": "make_timestamptz(epoch_us(timestamp))"}
+    trade = ", ".join(f"{name}: {moment.get(name, name)}" for name in TRADE_SCHEMA)
+    listed = f"""list(
+        {{{trade}}}::{_struct(TRADE_SCHEMA)}
+        ORDER BY timestamp, agg_trade_id, first_trade_id, place
+    )"""
+    several = " OR ".join(f"min({name}) IS DISTINCT FROM max({name})" for name in SERIES_SCHEMA)
+    absent = [f"NULL::{_SQL_TYPES[TRADE_SCHEMA[name]]} AS {name}" for name in _OPTIONAL]
+    absent += [f"NULL::VARCHAR AS {name}" for name in SERIES_SCHEMA]
+    series = ", ".join(SERIES_SCHEMA)
+    table = f"""
+        FROM (
+            SELECT {series}, {", ".join(TRADE_SCHEMA)}, row_number() OVER () AS place
+            FROM (FROM query_table(tbl) UNION ALL BY NAME SELECT {", ".join(absent)} WHERE false)
+        )
+    """  # noqa: S608 - our own names
+    given = "threshold_decimal_bps, reset, include_incomplete"
+    of_one = f"CASE WHEN {several} THEN error('{_SEVERAL}') ELSE {listed} END"
+    return [
+        f"CREATE OR REPLACE MACRO {at}range_bars(trades, {_OPTIONS}) AS {_FOLD}(trades, {given})",
+        f"""CREATE OR REPLACE MACRO {at}bars_of(tbl, {_OPTIONS}) AS TABLE
+        SELECT unnest({_FOLD}({of_one}, {given}), recursive := true) {table}""",
+        f"""CREATE OR REPLACE MACRO {at}bars_by_symbol(tbl, {_OPTIONS}) AS TABLE
+        SELECT {series}, unnest({_FOLD}({listed}, {given}), recursive := true) {table}
+        GROUP BY {series}""",
+    ]
+
+
+# DuckDB evaluates annotations, so types of pyarrow would have to be imported with this module.
+def _fold(
+    trades: ArrowStream, thresholds: ArrowStream, resets: ArrowStream, incomplete: ArrowStream
+) -> Any:  # noqa: ANN401 - pyarrow's
+    """Return a list of bars for each list of trades; null for a null list or threshold."""
+    import numpy as np  # noqa: PLC0415 - an extra
+    import pyarrow as pa  # type: ignore[import-untyped]  # noqa: PLC0415 - an extra
+
+    # Times arrive in the current zone of the connection, which a query may have changed.
+    lists = pl.Series(trades).cast(pl.List(pl.Struct(TRADE_SCHEMA)))
+    options = (pl.Series(each) for each in (thresholds, resets, incomplete))
+    found = [
+        None
+        if rows is None or threshold is None
+        else _bars_of(rows, threshold, reset, include_incomplete=bool(is_wanted))
+        for rows, threshold, reset, is_wanted in zip(lists, *options, strict=True)
+    ]
+    ends = np.cumsum([0, *(0 if frame is None else frame.height for frame in found)])
+    made = [frame for frame in found if frame is not None]
+    rows = pl.concat([BAR_SCHEMA.to_frame(), *made]).to_struct().to_arrow()
+    is_null = pa.array([frame is None for frame in found], pa.bool_())
+    return pa.LargeListArray.from_arrays(ends, rows, mask=is_null)
+
+
+def _bars_of(
+    rows: pl.Series, threshold: int, reset: Reset | None, *, include_incomplete: bool
+) -> pl.DataFrame:
+    """Return the bars of one list; whether a bar is complete is a column in any case."""
+    made = bars(
+        rows.struct.unnest(),
+        threshold,
+        reset=reset,
+        include_microstructure=True,
+        include_incomplete=True,
+    )
+    return made if include_incomplete else made.filter(IS_COMPLETE)
+
+
+def _struct(schema: pl.Schema) -> str:
+    fields = (f"{name} {_SQL_TYPES[dtype]}" for name, dtype in schema.items())
+    return f"STRUCT({', '.join(fields)})"
