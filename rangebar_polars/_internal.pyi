@@ -72,6 +72,12 @@ def read_checkpoint(
     ``include_microstructure`` and ``include_incomplete``. The unit is None before the first trade.
     """
 
+def check_rule(text: str) -> None:
+    """Raise ValueError for the text of no rule."""
+
+def rules_read(texts: list[str]) -> list[str]:
+    """Return the columns that rules need, beside those that every bar needs."""
+
 def checkpoint_position(checkpoint: bytes) -> tuple[int, int | None, int | None, int | None]:
     """Return what chains after the same trades have in common.
 
