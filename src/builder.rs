@@ -100,10 +100,15 @@ impl<R: Rule> Builder<R> {
         Self { reset: period, until, ..self }
     }
 
-    /// A builder of one rule that continues after earlier trades: `rule` knows the bar that is
+    /// A builder of rules that continue after the same earlier trades: each knows the bar that is
     /// open.
-    pub fn resume(rule: R, open: Option<Bar>, check: Check, needs: Needs) -> Self {
-        Self { chains: vec![Chain { rule, open, cut: None }], check, ..Self::new([], needs) }
+    pub fn resume(
+        chains: impl IntoIterator<Item = (R, Option<Bar>)>,
+        check: Check,
+        needs: Needs,
+    ) -> Self {
+        let chains = chains.into_iter().map(|(rule, open)| Chain { rule, open, cut: None });
+        Self { chains: chains.collect(), check, ..Self::new([], needs) }
     }
 
     /// What is known of the trades so far.
@@ -116,13 +121,19 @@ impl<R: Rule> Builder<R> {
         self.check.rows()
     }
 
+    /// The rules, in the state after the last trade.
+    pub fn rules(&self) -> impl Iterator<Item = &R> {
+        self.chains.iter().map(|chain| &chain.rule)
+    }
+
+    /// The open bar of each rule, if there is one.
+    pub fn states(&self) -> impl Iterator<Item = Option<&Bar>> {
+        self.chains.iter().map(|chain| chain.open.as_ref())
+    }
+
     /// The bars that are still open, with the number of their rule.
     pub fn open_bars(&self) -> impl Iterator<Item = (usize, &Bar)> {
-        self.chains
-            .iter()
-            .map(|chain| &chain.open)
-            .enumerate()
-            .filter_map(|(n, bar)| Some((n, bar.as_ref()?)))
+        self.states().enumerate().filter_map(|(number, bar)| Some((number, bar?)))
     }
 
     /// Fold a batch. Bars are emitted in the order in which they end; bars that end at the same

@@ -161,6 +161,12 @@ impl RangeRule {
         })
     }
 
+    /// The highest price that closes the open bar from below its open, and the lowest one from
+    /// above; `None` if no bar is open.
+    pub fn limits(&self) -> Option<(f64, f64)> {
+        self.open.map(|limits| (limits.lower, limits.upper))
+    }
+
     /// Whether no trade of the opening time may close a bar.
     pub const fn prevents_same_timestamp_close(&self) -> bool {
         self.prevent_same_timestamp_close

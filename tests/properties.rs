@@ -229,7 +229,7 @@ proptest! {
             Some(bar) => rule.with_open(bar.price.open, bar.time.open),
             None => rule,
         };
-        let after = Builder::resume(rule, restored.open, restored.check, every_sum());
+        let after = Builder::resume([(rule, restored.open)], restored.check, every_sum());
         let (rest, still_open) = fold(after.reset_every(reset), &[trades.slice(at..trades.len)]);
         closed.extend(rest);
         prop_assert_eq!(closed, whole);

@@ -111,13 +111,15 @@ def check_by(by: str | Sequence[str] | None) -> tuple[str, ...]:
     TypeError
         It is neither a name nor a sequence of names.
     ValueError
-        There is no name, or a name repeats or is that of a column of bars.
+        There is no name, or a name has a zero, repeats or is that of a column of bars.
     """
     if by is None:
         return ()
     names = (by,) if isinstance(by, str) or not isinstance(by, Iterable) else tuple(by)
     if not all(isinstance(name, str) for name in names):
         raise TypeError(f"by is {by!r}: expected the name of a column, or several")
+    if any("\0" in name for name in names):
+        raise ValueError(f"by is {by!r}: expected names without a zero (rename the column)")
     if not names:
         raise ValueError("by is empty: expected the name of a column, several, or None")
     check_names([*sorted(RESERVED), *names])
@@ -328,9 +330,9 @@ class Options:
             **flags,
         )
         if state is not None:
-            if keys or several or options.aggs:
+            if options.aggs:
                 raise ValueError(
-                    "state is of one chain of bars: expected one threshold, no by and no aggs"
+                    "state has sums of the open bars and none of their trades: expected no aggs"
                 )
             # Reads the checkpoint and compares it with the options.
             _internal.BarBuilder(options.kwargs(), state)
@@ -389,7 +391,7 @@ class Options:
     def reads(self, only: list[str] | None = None) -> list[str]:
         """Return the columns of trades that are read for these columns of bars."""
         if self.state is not None:
-            return list(dict.fromkeys(self.columns.names().values()))
+            return list(dict.fromkeys([*self.by, *self.columns.names().values()]))
         wanted = [
             output
             for output in COLUMNS

@@ -1,6 +1,6 @@
 """The functions of rangebar-py for all trades at once, in batches, or from a state."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import SupportsIndex
 
 import polars as pl
@@ -9,7 +9,7 @@ from rangebar_polars import _internal
 from rangebar_polars._core.bars import bars
 from rangebar_polars._core.caller import warn_of
 from rangebar_polars._core.fold import exported
-from rangebar_polars._core.options import Options, Reset, check_threshold
+from rangebar_polars._core.options import Options, Reset, Threshold, check_threshold
 from rangebar_polars._core.processor import RangeBarProcessor
 from rangebar_polars.schema import ArrowStream, TradeColumns, is_arrow_stream
 
@@ -158,8 +158,9 @@ def _chunked(
 
 def bars_with_state(
     trades: pl.DataFrame | pl.LazyFrame | ArrowStream,
-    threshold_decimal_bps: SupportsIndex = 250,
+    threshold_decimal_bps: Threshold = 250,
     *,
+    by: str | Sequence[str] | None = None,
     state: bytes | None = None,
     symbol: str | None = None,
     prevent_same_timestamp_close: bool = True,
@@ -176,12 +177,14 @@ def bars_with_state(
     ----------
     trades
         A DataFrame, a LazyFrame, which is streamed, or anything with ``__arrow_c_stream__``.
-    threshold_decimal_bps, prevent_same_timestamp_close, reset, include_microstructure, columns
+    threshold_decimal_bps, by, prevent_same_timestamp_close, reset, columns
+        As in `bars`, also several thresholds.
+    include_microstructure
         As in `bars`.
     include_incomplete
         Add bars that a reset cut off; the bar that is still open is in the checkpoint.
     state
-        A checkpoint to start from; it must have the same rule and reset.
+        A checkpoint to start from; it must have the same rule, reset and ``by``.
     symbol
         The symbol of the trades, at most 128 bytes; a checkpoint of another symbol is refused.
 
@@ -195,7 +198,7 @@ def bars_with_state(
     TypeError, ValueError
         An argument is wrong.
     CheckpointError
-        The checkpoint is damaged or has another symbol, rule or reset.
+        The checkpoint is damaged or has another symbol, rule, reset or ``by``.
     RangeBarError
         Trades are bad.
 
@@ -218,6 +221,7 @@ def bars_with_state(
     processor = RangeBarProcessor(
         threshold_decimal_bps,
         symbol,
+        by=by,
         prevent_same_timestamp_close=prevent_same_timestamp_close,
         reset=reset,
         include_microstructure=include_microstructure,

@@ -5,6 +5,7 @@
 // Numbers are small, and a panic is how a test fails.
 #![allow(clippy::cast_precision_loss, clippy::print_stdout, clippy::unwrap_used)]
 
+mod chains;
 mod drawn;
 mod impossible;
 mod mutation;
@@ -32,7 +33,7 @@ fn builder(state: &Checkpoint) -> Builder<RangeRule> {
         Some(bar) => rule.with_open(bar.price.open, bar.time.open),
         None => rule,
     };
-    Builder::resume(rule, state.open.clone(), state.check.clone(), every_sum())
+    Builder::resume([(rule, state.open.clone())], state.check.clone(), every_sum())
         .reset_every(state.reset)
 }
 
