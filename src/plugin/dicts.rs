@@ -5,13 +5,14 @@
 //! one, unless the user named it.
 
 use crate::epoch::EpochUnit;
+use crate::plugin::dict_columns::{Packed, Values};
 use crate::plugin::dict_error::{DictError, Unfit};
 use crate::plugin::dict_keys::KeyValues;
 use crate::plugin::inputs::Names;
 use crate::plugin::keys::Keys;
 use crate::plugin::refusal::Refusal;
 use crate::plugin::values::{Read, id, number, shown, side, time};
-use crate::trades::{self, Bits, Layout, Role, Sides, Trades};
+use crate::trades::{Layout, Role, Sides, Trades};
 use polars_core::prelude::{Column, DataFrame};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -103,21 +104,6 @@ pub struct Records<'f> {
     first_trade_id: Values<i64>,
     last_trade_id: Values<i64>,
     keys: Vec<KeyValues>,
-}
-
-/// A column of values, some of which may be missing.
-#[derive(Debug, Default)]
-struct Values<T> {
-    values: Vec<T>,
-    valid: Packed,
-}
-
-/// Booleans, eight to a byte.
-#[derive(Debug, Default)]
-struct Packed {
-    bytes: Vec<u8>,
-    len: usize,
-    unset: usize,
 }
 
 impl<'f> Records<'f> {
@@ -422,56 +408,5 @@ const fn usual(role: Role) -> &'static [&'static str] {
         Role::Price => &["px", "p"],
         Role::Quantity => &["qty", "size", "sz", "q"],
         _ => &[],
-    }
-}
-
-impl<T: Copy + Default> Values<T> {
-    fn for_rows(rows: usize) -> Self {
-        Self { values: Vec::with_capacity(rows), valid: Packed::default() }
-    }
-
-    fn push(&mut self, value: Option<T>) {
-        self.values.push(value.unwrap_or_default());
-        self.valid.push(value.is_some());
-    }
-
-    fn rows(&self, rows: &[u32]) -> Self {
-        let values = rows.iter().map(|row| self.values[*row as usize]).collect();
-        Self { values, valid: self.valid.rows(rows) }
-    }
-
-    fn column<'a>(&'a self, name: &'a str) -> trades::Column<'a, T> {
-        trades::Column { name, values: &self.values, valid: self.valid.nulls() }
-    }
-}
-
-impl Packed {
-    fn push(&mut self, set: bool) {
-        if self.len.is_multiple_of(8) {
-            self.bytes.push(0);
-        }
-        if let Some(byte) = self.bytes.last_mut() {
-            *byte |= u8::from(set) << (self.len % 8);
-        }
-        self.len += 1;
-        self.unset += usize::from(!set);
-    }
-
-    fn rows(&self, rows: &[u32]) -> Self {
-        let mut packed = Self::default();
-        let bits = self.bits();
-        for row in rows {
-            packed.push(bits.get(*row as usize));
-        }
-        packed
-    }
-
-    fn bits(&self) -> Bits<'_> {
-        Bits::new(&self.bytes, 0, self.len)
-    }
-
-    /// The bits, or `None` if all are set.
-    fn nulls(&self) -> Option<Bits<'_>> {
-        (self.unset > 0).then(|| self.bits())
     }
 }

@@ -9,6 +9,7 @@ pub mod options;
 pub mod keys;
 pub mod values;
 pub mod dict_keys;
+pub mod dict_columns;
 pub mod dicts;
 pub mod trace;
 pub mod bar_rows;
