@@ -17,7 +17,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import polars as pl
@@ -33,6 +35,7 @@ from rangebar_polars.schema import ALWAYS_READ, TRADE_SCHEMA
 
 ROWS = 50_000_000
 QUICK_ROWS = 2_000_000
+LIVE_ROWS = 50_000
 ROUNDS = 5
 SHORT_ROUNDS = 15
 """For calls that take milliseconds."""
@@ -354,6 +357,52 @@ def processed(pieces: Sequence[pl.DataFrame | list[dict[str, Any]]]) -> list[pl.
     return [processor.process_trades(piece) for piece in pieces]
 
 
+def live(files: Files) -> list[Row | Missing]:
+    """Pass one dict a call, and look at the open bar; the middle of all calls, in microseconds."""
+    trades = pl.read_parquet(files.small.path, n_rows=LIVE_ROWS).select(FOUR)
+    trades = trades.with_columns(pl.col("timestamp").dt.cast_time_unit("ms").dt.epoch("ms"))
+    processor = rb.RangeBarProcessor(ONE)
+    dicts = trades.to_dicts()
+    rows: list[Row | Missing] = [
+        Row(
+            what="one dict a call",
+            figures=middles([partial(processor.process_trades, one) for one in dicts]),
+            unit="us",
+            at_most=20,
+        )
+    ]
+    looks: dict[str, tuple[Callable[[], object], float | None]] = {
+        "open_bar()": (processor.open_bar, 5),
+        "limits": (lambda: processor.limits, 5),
+        "get_incomplete_bar()": (processor.get_incomplete_bar, None),
+    }
+    for what, (call, most) in looks.items():
+        rows.append(Row(what=what, figures=middles([call] * LIVE_ROWS), unit="us", at_most=most))
+    for symbols in (1, 10, 100, 500):
+        keyed = trades.with_columns(symbol=pl.format("S{}", pl.int_range(pl.len()) % symbols))
+        several = rb.RangeBarProcessor([FINE, ONE], by="symbol")
+        process = several.process_trades
+        calls = [partial(process, one) for one in keyed.to_dicts()]
+        what = f"one dict a call, {symbols} symbols and two thresholds"
+        rows.append(Row(what=what, figures=middles(calls), unit="us"))
+    return rows
+
+
+def middles(calls: Sequence[Callable[[], object]]) -> list[float]:
+    """Return the median of each tenth of the calls, in microseconds, without the first tenth."""
+    microseconds = []
+    gc.disable()
+    try:
+        for call in calls:
+            started = time.perf_counter()
+            call()
+            microseconds.append((time.perf_counter() - started) * 1e6)
+    finally:
+        gc.enable()
+    size = len(microseconds) // 10
+    return [median(microseconds[start : start + size]) for start in range(size, size * 10, size)]
+
+
 GROUPS: dict[str, Callable[[Files], list[Row | Missing]]] = {
     "eager": eager,
     "scan": scan,
@@ -361,6 +410,7 @@ GROUPS: dict[str, Callable[[Files], list[Row | Missing]]] = {
     "many": many,
     "keys": keys,
     "batches": batches,
+    "live": live,
 }
 
 

@@ -59,7 +59,9 @@ def read_checkpoint(
     checkpoint: bytes,
 ) -> tuple[
     str | None,
-    str,
+    list[str],
+    str | None,
+    list[str],
     Literal["day", "week", "month", "year"] | None,
     int | None,
     bool,
@@ -68,7 +70,8 @@ def read_checkpoint(
 ]:
     """Return the settings in a checkpoint, and the unit of the times.
 
-    They are symbol, text of the rule, ``reset``, ``max_gap`` in nanoseconds,
+    They are symbol, texts of the rules, the column of rules, ``by``, ``reset``, ``max_gap`` in
+    nanoseconds,
     ``include_microstructure`` and ``include_incomplete``. The unit is None before the first trade.
     """
 
@@ -128,7 +131,20 @@ class BarBuilder:
     def finish(self) -> pl.DataFrame:
         """Return the bars that are still open, if incomplete bars are wanted."""
     def open_bar(self) -> pl.DataFrame:
-        """Return the bar that is still open, with its features so far; no row if there is none."""
+        """Return the bars that are still open, with their features so far; no row without any."""
+    def limits(self) -> list[tuple[int, int, float, float]]:
+        """Return for each open bar the numbers of its key and threshold, and its two limits."""
+    def open_values(
+        self,
+    ) -> list[tuple[int, int, int, int, tuple[float, float, float, float], float]]:
+        """Return for each open bar the numbers of its key and threshold, and its values.
+
+        They are the first and the last time, the four prices and the volume.
+        """
+    def time_type(self) -> tuple[Literal["ms", "us", "ns"], str | None] | None:
+        """Return unit and zone of the times, or None before the first batch."""
+    def keys(self) -> pl.DataFrame:
+        """Return a row for each key, in the order of their numbers; no column without keys."""
     def gap_texts(self, known: int) -> list[str]:
         """Return the messages about the gaps found at seams, from number ``known`` on."""
     def notices(self) -> list[tuple[str, str]]:
@@ -136,13 +152,16 @@ class BarBuilder:
     def gaps(self) -> pl.DataFrame:
         """Return a row for each gap found at a seam."""
     def position(self) -> pl.DataFrame:
-        """Return one row with the last time and the last id; no row before the first trade."""
+        """Return a row for each key with its last time and its last id."""
     def checkpoint(self, symbol: str | None) -> bytes:
         """Return the state as bytes."""
     def checkpoints(self) -> list[bytes]:
-        """Return the state of the chain of each threshold as bytes."""
-    def next(self) -> BarBuilder:
-        """Return another builder in the same state; ids missing before its trades are a gap."""
+        """Return the state of the chain of each rule as bytes."""
+    def next(self, skips: bool = False) -> BarBuilder:
+        """Return another builder in the same state; ids missing before its trades are a gap.
+
+        With ``skips``, its first trades are left out if they were counted already.
+        """
 
 @final
 class TableHash:

@@ -12,6 +12,7 @@
 //! The checksum finds accidents, not forgery. So bytes are read as a state only if trades can lead
 //! to it and it is written as the same bytes again.
 
+pub mod chains;
 mod reachable;
 
 use crate::bar::{Bar, BySide, Prices, Side, Span};

@@ -167,6 +167,48 @@ pub enum Error {
         /// The first trade that is too many.
         row: u64,
     },
+    /// Trades that may repeat others, after trades of which none had an id.
+    #[error(
+        "no trade had {column} so far, so that overlap=\"skip\" cannot know which trades were counted \
+         (leave those out yourself: processor.position has the last time)"
+    )]
+    OverlapUnknown {
+        /// The column's name.
+        column: String,
+    },
+    /// A trade without an id among trades that repeat others.
+    #[error(
+        "{column} is null before the first id above {last_id}, so that overlap=\"skip\" cannot \
+         know whether the trade was counted (leave out yourself the trades that were, up to \
+         processor.position)"
+    )]
+    OverlapNull {
+        /// The column's name.
+        column: String,
+        /// The last known id.
+        last_id: i64,
+    },
+    /// A trade that was counted by its id, and not by its time.
+    #[error(
+        "{column} is {id}, not above the last one, {last_id}, but its time, {}, is after the last \
+         one, {}: overlap=\"skip\" needs ids that rise with time (leave out yourself the trades \
+         that were counted, up to processor.position)", Moment(*time, *unit),
+        Moment(*last_time, *unit)
+    )]
+    OverlapLater {
+        /// The column's name.
+        column: String,
+        /// Its id.
+        id: i64,
+        /// The last known id.
+        last_id: i64,
+        /// Its time.
+        time: i64,
+        /// The last time.
+        last_time: i64,
+        /// Unit of both.
+        unit: TimeUnit,
+    },
     /// A sum of a bar that its integer does not hold.
     #[error("{sum} of the bar overflows at row {row}: the limit is {limit} (rescale the columns)")]
     Overflow {
@@ -185,9 +227,8 @@ pub enum Error {
     },
     /// A checkpoint of another version.
     #[error(
-        "the checkpoint is of version {got}: this release reads {} (read the trades again, or use the \
-         release that wrote it)",
-        crate::checkpoint::VERSION
+        "the checkpoint is of version {got}: this release reads {reads} (read the trades again, or use \
+         the release that wrote it)"
     )]
     CheckpointVersion {
         /// Its version.
@@ -204,6 +245,32 @@ pub enum Error {
         got: String,
         /// The wanted value.
         expected: String,
+    },
+    /// A key of a dtype that checkpoints do not have.
+    #[error(
+        "column {column:?} is {dtype}, and a checkpoint holds no such keys: expected text, whole \
+         numbers, Boolean, Decimal, a category, or a time (make text of it before the first call: \
+         {text})"
+    )]
+    KeyType {
+        /// The column's name.
+        column: String,
+        /// Its dtype.
+        dtype: String,
+        /// An expression that makes text of it.
+        text: String,
+    },
+    /// A checkpoint of more chains than its bytes hold.
+    #[error(
+        "the checkpoint of {chains} chains has {bytes} bytes: expected at most {} (use a processor \
+         for each part of the keys)",
+        crate::checkpoint::chains::MAX_BYTES
+    )]
+    ChainsTooLarge {
+        /// How many chains there are.
+        chains: usize,
+        /// How many bytes they need.
+        bytes: usize,
     },
     /// A symbol that is too long for a checkpoint.
     #[error("the symbol has {bytes} bytes: expected at most 128")]
@@ -222,6 +289,11 @@ impl Error {
             | Self::CheckpointDamaged { .. }
             | Self::CheckpointVersion { .. }
             | Self::CheckpointOther { .. }
+            | Self::OverlapUnknown { .. }
+            | Self::OverlapNull { .. }
+            | Self::OverlapLater { .. }
+            | Self::KeyType { .. }
+            | Self::ChainsTooLarge { .. }
             | Self::SymbolTooLong { .. } => 0,
             Self::Null { row, .. }
             | Self::Price { row, .. }

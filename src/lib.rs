@@ -20,6 +20,7 @@ pub mod epoch;
 pub mod error;
 pub mod gap;
 pub mod check;
+pub mod overlap;
 pub mod notice;
 pub mod period;
 pub mod needs;

@@ -114,13 +114,15 @@ def check_by(by: str | Sequence[str] | None) -> tuple[str, ...]:
     TypeError
         It is neither a name nor a sequence of names.
     ValueError
-        There is no name, or a name repeats or is that of a column of bars.
+        There is no name, or a name has a zero, repeats or is that of a column of bars.
     """
     if by is None:
         return ()
     names = (by,) if isinstance(by, str) or not isinstance(by, Iterable) else tuple(by)
     if not all(isinstance(name, str) for name in names):
         raise TypeError(f"by is {by!r}: expected the name of a column, or several")
+    if any("\0" in name for name in names):
+        raise ValueError(f"by is {by!r}: expected names without a zero (rename the column)")
     if not names:
         raise ValueError("by is empty: expected the name of a column, several, or None")
     check_names([*sorted(RESERVED), *names])

@@ -109,7 +109,7 @@ def bars(
         The names of the columns of the trades.
     state
         A checkpoint (`bars_with_state`, `RangeBarProcessor.create_checkpoint`) to start from. It
-        must have the same rule and reset; not with ``by`` or ``aggs``.
+        must have the same rule, reset and ``by``; not with ``aggs``.
 
     Returns
     -------

@@ -150,9 +150,9 @@ class Options:
                 'of the trades, such as WhenRule(pl.col("flag")) (compute it beforehand)'
             )
         if state is not None:
-            if keys or column or options.aggs:
+            if options.aggs:
                 raise ValueError(
-                    "state is of one chain of bars: expected one rule, no by and no aggs"
+                    "state has sums of the open bars and none of their trades: expected no aggs"
                 )
             # Reads the checkpoint and compares it with the options.
             _internal.BarBuilder(options.kwargs(), state)
@@ -240,7 +240,8 @@ class Options:
     def reads(self, only: list[str] | None = None) -> list[str]:
         """Return the columns of trades that are read for these columns of bars."""
         if self.state is not None:
-            return list(dict.fromkeys([*self.columns.names().values(), *self.extras]))
+            names = [*self.by, *self.columns.names().values(), *self.extras]
+            return list(dict.fromkeys(names))
         wanted = [
             output
             for output in COLUMNS

@@ -4,58 +4,51 @@ A processor uses the same fold as every other entry point: however trades are ba
 it is saved and restored in between, the bars are those of one pass over all trades.
 """
 
-import base64
-import json
-from collections.abc import Mapping
-from typing import Any, Final, Self, SupportsIndex
+from collections.abc import Sequence
+from typing import Any, Self
 
 import polars as pl
-import polars.selectors as cs
 
 from rangebar_polars import _internal
+from rangebar_polars._core import checkpoint_text
 from rangebar_polars._core.arguments import (
     MaxGap,
     Reset,
+    Threshold,
     TimeUnit,
     check_symbol,
-    check_threshold,
     check_time_unit,
 )
-from rangebar_polars._core.batch import Batch, dicts_of
-from rangebar_polars._core.batches import batches
+from rangebar_polars._core.batch import Batch, Overlap, check_overlap, push
 from rangebar_polars._core.caller import warn_caller, warn_of
-from rangebar_polars._core.fold import exportable, exported
+from rangebar_polars._core.forks import use_own_threads
 from rangebar_polars._core.options import Options
-from rangebar_polars._core.rules.prices import RangeRule
+from rangebar_polars._core.processed import Processed, State
+from rangebar_polars._core.restored import arguments_of
 from rangebar_polars._core.rules.rule import Rule
-from rangebar_polars._core.rules.text import parse_rule
 from rangebar_polars._core.turn import Turn
 from rangebar_polars.errors import CheckpointError, RangeBarError
-from rangebar_polars.schema import TradeColumns, is_arrow_stream
-
-_JSON_FORMAT: Final = "rangebar-polars checkpoint"
-_COLUMN_UNITS: Final[Mapping[str, str]] = {"s": "ms"}
-"""The unit of a column of times, if it is not the unit of the whole numbers."""
+from rangebar_polars.schema import TradeColumns
 
 
-_State = tuple[_internal.BarBuilder, str | None, int, frozenset[str]]
-"""The state after a call, which is replaced and never changed: the builder, the symbol, the number
-of gaps and the kinds of notices of earlier warnings."""
-
-
-class RangeBarProcessor:
+class RangeBarProcessor(Processed):
     """Range bars of batches of trades, with a state that can be saved.
 
     Parameters
     ----------
     threshold_decimal_bps
-        How far the price must move from a bar's open: 1 to 100,000 decimal basis points. None is
+        How far the price must move from a bar's open: 1 to 100,000 decimal basis points. Several
+        take one pass over the trades, and add a leading column ``threshold_decimal_bps``. None is
         250, or what ``rule`` says.
     symbol
         The symbol of the trades, at most 128 bytes; it is saved in checkpoints.
     rule
-        Another rule for when a bar ends, such as ``DollarRule(1e6)``. A rule with an expression
-        must read a column that the trades have, such as ``WhenRule(pl.col("flag"))``.
+        Another rule for when a bar ends, such as ``DollarRule(1e6)``, or several. A rule with an
+        expression must read a column that the trades have, such as ``WhenRule(pl.col("flag"))``.
+    by
+        One or several key columns, as in `bars`: each key has its own chain of bars, and the key
+        columns come first in the output. In dicts, keys are text, whole numbers, True or False, and
+        None is a key too.
     prevent_same_timestamp_close
         Whether a trade at the opening time of a bar cannot close it; None is True. A rule has its
         own.
@@ -101,14 +94,27 @@ class RangeBarProcessor:
     >>> restored = RangeBarProcessor.from_checkpoint(saved, symbol="BTCUSDT")
     >>> restored.get_incomplete_bar()["open"].item()
     50500.0
+
+    Several symbols live, with a single checkpoint:
+
+    >>> live = RangeBarProcessor([250, 500], by="symbol")
+    >>> for symbol in ("BTCUSDT", "ETHUSDT"):
+    ...     ended = live.process_trades([trade | {"symbol": symbol} for trade in trades[:2]])
+    >>> ended.select("symbol", "threshold_decimal_bps", "close").rows()
+    [('ETHUSDT', 250, 50125.0)]
+    >>> live.limits[("ETHUSDT", 500)]
+    (49750.00000000499, 50249.999999995)
+    >>> RangeBarProcessor.from_checkpoint(live.create_checkpoint()).by
+    ['symbol']
     """
 
     def __init__(
         self,
-        threshold_decimal_bps: SupportsIndex | None = None,
+        threshold_decimal_bps: Threshold | None = None,
         symbol: str | None = None,
         *,
-        rule: Rule | None = None,
+        rule: Rule | Sequence[Rule] | None = None,
+        by: str | Sequence[str] | None = None,
         prevent_same_timestamp_close: bool | None = None,
         reset: Reset | None = None,
         max_gap: MaxGap | None = None,
@@ -120,9 +126,9 @@ class RangeBarProcessor:
         self._options = Options.check(
             threshold_decimal_bps,
             rule=rule,
-            one="a processor is",
             in_batches=True,
             columns=columns,
+            by=by,
             reset=reset,
             max_gap=max_gap,
             include_microstructure=include_microstructure,
@@ -135,41 +141,22 @@ class RangeBarProcessor:
         self._turn = Turn()
 
     def __repr__(self) -> str:
+        by = f", by={self.by}" if self.by else ""
         threshold = self.threshold_decimal_bps
-        what = f"rule={self.rule}" if threshold is None else threshold
-        return f"RangeBarProcessor({what}, symbol={self.symbol!r})"
+        what = f"rule={self.rule!r}" if threshold is None else threshold
+        return f"RangeBarProcessor({what}, symbol={self.symbol!r}{by})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         settings = self.rule, self._options.columns, self._time_unit
         return _restored, (self.create_checkpoint(), *settings)
 
-    def _begin(self, checkpoint: bytes | None, symbol: str | None) -> _State:
+    def _begin(self, checkpoint: bytes | None, symbol: str | None) -> State:
         """Return the state before any trade, or that of a checkpoint."""
         options = self._options.kwargs(every_sum=True)
         builder = _internal.BarBuilder(options, checkpoint, self._time_unit)
         return builder, symbol, 0, frozenset()
 
-    @property
-    def rule(self) -> Rule:
-        """The rule."""
-        return self._options.rules[0]
-
-    @property
-    def threshold_decimal_bps(self) -> int | None:
-        """The threshold of a range rule; None for another rule."""
-        return next(iter(self._options.thresholds), None)
-
-    @property
-    def symbol(self) -> str | None:
-        """The symbol of the trades."""
-        return self._state[1]
-
-    @property
-    def time_unit(self) -> TimeUnit:
-        """Unit of times that are whole numbers in dicts."""
-        return self._time_unit
-
-    def process_trades(self, trades: Batch) -> pl.DataFrame:
+    def process_trades(self, trades: Batch, *, overlap: Overlap = "raise") -> pl.DataFrame:
         """Process the next trades and return the bars that ended with them.
 
         Parameters
@@ -184,7 +171,12 @@ class RangeBarProcessor:
             that is missing later is null, but one that you name must exist. A time is a whole
             number of ``time_unit`` from 1990 to 2100, or a ``datetime`` (a naive one is in UTC)
             that the unit can represent exactly. Prices, quantities, ids and whole numbers of time
-            may be text.
+            may be text. With ``by``, every dict has the keys of that name too.
+        overlap
+            What becomes of trades at the begin of the call that were counted already, as a venue
+            sends them again after a reconnect. "raise": they are an error like any trade out of
+            order. "skip": those whose ``agg_trade_id`` is at or below the last one of their key are
+            left out, up to the first one above it. Ids must rise with time.
 
         Returns
         -------
@@ -198,29 +190,61 @@ class RangeBarProcessor:
         RangeBarError
             Trades are bad, or another call is running. Time that goes back, or an id that repeats,
             is also an error between two batches. The state is then the same as before the call, as
-            after any exception that the trades themselves raise.
+            after any exception that the trades themselves raise. With ``overlap="skip"`` it is also
+            an error if ids do not show which trades were counted: there are none, a trade before
+            the first new one has none, or a trade is later than the last one and its id is not.
+        ValueError
+            ``overlap`` is neither "raise" nor "skip".
 
         Warns
         -----
         RangeBarWarning
             ``agg_trade_id`` jumps between two calls: see `gaps`.
+
+        Notes
+        -----
+        With ``overlap="skip"``, a trade is known by its id alone: the price and the quantity of one
+        that is left out are not compared with those that were counted. A trade of a gap (see
+        `gaps`) that arrives later is left out too, because bars have run over the gap, and so is
+        one from before the first trade of the processor.
+
+        Examples
+        --------
+        >>> from rangebar_polars import RangeBarProcessor
+        >>> trades = [
+        ...     {
+        ...         "timestamp": 1_704_067_200_000 + n,
+        ...         "price": 100.0,
+        ...         "quantity": 1.0,
+        ...         "agg_trade_id": n,
+        ...     }
+        ...     for n in range(5)
+        ... ]
+        >>> processor = RangeBarProcessor(250)
+        >>> bars = processor.process_trades(trades[:3])
+        >>> bars = processor.process_trades(trades[1:], overlap="skip")
+        >>> processor.open_bar()["volume"]
+        5.0
         """
+        check_overlap(overlap)
         turn = self._turn
         if turn.taken:
             turn.check()
         with turn.lock:
             turn.taken = True
             try:
-                return self._take_in(trades)
+                return self._take_in(trades, overlap)
             finally:
                 turn.taken = False
 
-    def _take_in(self, trades: Batch) -> pl.DataFrame:
+    def _take_in(self, trades: Batch, overlap: Overlap) -> pl.DataFrame:
+        if self._options.by:
+            use_own_threads()
         before, symbol, gaps, warned = self._state
         # The batch is folded into a copy, so that a bad batch changes nothing.
-        builder = before.next()
+        builder = before.next(overlap == "skip")
         try:
-            ended = self._push(builder, trades)
+            ended = push(builder, trades, self._options)
         except pl.exceptions.ComputeError as error:
             raise RangeBarError(str(error)) from error
         if texts := builder.gap_texts(gaps):
@@ -238,73 +262,15 @@ class RangeBarProcessor:
         self._state = builder, symbol, gaps, warned
         return ended
 
-    def _push(self, builder: _internal.BarBuilder, trades: Batch) -> pl.DataFrame | None:
-        if isinstance(trades, list):
-            return builder.push_records(trades)
-        if isinstance(trades, dict):
-            return builder.push_records([trades])
-        if isinstance(trades, pl.DataFrame):
-            return builder.push(exported(trades, self._options))
-        if isinstance(trades, pl.LazyFrame):
-            given = trades.collect_schema()
-            builder.bind(exportable(given, self._options).to_frame())
-            read = [name for name in given if name in self._options.columns.names().values()]
-            schema = pl.Schema({name: given[name] for name in read})
-            rows = batches(trades.select(cs.by_name(*read)), schema)
-            ended = [bars for batch in rows if (bars := builder.push(batch)) is not None]
-            return pl.concat(ended) if ended else None
-        if is_arrow_stream(trades):
-            return builder.push(trades)
-        return builder.push_records(dicts_of(trades))
-
-    def get_incomplete_bar(self) -> pl.DataFrame | None:
-        """Return the bar that is still open, with its features so far, or None.
-
-        Returns
-        -------
-        DataFrame or None
-            One row with all columns of ``include_microstructure=True``.
-        """
-        bar = self._state[0].open_bar()
-        return bar if bar.height > 0 else None
-
-    @property
-    def position(self) -> pl.DataFrame:
-        """The last time and id, in the dtype of the input; without rows before the first trade.
-
-        Columns: ``timestamp``, the last time, and ``agg_trade_id``, the last id that was not null.
-        """
-        return self._state[0].position()
-
-    @property
-    def gaps(self) -> pl.DataFrame:
-        """The jumps of ``agg_trade_id`` between two calls of `process_trades`, one row each.
-
-        Columns: ``last_agg_trade_id``, ``next_agg_trade_id``, ``missing`` (how many ids), and
-        ``last_time``, ``next_time``. Only gaps that this object saw are listed; a checkpoint does
-        not save them.
-        """
-        return self._state[0].gaps()
-
-    def create_checkpoint(self) -> bytes:
-        """Return the state: rule, reset, every sum of the open bar, last time and id, symbol.
-
-        Returns
-        -------
-        bytes
-            Less than 1 kB, with a version and a checksum.
-        """
-        builder, symbol, *_ = self._state
-        return builder.checkpoint(symbol)
-
     @classmethod
     def from_checkpoint(
         cls,
         data: bytes,
         *,
         symbol: str | None = None,
-        threshold_decimal_bps: SupportsIndex | None = None,
-        rule: Rule | None = None,
+        threshold_decimal_bps: Threshold | None = None,
+        rule: Rule | Sequence[Rule] | None = None,
+        by: str | Sequence[str] | None = None,
         columns: TradeColumns | None = None,
         time_unit: TimeUnit | None = None,
     ) -> Self:
@@ -314,7 +280,7 @@ class RangeBarProcessor:
         ----------
         data
             The bytes of `create_checkpoint`.
-        symbol, threshold_decimal_bps, rule
+        symbol, threshold_decimal_bps, rule, by
             The values that the checkpoint must have; None: any. A rule with an expression must be
             given, since a checkpoint holds only its text.
         columns
@@ -326,8 +292,8 @@ class RangeBarProcessor:
         Raises
         ------
         CheckpointError
-            The bytes are damaged or have an unknown version, the symbol or threshold differs, or
-            earlier times do not fit ``time_unit``.
+            The bytes are damaged or have an unknown version, the symbol, the thresholds or the keys
+            differ, or earlier times do not fit ``time_unit``.
 
         Examples
         --------
@@ -347,6 +313,7 @@ class RangeBarProcessor:
             symbol=symbol,
             threshold_decimal_bps=threshold_decimal_bps,
             rule=rule,
+            by=by,
             columns=columns,
             time_unit=time_unit,
         )
@@ -358,41 +325,23 @@ class RangeBarProcessor:
         *,
         columns: TradeColumns | None,
         symbol: str | None = None,
-        threshold_decimal_bps: SupportsIndex | None = None,
-        rule: Rule | None = None,
+        threshold_decimal_bps: Threshold | None = None,
+        rule: Rule | Sequence[Rule] | None = None,
+        by: str | Sequence[str] | None = None,
         time_unit: TimeUnit | None = None,
         known: TimeUnit | None = None,
     ) -> Self:
         """Return the processor of a checkpoint; see `from_checkpoint` and `from_json`."""
-        if not isinstance(data, bytes):
-            raise TypeError(f"data is a {type(data).__name__}: expected the bytes of a checkpoint")
-        checkpoint = _internal.read_checkpoint(data)
-        of, text, reset, max_gap, microstructure, incomplete, unit = checkpoint
-        of_rule = _rule_of(text) if rule is None else rule
-        if threshold_decimal_bps is not None:
-            expected = check_threshold(threshold_decimal_bps)
-            got = getattr(of_rule, "threshold_decimal_bps", None)
-            if not isinstance(of_rule, RangeRule) or expected != got:
-                raise CheckpointError(
-                    f"the checkpoint is of the rule {text}: expected range-{expected}"
-                )
-        if time_unit is not None:
-            check_time_unit(time_unit)
-            if unit not in {None, _COLUMN_UNITS.get(time_unit, time_unit)}:
-                raise CheckpointError(
-                    f"the checkpoint is of times in {unit}: expected {time_unit} (leave out "
-                    f"time_unit, and give dicts times in {unit} or datetimes)"
-                )
-        processor = cls(
-            symbol=of if symbol is None else symbol,
-            rule=of_rule,
-            reset=reset,
-            max_gap=None if max_gap is None else f"{max_gap}ns",
-            include_microstructure=microstructure,
-            include_incomplete=incomplete,
-            columns=columns,
-            time_unit=time_unit or known or unit or "ms",
+        arguments = arguments_of(
+            data,
+            symbol=symbol,
+            threshold_decimal_bps=threshold_decimal_bps,
+            rule=rule,
+            by=by,
+            time_unit=time_unit,
+            known=known,
         )
+        processor = cls(**arguments, columns=columns)
         processor.resume(data)
         return processor
 
@@ -402,8 +351,8 @@ class RangeBarProcessor:
         Raises
         ------
         CheckpointError
-            The checkpoint is damaged, or has another symbol, rule or reset. A processor without
-            a symbol takes that of the checkpoint.
+            The checkpoint is damaged, or has another symbol, rule, reset or ``by``. A processor
+            without a symbol takes that of the checkpoint.
         """
         of = _internal.read_checkpoint(data)[0]
         turn = self._turn
@@ -424,15 +373,8 @@ class RangeBarProcessor:
     def to_json(self) -> str:
         """Return the checkpoint as JSON: its settings, and its bytes in base64."""
         builder, symbol, *_ = self._state
-        return json.dumps(
-            {
-                "format": _JSON_FORMAT,
-                "symbol": symbol,
-                "rule": str(self.rule),
-                "time_unit": self._time_unit,
-                "checkpoint": base64.b64encode(builder.checkpoint(symbol)).decode(),
-            }
-        )
+        settings = checkpoint_text.stated(symbol, self.rule, self.by)
+        return checkpoint_text.write(settings, self._time_unit, builder.checkpoint(symbol))
 
     @classmethod
     def from_json(
@@ -440,8 +382,9 @@ class RangeBarProcessor:
         text: str,
         *,
         symbol: str | None = None,
-        threshold_decimal_bps: SupportsIndex | None = None,
-        rule: Rule | None = None,
+        threshold_decimal_bps: Threshold | None = None,
+        rule: Rule | Sequence[Rule] | None = None,
+        by: str | Sequence[str] | None = None,
         columns: TradeColumns | None = None,
         time_unit: TimeUnit | None = None,
     ) -> Self:
@@ -461,46 +404,26 @@ class RangeBarProcessor:
         >>> RangeBarProcessor.from_json(text).symbol
         'BTCUSDT'
         """
-        try:
-            fields = json.loads(text)
-            data = base64.b64decode(fields["checkpoint"], validate=True)
-            stated = (fields["format"], fields["symbol"], fields["rule"])
-            unit = check_time_unit(fields["time_unit"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise CheckpointError(
-                "the checkpoint is damaged: its text is not what to_json wrote "
-                "(go back to an older one, or read the trades again)"
-            ) from error
+        settings, unit, data = checkpoint_text.read(text)
         processor = cls._restore(
             data,
             symbol=symbol,
             threshold_decimal_bps=threshold_decimal_bps,
             rule=rule,
+            by=by,
             columns=columns,
             time_unit=time_unit,
             known=unit,
         )
-        if stated != (_JSON_FORMAT, processor.symbol, str(processor.rule)):
-            raise CheckpointError(
-                "the checkpoint is damaged: its text contradicts its bytes "
-                "(go back to an older one, or read the trades again)"
-            )
+        if settings != checkpoint_text.stated(
+            processor.symbol, processor.rule, processor.by
+        ):
+            raise checkpoint_text.contradiction()
         return processor
 
 
-def _rule_of(text: str) -> Rule:
-    """Return the rule of a checkpoint."""
-    try:
-        return parse_rule(text)
-    except ValueError as error:
-        raise CheckpointError(
-            f"the checkpoint is of the rule {text}, whose expression it does not hold (give it: "
-            'rule=WhenRule(pl.col("..."))'
-        ) from error
-
-
 def _restored(
-    data: bytes, rule: Rule, columns: TradeColumns, time_unit: TimeUnit
+    data: bytes, rule: Rule | list[Rule], columns: TradeColumns, time_unit: TimeUnit
 ) -> RangeBarProcessor:
     """Return a processor that was pickled or copied."""
     return RangeBarProcessor._restore(  # noqa: SLF001

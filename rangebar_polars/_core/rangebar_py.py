@@ -1,12 +1,12 @@
 """The functions of rangebar-py for all trades at once, in batches, or from a state."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import SupportsIndex
 
 import polars as pl
 
 from rangebar_polars import _internal
-from rangebar_polars._core.arguments import MaxGap, Reset, check_threshold
+from rangebar_polars._core.arguments import MaxGap, Reset, Threshold, check_threshold
 from rangebar_polars._core.bars import bars
 from rangebar_polars._core.caller import warn_of
 from rangebar_polars._core.fold import exported
@@ -168,9 +168,10 @@ def _chunked(
 
 def bars_with_state(
     trades: pl.DataFrame | pl.LazyFrame | ArrowStream,
-    threshold_decimal_bps: SupportsIndex | None = None,
+    threshold_decimal_bps: Threshold | None = None,
     *,
-    rule: Rule | None = None,
+    rule: Rule | Sequence[Rule] | None = None,
+    by: str | Sequence[str] | None = None,
     state: bytes | None = None,
     symbol: str | None = None,
     prevent_same_timestamp_close: bool | None = None,
@@ -188,14 +189,14 @@ def bars_with_state(
     ----------
     trades
         A DataFrame, a LazyFrame, which is streamed, or anything with ``__arrow_c_stream__``.
-    threshold_decimal_bps, rule, prevent_same_timestamp_close, reset, max_gap, columns
-        As in `bars`; one rule.
+    threshold_decimal_bps, rule, by, prevent_same_timestamp_close, reset, max_gap, columns
+        As in `bars`, also several rules.
     include_microstructure
         As in `bars`.
     include_incomplete
         Add bars that a reset cut off; the bar that is still open is in the checkpoint.
     state
-        A checkpoint to start from; it must have the same rule and reset.
+        A checkpoint to start from; it must have the same rule, reset and ``by``.
     symbol
         The symbol of the trades, at most 128 bytes; a checkpoint of another symbol is refused.
 
@@ -209,7 +210,7 @@ def bars_with_state(
     TypeError, ValueError
         An argument is wrong.
     CheckpointError
-        The checkpoint is damaged or has another symbol, rule or reset.
+        The checkpoint is damaged or has another symbol, rule, reset or ``by``.
     RangeBarError
         Trades are bad.
 
@@ -233,6 +234,7 @@ def bars_with_state(
         threshold_decimal_bps,
         symbol,
         rule=rule,
+        by=by,
         prevent_same_timestamp_close=prevent_same_timestamp_close,
         reset=reset,
         max_gap=max_gap,

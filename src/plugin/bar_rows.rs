@@ -2,7 +2,7 @@
 
 use crate::builder::Ended;
 use crate::columns::{Compute, Nullable, Output, Table, Values};
-use crate::plugin::keys::Keys;
+use crate::plugin::keys::{Keys, key_rows};
 use crate::plugin::options::{IS_COMPLETE, OPENING_ROW, Options, RULE, THRESHOLD};
 use polars_arrow::bitmap::Bitmap;
 use polars_core::prelude::{
@@ -87,7 +87,7 @@ impl BarRows {
         keys: Option<&Keys>,
     ) -> PolarsResult<DataFrame> {
         let height = self.complete.len();
-        let mut columns = keys.map_or(Ok(Vec::new()), |keys| keys.columns(self.keys))?;
+        let mut columns = key_rows(keys, &options.by, self.keys)?.into_columns();
         match options.rule_column.as_deref() {
             Some(THRESHOLD) => {
                 let thresholds = options.thresholds()?;

@@ -4,7 +4,9 @@
 //! Numbers become Float64, ids Int64; times keep their unit.
 
 use crate::builder::{Builder, Ended};
+use crate::check::Check;
 use crate::error::Error;
+use crate::overlap;
 use crate::plugin::inputs::{Inputs, Names};
 use crate::plugin::refusal::{Refusal, compute_error};
 use crate::rule::Rule;
@@ -123,17 +125,45 @@ impl Batch {
         }
     }
 
-    /// Time and `agg_trade_id` of the first trade.
+    /// How many of the first of some rows are trades that were counted already; `check` knows the
+    /// trades before them, and `column` is the name of the ids.
+    ///
+    /// # Errors
+    /// As [`counted`](crate::overlap::counted), or a column that is not stored as its dtype says.
+    pub fn counted(
+        &self,
+        rows: Range<usize>,
+        check: &Check,
+        column: &str,
+    ) -> Result<usize, Refusal> {
+        // A bad id is reported with its row, as any bad value of a new trade.
+        let bad = self.bad_ids.iter().map(|bad| bad.row).filter(|row| rows.contains(row)).min();
+        let end = bad.unwrap_or(rows.end);
+        let (mut offset, mut found) = (0, 0);
+        for chunk in 0..self.columns.first().map_or(0, |(_, series)| series.n_chunks()) {
+            let trades = self.chunk(chunk)?;
+            let (from, to) = (rows.start.max(offset), end.min(offset + trades.len));
+            if from < to {
+                let trades = trades.slice(from - offset..to - offset);
+                let here = overlap::counted(check, &trades, column)?;
+                found += here;
+                if here < trades.len {
+                    break;
+                }
+            }
+            offset += trades.len;
+        }
+        Ok(found)
+    }
+
+    /// Time and `agg_trade_id` of a trade.
     ///
     /// # Errors
     /// A column that is not stored as its dtype says.
-    pub fn first(&self) -> PolarsResult<Option<(i64, Option<i64>)>> {
-        if self.is_empty() {
-            return Ok(None);
-        }
+    pub fn at(&self, row: usize) -> PolarsResult<Option<(i64, Option<i64>)>> {
         let of = |wanted: Role| -> PolarsResult<Option<i64>> {
             let column = self.columns.iter().find(|(role, _)| *role == wanted);
-            column.map_or(Ok(None), |(_, series)| Ok(series.i64()?.first()))
+            column.map_or(Ok(None), |(_, series)| Ok(series.i64()?.get(row)))
         };
         Ok(of(Role::Timestamp)?.map(|time| (time, of(Role::AggTradeId).ok().flatten())))
     }

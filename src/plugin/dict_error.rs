@@ -41,6 +41,30 @@ pub enum DictError {
         /// The key that is probably meant.
         guess: String,
     },
+    /// A missing key that says which chain the trade belongs to.
+    #[error(
+        "trade at row {row} has no {key:?}, which by names: its keys are [{}] (give every trade its \
+         {key:?}; None is one too)",
+        keys.join(", ")
+    )]
+    By {
+        /// The trade.
+        row: u64,
+        /// The name of the key.
+        key: String,
+        /// The keys that the trade has.
+        keys: Vec<String>,
+    },
+}
+
+impl DictError {
+    /// The error, if so many trades before its own do not count.
+    #[must_use]
+    pub fn earlier(mut self, rows: u64) -> Self {
+        let (Self::Record { row, .. } | Self::Key { row, .. } | Self::By { row, .. }) = &mut self;
+        *row = row.saturating_sub(rows);
+        self
+    }
 }
 
 /// Why a value of a trade is refused.
@@ -85,6 +109,11 @@ pub enum Unfit {
         unit: TimeUnit,
         /// The unit that can hold it.
         wider: TimeUnit,
+    },
+    /// It cannot say which chain the trade belongs to, as other trades do.
+    Chain {
+        /// What can.
+        expected: String,
     },
     /// The first trade had no such key.
     Late {
@@ -138,6 +167,7 @@ impl fmt::Display for Unfit {
                 f,
                 "64 bits cannot hold it in {unit} (RangeBarProcessor(..., time_unit=\"{wider}\"))"
             ),
+            Self::Chain { expected } => write!(f, "expected {expected}"),
             Self::Late { role } => write!(
                 f,
                 "expected no such key, as in the first trade (give it from the first trade on, or \

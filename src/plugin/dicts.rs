@@ -5,11 +5,15 @@
 //! one, unless the user named it.
 
 use crate::epoch::EpochUnit;
+use crate::plugin::dict_columns::{Packed, Values};
 use crate::plugin::dict_error::{DictError, Unfit};
+use crate::plugin::dict_keys::KeyValues;
 use crate::plugin::inputs::Names;
+use crate::plugin::keys::Keys;
 use crate::plugin::refusal::Refusal;
 use crate::plugin::values::{Read, id, number, shown, side, time};
-use crate::trades::{Bits, Column, Layout, Role, Sides, Trades};
+use crate::trades::{Layout, Role, Sides, Trades};
+use polars_core::prelude::{Column, DataFrame};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyMapping, PyString};
@@ -35,6 +39,8 @@ pub struct Form {
     keys: [Option<Key>; Role::ALL.len()],
     /// The other key for quantities.
     volume: Option<Key>,
+    /// The keys whose values say which chain a trade belongs to.
+    by: Vec<Key>,
     unit: EpochUnit,
 }
 
@@ -48,7 +54,7 @@ struct Key {
 
 impl Form {
     /// The form of dicts whose keys have these names and whose whole numbers have this unit.
-    pub fn new(py: Python<'_>, names: &Names, unit: EpochUnit) -> Self {
+    pub fn new(py: Python<'_>, names: &Names, by: &[String], unit: EpochUnit) -> Self {
         let key = |name: &str, required| Key {
             name: name.to_owned(),
             object: PyString::intern(py, name).unbind(),
@@ -60,7 +66,8 @@ impl Form {
         });
         let volume =
             names.get(Role::Quantity.name()).is_some_and(|name| name == Role::Quantity.name());
-        Self { keys, volume: volume.then(|| key(VOLUME, false)), unit }
+        let by = by.iter().map(|name| key(name, true)).collect();
+        Self { keys, volume: volume.then(|| key(VOLUME, false)), by, unit }
     }
 
     /// The columns of the trades, if this is the first of them.
@@ -96,21 +103,7 @@ pub struct Records<'f> {
     agg_trade_id: Values<i64>,
     first_trade_id: Values<i64>,
     last_trade_id: Values<i64>,
-}
-
-/// A column of values, some of which may be missing.
-#[derive(Debug, Default)]
-struct Values<T> {
-    values: Vec<T>,
-    valid: Packed,
-}
-
-/// Booleans, eight to a byte.
-#[derive(Debug, Default)]
-struct Packed {
-    bytes: Vec<u8>,
-    len: usize,
-    unset: usize,
+    keys: Vec<KeyValues>,
 }
 
 impl<'f> Records<'f> {
@@ -124,12 +117,14 @@ impl<'f> Records<'f> {
         dicts: &Bound<'_, PyList>,
         form: &'f Form,
         layout: Option<&Layout>,
+        keys: Option<&Keys>,
         first_row: u64,
     ) -> PyResult<(Self, Option<Refusal>)> {
         let there = layout.map_or(NONE, |layout| {
             Role::ALL.map(|role| form.key(role).is_some() && layout.columns.contains(&role))
         });
         let mut records = Self::of(form, there, dicts.len());
+        records.keys = KeyValues::of_columns(keys, form.by.len());
         for (row, item) in dicts.iter().enumerate() {
             let other;
             let dict = if let Ok(dict) = item.cast::<PyDict>() {
@@ -163,6 +158,7 @@ impl<'f> Records<'f> {
             agg_trade_id: Values::default(),
             first_trade_id: Values::default(),
             last_trade_id: Values::default(),
+            keys: Vec::new(),
         }
     }
 
@@ -175,7 +171,16 @@ impl<'f> Records<'f> {
         let agg_trade_id = self.value(dict, Role::AggTradeId, row, id)?;
         let first_trade_id = self.value(dict, Role::FirstTradeId, row, id)?;
         let last_trade_id = self.value(dict, Role::LastTradeId, row, id)?;
+        let mut of_trade = Vec::with_capacity(self.form.by.len());
+        for (key, column) in self.form.by.iter().zip(&self.keys) {
+            let found = dict.get_item(key.object.bind(dict.py()))?;
+            let value = found.ok_or_else(|| lacks_key(dict, key, row))?;
+            of_trade.push(column.read(&value)?.map_err(|why| refused(key, &value, row, why))?);
+        }
         // All columns or none, because they must have the same length.
+        for (column, value) in self.keys.iter_mut().zip(of_trade) {
+            column.push(value);
+        }
         self.timestamp.push(timestamp);
         self.price.push(price);
         self.quantity.push(quantity);
@@ -223,11 +228,7 @@ impl<'f> Records<'f> {
     /// The refusal of a dict that lacks a required key.
     #[cold]
     fn lacks(&self, dict: &Bound<'_, PyDict>, role: Role, row: u64) -> Refusal {
-        let name = |key: Bound<'_, PyAny>| match key.cast::<PyString>() {
-            Ok(key) => Ok(key.to_string_lossy().into_owned()),
-            Err(_) => shown(&key),
-        };
-        let keys = match dict.keys().iter().map(name).collect::<PyResult<Vec<_>>>() {
+        let keys = match keys_of(dict) {
             Ok(keys) => keys,
             Err(error) => return error.into(),
         };
@@ -300,6 +301,40 @@ impl<'f> Records<'f> {
         })
     }
 
+    /// The columns of the keys, as numbered so far.
+    ///
+    /// # Errors
+    /// A value that the dtype of the keys so far does not hold. Its row is counted from
+    /// `first_row`.
+    pub fn keys(&self, known: Option<&Keys>, first_row: u64) -> Result<DataFrame, Refusal> {
+        let seen = known.map(|keys| keys.seen().columns());
+        let mut columns = Vec::with_capacity(self.keys.len());
+        for (number, (key, values)) in self.form.by.iter().zip(&self.keys).enumerate() {
+            let dtype = seen.and_then(|seen| seen.get(number)).map(Column::dtype);
+            columns.push(values.column(&key.name, dtype, first_row)?);
+        }
+        Ok(DataFrame::new(self.len, columns)?)
+    }
+
+    /// Some of the rows, in this order.
+    #[must_use]
+    pub fn rows(&self, rows: &[u32]) -> Self {
+        Self {
+            form: self.form,
+            there: self.there,
+            len: rows.len(),
+            timestamp: self.timestamp.rows(rows),
+            price: self.price.rows(rows),
+            quantity: self.quantity.rows(rows),
+            sold: self.sold.rows(rows),
+            side_known: self.side_known.rows(rows),
+            agg_trade_id: self.agg_trade_id.rows(rows),
+            first_trade_id: self.first_trade_id.rows(rows),
+            last_trade_id: self.last_trade_id.rows(rows),
+            keys: Vec::new(),
+        }
+    }
+
     /// The columns.
     pub fn trades(&self) -> Trades<'_> {
         let name_of = |role: Role| self.has(role).then(|| self.form.name(role));
@@ -316,6 +351,24 @@ impl<'f> Records<'f> {
             last_trade_id: name_of(Role::LastTradeId).map(|name| self.last_trade_id.column(name)),
             ..Trades::new(self.len, self.form.unit.column_unit())
         }
+    }
+}
+
+/// The keys of a dict, as text.
+fn keys_of(dict: &Bound<'_, PyDict>) -> PyResult<Vec<String>> {
+    let name = |key: Bound<'_, PyAny>| match key.cast::<PyString>() {
+        Ok(key) => Ok(key.to_string_lossy().into_owned()),
+        Err(_) => shown(&key),
+    };
+    dict.keys().iter().map(name).collect()
+}
+
+/// The refusal of a dict that does not say which chain it belongs to.
+#[cold]
+fn lacks_key(dict: &Bound<'_, PyDict>, key: &Key, row: u64) -> Refusal {
+    match keys_of(dict) {
+        Ok(keys) => DictError::By { row, key: key.name.clone(), keys }.into(),
+        Err(error) => error.into(),
     }
 }
 
@@ -355,42 +408,5 @@ const fn usual(role: Role) -> &'static [&'static str] {
         Role::Price => &["px", "p"],
         Role::Quantity => &["qty", "size", "sz", "q"],
         _ => &[],
-    }
-}
-
-impl<T: Copy + Default> Values<T> {
-    fn for_rows(rows: usize) -> Self {
-        Self { values: Vec::with_capacity(rows), valid: Packed::default() }
-    }
-
-    fn push(&mut self, value: Option<T>) {
-        self.values.push(value.unwrap_or_default());
-        self.valid.push(value.is_some());
-    }
-
-    fn column<'a>(&'a self, name: &'a str) -> Column<'a, T> {
-        Column { name, values: &self.values, valid: self.valid.nulls() }
-    }
-}
-
-impl Packed {
-    fn push(&mut self, set: bool) {
-        if self.len.is_multiple_of(8) {
-            self.bytes.push(0);
-        }
-        if let Some(byte) = self.bytes.last_mut() {
-            *byte |= u8::from(set) << (self.len % 8);
-        }
-        self.len += 1;
-        self.unset += usize::from(!set);
-    }
-
-    fn bits(&self) -> Bits<'_> {
-        Bits::new(&self.bytes, 0, self.len)
-    }
-
-    /// The bits, or `None` if all are set.
-    fn nulls(&self) -> Option<Bits<'_>> {
-        (self.unset > 0).then(|| self.bits())
     }
 }

@@ -6,18 +6,18 @@
 use crate::builder::{Builder, Ended};
 use crate::plugin::bar_rows::BarRows;
 use crate::plugin::batch::Batch;
-use crate::plugin::dicts::Records;
-use crate::plugin::inputs::{Inputs, time_dtype};
-use crate::plugin::keys::{ByKey, Keys};
+use crate::plugin::inputs::{Inputs, NO_IDS, time_dtype};
+use crate::plugin::keys::{Keys, key_rows};
 use crate::plugin::notices::{Notices, Warning};
 use crate::plugin::options::{IS_COMPLETE, Options};
 use crate::plugin::refusal::{Refusal, compute_error};
+use crate::plugin::repeats::Repeats;
 use crate::plugin::seams::Seams;
 use crate::plugin::trace::{KeyRows, Trace};
 use crate::rule::AnyRule;
 use crate::trades::{Layout, Role, TimeUnit};
 use polars_core::prelude::{
-    DataFrame, DataType, Field, IdxCa, Int64Chunked, IntoColumn, PolarsResult, Series,
+    DataFrame, DataType, Field, IdxSize, Int64Chunked, IntoColumn, PolarsResult, Series,
 };
 use std::ops::Range;
 use std::sync::Arc;
@@ -31,16 +31,18 @@ pub struct Fold {
     pub(super) options: Arc<Options>,
     /// The layout of the trades, once a schema was bound.
     pub(super) layout: Option<Layout>,
-    keys: Option<Keys>,
-    /// A builder for each key, or a single one without keys.
-    pub(super) builders: Vec<Builder<AnyRule>>,
+    pub(super) keys: Option<Arc<Keys>>,
+    /// A builder for each key, or a single one without keys. Copies of a fold share those that did
+    /// not change.
+    pub(super) builders: Vec<Arc<Builder<AnyRule>>>,
     /// The builder of a key that has seen no trade.
-    unused: Builder<AnyRule>,
-    rows: BarRows,
-    trace: Option<Trace>,
+    pub(super) unused: Arc<Builder<AnyRule>>,
+    pub(super) rows: BarRows,
+    pub(super) trace: Option<Trace>,
     /// Trades of all keys seen so far.
     pub(super) trades: u64,
-    seams: Seams,
+    pub(super) seams: Seams,
+    pub(super) repeats: Repeats,
     pub(super) notices: Notices,
 }
 
@@ -50,8 +52,8 @@ impl Fold {
     /// # Errors
     /// Options that are refused.
     pub fn new(options: &Options) -> PolarsResult<Self> {
-        let unused = options.builder(options.needs())?;
-        let builders = if options.by.is_empty() { vec![unused.clone()] } else { Vec::new() };
+        let unused = Arc::new(options.builder(options.needs())?);
+        let builders = if options.by.is_empty() { vec![Arc::clone(&unused)] } else { Vec::new() };
         Ok(Self {
             unused,
             layout: None,
@@ -61,6 +63,7 @@ impl Fold {
             trace: options.trace.then(|| Trace::new(options.rules.len())),
             trades: 0,
             seams: Seams::default(),
+            repeats: Repeats::default(),
             notices: Notices::default(),
             options: Arc::new(options.clone()),
         })
@@ -81,13 +84,24 @@ impl Fold {
         }
         let inputs = self.options.inputs(schema, self.options.needs())?;
         self.agree(&inputs.layout())?;
-        if self.keys.is_none() && !self.options.by.is_empty() {
-            self.keys = Some(Keys::new(schema, &self.options.by)?);
+        match &self.keys {
+            Some(keys) => keys.agree(schema)?,
+            None if self.options.by.is_empty() => {}
+            None => self.keys = Some(Keys::new(schema, &self.options.by)?),
         }
+        self.check_ids(&inputs.layout())?;
         Ok(inputs)
     }
 
-    fn agree(&mut self, layout: &Layout) -> PolarsResult<()> {
+    /// Check that there are ids, if they say which trades were counted already.
+    pub(super) fn check_ids(&self, layout: &Layout) -> PolarsResult<()> {
+        if self.repeats.are_skipped() && !layout.columns.contains(&Role::AggTradeId) {
+            return Err(compute_error(NO_IDS));
+        }
+        Ok(())
+    }
+
+    pub(super) fn agree(&mut self, layout: &Layout) -> PolarsResult<()> {
         match &self.layout {
             Some(first) if first != layout => Err(compute_error(&format!(
                 "this batch of trades differs from the first: {layout}, the first {first} (give \
@@ -102,33 +116,24 @@ impl Fold {
         }
     }
 
-    /// As [`Self::agree`], without computing the layout of the dicts if it is the same as before.
-    fn agree_with_records(&mut self, records: &Records<'_>) -> PolarsResult<()> {
-        let Some(first) = &self.layout else {
-            return self.agree(&records.layout());
-        };
-        if records.has_layout(first) {
-            return Ok(());
-        }
-        match records.other_times(first) {
-            Some(text) => Err(compute_error(&text)),
-            None => self.agree(&records.layout()),
-        }
+    /// Mark a boundary between two calls: ids that are missing across it are reported as a gap. If
+    /// `skips`, trades at the begin of the next call that were counted already are left out.
+    pub fn mark_seam(&mut self, skips: bool) {
+        self.seams.mark();
+        self.repeats = Repeats::new(skips);
     }
 
-    /// Mark a boundary between two calls: ids that are missing across it are reported as a gap.
-    pub fn mark_seam(&mut self) {
-        self.seams.mark(self.builders.first().map(Builder::check));
-    }
-
-    fn close_seam(&mut self, first: Option<(i64, Option<i64>)>) {
+    /// Look for a gap before trades of a key that begin with this time and id.
+    pub(super) fn close_seam(&mut self, key: usize, first: (i64, Option<i64>)) {
         let unit = self.layout.as_ref().map_or(TimeUnit::Microseconds, |layout| layout.unit);
-        self.seams.close(first, unit);
+        if let Some(builder) = self.builders.get(key) {
+            self.seams.close(key, builder.check(), first, unit);
+        }
     }
 
     /// The messages about the gaps found at seams, from number `known` on.
     pub fn gap_texts(&self, known: usize) -> Vec<String> {
-        self.seams.texts(known)
+        self.seams.texts(known, self.keys.as_deref())
     }
 
     /// The gaps found at seams; see [`Seams::frame`].
@@ -136,7 +141,12 @@ impl Fold {
     /// # Errors
     /// As [`Self::take`].
     pub fn gaps(&self) -> PolarsResult<DataFrame> {
-        self.seams.frame(&self.time_dtype()?)
+        self.seams.frame(&self.time_dtype()?, |numbers| self.key_rows(numbers))
+    }
+
+    /// The key columns for these key numbers; none without keys.
+    pub(super) fn key_rows(&self, numbers: Vec<IdxSize>) -> PolarsResult<DataFrame> {
+        key_rows(self.keys.as_deref(), &self.options.by, numbers)
     }
 
     /// The warnings for a caller.
@@ -145,7 +155,7 @@ impl Fold {
     }
 
     /// Note what a caller should know of the bars and trades of a key.
-    fn note(&mut self, key: usize) {
+    pub(super) fn note(&mut self, key: usize) {
         if let Some(builder) = self.builders.get(key) {
             self.notices.note(&self.rows, builder, &self.options);
         }
@@ -156,30 +166,14 @@ impl Fold {
         time_dtype(self.layout.as_ref().unwrap_or(&unknown))
     }
 
-    /// Fold trades that are no frame; returns a frame of the bars that ended, if one did.
-    ///
-    /// # Errors
-    /// The first bad row, or columns and times other than those of the trades before.
-    pub fn push_records(&mut self, records: &Records<'_>) -> Result<Option<DataFrame>, Refusal> {
-        let trades = records.trades();
-        if trades.len == 0 {
-            return Ok(None);
-        }
-        self.agree_with_records(records)?;
-        let first = trades.timestamp.and_then(|column| column.get(0));
-        let id = trades.agg_trade_id.and_then(|column| column.get(0));
-        self.close_seam(first.map(|time| (time, id)));
-        let (rows, options) = (&mut self.rows, &self.options);
-        let result = self.builders[0].push(&trades, &mut |ended| rows.push(&ended, 0, 0, options));
-        self.trades += trades.len as u64;
-        result?;
-        self.note(0);
-        if self.is_empty() { Ok(None) } else { Ok(Some(self.take()?)) }
-    }
-
     /// The layout of the trades, once it is known.
     pub const fn layout(&self) -> Option<&Layout> {
         self.layout.as_ref()
+    }
+
+    /// The keys so far, once a schema was bound.
+    pub fn keys(&self) -> Option<&Keys> {
+        self.keys.as_deref()
     }
 
     /// How many trades were folded.
@@ -225,83 +219,51 @@ impl Fold {
                 let slice = |index| Ok(column(index)?.slice(start, rows));
                 self.push_keyed(inputs, schema, offset..offset + rows, slice)?;
             }
-        } else {
-            let key_rows = KeyRows {
-                key: 0,
-                before: self.trades,
-                first_row: self.trades,
-                offset: 0,
-                rows: None,
-            };
-            let batch = Batch::new(inputs, column)?;
-            if self.seams.is_open() {
-                self.close_seam(batch.first()?);
-            }
-            let (rows, options) = (&mut self.rows, &self.options);
-            let mut emit = |ended: Ended, opened| rows.push(&ended, 0, opened, options);
-            fold(
-                &mut self.builders[0],
-                self.options.threads(),
-                &batch,
-                0..batch.len(),
-                key_rows,
-                self.trace.as_mut(),
-                &mut emit,
-            )?;
-            self.note(0);
+            self.trades += len as u64;
+            return Ok(());
         }
-        self.trades += len as u64;
+        let batch = Batch::new(inputs, column)?;
+        let rows = self.new_rows(0, &batch, 0..batch.len())?;
+        let key_rows =
+            KeyRows { key: 0, before: self.trades, first_row: self.trades, offset: 0, rows: None };
+        self.trades += rows.len() as u64;
+        let (bars, options) = (&mut self.rows, &self.options);
+        let mut emit = |ended: Ended, opened| bars.push(&ended, 0, opened, options);
+        fold(
+            Arc::make_mut(&mut self.builders[0]),
+            self.options.threads(),
+            &batch,
+            rows,
+            key_rows,
+            self.trace.as_mut(),
+            &mut emit,
+        )?;
+        self.note(0);
         Ok(())
     }
 
-    /// Fold trades of several keys, each key separately; then the bars are sorted in the order of
-    /// all trades.
-    fn push_keyed(
+    /// Leave out trades of a key that were counted already, and look for a gap before the others.
+    pub(super) fn new_rows(
         &mut self,
-        inputs: &Inputs,
-        schema: &[Field],
-        slice: Range<usize>,
-        column: impl Fn(usize) -> PolarsResult<Series>,
-    ) -> PolarsResult<()> {
-        let Some(keys) = &mut self.keys else { return Ok(()) };
-        let (mut all, mut faults, mut seen) = (Vec::new(), Vec::new(), Vec::new());
-        let ByKey { rows, keys: ranges } = keys.split(schema, slice.len(), &column)?;
-        let order = IdxCa::from_vec("".into(), rows);
-        let batch = Batch::new(inputs, |index| column(index)?.take(&order))?;
-        for (number, range) in ranges {
-            if number == self.builders.len() {
-                self.builders.push(self.unused.clone());
-            }
-            seen.push(number);
-            let builder = &mut self.builders[number];
-            let key_rows = KeyRows {
-                key: number,
-                before: builder.rows(),
-                first_row: self.trades,
-                offset: slice.start,
-                rows: Some(&order.cont_slice()?[range.clone()]),
-            };
-            let mut emit = |ended: Ended, opened| {
-                all.push((key_rows.row(ended.row), number, opened, ended));
-            };
-            match fold(builder, 1, &batch, range, key_rows, self.trace.as_mut(), &mut emit) {
-                Err(Refusal::Kernel(error)) => {
-                    faults.push((key_rows.row(error.row()), number, error));
-                }
-                other => other?,
+        key: usize,
+        batch: &Batch,
+        mut rows: Range<usize>,
+    ) -> Result<Range<usize>, Refusal> {
+        let Some(builder) = self.builders.get(key) else { return Ok(rows) };
+        if self.repeats.are_possible(key) {
+            let name = self.column_name(Role::AggTradeId).unwrap_or_default();
+            rows.start += batch.counted(rows.clone(), builder.check(), name)?;
+            if !rows.is_empty() {
+                self.repeats.end(key);
             }
         }
-        if let Some((_, number, error)) = faults.into_iter().min_by_key(|(row, ..)| *row) {
-            return Err(compute_error(&format!("{}: {error}", keys.describe(number))));
+        if !rows.is_empty()
+            && self.seams.is_open(key)
+            && let Some(first) = batch.at(rows.start)?
+        {
+            self.close_seam(key, first);
         }
-        all.sort_by_key(|(row, ..)| *row);
-        for (_, key, opened, ended) in &all {
-            self.rows.push(ended, *key, *opened, &self.options);
-        }
-        for number in seen {
-            self.note(number);
-        }
-        Ok(())
+        Ok(rows)
     }
 
     /// A column for each rule: for each row of the last batch, the number of the trade that
@@ -327,7 +289,7 @@ impl Fold {
     /// Times that cannot be cast to the dtype of the times of the trades.
     pub fn take(&mut self) -> PolarsResult<DataFrame> {
         let rows = std::mem::replace(&mut self.rows, BarRows::new(&self.options));
-        rows.frame(&self.options, &self.time_dtype()?, self.keys.as_ref())
+        rows.frame(&self.options, &self.time_dtype()?, self.keys.as_deref())
     }
 
     /// A frame of bars without a row: the schema.
@@ -335,7 +297,7 @@ impl Fold {
     /// # Errors
     /// As [`Self::take`].
     pub fn empty(&self) -> PolarsResult<DataFrame> {
-        BarRows::new(&self.options).frame(&self.options, &self.time_dtype()?, self.keys.as_ref())
+        BarRows::new(&self.options).frame(&self.options, &self.time_dtype()?, self.keys.as_deref())
     }
 
     /// A frame without a row, with the columns of the bars of trades with this layout.
@@ -343,7 +305,7 @@ impl Fold {
     /// # Errors
     /// As [`Self::take`].
     pub fn empty_of(&self, layout: &Layout) -> PolarsResult<DataFrame> {
-        BarRows::new(&self.options).frame(&self.options, &time_dtype(layout)?, self.keys.as_ref())
+        BarRows::new(&self.options).frame(&self.options, &time_dtype(layout)?, self.keys.as_deref())
     }
 
     /// The bars that ended since the last call, and the open bars if incomplete ones are wanted.
@@ -368,7 +330,7 @@ impl Fold {
 
 /// Fold the trades of one key; `emit` is called with each bar that ended and, if trades are traced,
 /// the number of the trade that opened it.
-fn fold(
+pub(super) fn fold(
     builder: &mut Builder<AnyRule>,
     threads: usize,
     batch: &Batch,

@@ -1,18 +1,23 @@
-//! The state of a fold: as a checkpoint and back, and the last trade it has seen.
+//! The state of a fold: as a checkpoint and back, the last trades it has seen, and its open bars.
 
 use crate::bar::Bar;
 use crate::builder::Builder;
 use crate::checkpoint::Checkpoint;
+use crate::checkpoint::chains::{Chains, Saved};
 use crate::error::Error;
 use crate::plugin::fold::Fold;
 use crate::plugin::inputs::time_dtype;
+use crate::plugin::keys::Keys;
 use crate::plugin::options::Options;
 use crate::plugin::refusal::{Refusal, compute_error};
+use crate::plugin::saved_keys::{frame_of, saved};
 use crate::rule::{AnyRule, Rule};
 use crate::trades::Layout;
 use polars_core::prelude::{
-    DataFrame, DataType, Int64Chunked, IntoColumn, IntoSeries, NewChunkedArray, PolarsResult,
+    DataFrame, DataType, IdxSize, Int64Chunked, IntoColumn, IntoSeries, NewChunkedArray,
+    PolarsResult,
 };
+use std::sync::Arc;
 
 const KEYED: &str =
     "a checkpoint is of trades without keys (continue the trades of each key apart)";
@@ -23,6 +28,31 @@ fn has_zone(layout: &Layout) -> bool {
     zone.as_ref().map(|zone| zone.as_str()) == layout.zone.as_deref()
         // Polars makes a dtype of some zones that it cannot make a column of.
         && zone.is_none_or(|zone| zone.to_chrono().is_ok())
+}
+
+/// Check that a checkpoint has these rules and keys.
+fn check_shape(options: &Options, saved: &Saved) -> Result<(), Error> {
+    let rules = |rules: &[String], column: Option<&str>| match rules {
+        [one] if column.is_none() => one.clone(),
+        several => format!("[{}] in a column {}", several.join(", "), column.unwrap_or_default()),
+    };
+    let own: Vec<_> = saved.settings().iter().map(|state| state.rule.to_string()).collect();
+    let by = |names: &[&str]| {
+        if names.is_empty() { "None".to_owned() } else { format!("['{}']", names.join("', '")) }
+    };
+    let wanted: Vec<_> = options.by.iter().map(String::as_str).collect();
+    let all = [
+        ("by", by(&saved.by()), by(&wanted)),
+        (
+            "rule",
+            rules(&own, saved.rule_column()),
+            rules(&options.rules, options.rule_column.as_deref()),
+        ),
+    ];
+    match all.into_iter().find(|(_, got, expected)| got != expected) {
+        Some((what, got, expected)) => Err(Error::CheckpointOther { what, got, expected }),
+        None => Ok(()),
+    }
 }
 
 /// Check that a checkpoint is of a chain after the same trades as another.
@@ -42,35 +72,49 @@ fn check_position(checkpoint: &Checkpoint, other: &Checkpoint) -> Result<(), Err
     Err(Error::CheckpointOther { what: "a chain after", got, expected })
 }
 
+/// A builder that continues from the states of its rules after the same trades.
+fn resumed(options: &Options, states: Vec<Checkpoint>) -> Result<Builder<AnyRule>, Refusal> {
+    let check = states.first().map(|state| state.check.clone()).unwrap_or_default();
+    let chains = options.rules()?.into_iter().zip(states);
+    let chains = chains.map(|(rule, state)| (state.rule_after(rule), state.open));
+    let builder = Builder::resume(chains, check, options.needs());
+    Ok(builder.reset_every(options.period()?).cut_off_after(options.max_gap()))
+}
+
 impl Fold {
     /// A fold that continues from a checkpoint.
     ///
     /// # Errors
-    /// As [`Self::resume_chains`].
-    pub fn resume(options: &Options, checkpoint: Checkpoint) -> Result<Self, Refusal> {
-        Self::resume_chains(options, vec![checkpoint])
-    }
-
-    /// The state after the trades so far.
-    ///
-    /// # Errors
-    /// Options with several chains.
-    pub fn checkpoint(&self, symbol: Option<String>) -> PolarsResult<Checkpoint> {
-        let mut checkpoints = self.checkpoints()?;
-        match checkpoints.pop() {
-            Some(checkpoint) if checkpoints.is_empty() => Ok(Checkpoint { symbol, ..checkpoint }),
-            _ => Err(compute_error("a checkpoint is of one rule and no key")),
+    /// A checkpoint of other thresholds, keys or rules.
+    pub fn resume(options: &Options, saved: Saved) -> Result<Self, Refusal> {
+        check_shape(options, &saved)?;
+        let period = options.period()?;
+        for (state, rule) in saved.settings().iter().zip(options.rules()?) {
+            state.agrees(&rule, period, options.max_gap())?;
         }
+        let mut fold = Self::of_layout(options, saved.settings().first())?;
+        let states = match saved {
+            Saved::One(checkpoint) => vec![vec![*checkpoint]],
+            Saved::Several(chains) => {
+                if let Some(keys) = frame_of(&chains.keys)? {
+                    fold.keys = Some(Keys::of(&keys)?);
+                }
+                chains.states
+            }
+        };
+        let builders = states.into_iter().map(|of_key| resumed(options, of_key).map(Arc::new));
+        fold.builders = builders.collect::<Result<_, _>>()?;
+        fold.trades = fold.builders.iter().map(|builder| builder.rows()).sum();
+        Ok(fold)
     }
 
-    /// A fold that continues from a checkpoint of each rule; without any, one that has seen no
-    /// trade.
+    /// A fold that continues from a checkpoint of each rule, without keys; without any checkpoint,
+    /// one that has seen no trade.
     ///
     /// # Errors
     /// A checkpoint of another rule, or checkpoints of chains after different trades.
     pub fn resume_chains(options: &Options, checkpoints: Vec<Checkpoint>) -> Result<Self, Refusal> {
-        let mut fold = Self::new(options)?;
-        let Some(first) = checkpoints.first().cloned() else { return Ok(fold) };
+        let Some(first) = checkpoints.first() else { return Ok(Self::new(options)?) };
         let (rules, period, gap) = (options.rules()?, options.period()?, options.max_gap());
         if !options.by.is_empty() {
             return Err(compute_error(KEYED).into());
@@ -80,22 +124,26 @@ impl Fold {
             let text = format!("{got} checkpoints of {expected} rules: expected one of each");
             return Err(compute_error(&text).into());
         }
-        if first.layout.as_ref().is_some_and(|layout| !has_zone(layout)) {
-            return Err(Error::CheckpointDamaged { why: "its time zone is unknown" }.into());
+        for (rule, checkpoint) in rules.iter().zip(&checkpoints) {
+            checkpoint.agrees(rule, period, gap)?;
+            check_position(checkpoint, first)?;
         }
-        let mut chains = Vec::new();
-        for (rule, checkpoint) in rules.into_iter().zip(checkpoints) {
-            checkpoint.agrees(&rule, period, gap)?;
-            check_position(&checkpoint, &first)?;
-            chains.push((checkpoint.rule_after(rule), checkpoint.open));
-        }
+        let mut fold = Self::of_layout(options, Some(first))?;
         fold.trades = first.check.rows();
-        fold.layout = first.layout;
+        fold.builders = vec![Arc::new(resumed(options, checkpoints)?)];
+        Ok(fold)
+    }
+
+    /// A fold that has seen no trade, for trades as they were before the checkpoint.
+    fn of_layout(options: &Options, checkpoint: Option<&Checkpoint>) -> Result<Self, Refusal> {
+        let mut fold = Self::new(options)?;
+        fold.layout = checkpoint.and_then(|state| state.layout.clone());
         if let Some(layout) = &fold.layout {
+            if !has_zone(layout) {
+                return Err(Error::CheckpointDamaged { why: "its time zone is unknown" }.into());
+            }
             fold.notices.note_layout(layout, options);
         }
-        let builder = Builder::resume(chains, first.check, options.needs());
-        fold.builders = vec![builder.reset_every(period).cut_off_after(gap)];
         Ok(fold)
     }
 
@@ -104,11 +152,37 @@ impl Fold {
     /// # Errors
     /// Options with keys.
     pub fn checkpoints(&self) -> PolarsResult<Vec<Checkpoint>> {
-        let ([builder], []) = (&*self.builders, &*self.options.by) else {
-            return Err(compute_error(KEYED));
+        match (&*self.builders, &*self.options.by) {
+            ([builder], []) => self.states(Some(builder)),
+            _ => Err(compute_error(KEYED)),
+        }
+    }
+
+    /// The state after the trades so far, as bytes.
+    ///
+    /// # Errors
+    /// A symbol that is too long, keys whose dtype has no form in bytes, or too many chains.
+    pub fn checkpoint(&self, symbol: Option<String>) -> Result<Vec<u8>, Refusal> {
+        if self.options.rule_column.is_none() && self.options.by.is_empty() {
+            let mut states = self.checkpoints()?;
+            let Some(state) = states.pop() else { return Err(compute_error(KEYED).into()) };
+            return Ok(Checkpoint { symbol, ..state }.to_bytes()?);
+        }
+        let states = self.builders.iter().map(|builder| self.states(Some(builder)));
+        let chains = Chains {
+            symbol,
+            rule_column: self.options.rule_column.clone(),
+            keys: saved(self.keys.as_deref(), &self.options.by)?,
+            settings: self.states(None)?,
+            states: states.collect::<PolarsResult<_>>()?,
         };
-        let reset = self.options.period()?;
-        let rules = self.options.rules()?;
+        Ok(chains.to_bytes()?)
+    }
+
+    /// The state of each rule of a builder; without one, before any trade.
+    fn states(&self, builder: Option<&Arc<Builder<AnyRule>>>) -> PolarsResult<Vec<Checkpoint>> {
+        let (unused, reset) = (&self.unused, self.options.period()?);
+        let builder = builder.unwrap_or(unused);
         let of_chain = |(begun, (rule, open)): (AnyRule, (&AnyRule, Option<&Bar>))| Checkpoint {
             symbol: None,
             rule: begun,
@@ -121,21 +195,36 @@ impl Fold {
             open: open.cloned(),
             memory: rule.memory(),
         };
-        Ok(rules.into_iter().zip(builder.chains()).map(of_chain).collect())
+        Ok(self.options.rules()?.into_iter().zip(builder.chains()).map(of_chain).collect())
     }
 
-    /// One row with the time and the id of the last trade; no row before the first trade.
+    /// One row for each key, with the time and the id of its last trade; no row before the first
+    /// trade.
     ///
     /// # Errors
     /// As [`Self::take`].
     pub fn position(&self) -> PolarsResult<DataFrame> {
-        let check = self.builders.first().map(Builder::check);
-        let last = check.and_then(|check| Some((check.last()?.time, check.last_id())));
-        let time =
-            Int64Chunked::from_iter_values("timestamp".into(), last.iter().map(|last| last.0));
-        let ids = last.iter().map(|last| last.1);
+        let last = |(key, builder): (IdxSize, &Arc<Builder<AnyRule>>)| {
+            Some((key, builder.check().last()?.time, builder.check().last_id()))
+        };
+        let last: Vec<_> = (0..).zip(&self.builders).filter_map(last).collect();
+        let times = last.iter().map(|(_, time, _)| *time);
+        let time = Int64Chunked::from_iter_values("timestamp".into(), times);
+        let ids = last.iter().map(|(.., id)| *id);
         let id = Int64Chunked::from_iter_options("agg_trade_id".into(), ids);
         let time = time.into_series().cast(&self.time_dtype()?)?;
-        DataFrame::new(time.len(), vec![time.into(), id.into_column()])
+        let keys = self.key_rows(last.iter().map(|(key, ..)| *key).collect())?;
+        let mut columns = keys.into_columns();
+        columns.extend([time.into(), id.into_column()]);
+        DataFrame::new(last.len(), columns)
+    }
+
+    /// The open bars, by the number of their key and that of their rule, with the prices that close
+    /// them, if it is the price alone.
+    pub fn open_chains(&self) -> impl Iterator<Item = (usize, usize, &Bar, Option<(f64, f64)>)> {
+        self.builders.iter().enumerate().flat_map(|(key, builder)| {
+            let chains = builder.chains().enumerate();
+            chains.filter_map(move |(chain, (rule, bar))| Some((key, chain, bar?, rule.limits())))
+        })
     }
 }

@@ -208,6 +208,11 @@ pub fn no_dtype(name: &str, stored: &str) -> String {
     )
 }
 
+/// The message about trades without ids, which say which of them were counted already.
+pub const NO_IDS: &str = "overlap=\"skip\" finds by agg_trade_id the trades that were counted, and these have none (say \
+     which column it is: columns=TradeColumns(agg_trade_id=\"...\"), or leave out yourself the trades \
+     that were counted, up to processor.position)";
+
 fn missing(role: Role, name: &str, schema: &[Field]) -> String {
     let role = role.name();
     format!(

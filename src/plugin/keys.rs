@@ -8,6 +8,7 @@ use polars_core::prelude::{
 };
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// All keys so far, numbered in the order of their first trades.
 #[derive(Clone, Debug)]
@@ -32,7 +33,7 @@ impl Keys {
     ///
     /// # Errors
     /// A missing column, or one that holds floats.
-    pub fn new(schema: &[Field], names: &[String]) -> PolarsResult<Self> {
+    pub fn new(schema: &[Field], names: &[String]) -> PolarsResult<Arc<Self>> {
         let empty = names.iter().map(|name| {
             let dtype = schema[position(schema, name)?].dtype();
             if matches!(dtype, DataType::Unknown(_)) {
@@ -46,8 +47,42 @@ impl Keys {
             }
             Ok(Series::new_empty(name.into(), dtype).into_column())
         });
-        let seen = DataFrame::new(0, empty.collect::<PolarsResult<_>>()?)?;
-        Ok(Self { names: names.to_vec(), numbers: HashMap::new(), seen })
+        Self::of(&DataFrame::new(0, empty.collect::<PolarsResult<_>>()?)?)
+    }
+
+    /// The keys in the rows of a frame, numbered in their order. A key that repeats keeps its first
+    /// number, so that there are fewer keys than rows.
+    ///
+    /// # Errors
+    /// Those of Polars.
+    pub fn of(keys: &DataFrame) -> PolarsResult<Arc<Self>> {
+        let names = keys.columns().iter().map(|column| column.name().to_string()).collect();
+        let mut new = Arc::new(Self { names, numbers: HashMap::new(), seen: keys.clear() });
+        Self::number(&mut new, keys)?;
+        Ok(new)
+    }
+
+    /// Check that the schema of a batch has the columns of the keys, with the same dtypes as before.
+    ///
+    /// # Errors
+    /// A missing column, or one of another dtype.
+    pub fn agree(&self, schema: &[Field]) -> PolarsResult<()> {
+        for column in self.seen.columns() {
+            let (name, dtype) = (column.name(), column.dtype());
+            let given = schema[position(schema, name)?].dtype();
+            if given != dtype {
+                return Err(compute_error(&format!(
+                    "column {name:?} is {given}: expected {dtype}, as in the trades before (cast \
+                     it, or use another processor)"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// A row for each key.
+    pub const fn seen(&self) -> &DataFrame {
+        &self.seen
     }
 
     /// Split a batch of `len` rows by key. `column` gives a column by its place in `schema`.
@@ -55,7 +90,7 @@ impl Keys {
     /// # Errors
     /// A column that is missing, or has another dtype than before.
     pub fn split(
-        &mut self,
+        self: &mut Arc<Self>,
         schema: &[Field],
         len: usize,
         column: impl Fn(usize) -> PolarsResult<Series>,
@@ -82,33 +117,38 @@ impl Keys {
         let starts = std::iter::once(0).chain(ends.iter().copied());
         let ranges: Vec<_> = starts.zip(&ends).map(|(start, end)| start..*end).collect();
         let firsts = ranges.iter().map(|range| rows[range.start]).collect();
-        let numbers = self.number(&keys.take(&IdxCa::from_vec("".into(), firsts))?)?;
+        let numbers = Self::number(self, &keys.take(&IdxCa::from_vec("".into(), firsts))?)?;
         Ok(ByKey { rows, keys: numbers.into_iter().zip(ranges).collect() })
     }
 
-    /// The number of each of these keys; a new key gets the next number.
-    fn number(&mut self, keys: &DataFrame) -> PolarsResult<Vec<usize>> {
+    /// The number of each of these keys; a new key gets the next number. Only a new key changes
+    /// what other owners share.
+    ///
+    /// # Errors
+    /// Those of Polars.
+    pub fn number(self: &mut Arc<Self>, keys: &DataFrame) -> PolarsResult<Vec<usize>> {
         let encoded = encode_rows_unordered(keys.columns())?;
         let mut new = Vec::new();
         let mut numbers = Vec::with_capacity(keys.height());
         for (row, key) in (0..).zip(encoded.iter()) {
-            let next = self.numbers.len();
-            let number = *self.numbers.entry(key.unwrap_or_default().to_vec()).or_insert(next);
-            if number == next {
+            let key = key.unwrap_or_default();
+            let number = self.numbers.get(key).copied().unwrap_or_else(|| {
+                let next = self.numbers.len();
+                Arc::make_mut(self).numbers.insert(key.to_vec(), next);
                 new.push(row);
-            }
+                next
+            });
             numbers.push(number);
         }
-        self.seen.vstack_mut(&keys.take(&IdxCa::from_vec("".into(), new))?)?;
+        if !new.is_empty() {
+            let new = keys.take(&IdxCa::from_vec("".into(), new))?;
+            Arc::make_mut(self).seen.vstack_mut(&new)?;
+        }
         Ok(numbers)
     }
 
-    /// The key columns for bars with these key numbers.
-    ///
-    /// # Errors
-    /// A number that no key has.
-    pub fn columns(&self, numbers: Vec<IdxSize>) -> PolarsResult<Vec<Column>> {
-        Ok(self.seen.take(&IdxCa::from_vec("".into(), numbers))?.into_columns())
+    fn rows(&self, numbers: Vec<IdxSize>) -> PolarsResult<DataFrame> {
+        self.seen.take(&IdxCa::from_vec("".into(), numbers))
     }
 
     /// A key as text for messages.
@@ -118,6 +158,22 @@ impl Keys {
         };
         self.seen.columns().iter().map(of).collect::<Vec<_>>().join(", ")
     }
+}
+
+/// The key columns for bars with these key numbers. Their dtype is unknown before the first batch.
+///
+/// # Errors
+/// A number that no key has.
+pub fn key_rows(
+    keys: Option<&Keys>,
+    by: &[String],
+    numbers: Vec<IdxSize>,
+) -> PolarsResult<DataFrame> {
+    let unknown = |name: &String| Series::new_empty(name.into(), &DataType::Null).into_column();
+    keys.map_or_else(
+        || DataFrame::new(0, by.iter().map(unknown).collect()),
+        |keys| keys.rows(numbers),
+    )
 }
 
 fn position(schema: &[Field], name: &str) -> PolarsResult<usize> {

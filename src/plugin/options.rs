@@ -6,7 +6,6 @@ use crate::needs::Needs;
 use crate::period::Period;
 use crate::plugin::inputs::{Inputs, Names};
 use crate::plugin::refusal::compute_error;
-use crate::rule::range::Move;
 use crate::rule::{AnyRule, Rule};
 use crate::trades::Role;
 use polars_core::prelude::{Field, PolarsResult};
@@ -16,10 +15,7 @@ use std::num::NonZero;
 
 /// Name of the column that is true for complete bars.
 pub const IS_COMPLETE: &str = "is_complete";
-/// Name of the column with the threshold of a bar.
-pub const THRESHOLD: &str = "threshold_decimal_bps";
-/// Name of the column with the text of the rule of a bar.
-pub const RULE: &str = "rule";
+pub use crate::checkpoint::chains::{RULE, THRESHOLD};
 
 /// Name of the column with the number of the trade that opened a bar, if trades are traced.
 pub const OPENING_ROW: &str = "rangebar opening row";
@@ -133,13 +129,7 @@ impl Options {
     /// # Errors
     /// As [`Self::rules`].
     pub fn thresholds(&self) -> PolarsResult<Vec<Option<i64>>> {
-        let threshold = |rule: &AnyRule| match rule {
-            AnyRule::Range(rule) if let Move::Fraction(threshold) = rule.by() => {
-                Some(threshold.decimal_bps())
-            }
-            _ => None,
-        };
-        Ok(self.rules()?.iter().map(threshold).collect())
+        Ok(self.rules()?.iter().map(AnyRule::threshold).collect())
     }
 
     /// Find the columns in a schema that rules, checks and these sums read.

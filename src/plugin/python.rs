@@ -6,10 +6,14 @@
 // Python passes arguments by value.
 #![allow(clippy::needless_pass_by_value)]
 
+use crate::bar::Bar;
 use crate::builder::MaxGap;
 use crate::checkpoint::Checkpoint;
+use crate::checkpoint::chains::Saved;
 use crate::columns::{Compute, Group, OUTPUTS, Output};
 use crate::epoch::EpochUnit;
+use crate::error::Error;
+use crate::fixed::to_f64;
 use crate::notice::Notice;
 use crate::period::Period;
 use crate::plugin::arrow_stream::TableStream;
@@ -85,10 +89,10 @@ impl BarBuilder {
         let unit = EpochUnit::named(time_unit).ok_or_else(|| {
             PyValueError::new_err(format!("time_unit is {time_unit:?}: expected s, ms, us or ns"))
         })?;
-        let form = Arc::new(Form::new(py, &options.columns, unit));
+        let form = Arc::new(Form::new(py, &options.columns, &options.by, unit));
         let fold = match checkpoint {
             None => Fold::new(&options)?,
-            Some(bytes) => Fold::resume(&options, Checkpoint::from_bytes(bytes)?)?,
+            Some(bytes) => Fold::resume(&options, Saved::from_bytes(bytes)?)?,
         };
         Ok(Self { fold: Mutex::new(fold), form })
     }
@@ -124,14 +128,19 @@ impl BarBuilder {
     fn push_records(&self, trades: &Bound<'_, PyList>) -> Result<Option<PyDataFrame>, Refusal> {
         let mut fold = self.lock();
         let layout = fold.layout();
-        let (records, refused) = Records::read(trades, &self.form, layout, fold.trades())?;
-        let ended = if records.is_empty() && refused.is_none() && layout.is_none() {
-            Some(fold.empty_of(&records.layout())?)
+        let (records, refused) =
+            Records::read(trades, &self.form, layout, fold.keys(), fold.trades())?;
+        let (ended, left_out) = if records.is_empty() && refused.is_none() && layout.is_none() {
+            (Some(fold.empty_of(&records.layout())?), 0)
         } else {
             // An error of a trade before the refused one comes first.
             fold.push_records(&records)?
         };
-        refused.map_or(Ok(ended.map(PyDataFrame)), Err)
+        match refused {
+            None => Ok(ended.map(PyDataFrame)),
+            Some(Refusal::Dict(error)) => Err(error.earlier(left_out).into()),
+            Some(other) => Err(other),
+        }
     }
 
     /// For each threshold, the number of the trade that opened the bar of each trade of the last
@@ -150,9 +159,40 @@ impl BarBuilder {
         self.frame(Fold::finish)
     }
 
-    /// The bar that is still open, with its features so far; no row if there is none.
+    /// The bars that are still open, with their features so far; no row if there is none.
     fn open_bar(&self) -> Result<PyDataFrame, Refusal> {
         self.frame(|fold| fold.open_bar())
+    }
+
+    /// The key and the rule of each open bar, by number, with the prices at or below and at or above
+    /// which a trade closes it. Bars that something else closes are left out.
+    fn limits(&self) -> Vec<(usize, usize, f64, f64)> {
+        let limits = |(key, chain, _, limits): (_, _, &Bar, Option<(f64, f64)>)| {
+            limits.map(|(lower, upper)| (key, chain, lower, upper))
+        };
+        self.lock().open_chains().filter_map(limits).collect()
+    }
+
+    /// The key and the rule of each open bar, by number, with its times, prices and volume.
+    fn open_values(&self) -> Vec<OpenValues> {
+        let values = |(key, chain, bar, _): (usize, usize, &Bar, _)| {
+            let (time, price, volume) = (bar.time, bar.price, to_f64(bar.volume));
+            let prices = (price.open, price.high, price.low, price.close);
+            (key, chain, time.open, time.close, prices, volume)
+        };
+        self.lock().open_chains().map(values).collect()
+    }
+
+    /// Unit and zone of the times, once there was a batch.
+    fn time_type(&self) -> Option<(&'static str, Option<String>)> {
+        let fold = self.lock();
+        let layout = fold.layout()?;
+        Some((EpochUnit::of_column(layout.unit).name(), layout.zone.clone()))
+    }
+
+    /// The keys, a row for each; no column without keys.
+    fn keys(&self) -> PyDataFrame {
+        PyDataFrame(self.lock().keys().map(|keys| keys.seen().clone()).unwrap_or_default())
     }
 
     /// The messages about the gaps found at seams, from number `known` on.
@@ -181,7 +221,7 @@ impl BarBuilder {
         py: Python<'py>,
         symbol: Option<String>,
     ) -> Result<Bound<'py, PyBytes>, Refusal> {
-        let bytes = self.lock().checkpoint(symbol)?.to_bytes()?;
+        let bytes = self.lock().checkpoint(symbol)?;
         Ok(PyBytes::new(py, &bytes))
     }
 
@@ -192,10 +232,12 @@ impl BarBuilder {
     }
 
     /// Another builder in the same state, for the next call of a user. Ids that are missing before
-    /// its first trade are reported as a gap.
-    fn next(&self) -> Self {
+    /// its first trade are reported as a gap; if `skips`, its first trades are left out if they
+    /// were counted already.
+    #[pyo3(signature = (skips=false))]
+    fn next(&self, skips: bool) -> Self {
         let mut fold = self.lock().clone();
-        fold.mark_seam();
+        fold.mark_seam(skips);
         Self { fold: Mutex::new(fold), form: Arc::clone(&self.form) }
     }
 }
@@ -259,26 +301,41 @@ impl TableHash {
     }
 }
 
-type Settings =
-    (Option<String>, String, Option<&'static str>, Option<u64>, bool, bool, Option<&'static str>);
+/// Key and rule by number, first and last time, first, highest, lowest and last price, volume.
+type OpenValues = (usize, usize, i64, i64, (f64, f64, f64, f64), f64);
 
-/// The settings in a checkpoint: symbol, text of the rule, reset, longest gap in nanoseconds, the
-/// two `include_` flags, and the unit of the times, if there was a trade.
+type Settings = (
+    Option<String>,
+    Vec<String>,
+    Option<String>,
+    Vec<String>,
+    Option<&'static str>,
+    Option<u64>,
+    bool,
+    bool,
+    Option<&'static str>,
+);
+
+/// The settings in a checkpoint: symbol, texts of the rules, the column of rules, by, reset, longest
+/// gap in nanoseconds, the two `include_` flags, and the unit of the times, if there was a trade.
 #[pyfunction]
 fn read_checkpoint(checkpoint: &[u8]) -> Result<Settings, Refusal> {
-    let Checkpoint {
-        symbol,
-        rule,
-        reset,
-        max_gap,
-        include_microstructure,
-        include_incomplete,
-        layout,
-        ..
-    } = Checkpoint::from_bytes(checkpoint)?;
-    let (reset, max_gap) = (reset.map(Period::name), max_gap.map(|MaxGap(gap)| gap));
-    let unit = layout.map(|layout| EpochUnit::of_column(layout.unit).name());
-    Ok((symbol, rule.to_string(), reset, max_gap, include_microstructure, include_incomplete, unit))
+    let saved = Saved::from_bytes(checkpoint)?;
+    let Some(first) = saved.settings().first() else {
+        return Err(Error::CheckpointDamaged { why: "it has no rule" }.into());
+    };
+    let unit = first.layout.as_ref().map(|layout| EpochUnit::of_column(layout.unit).name());
+    Ok((
+        saved.symbol().map(str::to_owned),
+        saved.settings().iter().map(|state| state.rule.to_string()).collect(),
+        saved.rule_column().map(str::to_owned),
+        saved.by().into_iter().map(str::to_owned).collect(),
+        first.reset.map(Period::name),
+        first.max_gap.map(|MaxGap(gap)| gap),
+        first.include_microstructure,
+        first.include_incomplete,
+        unit,
+    ))
 }
 
 /// Check the text of a rule.

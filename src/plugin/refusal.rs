@@ -82,7 +82,9 @@ impl From<Refusal> for PyErr {
                 let class = match *error {
                     Error::CheckpointDamaged { .. }
                     | Error::CheckpointVersion { .. }
-                    | Error::CheckpointOther { .. } => "CheckpointError",
+                    | Error::CheckpointOther { .. }
+                    | Error::KeyType { .. }
+                    | Error::ChainsTooLarge { .. } => "CheckpointError",
                     _ => "RangeBarError",
                 };
                 ("rangebar_polars.errors", class, error.to_string())

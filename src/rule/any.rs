@@ -5,7 +5,7 @@ use crate::rule::cusum::CusumRule;
 use crate::rule::ewma::EwmaRule;
 use crate::rule::expression::{SumRule, WhenRule};
 use crate::rule::high_low::HighLowRule;
-use crate::rule::range::RangeRule;
+use crate::rule::range::{Move, RangeRule};
 use crate::rule::sided::SidedRule;
 use crate::rule::tick::TickRule;
 use crate::rule::total::TotalRule;
@@ -92,6 +92,26 @@ impl AnyRule {
     pub const fn may_close_at_open(&self) -> bool {
         let by_price = matches!(self, Self::Range(_) | Self::HighLow(_));
         !by_price && !self.prevents_same_timestamp_close()
+    }
+
+    /// Its threshold in decimal basis points, if it is a range rule that has one.
+    pub const fn threshold(&self) -> Option<i64> {
+        match self {
+            Self::Range(rule) => match rule.by() {
+                Move::Fraction(threshold) => Some(threshold.decimal_bps()),
+                Move::Amount(_) => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// The prices at or below and at or above which a trade closes the open bar; `None` if no bar
+    /// is open, or if something else closes it.
+    pub fn limits(&self) -> Option<(f64, f64)> {
+        match self {
+            Self::Range(rule) => rule.limits(),
+            _ => None,
+        }
     }
 
     /// The place of the column that the rule brings along, and whether it is one of conditions.

@@ -129,6 +129,12 @@ def test_no_key_is_refused(call: Callable[..., object], none: object) -> None:
 
 
 @calls
+def test_a_name_with_a_zero_is_refused(call: Callable[..., object]) -> None:
+    with says(ValueError, "by is 'a\\x00': expected names without a zero (rename the column)"):
+        call(by="a\0")
+
+
+@calls
 @pytest.mark.parametrize("bad", [[3], ["symbol", None], [pl.col("symbol")]], ids=repr)
 def test_a_key_that_is_no_name_is_refused(call: Callable[..., object], bad: object) -> None:
     with says(TypeError, f"by is {bad!r}: expected the name of a column, or several"):

@@ -24,6 +24,7 @@ calls = {
     "eager": lambda: rb.bars(frame),
     "processor": lambda: rb.RangeBarProcessor(250).process_trades(frame),
     "by": lambda: rb.bars(frame, by="key"),
+    "processor of keys": lambda: rb.RangeBarProcessor(250, by="key").process_trades(frame),
     "aggs": lambda: rb.bars(frame, aggs=mean),
     "lazy": lambda: rb.bars(frame.lazy()).collect(),
     "processor of a plan": lambda: rb.RangeBarProcessor(250).process_trades(frame.lazy()),
@@ -66,7 +67,7 @@ TEXT = (
     'multiprocessing.get_context("spawn") or "forkserver", or make bars of frames, without by and '
     "aggs)\n"
 )
-POOLS = ["by", "aggs", "lazy", "processor of a plan"]
+POOLS = ["by", "processor of keys", "aggs", "lazy", "processor of a plan"]
 PLAIN = ["eager", "processor"]
 CHUNKS = ["chunks", "chunks of chunked", "chunks with a state"]
 EXPRESSIONS = ["expression", "id", "feature", "namespace"]

@@ -137,21 +137,37 @@ def test_a_state_of_another_symbol_is_refused() -> None:
         rb.bars_with_state(walk(3), 100, state=SAVED, symbol="ETHUSDT")
 
 
-@pytest.mark.parametrize(
-    "several",
-    [
-        {"by": "symbol"},
+SEVERAL: dict[str, tuple[dict[str, Any], str]] = {
+    "by": ({"by": "symbol"}, "by None: expected ['symbol']"),
+    "a list of one": (
         {"threshold_decimal_bps": [100]},
+        "threshold_decimal_bps 100: expected [100]",
+    ),
+    "several": (
         {"threshold_decimal_bps": [100, 200]},
-        {"aggs": pl.len()},
-    ],
-    ids=["by", "a list of one", "several", "aggs"],
-)
-def test_a_state_is_of_one_chain(several: dict[str, Any]) -> None:
-    expected = "state is of one chain of bars: expected one threshold, no by and no aggs"
+        "threshold_decimal_bps 100: expected [100, 200]",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_a_state_of_other_chains_is_refused(name: str) -> None:
+    several, differs = SEVERAL[name]
+    expected = f"the checkpoint is of {differs}"
 
     asked: dict[str, Any] = {"threshold_decimal_bps": 100, "state": SAVED} | several
-    with says(ValueError, expected):
+    with says(rb.CheckpointError, expected):
         rb.bars(walk(3), **asked)
-    with says(ValueError, expected):
+    with says(rb.CheckpointError, expected):
         rb.bars(walk(3).lazy(), **asked)
+    with says(rb.CheckpointError, expected):
+        rb.bars_with_state(walk(3), **asked)
+
+
+def test_a_state_has_no_trades_to_aggregate() -> None:
+    expected = "state has sums of the open bars and none of their trades: expected no aggs"
+
+    with says(ValueError, expected):
+        rb.bars(walk(3), 100, state=SAVED, aggs=pl.len())
+    with says(ValueError, expected):
+        rb.bars(walk(3).lazy(), 100, state=SAVED, aggs=pl.len())

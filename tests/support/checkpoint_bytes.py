@@ -84,7 +84,7 @@ class State:
         yield _maybe(None if self.symbol is None else _text(self.symbol))
         yield _text(self.rule)
         yield _maybe(None if self.reset is None else bytes([self.reset]))
-        yield _maybe(None if self.max_gap is None else _varint(self.max_gap % 2**64))
+        yield _maybe(None if self.max_gap is None else varint(self.max_gap % 2**64))
         yield bytes([self.include_microstructure, self.include_incomplete])
         if self.layout is None:
             yield b"\0"
@@ -92,7 +92,7 @@ class State:
             unit, zone, columns = self.layout
             zone_text = None if zone is None else _text(zone)
             yield b"\1" + bytes([unit]) + _maybe(zone_text) + bytes([columns])
-        yield _varint(self.rows % 2**64)
+        yield varint(self.rows % 2**64)
         if self.last is None:
             yield b"\0"
         else:
@@ -119,7 +119,8 @@ def _bar_parts(bar: OpenBar) -> Iterator[bytes]:
     yield from map(_optional, bar.agg_trade_ids)
 
 
-def _varint(value: int) -> bytes:
+def varint(value: int) -> bytes:
+    """Return a number of 0 or more, seven bits to a byte."""
     parts = bytearray()
     while value >= 0x80:
         parts.append(value & 0x7F | 0x80)
@@ -131,11 +132,11 @@ def _signed(value: int, kind: str) -> bytes:
     """Return a number that is taken modulo 2 to the width of its kind."""
     modulus = 2 ** _SIGNED[kind]
     wrapped = (value + modulus // 2) % modulus - modulus // 2
-    return _varint(2 * wrapped if wrapped >= 0 else -2 * wrapped - 1)
+    return varint(2 * wrapped if wrapped >= 0 else -2 * wrapped - 1)
 
 
 def _text(value: str) -> bytes:
-    return _varint(len(value.encode())) + value.encode()
+    return varint(len(value.encode())) + value.encode()
 
 
 def _maybe(value: bytes | None) -> bytes:

@@ -1,0 +1,121 @@
+"""The arguments of a processor that continues from a checkpoint."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from rangebar_polars import _internal
+from rangebar_polars._core.arguments import (
+    Threshold,
+    TimeUnit,
+    check_by,
+    check_thresholds,
+    check_time_unit,
+)
+from rangebar_polars._core.options import check_rules
+from rangebar_polars._core.rules.prices import RangeRule
+from rangebar_polars._core.rules.rule import Rule
+from rangebar_polars._core.rules.text import parse_rule
+from rangebar_polars.errors import CheckpointError
+from rangebar_polars.schema import THRESHOLD
+
+_COLUMN_UNITS: Final[Mapping[str, str]] = {"s": "ms"}
+"""The unit of a column of times, if it is not the unit of the whole numbers."""
+
+
+def arguments_of(
+    data: bytes,
+    *,
+    symbol: str | None,
+    threshold_decimal_bps: Threshold | None,
+    rule: Rule | Sequence[Rule] | None,
+    by: str | Sequence[str] | None,
+    time_unit: TimeUnit | None,
+    known: TimeUnit | None,
+) -> dict[str, Any]:
+    """Return the arguments, all but the names of the columns of the trades.
+
+    Parameters
+    ----------
+    data
+        The bytes of the checkpoint.
+    symbol, threshold_decimal_bps, rule, by, time_unit
+        The values that the checkpoint must have or allow; None: any.
+    known
+        Unit of times that are whole numbers, if it is known from elsewhere.
+
+    Raises
+    ------
+    TypeError
+        ``data`` is not bytes.
+    CheckpointError
+        The checkpoint is damaged, or is of something else.
+    """
+    if not isinstance(data, bytes):
+        raise TypeError(f"data is a {type(data).__name__}: expected the bytes of a checkpoint")
+    checkpoint = _internal.read_checkpoint(data)
+    of, texts, column, keys, reset, max_gap, microstructure, incomplete, unit = checkpoint
+    rules = list(check_rules(None, rule, prevent_same_timestamp_close=None)[0]) if rule else None
+    if rules is not None and texts != [str(each) for each in rules]:
+        raise CheckpointError(f"{_is_of(texts)}: expected {', '.join(map(str, rules))}")
+    rules = [_rule_of(text) for text in texts] if rules is None else rules
+    if threshold_decimal_bps is not None:
+        expected, several = check_thresholds(threshold_decimal_bps)
+        got = [each.threshold_decimal_bps for each in rules if isinstance(each, RangeRule)]
+        if list(expected) != got or several != (column == THRESHOLD):
+            wanted = list(expected) if several else expected[0]
+            raise CheckpointError(f"{_is_of(texts)}: expected threshold_decimal_bps {wanted}")
+    try:
+        check_by(keys or None)
+    except ValueError as error:
+        raise CheckpointError(
+            "the checkpoint is damaged: its keys do not fit "
+            "(go back to an older one, or read the trades again)"
+        ) from error
+    if by is not None and check_by(by) != tuple(keys):
+        raise CheckpointError(
+            f"the checkpoint is of by {keys or None}: expected {list(check_by(by))}"
+        )
+    if time_unit is not None:
+        check_time_unit(time_unit)
+        if unit not in {None, _COLUMN_UNITS.get(time_unit, time_unit)}:
+            raise CheckpointError(
+                f"the checkpoint is of times in {unit}: expected {time_unit} (leave out "
+                f"time_unit, and give dicts times in {unit} or datetimes)"
+            )
+    return {
+        **_as_given(rules, column),
+        "symbol": of if symbol is None else symbol,
+        "by": keys or None,
+        "reset": reset,
+        "max_gap": None if max_gap is None else f"{max_gap}ns",
+        "include_microstructure": microstructure,
+        "include_incomplete": incomplete,
+        "time_unit": time_unit or known or unit or "ms",
+    }
+
+
+def _is_of(texts: Sequence[str]) -> str:
+    return f"the checkpoint is of the {'rule' if len(texts) == 1 else 'rules'} {', '.join(texts)}"
+
+
+def _as_given(rules: Sequence[Rule], column: str | None) -> dict[str, Any]:
+    """Return the arguments that give bars of these rules such a column."""
+    if column != THRESHOLD:
+        return {"rule": rules[0] if column is None else rules}
+    return {
+        "threshold_decimal_bps": [
+            each.threshold_decimal_bps for each in rules if isinstance(each, RangeRule)
+        ],
+        "prevent_same_timestamp_close": rules[0].prevent_same_timestamp_close,
+    }
+
+
+def _rule_of(text: str) -> Rule:
+    """Return the rule of a checkpoint."""
+    try:
+        return parse_rule(text)
+    except ValueError as error:
+        raise CheckpointError(
+            f"the checkpoint is of the rule {text}, whose expression it does not hold (give it: "
+            'rule=WhenRule(pl.col("...")))'
+        ) from error
