@@ -18,6 +18,7 @@ from rangebar_polars._core.arguments import (
     check_max_gap,
     check_reset,
     check_state,
+    check_threshold,
     check_thresholds,
 )
 from rangebar_polars._core.rules.expressions import ExpressionRule, is_column
@@ -132,6 +133,8 @@ class Options:
             prevent_same_timestamp_close=prevent_same_timestamp_close,
         )
         if one is not None and column is not None:
+            if rule is None:
+                check_threshold(threshold_decimal_bps)
             raise ValueError(f"{one} of one rule: expected one, not a sequence")
         options = cls(
             rules=rules,

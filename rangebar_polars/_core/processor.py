@@ -147,7 +147,9 @@ class RangeBarProcessor(Processed):
         return f"RangeBarProcessor({what}, symbol={self.symbol!r}{by})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        settings = self.rule, self._options.columns, self._time_unit
+        # The checkpoint has every rule but the expression of one.
+        rule = self.rule if self._options.extras else None
+        settings = rule, self._options.columns, self._time_unit
         return _restored, (self.create_checkpoint(), *settings)
 
     def _begin(self, checkpoint: bytes | None, symbol: str | None) -> State:
@@ -415,15 +417,13 @@ class RangeBarProcessor(Processed):
             time_unit=time_unit,
             known=unit,
         )
-        if settings != checkpoint_text.stated(
-            processor.symbol, processor.rule, processor.by
-        ):
+        if settings != checkpoint_text.stated(processor.symbol, processor.rule, processor.by):
             raise checkpoint_text.contradiction()
         return processor
 
 
 def _restored(
-    data: bytes, rule: Rule | list[Rule], columns: TradeColumns, time_unit: TimeUnit
+    data: bytes, rule: Rule | list[Rule] | None, columns: TradeColumns, time_unit: TimeUnit
 ) -> RangeBarProcessor:
     """Return a processor that was pickled or copied."""
     return RangeBarProcessor._restore(  # noqa: SLF001

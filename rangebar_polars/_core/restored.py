@@ -16,7 +16,7 @@ from rangebar_polars._core.rules.prices import RangeRule
 from rangebar_polars._core.rules.rule import Rule
 from rangebar_polars._core.rules.text import parse_rule
 from rangebar_polars.errors import CheckpointError
-from rangebar_polars.schema import THRESHOLD
+from rangebar_polars.schema import RULE, THRESHOLD
 
 _COLUMN_UNITS: Final[Mapping[str, str]] = {"s": "ms"}
 """The unit of a column of times, if it is not the unit of the whole numbers."""
@@ -54,16 +54,20 @@ def arguments_of(
         raise TypeError(f"data is a {type(data).__name__}: expected the bytes of a checkpoint")
     checkpoint = _internal.read_checkpoint(data)
     of, texts, column, keys, reset, max_gap, microstructure, incomplete, unit = checkpoint
-    rules = list(check_rules(None, rule, prevent_same_timestamp_close=None)[0]) if rule else None
-    if rules is not None and texts != [str(each) for each in rules]:
-        raise CheckpointError(f"{_is_of(texts)}: expected {', '.join(map(str, rules))}")
-    rules = [_rule_of(text) for text in texts] if rules is None else rules
+    got = _shown(texts, column)
+    expected: str | None = None
+    if rule is None:
+        rules = [_rule_of(text) for text in texts]
+    else:
+        rules = list(check_rules(None, rule, prevent_same_timestamp_close=None)[0])
+        expected = _shown(rules, RULE if isinstance(rule, Sequence) else None)
     if threshold_decimal_bps is not None:
-        expected, several = check_thresholds(threshold_decimal_bps)
-        got = [each.threshold_decimal_bps for each in rules if isinstance(each, RangeRule)]
-        if list(expected) != got or several != (column == THRESHOLD):
-            wanted = list(expected) if several else expected[0]
-            raise CheckpointError(f"{_is_of(texts)}: expected threshold_decimal_bps {wanted}")
+        thresholds, several = check_thresholds(threshold_decimal_bps)
+        guard = rules[0].prevent_same_timestamp_close if isinstance(rules[0], RangeRule) else True
+        of_thresholds = [RangeRule(each, prevent_same_timestamp_close=guard) for each in thresholds]
+        expected = _shown(of_thresholds, THRESHOLD if several else None)
+    if expected not in {None, got}:
+        raise CheckpointError(f"the checkpoint is of rule {got}: expected {expected}")
     try:
         check_by(keys or None)
     except ValueError as error:
@@ -94,8 +98,12 @@ def arguments_of(
     }
 
 
-def _is_of(texts: Sequence[str]) -> str:
-    return f"the checkpoint is of the {'rule' if len(texts) == 1 else 'rules'} {', '.join(texts)}"
+def _shown(rules: Sequence[object], column: str | None) -> str:
+    """Return rules as the compiled extension shows them."""
+    if column is None:
+        return str(rules[0])
+    several = f"[{', '.join(map(str, rules))}]"
+    return f"{several} in the column rule" if column == RULE else several
 
 
 def _as_given(rules: Sequence[Rule], column: str | None) -> dict[str, Any]:
@@ -116,6 +124,6 @@ def _rule_of(text: str) -> Rule:
         return parse_rule(text)
     except ValueError as error:
         raise CheckpointError(
-            f"the checkpoint is of the rule {text}, whose expression it does not hold (give it: "
+            f"the checkpoint is of rule {text}, whose expression it does not hold (give it: "
             'rule=WhenRule(pl.col("...")))'
         ) from error

@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::plugin::fold::Fold;
 use crate::plugin::inputs::time_dtype;
 use crate::plugin::keys::Keys;
-use crate::plugin::options::Options;
+use crate::plugin::options::{Options, RULE};
 use crate::plugin::refusal::{Refusal, compute_error};
 use crate::plugin::saved_keys::{frame_of, saved};
 use crate::rule::{AnyRule, Rule};
@@ -34,7 +34,8 @@ fn has_zone(layout: &Layout) -> bool {
 fn check_shape(options: &Options, saved: &Saved) -> Result<(), Error> {
     let rules = |rules: &[String], column: Option<&str>| match rules {
         [one] if column.is_none() => one.clone(),
-        several => format!("[{}] in a column {}", several.join(", "), column.unwrap_or_default()),
+        several if column == Some(RULE) => format!("[{}] in the column rule", several.join(", ")),
+        several => format!("[{}]", several.join(", ")),
     };
     let own: Vec<_> = saved.settings().iter().map(|state| state.rule.to_string()).collect();
     let by = |names: &[&str]| {

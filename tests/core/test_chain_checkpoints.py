@@ -103,7 +103,7 @@ def test_a_copy_a_pickle_and_a_text_continue_too() -> None:
     text = ONE.to_json()
 
     assert json.loads(text)["by"] == ["key"]
-    assert json.loads(text)["threshold_decimal_bps"] == [20, 60]
+    assert json.loads(text)["rules"] == ["range-20", "range-60"]
     for again in (pickle.loads(pickle.dumps(ONE)), rb.RangeBarProcessor.from_json(text)):  # noqa: S301 - own
         assert again.create_checkpoint() == BYTES
         assert (again.symbol, again.by) == ("BTCUSDT", ["key"])
@@ -123,11 +123,11 @@ OTHER: Mapping[str, tuple[dict[str, Any], str]] = {
     "symbol": ({"symbol": "ETHUSDT"}, "symbol 'BTCUSDT': expected 'ETHUSDT'"),
     "threshold": (
         {"threshold_decimal_bps": 20},
-        "threshold_decimal_bps [20, 60]: expected 20",
+        "rule [range-20, range-60]: expected range-20",
     ),
     "thresholds": (
         {"threshold_decimal_bps": [60, 70]},
-        "threshold_decimal_bps [20, 60]: expected [60, 70]",
+        "rule [range-20, range-60]: expected [range-60, range-70]",
     ),
     "by": ({"by": "symbol"}, "by ['key']: expected ['symbol']"),
     "more keys": ({"by": ["key", "symbol"]}, "by ['key']: expected ['key', 'symbol']"),
@@ -153,12 +153,14 @@ def test_a_checkpoint_of_others_than_asked_for_is_refused(name: str) -> None:
 def test_one_chain_and_several_do_not_continue_each_other() -> None:
     with says(rb.CheckpointError, "the checkpoint is of by ['key']: expected None"):
         rb.bars(FRAME, 20, reset="day", state=BYTES)
-    with says(rb.CheckpointError, "the checkpoint is of threshold_decimal_bps 100: expected [100]"):
+    with says(rb.CheckpointError, "the checkpoint is of rule range-100: expected [range-100]"):
         rb.RangeBarProcessor([100]).resume(SAVED)
     with says(rb.CheckpointError, "the checkpoint is of by None: expected ['key']"):
         restore(SAVED, by="key")
     with says(
-        rb.CheckpointError, "the checkpoint is of prevent_same_timestamp_close true: expected false"
+        rb.CheckpointError,
+        "the checkpoint is of rule [range-20, range-60]: expected [range-20-nogate, "
+        "range-60-nogate]",
     ):
         rb.bars(
             FRAME, [20, 60], by="key", reset="day", prevent_same_timestamp_close=False, state=BYTES
@@ -174,7 +176,7 @@ def test_what_was_asked_for_is_restored() -> None:
 
 
 @pytest.mark.parametrize(
-    "changed", [{"by": []}, {"by": None}, {"threshold_decimal_bps": 20}, {"symbol": None}], ids=str
+    "changed", [{"by": []}, {"by": None}, {"rules": ["range-20"]}, {"symbol": None}], ids=str
 )
 def test_text_that_contradicts_its_bytes_is_refused(changed: dict[str, Any]) -> None:
     text = json.dumps(json.loads(ONE.to_json()) | changed)
@@ -190,7 +192,7 @@ def test_a_checkpoint_of_too_many_bytes_is_not_written() -> None:
 
     with says(
         rb.CheckpointError,
-        "the checkpoint of 4 chains has 16777703 bytes: expected at most 16777216 (use a processor "
+        "the checkpoint of 4 chains has 16777779 bytes: expected at most 16777216 (use a processor "
         "for each part of the keys)",
     ):
         one.create_checkpoint()

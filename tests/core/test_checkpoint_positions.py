@@ -21,8 +21,9 @@ THRESHOLDS = [7, 250, 1_000]
 def options(thresholds: list[int] = THRESHOLDS, **asked: Any) -> dict[str, Any]:  # noqa: ANN401
     """Return the options of a builder."""
     flags = {"prevent_same_timestamp_close": True, "include_microstructure": False}
+    several = thresholds if len(thresholds) > 1 else thresholds[0]
     of = Options.check(
-        thresholds, columns=None, **flags | {"include_incomplete": True, "reset": None} | asked
+        several, columns=None, **flags | {"include_incomplete": True, "reset": None} | asked
     )
     return of.kwargs(every_sum=True)
 
@@ -122,7 +123,7 @@ def test_a_builder_of_keys_neither_has_nor_takes_checkpoints() -> None:
 def test_the_number_of_checkpoints_is_that_of_the_thresholds() -> None:
     with says(
         pl.exceptions.ComputeError,
-        "1 checkpoints of 2 thresholds: expected one of each",
+        "1 checkpoints of 2 rules: expected one of each",
     ):
         BarBuilder.of_chains(options([7, 250]), [checkpoint_of(FRAME, 7)])
 
@@ -130,10 +131,5 @@ def test_the_number_of_checkpoints_is_that_of_the_thresholds() -> None:
 def test_a_checkpoint_of_another_threshold_is_refused() -> None:
     checkpoints = [checkpoint_of(FRAME, 250), checkpoint_of(FRAME, 7)]
 
-    with says(rb.CheckpointError, "the checkpoint is of threshold_decimal_bps 250: expected 7"):
+    with says(rb.CheckpointError, "the checkpoint is of rule range-250: expected range-7"):
         BarBuilder.of_chains(options([7, 250]), checkpoints)
-
-
-def test_a_single_checkpoint_is_of_one_threshold() -> None:
-    with says(pl.exceptions.ComputeError, "a checkpoint is of one threshold and no key"):
-        BarBuilder(options()).checkpoint(None)

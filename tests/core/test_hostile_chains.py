@@ -53,7 +53,7 @@ CONTRADICT = f"the checkpoint is damaged: its chains contradict each other {AGAI
 UNFIT = f"the checkpoint is damaged: its fields do not fit {AGAIN}"
 KEYS_UNFIT = f"the checkpoint is damaged: its keys do not fit {AGAIN}"
 HOSTILE: Mapping[str, tuple[bytes, str]] = {
-    "no threshold": (chains([], []), CONTRADICT),
+    "no rule": (chains([], []), CONTRADICT),
     "no state": (chains(TWO, []), CONTRADICT),
     "a state too few": (chains(TWO, BOTH[:1]), CONTRADICT),
     "a state too many": (chains(TWO, [*BOTH, BOTH[0]]), CONTRADICT),
@@ -62,7 +62,7 @@ HOSTILE: Mapping[str, tuple[bytes, str]] = {
     "a threshold twice": (chains([TWO[0]] * 2, [BOTH[0]] * 2), CONTRADICT),
     "settings after trades": (chains(BOTH, BOTH), CONTRADICT),
     "two gates": (
-        chains([TWO[0], unused(500, prevent_same_timestamp_close=False)], BOTH),
+        chains([TWO[0], unused(500, rule="range-500-nogate")], BOTH),
         CONTRADICT,
     ),
     "two resets": (chains(TWO, [BOTH[0], of(500, reset=1)]), CONTRADICT),
@@ -79,9 +79,13 @@ HOSTILE: Mapping[str, tuple[bytes, str]] = {
         chains(TWO, [BOTH[0], bar(500, volume=0, turnover=0)]),
         CONTRADICT,
     ),
-    "a single chain": (chains(TWO[:1], BOTH[:1], threshold_column=False), CONTRADICT),
-    "two thresholds without a column": (
-        chains(TWO, BOTH, [A], threshold_column=False),
+    "rules in a column of another name": (
+        chains(TWO, BOTH, rule_column="rules"),
+        CONTRADICT,
+    ),
+    "a single chain": (chains(TWO[:1], BOTH[:1], rule_column=None), CONTRADICT),
+    "two rules without a column": (
+        chains(TWO, BOTH, [A], rule_column=None),
         CONTRADICT,
     ),
     "a key without a state": (chains(TWO, BOTH, [column("key", STRING, ["A", "B"])]), CONTRADICT),
@@ -151,7 +155,7 @@ def test_states_that_no_trades_lead_to_together_are_refused(name: str) -> None:
         restore(data)
 
 
-@pytest.mark.parametrize("name", ["no threshold", "a key twice", "a chain that is damaged"])
+@pytest.mark.parametrize("name", ["no rule", "a key twice", "a chain that is damaged"])
 @pytest.mark.parametrize("enter", ENTRY_POINTS.values(), ids=ENTRY_POINTS)
 def test_they_are_refused_at_every_entry_point(name: str, enter: Callable[[bytes], object]) -> None:
     data, expected = HOSTILE[name]

@@ -96,10 +96,10 @@ def test_a_state_of_another_day_extends_a_plan_with_a_reset() -> None:
 
 
 OTHER: dict[str, tuple[dict[str, Any], str]] = {
-    "threshold": ({"threshold_decimal_bps": 99}, "threshold_decimal_bps 100: expected 99"),
+    "threshold": ({"threshold_decimal_bps": 99}, "rule range-100: expected range-99"),
     "prevent_same_timestamp_close": (
         {"prevent_same_timestamp_close": False},
-        "prevent_same_timestamp_close true: expected false",
+        "rule range-100: expected range-100-nogate",
     ),
     "reset": ({"reset": "day"}, "reset none: expected day"),
 }
@@ -141,11 +141,11 @@ SEVERAL: dict[str, tuple[dict[str, Any], str]] = {
     "by": ({"by": "symbol"}, "by None: expected ['symbol']"),
     "a list of one": (
         {"threshold_decimal_bps": [100]},
-        "threshold_decimal_bps 100: expected [100]",
+        "rule range-100: expected [range-100]",
     ),
     "several": (
         {"threshold_decimal_bps": [100, 200]},
-        "threshold_decimal_bps 100: expected [100, 200]",
+        "rule range-100: expected [range-100, range-200]",
     ),
 }
 

@@ -143,7 +143,7 @@ def test_a_processor_of_several_chains_shows_its_settings() -> None:
     processor = rb.RangeBarProcessor([500, 250], "binance", by="symbol")
 
     assert (processor.threshold_decimal_bps, processor.by) == ([250, 500], ["symbol"])
-    assert repr(processor) == "RangeBarProcessor([250, 500], 'binance', by=['symbol'])"
+    assert repr(processor) == "RangeBarProcessor([250, 500], symbol='binance', by=['symbol'])"
     assert rb.RangeBarProcessor(250).by == []
 
 

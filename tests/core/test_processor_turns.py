@@ -145,8 +145,10 @@ def test_what_is_read_beside_the_call_of_another_thread_is_of_whole_calls() -> N
 
     with ThreadPoolExecutor(4) as threads:
         lookers = [threads.submit(look) for _ in range(4)]
-        for _ in range(500):
+        calls = 0
+        while calls < 500 or not seen:
             one.process_trades(batch)
+            calls += 1
         done.set()
         for looker in lookers:
             looker.result()

@@ -164,9 +164,7 @@ def test_a_threshold_among_several_that_is_out_of_range_is_refused(
         call([100, 0])
 
 
-@pytest.mark.parametrize(
-    "one", [rb.bars_expr, rb.bar_id, rb.RangeBarProcessor], ids=lambda one: one.__name__
-)
+@pytest.mark.parametrize("one", [rb.bars_expr, rb.bar_id], ids=lambda one: one.__name__)
 def test_where_there_is_one_chain_several_thresholds_are_refused(
     one: Callable[..., object],
 ) -> None:

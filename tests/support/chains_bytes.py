@@ -25,12 +25,13 @@ def chains(
     states: Sequence[bytes],
     keys: Sequence[bytes] = (),
     *,
-    threshold_column: bool = True,
+    rule_column: str | None = "threshold_decimal_bps",
     symbol: bytes | None = None,
 ) -> bytes:
     """Return a checkpoint of these chains."""
     rest = b"\0" if symbol is None else b"\1" + _bytes(symbol)
-    rest += bytes([threshold_column]) + varint(len(keys)) + b"".join(keys)
+    rest += b"\0" if rule_column is None else b"\1" + _bytes(rule_column.encode())
+    rest += varint(len(keys)) + b"".join(keys)
     for parts in (settings, states):
         rest += varint(len(parts)) + b"".join(map(_bytes, parts))
     return sealed(rest)

@@ -122,7 +122,7 @@ def _unpickled(state: State, data: bytes, following: pl.DataFrame) -> pl.DataFra
 
 def _from_json(state: State, data: bytes, following: pl.DataFrame) -> pl.DataFrame:
     text = json.loads(rb.RangeBarProcessor(250).to_json())
-    stated = {"symbol": state.symbol, "rule": state.rule}
+    stated = {"symbol": state.symbol, "rules": [state.rule], "by": []}
     text |= stated | {"checkpoint": base64.b64encode(data).decode()}
     return rb.RangeBarProcessor.from_json(json.dumps(text)).process_trades(following)
 
