@@ -52,6 +52,7 @@ __all__ = [
     "populate",
     "process_trades_chunked",
     "process_trades_polars",
+    "resume_range_bars",
     "scan_range_bars",
     "scan_ticks",
     "validate_continuity",
@@ -70,6 +71,7 @@ _HOMES: Final = {
         "_catalog.import_trades": ("import_trades",),
         "_catalog.populate": ("populate",),
         "_catalog.range_bars": ("get_n_range_bars", "get_range_bars", "scan_range_bars"),
+        "_catalog.resume_range_bars": ("resume_range_bars",),
         "_catalog.scan_ticks": ("archive_quality", "scan_ticks"),
         "_catalog.status": ("cache_clear", "cache_status"),
         "_convert.frequency": ("bars_per_year",),
@@ -157,6 +159,7 @@ if TYPE_CHECKING:
         get_range_bars,
         scan_range_bars,
     )
+    from rangebar_polars._catalog.resume_range_bars import resume_range_bars
     from rangebar_polars._catalog.scan_ticks import archive_quality, scan_ticks
     from rangebar_polars._catalog.status import cache_clear, cache_status
     from rangebar_polars._convert.frequency import bars_per_year
