@@ -17,6 +17,7 @@ __all__ = [
     "THRESHOLD_DECIMAL_MAX",
     "THRESHOLD_DECIMAL_MIN",
     "ArchiveError",
+    "BarRecorder",
     "BarStore",
     "BinanceArchive",
     "CacheError",
@@ -54,6 +55,7 @@ __all__ = [
     "process_trades_polars",
     "resume_range_bars",
     "scan_range_bars",
+    "scan_recorded_bars",
     "scan_ticks",
     "validate_continuity",
     "validate_tier1",
@@ -84,6 +86,7 @@ _HOMES: Final = {
             "process_trades_chunked",
             "process_trades_polars",
         ),
+        "_live.recorder": ("BarRecorder", "scan_recorded_bars"),
         "_validation.continuity": ("validate_continuity",),
         "_validation.report": ("Report",),
         "_validation.tier1": ("validate_tier1",),
@@ -172,6 +175,7 @@ if TYPE_CHECKING:
         process_trades_chunked,
         process_trades_polars,
     )
+    from rangebar_polars._live.recorder import BarRecorder, scan_recorded_bars
     from rangebar_polars._plot.bars import plot_bars
     from rangebar_polars._plot.cuts import plot_cuts
     from rangebar_polars._validation.continuity import validate_continuity

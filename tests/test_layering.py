@@ -33,6 +33,7 @@ MAY: dict[str, set[str]] = {
     "archive": {"_days", "_disk", "errors", "schema"},
     "_ticks": {"_core", "_days", "_disk", "_internal", "errors", "schema"},
     "store": {"_core", "_days", "_disk", "_internal", "_pruning", "errors", "schema"},
+    "_live": {"_core", "_disk", "_internal", "errors", "schema"},
     "_catalog": {"_core", "_ticks", "archive", "store", "_days", "_disk", "_internal", "_progress"}
     | {"_validation", "errors", "schema"},
     "duckdb": {"_catalog", "_core", "_ticks", "archive", "store", "_disk", "_pruning"}
@@ -45,6 +46,7 @@ MAY: dict[str, set[str]] = {
         "_catalog",
         "_convert",
         "_core",
+        "_live",
         "_plot",
         "_validation",
         "archive",
