@@ -50,7 +50,7 @@ def run(folder: Path, size: int) -> None:
         25, "BTCUSDT", include_microstructure=True, columns=COLUMNS, time_unit="us"
     )
     with BarRecorder(folder, processor) as recorder:
-        last = recorder.position["agg_trade_id"].last()
+        last: Any = recorder.position["agg_trade_id"].max()
         for trades in feed(last or 0, size):
             bars = recorder.process_trades(trades)
             print(f"{len(trades)} trades: {bars.height} bars", flush=True)

@@ -21,6 +21,7 @@ MAY: dict[str, set[str]] = {
     "errors": set(),
     "schema": {"_disk", "_internal"},
     "_days": set(),
+    "_log": set(),
     "_progress": {"_extras"},
     "_pruning": set(),
     "_disk": {"_internal"},
@@ -35,7 +36,7 @@ MAY: dict[str, set[str]] = {
     "store": {"_core", "_days", "_disk", "_internal", "_pruning", "errors", "schema"},
     "_live": {"_core", "_disk", "_internal", "errors", "schema"},
     "_catalog": {"_core", "_ticks", "archive", "store", "_days", "_disk", "_internal", "_progress"}
-    | {"_validation", "errors", "schema"},
+    | {"_log", "_validation", "errors", "schema"},
     "duckdb": {"_catalog", "_core", "_ticks", "archive", "store", "_disk", "_pruning"}
     | {"errors", "schema"},
     "testing": {"_catalog", "_core", "archive", "store", "schema"},

@@ -19,6 +19,7 @@ from rangebar_polars._core.caller import warn_of
 from rangebar_polars._core.options import Options
 from rangebar_polars._days import day_after, month_days
 from rangebar_polars._internal import BarBuilder, null_side
+from rangebar_polars._log import LOG
 from rangebar_polars._ticks.report import DayReport
 from rangebar_polars.errors import CacheError, CheckpointError, QualityError, StoreError
 from rangebar_polars.schema import (
@@ -129,7 +130,12 @@ class Assembly:
             Bars cannot be read or stored.
         """
         chains = self._chains(found)
-        yield from self._months(chains, columns, include_incomplete=include_incomplete)
+        try:
+            yield from self._months(chains, columns, include_incomplete=include_incomplete)
+        finally:
+            # A plan may need the first months only.
+            for chain in chains:
+                chain.log()
         if include_incomplete:
             for chain in chains:
                 yield bar_columns(chain.open_bar(), columns)
@@ -149,6 +155,8 @@ class Assembly:
         """
         chains = self._chains(found)
         deque(self._months(chains, [THRESHOLD], include_incomplete=False), maxlen=0)
+        for chain in chains:
+            chain.log()
         return [chain.continued() for chain in chains]
 
     def _chains(self, found: Mapping[BarKey, Found]) -> list["_Chain"]:
@@ -239,6 +247,7 @@ class _Chain:
         self._lasting = True
         # The number of trades in the bars so far, which is where the next bar begins.
         self._row_number = 0
+        self._computed = list[Link]()
 
     def begin_month(self, days: list[dt.date], columns: list[str]) -> None:
         """Check and read the stored bars of the month of these days."""
@@ -308,6 +317,7 @@ class _Chain:
         )
         self._before, self._last = self._last, link.sealed(self._key, self._last)
         self._new[day] = self._last, bars
+        self._computed.append(replace(self._last, state=b""))
         self._lasting = self._lasting and opened.is_final
         if not self._lasting:
             self._not_final.add(day)
@@ -349,6 +359,19 @@ class _Chain:
         if self._assembly.store is not None and any(link.day in self._new for link in final):
             bars = month.of_days(bars, [link.day for link in final])
             self._assembly.store.write(self._key, replace(month, links=tuple(final)), bars)
+
+    def log(self) -> None:
+        """Log the bars that were computed, if any were."""
+        if self._computed:
+            LOG.info(
+                "%s: %d bars computed from %d trades of %d days, %s to %s",
+                self._key.label,
+                sum(link.bar_count for link in self._computed),
+                sum(link.trade_count for link in self._computed),
+                len(self._computed),
+                self._computed[0].day,
+                self._computed[-1].day,
+            )
 
     def open_bar(self) -> pl.DataFrame:
         """Return the bar that is open after the last day, with its threshold, if there is one."""

@@ -79,7 +79,7 @@ def recorded(folder: Path) -> Path:
 def finish(folder: Path) -> None:
     """Continue a record to the end of the feed, and check it."""
     with rb.BarRecorder(folder, processor()) as recorder:
-        last = recorder.position["agg_trade_id"].last() or 0
+        last = recorder.position["agg_trade_id"].max() or 0
         recorder.process_trades([trade for trade in FEED if trade["a"] > last])
     assert_same(one_pass(), rb.scan_recorded_bars(folder).collect())
 
