@@ -49,7 +49,7 @@ with rb.BarRecorder(sys.argv[1], processor, save_every=0.01) as recorder:
 
 @dataclass
 class Feed:
-    """A server of the messages after an id, which kills its client where it is told to.
+    """A server of the messages after an id, which kills its client where a test wants it.
 
     Attributes
     ----------
