@@ -17,6 +17,7 @@ __all__ = [
     "THRESHOLD_DECIMAL_MAX",
     "THRESHOLD_DECIMAL_MIN",
     "ArchiveError",
+    "BarRecorder",
     "BarStore",
     "BinanceArchive",
     "CacheError",
@@ -69,7 +70,9 @@ __all__ = [
     "populate",
     "process_trades_chunked",
     "process_trades_polars",
+    "resume_range_bars",
     "scan_range_bars",
+    "scan_recorded_bars",
     "scan_ticks",
     "validate_continuity",
     "validate_tier1",
@@ -87,6 +90,7 @@ _HOMES: Final = {
         "_catalog.import_trades": ("import_trades",),
         "_catalog.populate": ("populate",),
         "_catalog.range_bars": ("get_n_range_bars", "get_range_bars", "scan_range_bars"),
+        "_catalog.resume_range_bars": ("resume_range_bars",),
         "_catalog.scan_ticks": ("archive_quality", "scan_ticks"),
         "_catalog.status": ("cache_clear", "cache_status"),
         "_convert.frequency": ("bars_per_year",),
@@ -107,6 +111,7 @@ _HOMES: Final = {
             "process_trades_chunked",
             "process_trades_polars",
         ),
+        "_live.recorder": ("BarRecorder", "scan_recorded_bars"),
         "_validation.continuity": ("validate_continuity",),
         "_validation.report": ("Report",),
         "_validation.tier1": ("validate_tier1",),
@@ -182,6 +187,7 @@ if TYPE_CHECKING:
         get_range_bars,
         scan_range_bars,
     )
+    from rangebar_polars._catalog.resume_range_bars import resume_range_bars
     from rangebar_polars._catalog.scan_ticks import archive_quality, scan_ticks
     from rangebar_polars._catalog.status import cache_clear, cache_status
     from rangebar_polars._convert.frequency import bars_per_year
@@ -207,6 +213,7 @@ if TYPE_CHECKING:
     from rangebar_polars._core.rules.sides import ImbalanceRule, RunLengthRule, RunRule
     from rangebar_polars._core.rules.text import parse_rule
     from rangebar_polars._core.rules.totals import DollarRule, TickRule, VolumeRule
+    from rangebar_polars._live.recorder import BarRecorder, scan_recorded_bars
     from rangebar_polars._plot.bars import plot_bars
     from rangebar_polars._plot.cuts import plot_cuts
     from rangebar_polars._validation.continuity import validate_continuity

@@ -62,6 +62,22 @@ impl EpochUnit {
         }
     }
 
+    /// The unit of a column that takes such times: that of the column `before`, which holds them
+    /// without loss if it is not coarser, and their own otherwise.
+    ///
+    /// ```
+    /// use rangebar_polars::epoch::EpochUnit;
+    /// use rangebar_polars::trades::TimeUnit;
+    ///
+    /// let (fine, coarse) = (Some(TimeUnit::Microseconds), Some(TimeUnit::Milliseconds));
+    /// assert_eq!(EpochUnit::Milliseconds.column_unit_after(fine), TimeUnit::Microseconds);
+    /// assert_eq!(EpochUnit::Microseconds.column_unit_after(coarse), TimeUnit::Microseconds);
+    /// ```
+    pub fn column_unit_after(self, before: Option<TimeUnit>) -> TimeUnit {
+        let own = self.column_unit();
+        before.filter(|unit| unit.per_second() >= own.per_second()).unwrap_or(own)
+    }
+
     /// The unit of the numbers in a column of times.
     pub const fn of_column(unit: TimeUnit) -> Self {
         match unit {

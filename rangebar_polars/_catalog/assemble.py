@@ -18,9 +18,10 @@ from rangebar_polars._catalog.chain_builders import ChainBuilders, builder_after
 from rangebar_polars._core.batches import batches
 from rangebar_polars._core.caller import warn_of
 from rangebar_polars._days import day_after, month_days
-from rangebar_polars._internal import null_side
+from rangebar_polars._internal import BarBuilder, null_side
+from rangebar_polars._log import LOG
 from rangebar_polars._ticks.report import DayReport
-from rangebar_polars.errors import QualityError, StoreError
+from rangebar_polars.errors import CacheError, QualityError, StoreError
 from rangebar_polars.schema import (
     COLUMNS,
     IS_COMPLETE,
@@ -127,7 +128,44 @@ class Assembly:
         StoreError
             Bars cannot be read or stored.
         """
-        several = len(self.keys) > 1
+        chains = self._chains(found)
+        try:
+            yield from self._months(chains, columns, include_incomplete=include_incomplete)
+        finally:
+            # A plan may need the first months only.
+            for chain in chains:
+                chain.log()
+        if include_incomplete:
+            for chain in chains:
+                yield bar_columns(chain.open_bar(), columns)
+
+    def builders(self, found: Mapping[BarKey, Found]) -> list[BarBuilder]:
+        """Return what makes the bars after the last day, in the state of one pass over all trades.
+
+        Parameters
+        ----------
+        found
+            The stored months of each chain. Bars that are not stored are computed and stored.
+
+        Raises
+        ------
+        QualityError, CacheError, StoreError
+            As in `bars`.
+        """
+        chains = self._chains(found)
+        deque(self._months(chains, [THRESHOLD], include_incomplete=False), maxlen=0)
+        for chain in chains:
+            chain.log()
+        return [chain.continued() for chain in chains]
+
+    def _chains(self, found: Mapping[BarKey, Found]) -> list["_Chain"]:
+        return [_Chain(key, found.get(key, {}), self) for key in self.keys]
+
+    def _months(
+        self, chains: list["_Chain"], columns: Sequence[str], *, include_incomplete: bool
+    ) -> Iterator[pl.DataFrame]:
+        """Yield the bars that end in each month."""
+        several = len(chains) > 1
         read = {*columns, *([_COUNTED_BY] if several else [])}
         # Without a reset every stored bar is complete.
         is_cut = any(key.reset is not None for key in self.keys)
@@ -135,7 +173,6 @@ class Assembly:
         by_side = [name for name in columns if name in _BY_SIDE]
         read |= {*_SIDES} if by_side else set()
         in_order = stored_columns(read - {THRESHOLD})
-        chains = [_Chain(key, found.get(key, {}), self) for key in self.keys]
         builders = ChainBuilders()
         # Every column is computed, so there would be warnings about unwanted columns too.
         warned, warned_of_sides = {_SIDE}, set[str]()
@@ -151,9 +188,6 @@ class Assembly:
             if by_side and _has_sideless(bars):
                 warn_of([null_side(by_side)], warned_of_sides)
             yield bar_columns(bars, columns)
-        if include_incomplete:
-            for chain in chains:
-                yield bar_columns(chain.open_bar(), columns)
 
     def _pass(
         self, day: dt.date, chains: list["_Chain"], builders: ChainBuilders, warned: set[str]
@@ -192,10 +226,13 @@ class _Chain:
         self._found = dict(found)
         self._assembly = assembly
         self._last: Link | None = None
+        # The link before the last one, if it is of the same period.
+        self._before: Link | None = None
         # False after a day that is not final: nothing is stored until the next chain begins.
         self._lasting = True
         # The number of trades in the bars so far, which is where the next bar begins.
         self._row_number = 0
+        self._computed = list[Link]()
 
     def begin_month(self, days: list[dt.date], columns: list[str]) -> None:
         """Check and read the stored bars of the month of these days."""
@@ -234,6 +271,7 @@ class _Chain:
         """Use the stored bars of this day, if there are any; return whether there were."""
         if day not in self._valid:
             return False
+        self._before = None if self.key.begins(day) else self._last
         self._last, self._lasting = self._valid[day], True
         return True
 
@@ -253,8 +291,9 @@ class _Chain:
             bar_count=bars.height,
             state=state,
         )
-        self._last = link.sealed(self.key, self._last)
+        self._before, self._last = self._last, link.sealed(self.key, self._last)
         self._new[day] = self._last, bars
+        self._computed.append(replace(self._last, state=b""))
         self._lasting = self._lasting and opened.is_final
         if not self._lasting:
             self._not_final.add(day)
@@ -297,9 +336,50 @@ class _Chain:
             bars = month.of_days(bars, [link.day for link in final])
             self._assembly.store.write(self.key, replace(month, links=tuple(final)), bars)
 
+    def log(self) -> None:
+        """Log the bars that were computed, if any were."""
+        if self._computed:
+            LOG.info(
+                "%s: %d bars computed from %d trades of %d days, %s to %s",
+                self.key.label,
+                sum(link.bar_count for link in self._computed),
+                sum(link.trade_count for link in self._computed),
+                len(self._computed),
+                self._computed[0].day,
+                self._computed[-1].day,
+            )
+
     def open_bar(self) -> pl.DataFrame:
         """Return the bar that is open after the last day, with its threshold, if there is one."""
         return self._with_threshold(builder_after(self.key, self._last).finish())
+
+    def continued(self) -> BarBuilder:
+        """Return what makes the bars after the last day.
+
+        A period's last link has no state, because the chain ends with it. A pass over all trades
+        ends the open bar only at the next trade, so the trades of that day are folded again.
+        """
+        last = self._last
+        if last is None or not self.key.ends(last.day):
+            return builder_after(self.key, last)
+        builder = builder_after(self.key, self._before)
+        if last.trades_digest is None:
+            return builder
+        opened = self._assembly.open_day(last.day)
+        if opened.report is None:
+            raise CacheError(
+                f"{self.key.label} cannot be continued after {last.day}, the end of a "
+                f"{self.key.reset}, because the trades of the day are not cached "
+                "(fetch_if_missing=True fetches them, and import_trades imports your own)"
+            )
+        if opened.report.digest != last.trades_digest:
+            raise CacheError(
+                f"the trades of {self._assembly.label} {last.day} differ from those of its stored "
+                "bars (call again, and the bars are computed again)"
+            )
+        for batch in opened.proven(batches(opened.trades, TRADE_SCHEMA)):
+            builder.push(batch)
+        return builder
 
     def _with_threshold(self, bars: pl.DataFrame) -> pl.DataFrame:
         """Add the threshold, which distinguishes the bars of this chain from others."""

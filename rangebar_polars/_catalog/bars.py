@@ -328,7 +328,19 @@ class StoredBars:
             `find_stored`.
         """
         looked = self._look_up() if refresh or self._snapshot is None else self._snapshot
-        assembly = Assembly(
+        return self._assembly(looked).bars(
+            looked.found,
+            list(self.schema) if columns is None else columns,
+            include_incomplete=self.options.include_incomplete,
+        )
+
+    def checkpoint(self) -> bytes:
+        """Compute and store missing bars, and return the state after the last day."""
+        looked = self._snapshot or self._look_up()
+        return self._assembly(looked).builders(looked.found)[0].checkpoint(self.series.symbol)
+
+    def _assembly(self, looked: "_Snapshot") -> Assembly:
+        return Assembly(
             label=self.cache.label,
             keys=self.keys,
             days=self.days,
@@ -336,11 +348,6 @@ class StoredBars:
             store=self.store,
             digests=looked.digests,
             open_day=self.open_day,
-        )
-        return assembly.bars(
-            looked.found,
-            list(self.schema) if columns is None else columns,
-            include_incomplete=self.options.include_incomplete,
         )
 
     def open_day(self, day: dt.date) -> TickDay:

@@ -11,7 +11,7 @@ from typing import Final, Literal, Self, SupportsIndex
 import polars as pl
 
 from rangebar_polars._catalog.bars import StoredBars, check_options, load_bars
-from rangebar_polars._catalog.last_bars import last_bars
+from rangebar_polars._catalog.last_bars import last_bars, last_day
 from rangebar_polars._catalog.populate import populate
 from rangebar_polars._catalog.settings import Settings, check_symbols
 from rangebar_polars._catalog.status import Kind, cache_clear, cache_status
@@ -31,6 +31,7 @@ from rangebar_polars._core.arguments import (
 )
 from rangebar_polars._core.caller import warn_caller
 from rangebar_polars._core.options import Options
+from rangebar_polars._core.processor import RangeBarProcessor
 from rangebar_polars._days import day_range, utc_day
 from rangebar_polars._progress import Progress
 from rangebar_polars._ticks.import_trades import Trades, import_days
@@ -47,9 +48,9 @@ class Catalog:
     """Trades and bars of a source and market, with settings that all calls share.
 
     Every call of a catalog is also a function: `get_range_bars`, `scan_range_bars`,
-    `get_n_range_bars`, `scan_ticks`, `archive_quality`, `import_trades`, `populate`,
-    `cache_status`, `cache_clear`. A catalog keeps its store open from the first call that needs it
-    until `close`, so use it as a context manager.
+    `get_n_range_bars`, `resume_range_bars`, `scan_ticks`, `archive_quality`, `import_trades`,
+    `populate`, `cache_status`, `cache_clear`. A catalog keeps its store open from the first call
+    that needs it until `close`, so use it as a context manager.
 
     Parameters
     ----------
@@ -390,6 +391,70 @@ class Catalog:
             max_lookback_days=most,
             allow_fewer=allow_fewer,
         )
+
+    def resume(
+        self,
+        symbol: str,
+        start: str | dt.date,
+        threshold_decimal_bps: SupportsIndex = 250,
+        *,
+        end: str | dt.date | None = None,
+        include_microstructure: bool = False,
+        include_incomplete: bool = False,
+        prevent_same_timestamp_close: bool = True,
+        reset: Reset | None = None,
+        columns: TradeColumns | None = None,
+        time_unit: TimeUnit = "ms",
+        use_cache: bool = True,
+    ) -> RangeBarProcessor:
+        """Return a processor that continues the bars of days with the trades of a live feed.
+
+        Parameters
+        ----------
+        symbol
+            As the source spells it.
+        start, threshold_decimal_bps, end, columns, time_unit, use_cache
+            As in `resume_range_bars`.
+        include_microstructure, include_incomplete, prevent_same_timestamp_close, reset
+            As in `resume_range_bars`.
+
+        Returns
+        -------
+        RangeBarProcessor
+            As in `resume_range_bars`, which also documents errors and warnings.
+        """
+        first = utc_day(start, "start")
+        threshold = check_threshold(threshold_decimal_bps)
+        options = check_options(
+            threshold,
+            include_microstructure=include_microstructure,
+            include_incomplete=include_incomplete,
+            prevent_same_timestamp_close=prevent_same_timestamp_close,
+            reset=reset,
+        )
+        check_flags(use_cache=use_cache)
+        series = self._settings.series(symbol)
+        processor = RangeBarProcessor(
+            threshold,
+            symbol,
+            prevent_same_timestamp_close=prevent_same_timestamp_close,
+            reset=reset,
+            include_microstructure=include_microstructure,
+            include_incomplete=include_incomplete,
+            columns=columns,
+            time_unit=time_unit,
+        )
+        last = last_day(self._settings, series) if end is None else utc_day(end, "end")
+        if first > last:
+            raise ValueError(
+                f"start is {first}: expected a day up to {last}, the last day with trades of "
+                f"{series.label} (until there are trades of days, begin with RangeBarProcessor)"
+            )
+        store = self.store if use_cache else None
+        bars = load_bars(self._settings, series, day_range(first, last), options, store)
+        bars.warn_of_missing()
+        processor.resume(bars.checkpoint())
+        return processor
 
     def import_trades(
         self,

@@ -8,8 +8,10 @@ on what is asked for and on what is cached, never on who was interrupted where.
 """
 
 import datetime as dt
+import os
 import queue
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,6 +23,7 @@ import polars as pl
 
 from rangebar_polars._disk.disk_error import UNREADABLE
 from rangebar_polars._disk.locked_file import CancelledError, LockedFile, spill_folder
+from rangebar_polars._log import LOG
 from rangebar_polars._progress import FetchProgress, Progress
 from rangebar_polars._ticks.cache import TickCache
 from rangebar_polars._ticks.cleaning import clean
@@ -185,6 +188,7 @@ class Fetch:
         return [Job(self.archive.day_file(self.cache.series, day), (day,)) for day in days]
 
     def _fetch_file(self, job: Job, report: Callable[[int], None]) -> FetchResult:
+        began = time.monotonic()
         with self.cache.unfinished_file(job.file.name, self.client.stop) as file:
             due = list(job.days)
             try:
@@ -196,11 +200,29 @@ class Fetch:
                     return FetchResult(absent=due)
                 origin = Origin(archive=job.file.name, sha256=got[0], verified=got[1])
                 with self._reading:
-                    return self.convert(file, Job(job.file, tuple(due)), origin)
+                    result = self.convert(file, Job(job.file, tuple(due)), origin)
             except DownloadError:
                 raise
             except (ArchiveError, QualityError) as error:
                 return FetchResult(failed=dict.fromkeys(due, error))
+            self._log(Job(job.file, tuple(due)), result, file, began)
+            return result
+
+    def _log(self, job: Job, result: FetchResult, file: LockedFile, began: float) -> None:
+        """Log the days that a file gave. Its address may have a login, so it is not named."""
+        size, seconds = os.fstat(file.handle.fileno()).st_size, time.monotonic() - began
+        for day in job.days:
+            written = None if day in result.absent else _readable_report(self.cache, day)
+            if written is not None and day not in result.failed:
+                LOG.info(
+                    "%s %s: %d trades from %s (%d bytes), %.1f s after the begin of its download",
+                    self.cache.label,
+                    day,
+                    written.rows_after,
+                    job.file.name,
+                    size,
+                    seconds,
+                )
 
     def _due(self, job: Job) -> list[dt.date]:
         """Return the days that still want this file, now that nobody else is at it."""

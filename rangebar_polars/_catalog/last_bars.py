@@ -60,7 +60,7 @@ def last_bars(  # noqa: PLR0917 - the arguments of Catalog.last_bars, checked
     ArchiveError, ChecksumError, QualityError, CacheError, StoreError
         As in `load_bars`.
     """
-    last, most, days = end or _last_day(settings, series), max_lookback_days, 1
+    last, most, days = end or last_day(settings, series), max_lookback_days, 1
     if most > min(LONGEST_RANGE, (last - dt.date.min).days):
         raise ValueError(
             f"max_lookback_days is {most}: expected at most {LONGEST_RANGE}, and days that the "
@@ -104,7 +104,7 @@ def _load(  # noqa: PLR0917
     return load_bars(settings, series, days, options, store, allow_empty=allow_empty)
 
 
-def _last_day(settings: Settings, series: Series) -> dt.date:
+def last_day(settings: Settings, series: Series) -> dt.date:
     """Return the last day that has trades, or will have them when they are fetched."""
     if settings.archive is not None and settings.fetch_if_missing:
         return last_published_day(settings.archive, series)

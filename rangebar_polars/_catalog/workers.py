@@ -3,12 +3,13 @@
 Each process has its own executor: an executor that loses one of its processes gives up the work
 of all, but here a killed process fails only the symbol that it was filling.
 
-The pipe carries progress to the caller. A message from the caller, or the end of the pipe when the
-caller dies, stops the work: without it, loky's processes continue after the death of their caller,
-and an executor that is shut down immediately kills them in the middle of a write.
+The pipe carries progress and log records to the caller. A message from the caller, or the end of
+the pipe when the caller dies, stops the work: without it, loky's processes continue after the death
+of their caller, and an executor that is shut down immediately kills them in the middle of a write.
 """
 
 import contextlib
+import logging
 import os
 import re
 import signal
@@ -18,12 +19,14 @@ from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future
 from concurrent.futures import wait as wait_for
 from dataclasses import dataclass, field
+from logging.handlers import QueueHandler
 from multiprocessing import Pipe, resource_tracker
 from multiprocessing.connection import Connection
 from types import FrameType
 from typing import Any, Final, Self
 
 from rangebar_polars._catalog.fill import Counts, Outcome, attempt
+from rangebar_polars._log import LOG
 
 GRACE_SECONDS: Final = 2.0
 """How long a process may take to end its work before it is killed."""
@@ -54,7 +57,9 @@ class _Worker:
         }
         if "POLARS_MAX_THREADS" not in os.environ:
             env["POLARS_MAX_THREADS"] = str(threads)
-        executor = ProcessPoolExecutor(1, initializer=begin, initargs=(its_end,), env=env)
+        executor = ProcessPoolExecutor(
+            1, initializer=begin, initargs=(its_end, LOG.getEffectiveLevel()), env=env
+        )
         return cls(executor, line, its_end)
 
     @property
@@ -71,10 +76,14 @@ class _Worker:
         return self.future
 
     def counts(self) -> Iterator[Counts]:
-        """Yield the counts that the process has sent since the last call."""
+        """Yield the counts that the process has sent since the last call, and log its records."""
         with contextlib.suppress(EOFError, OSError):
             while self.line.poll():
-                yield self.line.recv()
+                sent: Counts | logging.LogRecord = self.line.recv()
+                if isinstance(sent, logging.LogRecord):
+                    LOG.handle(sent)
+                else:
+                    yield sent
 
     def interrupt(self) -> None:
         """Ask the process to stop its work."""
@@ -182,23 +191,35 @@ class _Process:
     """The state of a process of `Workers`, in that process."""
 
     line: Connection | None = None
+    sending: threading.Lock = field(default_factory=threading.Lock)
     is_at_work: bool = False
     is_stopped: bool = False
     is_alone: bool = False
+
+    def put_nowait(self, message: Counts | logging.LogRecord) -> None:
+        """Send a message of any thread; if the caller is dead, only the signal ends the work."""
+        if self.line is not None:
+            with contextlib.suppress(OSError), self.sending:
+                self.line.send(message)
 
 
 _PROCESS: Final = _Process()
 
 
-def begin(line: Connection) -> None:
+def begin(line: Connection, level: int) -> None:
     """Prepare a process of `Workers`.
 
     Parameters
     ----------
     line
         Its end of the pipe to the caller.
+    level
+        The level of the caller's log.
     """
     _PROCESS.line = line
+    LOG.setLevel(level)
+    # The handler wants a queue, of which it calls `put_nowait` alone.
+    LOG.addHandler(QueueHandler(_PROCESS))  # type: ignore[arg-type]
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _stop)
     threading.Thread(target=_stop_when_asked, args=(line,), daemon=True).start()
@@ -261,7 +282,5 @@ def _is_of_the_work(thread: threading.Thread) -> bool:
 
 
 def _report(counts: Counts) -> None:
-    """Send counts to the caller; if it is dead, only the signal ends the work."""
-    if _PROCESS.line is not None:
-        with contextlib.suppress(OSError):
-            _PROCESS.line.send(counts)
+    """Send counts to the caller."""
+    _PROCESS.put_nowait(counts)

@@ -1,6 +1,6 @@
 """The arguments of a processor that continues from a checkpoint."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from rangebar_polars import _internal
@@ -18,8 +18,8 @@ from rangebar_polars._core.rules.text import parse_rule
 from rangebar_polars.errors import CheckpointError
 from rangebar_polars.schema import RULE, THRESHOLD
 
-_COLUMN_UNITS: Final[Mapping[str, str]] = {"s": "ms"}
-"""The unit of a column of times, if it is not the unit of the whole numbers."""
+_FINER: Final = ("s", "ms", "us", "ns")
+"""Units, each finer than the one before."""
 
 
 def arguments_of(
@@ -81,7 +81,8 @@ def arguments_of(
         )
     if time_unit is not None:
         check_time_unit(time_unit)
-        if unit not in {None, _COLUMN_UNITS.get(time_unit, time_unit)}:
+        # Times of a coarser unit fit the column of the times before.
+        if unit is not None and _FINER.index(time_unit) > _FINER.index(unit):
             raise CheckpointError(
                 f"the checkpoint is of times in {unit}: expected {time_unit} (leave out "
                 f"time_unit, and give dicts times in {unit} or datetimes)"

@@ -34,6 +34,7 @@ from rangebar_polars._disk.regular_file import RefusedFileError, entries, open_t
 Opened = TypeVar("Opened")
 
 POLL_SECONDS = 0.05
+ATTEMPTS: Final = 3
 PATIENCE_SECONDS = 2.0
 """How long a file may be open elsewhere before Windows' refusal is an error: scanners do that."""
 
@@ -133,6 +134,25 @@ def locked(path: Path, stop: threading.Event | None = None) -> Iterator[LockedFi
         yield file
     finally:
         file.release()
+
+
+def try_locked(path: Path) -> LockedFile | None:
+    """Return `path` open and locked, for the caller to release; None if another holder has it.
+
+    Raises
+    ------
+    RefusedFileError
+        As in `locked`.
+    OSError
+        It cannot be made or opened.
+    """
+    for _ in range(ATTEMPTS):
+        lock = _try_lock(lock_file(path), create=True)
+        if lock is not None:
+            return _locked_by(lock, path)
+        # A holder that lets go removes its file: the next attempt finds another one, or none.
+        time.sleep(POLL_SECONDS)
+    return None
 
 
 def remove_abandoned(folder: Path, pattern: str, *, strict: bool = False) -> None:

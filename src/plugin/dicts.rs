@@ -12,7 +12,7 @@ use crate::plugin::inputs::Names;
 use crate::plugin::keys::Keys;
 use crate::plugin::refusal::Refusal;
 use crate::plugin::values::{Read, id, number, shown, side, time};
-use crate::trades::{Layout, Role, Sides, Trades};
+use crate::trades::{Layout, Role, Sides, TimeUnit, Trades};
 use polars_core::prelude::{Column, DataFrame};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -93,6 +93,8 @@ impl Form {
 #[derive(Debug)]
 pub struct Records<'f> {
     form: &'f Form,
+    /// The unit of the times.
+    unit: TimeUnit,
     there: There,
     len: usize,
     timestamp: Values<i64>,
@@ -123,7 +125,8 @@ impl<'f> Records<'f> {
         let there = layout.map_or(NONE, |layout| {
             Role::ALL.map(|role| form.key(role).is_some() && layout.columns.contains(&role))
         });
-        let mut records = Self::of(form, there, dicts.len());
+        let unit = form.unit.column_unit_after(layout.map(|layout| layout.unit));
+        let mut records = Self::of(form, unit, there, dicts.len());
         records.keys = KeyValues::of_columns(keys, form.by.len());
         for (row, item) in dicts.iter().enumerate() {
             let other;
@@ -145,9 +148,10 @@ impl<'f> Records<'f> {
         Ok((records, None))
     }
 
-    fn of(form: &'f Form, there: There, rows: usize) -> Self {
+    fn of(form: &'f Form, unit: TimeUnit, there: There, rows: usize) -> Self {
         Self {
             form,
+            unit,
             there,
             len: 0,
             timestamp: Values::for_rows(rows),
@@ -163,8 +167,9 @@ impl<'f> Records<'f> {
     }
 
     fn push(&mut self, dict: &Bound<'_, PyDict>, row: u64) -> Result<(), Refusal> {
-        let unit = self.form.unit;
-        let timestamp = self.value(dict, Role::Timestamp, row, |value| time(value, unit))?;
+        let (unit, column) = (self.form.unit, self.unit);
+        let timestamp =
+            self.value(dict, Role::Timestamp, row, |value| time(value, unit, column))?;
         let price = self.value(dict, Role::Price, row, number)?;
         let quantity = self.value(dict, Role::Quantity, row, number)?;
         let sold = self.value(dict, Role::IsBuyerMaker, row, side)?;
@@ -257,13 +262,13 @@ impl<'f> Records<'f> {
     /// The layout of the dicts.
     pub fn layout(&self) -> Layout {
         let columns = Role::ALL.into_iter().filter(|role| self.has(*role)).collect();
-        Layout { unit: self.form.unit.column_unit(), zone: Some(ZONE.to_owned()), columns }
+        Layout { unit: self.unit, zone: Some(ZONE.to_owned()), columns }
     }
 
     /// Whether the dicts have this layout.
     pub fn has_layout(&self, layout: &Layout) -> bool {
         let count = self.there.iter().filter(|there| **there).count();
-        layout.unit == self.form.unit.column_unit()
+        layout.unit == self.unit
             && layout.zone.as_deref() == Some(ZONE)
             && layout.columns.len() == count
             && layout.columns.iter().all(|role| self.has(*role))
@@ -278,10 +283,9 @@ impl<'f> Records<'f> {
     pub fn other_times(&self, first: &Layout) -> Option<String> {
         let (unit, zone) = (first.unit, first.zone.as_deref());
         let mut remedies = Vec::new();
-        if unit != self.form.unit.column_unit() {
+        if unit != self.unit {
             remedies.push(format!(
-                "give the dicts times in {unit}: RangeBarProcessor(..., time_unit=\"{unit}\"), or \
-                 datetimes"
+                "give the dicts times in {unit}: RangeBarProcessor(..., time_unit=\"{unit}\")"
             ));
         }
         if zone != Some(ZONE) {
@@ -321,6 +325,7 @@ impl<'f> Records<'f> {
     pub fn rows(&self, rows: &[u32]) -> Self {
         Self {
             form: self.form,
+            unit: self.unit,
             there: self.there,
             len: rows.len(),
             timestamp: self.timestamp.rows(rows),
@@ -349,7 +354,7 @@ impl<'f> Records<'f> {
             first_trade_id: name_of(Role::FirstTradeId)
                 .map(|name| self.first_trade_id.column(name)),
             last_trade_id: name_of(Role::LastTradeId).map(|name| self.last_trade_id.column(name)),
-            ..Trades::new(self.len, self.form.unit.column_unit())
+            ..Trades::new(self.len, self.unit)
         }
     }
 }

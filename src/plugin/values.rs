@@ -78,25 +78,26 @@ pub fn side(value: &Bound<'_, PyAny>) -> Read<bool> {
     }
 }
 
-/// A time in the unit of the column: a whole number of `unit`, or a datetime.
+/// A time in `column`, the unit of the column: a whole number of `unit`, which is not finer, or a
+/// datetime.
 ///
 /// # Errors
 /// An exception that Python raised; inside, a value that is not a time or that the column cannot
 /// hold.
 #[inline]
-pub fn time(value: &Bound<'_, PyAny>, unit: EpochUnit) -> Read<i64> {
+pub fn time(value: &Bound<'_, PyAny>, unit: EpochUnit, column: TimeUnit) -> Read<i64> {
     if value.is_exact_instance_of::<PyInt>() {
-        return Ok(checked(extracted(value)?, unit));
+        return Ok(checked(extracted(value)?, unit, column));
     }
     if let Some(text) = text(value) {
         return Ok(if is_whole(&text) {
-            checked(text.parse().ok(), unit)
+            checked(text.parse().ok(), unit, column)
         } else {
             Err(not_a_time(unit, text.parse().ok(), true, is_iso(&text)))
         });
     }
     if value.is_instance(datetime(value.py())?)? {
-        return of_datetime(value, unit);
+        return of_datetime(value, unit, column);
     }
     if holds_several(value) {
         return Ok(Err(Unfit::Several));
@@ -108,7 +109,7 @@ pub fn time(value: &Bound<'_, PyAny>, unit: EpochUnit) -> Read<i64> {
     if value.hasattr(intern!(value.py(), "__index__"))?
         && let Some(number) = extracted(value)?
     {
-        return Ok(checked(Some(number), unit));
+        return Ok(checked(Some(number), unit, column));
     }
     Ok(Err(not_a_time(unit, extracted(value)?, false, false)))
 }
@@ -205,10 +206,10 @@ fn holds_several(value: &Bound<'_, PyAny>) -> bool {
     !is_text && value.len().is_ok()
 }
 
-/// A whole number as a time of the column.
-fn checked(number: Option<i64>, unit: EpochUnit) -> Result<i64, Unfit> {
+/// A whole number of `unit` as a time in `column`, the unit of the column.
+fn checked(number: Option<i64>, unit: EpochUnit, column: TimeUnit) -> Result<i64, Unfit> {
     let time = number.filter(|number| unit.is_plausible(*number));
-    let scale = if unit == EpochUnit::Seconds { 1_000 } else { 1 };
+    let scale = column.per_second() / unit.per_second();
     let refused = || Unfit::Implausible { unit, fits: number.and_then(EpochUnit::fitting) };
     time.and_then(|time| time.checked_mul(scale)).ok_or_else(refused)
 }
@@ -228,7 +229,7 @@ fn datetime(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
 /// The time of a datetime, which is in UTC unless it has an offset.
 ///
 /// It is read field by field, because a subclass may subtract differently and may have nanoseconds.
-fn of_datetime(value: &Bound<'_, PyAny>, unit: EpochUnit) -> Read<i64> {
+fn of_datetime(value: &Bound<'_, PyAny>, unit: EpochUnit, column: TimeUnit) -> Read<i64> {
     let py = value.py();
     let field = |name: &str| -> PyResult<Option<i64>> { extracted(&value.getattr(name)?) };
     let small = |name: &str| -> PyResult<Option<u32>> { extracted(&value.getattr(name)?) };
@@ -257,7 +258,7 @@ fn of_datetime(value: &Bound<'_, PyAny>, unit: EpochUnit) -> Read<i64> {
     }
     let nanoseconds =
         i128::from(seconds) * 1_000_000_000 + i128::from(micros) * 1_000 + i128::from(nano);
-    Ok(in_column(nanoseconds, unit.column_unit()))
+    Ok(in_column(nanoseconds, column))
 }
 
 /// Nanoseconds in the unit of a column, if it holds them.

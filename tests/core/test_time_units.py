@@ -184,11 +184,17 @@ def test_a_checkpoint_gives_the_unit_of_the_times_before(unit: TimeUnit) -> None
 
 @pytest.mark.parametrize("before", UNITS)
 @pytest.mark.parametrize("after", UNITS)
-def test_a_checkpoint_of_another_unit_is_refused(before: TimeUnit, after: TimeUnit) -> None:
+def test_a_checkpoint_continues_in_its_unit_and_in_a_coarser_one(
+    before: TimeUnit, after: TimeUnit
+) -> None:
     saved, unit = saved_of(before, seen=True).create_checkpoint(), one_of(before)
     restore = rb.RangeBarProcessor.from_checkpoint
-    if unit == one_of(after):
-        assert restore(saved, time_unit=after).time_unit == after
+    if PER_SECOND[after] <= PER_SECOND[unit]:
+        one = restore(saved, time_unit=after)
+        one.process_trades(trade((SECOND + 1) * PER_SECOND[after]))
+        assert one.time_unit == after
+        assert one.position["timestamp"].dt.epoch("s").item() == SECOND + 1
+        assert one.position.schema["timestamp"] == pl.Datetime(unit, "UTC")
         return
 
     with says(
@@ -239,40 +245,46 @@ def test_dicts_and_frames_of_one_unit_in_utc_follow_each_other(unit: TimeUnit) -
     assert one.position["timestamp"].dt.epoch("s").to_list() == [SECOND + 2]
 
 
-UNIT = 'give the dicts times in us: RangeBarProcessor(..., time_unit="us"), or datetimes'
+UNIT = 'give the dicts times in ms: RangeBarProcessor(..., time_unit="ms")'
 ZONED = 'give the frames times in UTC: pl.col("timestamp").dt.convert_time_zone("UTC")'
 NAIVE = 'give the frames times in UTC: pl.col("timestamp").dt.replace_time_zone("UTC")'
 
 
 @pytest.mark.parametrize(
-    ("unit", "zone", "text"),
+    ("own", "zone", "text"),
     [
-        ("us", "UTC", f"us and UTC ({UNIT})"),
-        ("ms", "Asia/Kathmandu", f"ms and Asia/Kathmandu ({ZONED})"),
-        ("ms", None, f"ms and no zone ({NAIVE})"),
-        ("us", None, f"us and no zone ({UNIT}; {NAIVE})"),
+        ("us", "UTC", f"us and UTC do not continue trades with times in ms and UTC ({UNIT})"),
+        (
+            "ms",
+            "Asia/Kathmandu",
+            f"ms and UTC do not continue trades with times in ms and Asia/Kathmandu ({ZONED})",
+        ),
+        ("ms", None, f"ms and UTC do not continue trades with times in ms and no zone ({NAIVE})"),
+        (
+            "ns",
+            None,
+            f"ns and UTC do not continue trades with times in ms and no zone ({UNIT}; {NAIVE})",
+        ),
     ],
 )
 @pytest.mark.parametrize("through", ["one processor", "a checkpoint", "resume"])
 def test_dicts_that_do_not_follow_a_frame_are_refused_and_the_remedies_work(
-    unit: Literal["ms", "us"], zone: str | None, text: str, through: str
+    own: TimeUnit, zone: str | None, text: str, through: str
 ) -> None:
-    frame, later = frame_of(AT, unit, zone), AT + timedelta(seconds=1)
-    one = processor()
+    frame, later = frame_of(AT, "ms", zone), AT + timedelta(seconds=1)
+    one = processor(time_unit=own)
     one.process_trades(frame)
     if through != "one processor":
-        saved, one = one.create_checkpoint(), processor()
+        saved, one = one.create_checkpoint(), processor(time_unit=own)
         one.resume(saved)
     if through == "a checkpoint":
         one = pickle.loads(pickle.dumps(one))  # noqa: S301 - our own
 
-    with says(
-        rb.RangeBarError,
-        f"dicts with times in ms and UTC do not continue trades with times in {text}",
-    ):
-        one.process_trades(trade(int(later.timestamp() * 1_000)))
+    for time in (int(later.timestamp() * 1_000) * PER_SECOND[own] // 1_000, later):
+        with says(rb.RangeBarError, f"dicts with times in {text}"):
+            one.process_trades(trade(time))
 
-    right = processor(time_unit=unit)
+    right = processor(time_unit="ms")
     in_utc = pl.col("timestamp").dt
     if zone is None:
         frame = frame.with_columns(in_utc.replace_time_zone("UTC"))
@@ -283,15 +295,46 @@ def test_dicts_that_do_not_follow_a_frame_are_refused_and_the_remedies_work(
     assert right.position["timestamp"].to_list() == [later]
 
 
-def test_seconds_do_not_continue_microseconds_either() -> None:
-    one = processor(time_unit="s")
-    one.resume(saved_of("us", seen=True).create_checkpoint())
+@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("of_chain", ["ms", "us", "ns"])
+def test_whole_numbers_of_a_unit_continue_a_chain_of_one_that_is_as_fine_and_it_keeps_its_own(
+    unit: TimeUnit, of_chain: Literal["ms", "us", "ns"]
+) -> None:
+    one = processor(time_unit=unit)
+    one.process_trades(frame_of(AT, of_chain, "UTC"))
+    later = (SECOND + 1) * PER_SECOND[unit]
+    if PER_SECOND[unit] > PER_SECOND[of_chain]:
+        with says(
+            rb.RangeBarError,
+            f"dicts with times in {unit} and UTC do not continue trades with times in {of_chain} "
+            f"and UTC (give the dicts times in {of_chain}: RangeBarProcessor(..., "
+            f'time_unit="{of_chain}"))',
+        ):
+            one.process_trades(trade(later))
+        return
 
-    with says(
-        rb.RangeBarError,
-        f"dicts with times in s and UTC do not continue trades with times in us and UTC ({UNIT})",
-    ):
-        one.process_trades(trade(SECOND + 1))
+    for time in (later, str(later), np.int64(later), datetime.fromtimestamp(SECOND + 1, UTC)):
+        one.process_trades(trade(time))
+
+        assert one.time_unit == unit
+        assert one.position["timestamp"].dtype == pl.Datetime(of_chain, "UTC")
+        assert one.position["timestamp"].dt.epoch("ns").item() == (SECOND + 1) * 10**9
+
+
+def test_the_archives_microseconds_and_a_sockets_milliseconds_are_one_chain() -> None:
+    archive = pl.DataFrame([trade(AT - timedelta(microseconds=1)), trade(AT, 100.1)])
+    message = {"e": "aggTrade", "T": SECOND * 1_000 + 251, "p": "100.30", "q": "2.5"}
+    names = rb.TradeColumns(timestamp="T", price="p", quantity="q")
+    live = processor(time_unit="ms", columns=names)
+    first = processor()
+    first.process_trades(archive)
+    live.resume(first.create_checkpoint())
+
+    bars = live.process_trades([message])
+
+    last = trade(AT + timedelta(milliseconds=1), 100.3) | {"quantity": 2.5}
+    assert_same(rb.bars(pl.concat([archive, pl.DataFrame([last])])), bars)
+    assert bars["close_time"].item() == AT + timedelta(milliseconds=1)
 
 
 def test_a_frame_that_does_not_follow_dicts_is_refused_naming_both() -> None:

@@ -1,0 +1,1 @@
+"""Bars of a live feed, kept in files that survive a kill at any moment."""
