@@ -43,6 +43,7 @@ __all__ = [
     "bars_with_state",
     "cache_clear",
     "cache_status",
+    "drop_off_market",
     "get_n_range_bars",
     "get_range_bars",
     "import_trades",
@@ -54,6 +55,7 @@ __all__ = [
     "process_trades_polars",
     "scan_range_bars",
     "scan_ticks",
+    "tick_rule",
     "validate_continuity",
     "validate_tier1",
     "validate_tier2",
@@ -75,6 +77,7 @@ _HOMES: Final = {
         "_convert.frequency": ("bars_per_year",),
         "_core.bars": ("bar_id", "bars", "bars_expr"),
         "_core.namespace": ("ExprNamespace", "FrameNamespace", "LazyFrameNamespace"),
+        "_core.off_market": ("drop_off_market",),
         "_core.options": ("THRESHOLD_DECIMAL_MAX", "THRESHOLD_DECIMAL_MIN"),
         "_core.processor": ("RangeBarProcessor",),
         "_core.rangebar_py": (
@@ -82,6 +85,7 @@ _HOMES: Final = {
             "process_trades_chunked",
             "process_trades_polars",
         ),
+        "_core.tick_rule": ("tick_rule",),
         "_validation.continuity": ("validate_continuity",),
         "_validation.report": ("Report",),
         "_validation.tier1": ("validate_tier1",),
@@ -162,6 +166,7 @@ if TYPE_CHECKING:
     from rangebar_polars._convert.frequency import bars_per_year
     from rangebar_polars._core.bars import bar_id, bars, bars_expr
     from rangebar_polars._core.namespace import ExprNamespace, FrameNamespace, LazyFrameNamespace
+    from rangebar_polars._core.off_market import drop_off_market
     from rangebar_polars._core.options import THRESHOLD_DECIMAL_MAX, THRESHOLD_DECIMAL_MIN
     from rangebar_polars._core.processor import RangeBarProcessor
     from rangebar_polars._core.rangebar_py import (
@@ -169,6 +174,7 @@ if TYPE_CHECKING:
         process_trades_chunked,
         process_trades_polars,
     )
+    from rangebar_polars._core.tick_rule import tick_rule
     from rangebar_polars._plot.bars import plot_bars
     from rangebar_polars._plot.cuts import plot_cuts
     from rangebar_polars._validation.continuity import validate_continuity

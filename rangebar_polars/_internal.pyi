@@ -16,6 +16,7 @@ __all__ = [
     "fitting_time_unit",
     "null_side",
     "read_checkpoint",
+    "read_sides",
     "read_table",
 ]
 
@@ -67,6 +68,15 @@ def read_checkpoint(
 
     They are symbol, ``threshold_decimal_bps``, ``prevent_same_timestamp_close``, ``reset``,
     ``include_microstructure`` and ``include_incomplete``. The unit is None before the first trade.
+    """
+
+def read_sides(
+    table: object, columns: dict[str, Any]
+) -> tuple[pl.DataFrame, tuple[int, str] | None, str]:
+    """Return the sides in the first column of a table as Booleans.
+
+    With them come the first row whose text means nothing, if there is one, and its text; and what
+    is expected there. ``columns`` comes from `rangebar_polars.schema.TradeColumns`.
     """
 
 def read_table(table: object, names: list[str] | None) -> pl.DataFrame:

@@ -372,7 +372,7 @@ class Options:
             "include_microstructure": self.include_microstructure,
             "include_incomplete": self.include_incomplete,
             "prevent_same_timestamp_close": self.prevent_same_timestamp_close,
-            "columns": self.columns.names(),
+            "columns": self.columns.kwargs(),
             "only": only,
             "trace": trace,
             "every_sum": every_sum or self.state is not None,

@@ -42,7 +42,9 @@ fn is_unused(state: &Checkpoint) -> bool {
 }
 
 fn has_required_columns(layout: &Layout) -> bool {
-    Role::ALL.iter().all(|role| role.is_optional() || layout.columns.contains(role))
+    // Without quantities each record counts as 1.
+    let is_needed = |role: &Role| !role.is_optional() && *role != Role::Quantity;
+    Role::ALL.iter().all(|role| !is_needed(role) || layout.columns.contains(role))
 }
 
 /// Whether the number of trades, the last time and the last ids agree.
@@ -77,6 +79,8 @@ fn has_counts(bar: &Bar, layout: &Layout) -> bool {
         && (has_ids || bar.rows_with_trade_ids == 0)
         && bar.rows <= bar.trades
         && (bar.rows_with_trade_ids > 0 || bar.trades == bar.rows)
+        && (layout.columns.contains(&Role::Quantity)
+            || bar.volume == i128::from(bar.rows) * i128::from(to_fixed(1.0)))
 }
 
 /// Whether the bar ends with the last trade, lasts no longer than 64 bits hold, and lies in one

@@ -5,11 +5,13 @@
 //! one, unless the user named it.
 
 use crate::epoch::EpochUnit;
+use crate::plugin::dict_columns::{Packed, Values};
 use crate::plugin::dict_error::{DictError, Unfit};
-use crate::plugin::inputs::Names;
+use crate::plugin::inputs::{Names, argument};
 use crate::plugin::refusal::Refusal;
-use crate::plugin::values::{Read, id, number, shown, side, time};
-use crate::trades::{Bits, Column, Layout, Role, Sides, Trades};
+use crate::plugin::side_text::SideTexts;
+use crate::plugin::values::{Read, id, number, shown, side, side_text, time};
+use crate::trades::{Layout, Role, Sides, Trades};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyMapping, PyString};
@@ -35,6 +37,10 @@ pub struct Form {
     keys: [Option<Key>; Role::ALL.len()],
     /// The other key for quantities.
     volume: Option<Key>,
+    /// How the sides are read where they are texts.
+    sides: Option<SideTexts>,
+    /// Whether each dict counts as a quantity of 1.
+    counts_records: bool,
     unit: EpochUnit,
 }
 
@@ -60,7 +66,13 @@ impl Form {
         });
         let volume =
             names.get(Role::Quantity.name()).is_some_and(|name| name == Role::Quantity.name());
-        Self { keys, volume: volume.then(|| key(VOLUME, false)), unit }
+        Self {
+            keys,
+            volume: volume.then(|| key(VOLUME, false)),
+            sides: names.sides().cloned(),
+            counts_records: names.counts_records(),
+            unit,
+        }
     }
 
     /// The columns of the trades, if this is the first of them.
@@ -75,6 +87,11 @@ impl Form {
 
     fn key(&self, role: Role) -> Option<&Key> {
         self.keys.get(role as usize).and_then(Option::as_ref)
+    }
+
+    /// The argument of Python that names the key of a role.
+    const fn argument(&self, role: Role) -> &'static str {
+        argument(role, self.sides.is_some())
     }
 
     fn name(&self, role: Role) -> &str {
@@ -96,21 +113,6 @@ pub struct Records<'f> {
     agg_trade_id: Values<i64>,
     first_trade_id: Values<i64>,
     last_trade_id: Values<i64>,
-}
-
-/// A column of values, some of which may be missing.
-#[derive(Debug, Default)]
-struct Values<T> {
-    values: Vec<T>,
-    valid: Packed,
-}
-
-/// Booleans, eight to a byte.
-#[derive(Debug, Default)]
-struct Packed {
-    bytes: Vec<u8>,
-    len: usize,
-    unset: usize,
 }
 
 impl<'f> Records<'f> {
@@ -171,14 +173,20 @@ impl<'f> Records<'f> {
         let timestamp = self.value(dict, Role::Timestamp, row, |value| time(value, unit))?;
         let price = self.value(dict, Role::Price, row, number)?;
         let quantity = self.value(dict, Role::Quantity, row, number)?;
-        let sold = self.value(dict, Role::IsBuyerMaker, row, side)?;
+        let sold = match &self.form.sides {
+            None => self.value(dict, Role::IsBuyerMaker, row, side)?,
+            Some(texts) => {
+                let read = |value: &Bound<'_, PyAny>| side_text(value, texts);
+                self.value(dict, Role::IsBuyerMaker, row, read)?.flatten()
+            }
+        };
         let agg_trade_id = self.value(dict, Role::AggTradeId, row, id)?;
         let first_trade_id = self.value(dict, Role::FirstTradeId, row, id)?;
         let last_trade_id = self.value(dict, Role::LastTradeId, row, id)?;
         // All columns or none, because they must have the same length.
         self.timestamp.push(timestamp);
         self.price.push(price);
-        self.quantity.push(quantity);
+        self.quantity.push(if self.form.counts_records { Some(1.0) } else { quantity });
         self.sold.push(sold.unwrap_or(false));
         self.side_known.push(sold.is_some());
         self.agg_trade_id.push(agg_trade_id);
@@ -214,7 +222,7 @@ impl<'f> Records<'f> {
         }
         let why = match read(&value)? {
             Ok(value) if self.has(role) => return Ok(Some(value)),
-            Ok(_) => Unfit::Late { role },
+            Ok(_) => Unfit::Late { argument: self.form.argument(role) },
             Err(why) => why,
         };
         Err(refused(key, &value, row, why))
@@ -236,7 +244,7 @@ impl<'f> Records<'f> {
             row,
             key: self.form.name(role).to_owned(),
             or_volume: role == Role::Quantity && self.form.volume.is_some(),
-            role,
+            argument: self.form.argument(role),
             guess: (*guess.unwrap_or(&"...")).to_owned(),
             keys,
         }
@@ -355,42 +363,5 @@ const fn usual(role: Role) -> &'static [&'static str] {
         Role::Price => &["px", "p"],
         Role::Quantity => &["qty", "size", "sz", "q"],
         _ => &[],
-    }
-}
-
-impl<T: Copy + Default> Values<T> {
-    fn for_rows(rows: usize) -> Self {
-        Self { values: Vec::with_capacity(rows), valid: Packed::default() }
-    }
-
-    fn push(&mut self, value: Option<T>) {
-        self.values.push(value.unwrap_or_default());
-        self.valid.push(value.is_some());
-    }
-
-    fn column<'a>(&'a self, name: &'a str) -> Column<'a, T> {
-        Column { name, values: &self.values, valid: self.valid.nulls() }
-    }
-}
-
-impl Packed {
-    fn push(&mut self, set: bool) {
-        if self.len.is_multiple_of(8) {
-            self.bytes.push(0);
-        }
-        if let Some(byte) = self.bytes.last_mut() {
-            *byte |= u8::from(set) << (self.len % 8);
-        }
-        self.len += 1;
-        self.unset += usize::from(!set);
-    }
-
-    fn bits(&self) -> Bits<'_> {
-        Bits::new(&self.bytes, 0, self.len)
-    }
-
-    /// The bits, or `None` if all are set.
-    fn nulls(&self) -> Option<Bits<'_>> {
-        (self.unset > 0).then(|| self.bits())
     }
 }

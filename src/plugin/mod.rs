@@ -3,11 +3,13 @@
 
 pub mod dict_error;
 pub mod refusal;
+pub mod side_text;
 pub mod inputs;
 pub mod batch;
 pub mod options;
 pub mod keys;
 pub mod values;
+mod dict_columns;
 pub mod dicts;
 pub mod trace;
 pub mod bar_rows;

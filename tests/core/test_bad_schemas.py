@@ -87,15 +87,15 @@ BAD_SCHEMAS: dict[str, tuple[pl.DataFrame, str]] = {
         pl.String(),
         "str",
         "Boolean",
-        'true is where the aggressor sold: pl.col("is_buyer_maker").str.to_lowercase() == "sell", '
-        "with the text that the column has for a seller",
+        'if it is the aggressor\'s side: columns=TradeColumns(side="is_buyer_maker"); if it is '
+        'that of the resting order: columns=TradeColumns(side="is_buyer_maker", side_of="maker")',
     ),
     "float id": cast(
         "agg_trade_id",
         pl.Float64(),
         "f64",
         "an integer",
-        'cast it: pl.col("agg_trade_id").cast(pl.Int64)',
+        'cast it: pl.col("agg_trade_id").fill_nan(None).cast(pl.Int64)',
     ),
     "text trade id": cast(
         "first_trade_id",
@@ -109,7 +109,7 @@ BAD_SCHEMAS: dict[str, tuple[pl.DataFrame, str]] = {
         pl.Float32(),
         "f32",
         "an integer",
-        'cast it: pl.col("last_trade_id").cast(pl.Int64)',
+        'cast it: pl.col("last_trade_id").fill_nan(None).cast(pl.Int64)',
     ),
 }
 some_schemas = pytest.mark.parametrize("name", BAD_SCHEMAS)

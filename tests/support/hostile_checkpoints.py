@@ -51,11 +51,12 @@ _DAY_US = 86_400_000_000
 class _Pickled:
     """What a pickle of a processor is restored from, with another checkpoint in it."""
 
-    def __init__(self, data: bytes) -> None:
-        self._data = data
+    def __init__(self, data: bytes, columns: rb.TradeColumns) -> None:
+        self._data, self._columns = data, columns
 
     def __reduce__(self) -> tuple[Any, ...]:
-        function, (_, *others) = rb.RangeBarProcessor(250).__reduce__()
+        processor = rb.RangeBarProcessor(250, columns=self._columns)
+        function, (_, *others) = processor.__reduce__()
         return function, (self._data, *others)
 
 
@@ -79,12 +80,20 @@ def _key(state: State) -> BarKey:
     )
 
 
-def _restored(_: State, data: bytes, following: pl.DataFrame) -> pl.DataFrame:
-    return rb.RangeBarProcessor.from_checkpoint(data).process_trades(following)
+def columns_of(state: State) -> rb.TradeColumns:
+    """Return the columns that trades after a state are read by: records count without quantities."""
+    _, _, columns = state.layout or STORED_LAYOUT
+    return rb.TradeColumns(quantity="quantity" if columns >> 2 & 1 else None)
 
 
-def _unpickled(_: State, data: bytes, following: pl.DataFrame) -> pl.DataFrame:
-    processor: rb.RangeBarProcessor = pickle.loads(pickle.dumps(_Pickled(data)))  # noqa: S301 - own
+def _restored(state: State, data: bytes, following: pl.DataFrame) -> pl.DataFrame:
+    processor = rb.RangeBarProcessor.from_checkpoint(data, columns=columns_of(state))
+    return processor.process_trades(following)
+
+
+def _unpickled(state: State, data: bytes, following: pl.DataFrame) -> pl.DataFrame:
+    pickled = pickle.dumps(_Pickled(data, columns_of(state)))
+    processor: rb.RangeBarProcessor = pickle.loads(pickled)  # noqa: S301 - own
     return processor.process_trades(following)
 
 
@@ -92,11 +101,18 @@ def _from_json(state: State, data: bytes, following: pl.DataFrame) -> pl.DataFra
     text = json.loads(rb.RangeBarProcessor(250).to_json())
     stated = {"symbol": state.symbol, "threshold_decimal_bps": state.threshold}
     text |= stated | {"checkpoint": base64.b64encode(data).decode()}
-    return rb.RangeBarProcessor.from_json(json.dumps(text)).process_trades(following)
+    processor = rb.RangeBarProcessor.from_json(json.dumps(text), columns=columns_of(state))
+    return processor.process_trades(following)
 
 
 def _with_state(state: State, data: bytes, following: pl.DataFrame) -> pl.DataFrame:
-    return rb.bars_with_state(following, state=data, include_incomplete=True, **rule_of(state))[0]
+    return rb.bars_with_state(
+        following,
+        state=data,
+        include_incomplete=True,
+        columns=columns_of(state),
+        **rule_of(state),
+    )[0]
 
 
 def _stored_link(state: State, data: bytes, following: pl.DataFrame) -> pl.DataFrame:
@@ -112,6 +128,7 @@ def every_bar(state: State, data: bytes, following: pl.DataFrame) -> pl.DataFram
         state=data,
         include_microstructure=True,
         include_incomplete=True,
+        columns=columns_of(state),
         **rule_of(state),
     )
 
@@ -239,7 +256,8 @@ def examine(chance: random.Random) -> str:
     result = outcome(state, data, following)
     if result.startswith("continued"):
         assert_hold(every_bar(state, data, following), state, following.height)
-        restored = rb.RangeBarProcessor.from_checkpoint(data)
+        columns = columns_of(state)
+        restored = rb.RangeBarProcessor.from_checkpoint(data, columns=columns)
         assert restored.create_checkpoint() == data
         restored.process_trades(following)
         saved = restored.create_checkpoint()
