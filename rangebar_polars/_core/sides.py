@@ -42,7 +42,7 @@ def read_sides(column: pl.Series, columns: TradeColumns) -> ReadSides:
 def with_read_columns(
     trades: pl.DataFrame, columns: TradeColumns
 ) -> tuple[pl.DataFrame, TradeColumns]:
-    """Return trades that have their sides as Booleans and their quantities, and what these are called.
+    """Return trades with Boolean sides and with quantities, and what their columns are called.
 
     Sides that are text become ``is_buyer_maker``, null for a text of no side; where records are
     counted, ``quantity`` is 1.

@@ -240,7 +240,7 @@ def test_imported_trades_of_a_csv_need_the_options_of_bars(tmp_path: Path) -> No
     file.write_text("timestamp,px,quantity\n1723075200000,100,1\n1723075201000,101,1\n")
     names = ["--source", "mine", "--symbol", "X"]
     text = (
-        "Error: the trades have no column 'price' for price (they have timestamp, px, quantity; "
+        f"Error: {file} has no column 'price' for price (it has timestamp, px, quantity; "
         "name it with --columns price=...)\n"
     )
 

@@ -81,7 +81,7 @@ def _key(state: State) -> BarKey:
 
 
 def columns_of(state: State) -> rb.TradeColumns:
-    """Return the columns that trades after a state are read by: records count without quantities."""
+    """Return what the columns of trades after a state are called; without quantities they count."""
     _, _, columns = state.layout or STORED_LAYOUT
     return rb.TradeColumns(quantity="quantity" if columns >> 2 & 1 else None)
 
