@@ -33,7 +33,8 @@ from rangebar_polars._core.options import (
 )
 from rangebar_polars._days import day_range, utc_day
 from rangebar_polars._progress import Progress
-from rangebar_polars._ticks.import_trades import Trades, import_days
+from rangebar_polars._ticks.import_sources import Trades
+from rangebar_polars._ticks.import_trades import import_days
 from rangebar_polars.archive import ARCHIVES, Archive
 from rangebar_polars.archive.binance_csv import AggTradesFile
 from rangebar_polars.schema import Series, TradeColumns

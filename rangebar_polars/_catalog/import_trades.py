@@ -8,7 +8,7 @@ import polars as pl
 
 from rangebar_polars._catalog.catalog import Catalog
 from rangebar_polars._core.options import TimeUnit
-from rangebar_polars._ticks.import_trades import Trades
+from rangebar_polars._ticks.import_sources import Trades
 from rangebar_polars.schema import TradeColumns
 
 

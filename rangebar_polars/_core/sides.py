@@ -55,5 +55,12 @@ def with_read_columns(
     if columns.quantity is None:
         trades = trades.with_columns(pl.lit(1.0).alias("quantity"))
         names["quantity"] = "quantity"
-    absent = dict.fromkeys({"is_buyer_maker", "agg_trade_id", "first_trade_id", "last_trade_id"})
-    return trades, TradeColumns(**{**absent, **names})
+    return trades, TradeColumns(
+        timestamp=names["timestamp"],
+        price=names["price"],
+        quantity=names["quantity"],
+        is_buyer_maker=names.get("is_buyer_maker"),
+        agg_trade_id=names.get("agg_trade_id"),
+        first_trade_id=names.get("first_trade_id"),
+        last_trade_id=names.get("last_trade_id"),
+    )

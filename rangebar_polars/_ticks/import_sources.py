@@ -97,7 +97,7 @@ def sources_of(  # noqa: PLR0917
         frame = read_table(trades, wanted).lazy()
     files = list[Path | str]()
     if frame is None:
-        paths = [trades] if is_path(trades) else trades
+        paths: Any = [trades] if is_path(trades) else trades
         if not isinstance(paths, list | tuple) or not all(map(is_path, paths)):
             raise TypeError(
                 f"trades is a {type(trades).__name__} (give a frame, an object with "

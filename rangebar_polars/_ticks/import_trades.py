@@ -81,7 +81,7 @@ def import_days(
     named = columns or TradeColumns()
     symbols = series.symbol if by_symbol else None
     sources = sources_of(trades, named, symbols, storage_options, open_zip)
-    parts = [(series, None, "")]
+    parts: list[tuple[Series, str | None, str]] = [(series, None, "")]
     if by_symbol:
         parts = [
             (dataclasses.replace(series, symbol=symbol), symbol, f" of symbol {symbol!r}")

@@ -1,6 +1,7 @@
 """Bad columns: every message whole, and the same through every entry point."""
 
 from functools import partial
+from typing import Any
 
 import polars as pl
 import pytest
@@ -178,7 +179,8 @@ def test_messages_call_columns_what_the_user_calls_them() -> None:
 
 @pytest.mark.parametrize("column", ["is_buyer_maker", "agg_trade_id", "first_trade_id"])
 def test_an_optional_column_that_is_named_must_be_there(column: str) -> None:
-    options = {"include_microstructure": True, "columns": rb.TradeColumns(**{column: "mine"})}
+    names: dict[str, Any] = {column: "mine"}
+    options = {"include_microstructure": True, "columns": rb.TradeColumns(**names)}
 
     messages = {
         entry_point: message_of(

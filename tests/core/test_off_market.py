@@ -34,8 +34,9 @@ def test_the_median_is_that_of_the_trades_up_to_the_row(
     condition = rb.drop_off_market(bps, window)
 
     assert frame.select(condition).to_series().to_list() == expected
-    for engine in ("in-memory", "streaming"):
-        kept = frame.lazy().filter(condition).collect(engine=engine)  # type: ignore[arg-type]
+    engines: tuple[Any, ...] = ("in-memory", "streaming")
+    for engine in engines:
+        kept = frame.lazy().filter(condition).collect(engine=engine)
         assert kept.equals(frame.filter(pl.Series(expected, dtype=pl.Boolean)))
 
 

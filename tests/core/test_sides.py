@@ -54,8 +54,8 @@ CALLS: dict[str, Callable[[pl.DataFrame], pl.DataFrame]] = {
     "chunks": lambda frame: pl.concat(
         rb.process_trades_chunked(frame.iter_slices(7), 20, columns=TAKER, **ON)
     ),
-    "bar_id": lambda frame: frame.filter(rb.bar_id(20, columns=TAKER).ge(0)).pipe(
-        rb.bars, 20, columns=TAKER, **ON
+    "bar_id": lambda frame: rb.bars(
+        frame.filter(rb.bar_id(20, columns=TAKER).ge(0)), 20, columns=TAKER, **ON
     ),
 }
 

@@ -71,7 +71,7 @@ def test_bars_take_the_side_without_a_name() -> None:
 
 def test_decimals_and_integers_are_prices() -> None:
     for dtype in (pl.Decimal(18, 2), pl.Int64, pl.Float32):
-        frame = pl.DataFrame({"price": [1.0, 2.0, 2.0, 1.0]}).cast(dtype)  # type: ignore[arg-type]
+        frame = pl.DataFrame({"price": [1.0, 2.0, 2.0, 1.0]}).cast(dtype)
         assert frame.select(rb.tick_rule()).to_series().to_list() == [None, False, False, True]
 
 
