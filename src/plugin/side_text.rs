@@ -74,38 +74,49 @@ impl SideTexts {
         }
     }
 
-    /// Read a column of texts or whole numbers.
+    /// Read a column of texts, categories or whole numbers.
     ///
     /// # Errors
     /// A column of another dtype.
     pub fn read(&self, column: &Series) -> PolarsResult<ReadSides> {
-        let texts = column.cast(&DataType::String)?;
-        let mut known: Vec<(&str, Aggressor)> = Vec::with_capacity(REMEMBERED);
-        let mut strange = Vec::new();
-        let mut sides = Vec::with_capacity(texts.len());
-        for (row, text) in texts.str()?.iter().enumerate() {
-            let remembered = text.and_then(|text| known.iter().find(|(known, _)| *known == text));
-            let aggressor = match (text, remembered) {
-                (_, Some((_, aggressor))) => Some(*aggressor),
-                (None, None) => None,
-                (Some(text), None) => {
-                    let aggressor = self.aggressor(text);
-                    match aggressor {
-                        Some(aggressor) if known.len() < REMEMBERED => {
-                            known.push((text, aggressor));
-                        }
-                        None if strange.len() < REPORTED => {
-                            strange.push((row, text.chars().take(100).collect()));
-                        }
-                        _ => {}
-                    }
-                    aggressor
-                }
-            };
-            sides.push(aggressor.and_then(Aggressor::sold));
+        if let DataType::Categorical(_, mapping) | DataType::Enum(_, mapping) = column.dtype() {
+            let codes = column.to_physical_repr().cast(&DataType::UInt32)?;
+            return Ok(self.read_values(codes.u32()?.iter(), |code| mapping.cat_to_str(code)));
         }
-        let sold: BooleanChunked = sides.into_iter().collect();
-        Ok(ReadSides { sold: sold.into_series(), strange })
+        let texts = column.cast(&DataType::String)?;
+        Ok(self.read_values(texts.str()?.iter(), Some))
+    }
+
+    /// Read values, of which `text_of` returns the text.
+    fn read_values<'a, V: Copy + PartialEq>(
+        &self,
+        values: impl Iterator<Item = Option<V>>,
+        text_of: impl Fn(V) -> Option<&'a str>,
+    ) -> ReadSides {
+        let mut known: Vec<(V, Aggressor)> = Vec::with_capacity(REMEMBERED);
+        let (mut sold, mut strange) = (Vec::with_capacity(values.size_hint().0), Vec::new());
+        for (row, value) in values.enumerate() {
+            let Some(value) = value else {
+                sold.push(None);
+                continue;
+            };
+            if let Some((_, aggressor)) = known.iter().find(|(known, _)| *known == value) {
+                sold.push(aggressor.sold());
+                continue;
+            }
+            let text = text_of(value).unwrap_or_default();
+            let aggressor = self.aggressor(text);
+            match aggressor {
+                Some(aggressor) if known.len() < REMEMBERED => known.push((value, aggressor)),
+                None if strange.len() < REPORTED => {
+                    strange.push((row, text.chars().take(100).collect()));
+                }
+                _ => {}
+            }
+            sold.push(aggressor.and_then(Aggressor::sold));
+        }
+        let sold: BooleanChunked = sold.into_iter().collect();
+        ReadSides { sold: sold.into_series(), strange }
     }
 
     /// The texts that are expected, for a message.
