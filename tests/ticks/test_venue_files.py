@@ -169,3 +169,18 @@ def test_ids_of_pandas_that_are_all_missing_have_a_remedy(tmp_path: Path) -> Non
     report = rb.import_trades(mended, symbol="S", source="mine", cache_dir=tmp_path)
     assert report["rows_after"].to_list() == [1]
     assert rb.bars(mended).height == 0
+
+
+def test_a_side_of_a_frame_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    frame = pl.DataFrame({"timestamp": [0], "price": [1.0], "quantity": [1.0], "side": [1.5]})
+
+    with pytest.raises(TypeError) as error:
+        rb.import_trades(
+            frame.with_columns(pl.col("timestamp").cast(pl.Datetime("ms"))),
+            symbol="S",
+            source="mine",
+            columns=rb.TradeColumns(side="side"),
+            cache_dir=tmp_path,
+        )
+
+    assert str(error.value) == ("column 'side' is Float64, expected text of sides (cast it first)")
