@@ -60,6 +60,7 @@ __all__ = [
     "bars_with_state",
     "cache_clear",
     "cache_status",
+    "drop_off_market",
     "get_n_range_bars",
     "get_range_bars",
     "import_trades",
@@ -74,6 +75,7 @@ __all__ = [
     "scan_range_bars",
     "scan_recorded_bars",
     "scan_ticks",
+    "tick_rule",
     "validate_continuity",
     "validate_tier1",
     "validate_tier2",
@@ -98,6 +100,7 @@ _HOMES: Final = {
         "_core.bars": ("bar_id", "bars", "bars_expr"),
         "_core.namespace": ("ExprNamespace", "FrameNamespace", "LazyFrameNamespace"),
         "_core.arguments": ("THRESHOLD_DECIMAL_MAX", "THRESHOLD_DECIMAL_MIN"),
+        "_core.off_market": ("drop_off_market",),
         "_core.processor": ("RangeBarProcessor",),
         "_core.rules.expectations": ("EwmaImbalanceRule", "EwmaRunRule"),
         "_core.rules.expressions": ("SumRule", "WhenRule"),
@@ -112,6 +115,7 @@ _HOMES: Final = {
             "process_trades_polars",
         ),
         "_live.recorder": ("BarRecorder", "scan_recorded_bars"),
+        "_core.tick_rule": ("tick_rule",),
         "_validation.continuity": ("validate_continuity",),
         "_validation.report": ("Report",),
         "_validation.tier1": ("validate_tier1",),
@@ -195,6 +199,7 @@ if TYPE_CHECKING:
     from rangebar_polars._core.bar_schema import bar_schema
     from rangebar_polars._core.bars import bar_id, bars, bars_expr
     from rangebar_polars._core.namespace import ExprNamespace, FrameNamespace, LazyFrameNamespace
+    from rangebar_polars._core.off_market import drop_off_market
     from rangebar_polars._core.processor import RangeBarProcessor
     from rangebar_polars._core.rangebar_py import (
         bars_with_state,
@@ -213,6 +218,7 @@ if TYPE_CHECKING:
     from rangebar_polars._core.rules.sides import ImbalanceRule, RunLengthRule, RunRule
     from rangebar_polars._core.rules.text import parse_rule
     from rangebar_polars._core.rules.totals import DollarRule, TickRule, VolumeRule
+    from rangebar_polars._core.tick_rule import tick_rule
     from rangebar_polars._live.recorder import BarRecorder, scan_recorded_bars
     from rangebar_polars._plot.bars import plot_bars
     from rangebar_polars._plot.cuts import plot_cuts

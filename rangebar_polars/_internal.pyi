@@ -18,6 +18,7 @@ __all__ = [
     "fitting_time_unit",
     "null_side",
     "read_checkpoint",
+    "read_sides",
     "read_table",
     "rules_read",
 ]
@@ -85,6 +86,15 @@ def checkpoint_position(checkpoint: bytes) -> tuple[int, int | None, int | None,
     """Return what chains after the same trades have in common.
 
     It is the number of trades, the last time, the last id of that time, and the last id.
+    """
+
+def read_sides(
+    table: object, columns: dict[str, Any]
+) -> tuple[pl.DataFrame, tuple[int, str] | None, str]:
+    """Return the sides in the first column of a table as Booleans.
+
+    With them come the first row whose text means nothing, if there is one, and its text; and what
+    is expected there. ``columns`` comes from `rangebar_polars.schema.TradeColumns`.
     """
 
 def read_table(table: object, names: list[str] | None) -> pl.DataFrame:

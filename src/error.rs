@@ -140,6 +140,22 @@ pub enum Error {
         /// The id.
         value: String,
     },
+    /// A side that means neither a seller nor a buyer.
+    #[error(
+        "{column} is {value} at row {row}: {expected} (say how both are written: \
+         columns=TradeColumns(side={column:?}, sell=..., buy=...); where nobody knows the side, make \
+         it null: pl.col({column:?}).replace({value}, None))"
+    )]
+    Side {
+        /// The column's name.
+        column: String,
+        /// The trade.
+        row: u64,
+        /// The side, as it would be written in code.
+        value: String,
+        /// The texts that are expected.
+        expected: String,
+    },
     /// A record whose last trade id is below its first.
     #[error(
         "{last_column} {last} is below {first_column} {first} at row {row} (are the two columns \
@@ -304,6 +320,7 @@ impl Error {
             | Self::Unsorted { row, .. }
             | Self::Repeated { row, .. }
             | Self::Id { row, .. }
+            | Self::Side { row, .. }
             | Self::TradeIds { row, .. }
             | Self::TooMany { row }
             | Self::Overflow { row, .. } => *row,

@@ -2,11 +2,11 @@
 
 import datetime as dt
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import nullcontext
 from types import TracebackType
-from typing import Final, Literal, Self, SupportsIndex
+from typing import Any, Final, Literal, Self, SupportsIndex
 
 import polars as pl
 
@@ -34,8 +34,10 @@ from rangebar_polars._core.options import Options
 from rangebar_polars._core.processor import RangeBarProcessor
 from rangebar_polars._days import day_range, utc_day
 from rangebar_polars._progress import Progress
-from rangebar_polars._ticks.import_trades import Trades, import_days
+from rangebar_polars._ticks.import_sources import Trades
+from rangebar_polars._ticks.import_trades import import_days
 from rangebar_polars.archive import ARCHIVES, Archive
+from rangebar_polars.archive.binance_csv import AggTradesFile
 from rangebar_polars.schema import Series, TradeColumns
 from rangebar_polars.store import BarStore, Store, address_of, open_store
 
@@ -463,6 +465,7 @@ class Catalog:
         *,
         columns: TradeColumns | None = None,
         time_unit: TimeUnit | None = None,
+        storage_options: Mapping[str, Any] | None = None,
         replace: bool = False,
         strictness: Strictness = "report",
     ) -> pl.DataFrame:
@@ -475,7 +478,7 @@ class Catalog:
         symbol
             The symbol of the trades. None: they must have a column ``symbol``, and each symbol is
             imported under its name.
-        columns, time_unit, replace, strictness
+        columns, time_unit, storage_options, replace, strictness
             As in `rangebar_polars.import_trades`.
 
         Returns
@@ -497,6 +500,8 @@ class Catalog:
             by_symbol=symbol is None,
             columns=columns,
             time_unit=time_unit,
+            storage_options=storage_options,
+            open_zip=lambda path: AggTradesFile(path, path.name),
             replace=replace,
             strictness=strictness,
         )

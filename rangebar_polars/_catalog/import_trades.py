@@ -1,13 +1,14 @@
 """Your own trades in the tick cache, in one call."""
 
 import os
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import polars as pl
 
 from rangebar_polars._catalog.catalog import Catalog
 from rangebar_polars._core.arguments import TimeUnit
-from rangebar_polars._ticks.import_trades import Trades
+from rangebar_polars._ticks.import_sources import Trades
 from rangebar_polars.schema import TradeColumns
 
 
@@ -19,6 +20,7 @@ def import_trades(
     market: str = "spot",
     columns: TradeColumns | None = None,
     time_unit: TimeUnit | None = None,
+    storage_options: Mapping[str, Any] | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
     replace: bool = False,
     strictness: Literal["report", "raise"] = "report",
@@ -34,7 +36,11 @@ def import_trades(
     ----------
     trades
         A frame, a lazy frame, anything with ``__arrow_c_stream__`` (pandas, pyarrow, DuckDB), a
-        narwhals frame, or the path of a ``.parquet`` or ``.csv`` file with a header.
+        narwhals frame; or files, by a path or a list of paths: ``.parquet``, ``.csv``, ``.csv.gz``
+        or ``.csv.zst`` with a header, or ``.zip`` of aggTrades as Binance's archive has them. A
+        pattern (``"days/*.csv.gz"``) or a folder stands for its files, sorted by name, numbers in
+        it by their value; those of a list stay in its order. Of ``s3://``, ``gs://``, ``az://`` and
+        ``https://`` Polars reads CSV and Parquet.
     symbol
         The symbol of the trades. Without it the trades must have a column ``symbol``, and each
         symbol is imported under its name. Either all symbols are imported or none.
@@ -42,9 +48,12 @@ def import_trades(
         Your names for the source and the market. The source cannot be ``"binance"``.
     columns
         The names of the columns. timestamp, price and quantity are required; the others are null
-        if absent. A timestamp without a zone is UTC.
+        if absent. A timestamp without a zone is UTC. Not for zips, which have their own.
     time_unit
         The unit of timestamps that are whole numbers since 1970. They must lie from 1990 to 2100.
+    storage_options
+        Of URLs: keys, region and endpoint, as in ``pl.scan_parquet``; by default those of your
+        environment.
     cache_dir
         The cache folder; by default ``RANGEBAR_CACHE_DIR``, or the cache folder of your platform.
     replace
@@ -66,7 +75,7 @@ def import_trades(
         An argument is wrong, or a column is absent or has a wrong dtype.
     QualityError
         The trades cannot be put in order, or a value is missing or invalid; the error names the
-        row, counted from 0.
+        line of a CSV on this machine, and else the row, counted from 0.
     CacheError
         A day is cached with other trades.
 
@@ -111,6 +120,7 @@ def import_trades(
             symbol,
             columns=columns,
             time_unit=time_unit,
+            storage_options=storage_options,
             replace=replace,
             strictness=strictness,
         )

@@ -5,7 +5,7 @@ import os
 from typing import Literal, SupportsIndex
 
 from rangebar_polars._catalog.catalog import Catalog
-from rangebar_polars._core.options import Reset, TimeUnit
+from rangebar_polars._core.arguments import Reset, TimeUnit
 from rangebar_polars._core.processor import RangeBarProcessor
 from rangebar_polars._progress import Progress
 from rangebar_polars.archive import Archive

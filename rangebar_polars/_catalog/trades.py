@@ -249,7 +249,8 @@ def load_trades(
         else _entry(archive, cache, day, today, is_absent=day in absent)
         for day in days
     )
-    if archive is not None and result.absent and not cache.days():
+    # Of days to come there is no file of any symbol, so that none need be looked for.
+    if archive is not None and any(day < today for day in result.absent) and not cache.days():
         try:
             known = _symbols(archive, series)
         except ArchiveError as error:

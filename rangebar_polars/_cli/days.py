@@ -111,7 +111,7 @@ def fetch(
 
 
 @click.command("import", cls=Verb)
-@click.argument("trades", metavar="IN", type=click.Path())
+@click.argument("trades", metavar="IN...", nargs=-1, required=True, type=click.Path())
 @click.option("--symbol", help="What to call them; by default their column symbol says it.")
 @click.option("--source", required=True, help="What to call where they are from.")
 @click.option("--market", default="spot", show_default=True, help="As your source calls it.")
@@ -120,7 +120,7 @@ def fetch(
 @options.cache_dir
 @options.as_json
 def import_(
-    trades: str,
+    trades: tuple[str, ...],
     *,
     columns: TradeColumns | None,
     time_unit: TimeUnit | None,
@@ -129,14 +129,18 @@ def import_(
 ) -> None:
     r"""Put your own trades into the cache.
 
-    IN is a .csv or .parquet file. Afterwards get, fetch and quality find the trades under the name
-    that --source gives.
+    IN are files: .csv, .csv.gz, .csv.zst, .parquet, or .zip as Binance's archive has them; folders
+    and patterns of such files, which are sorted by name; URLs of s3://, https:// and others.
+    Several are read in the order given. Afterwards get, fetch and quality find the trades under the
+    name that --source gives.
 
     \b
     rangebar-polars import trades.csv --source mine --symbol BTC-USD --time-unit ms
+    rangebar-polars import days/*.csv.gz --source mine --symbol BTC-USD --columns side=side
     rangebar-polars get BTC-USD 2024-01-01 2024-01-31 --source mine
     """
-    report = rb.import_trades(trades, columns=columns, time_unit=time_unit, **settings)
+    given = trades[0] if len(trades) == 1 else list(trades)
+    report = rb.import_trades(given, columns=columns, time_unit=time_unit, **settings)
     show(report, "days", as_json=as_json, usual=_USUAL, details=_DETAILS)
 
 

@@ -12,7 +12,7 @@ from rangebar_polars.schema import TradeColumns
 
 Function = TypeVar("Function", bound=Callable[..., object])
 Decorator = Callable[[Function], Function]
-_ROLES: Final = tuple(TradeColumns().names())
+_ROLES: Final = (*TradeColumns().names(), "side", "sell", "buy", "side_of")
 
 
 def _all(*decorators: Callable[[Any], Any]) -> Callable[[Function], Function]:
@@ -37,10 +37,11 @@ def _trade_columns(
             raise click.BadParameter(
                 f"{pair!r} is not ROLE=NAME with a role of {', '.join(_ROLES)}"
             )
-        names[role] = name or None
+        # Several texts of one side are given one by one.
+        names[role] = (*names.get(role, ()), name) if role in {"sell", "buy"} else name or None
     try:
         return TradeColumns(**names) if names else None
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise click.BadParameter(str(error)) from error
 
 
@@ -95,7 +96,8 @@ trade_columns = _all(
         multiple=True,
         callback=_trade_columns,
         help=f"What the columns are called: price=px,quantity=size. Roles: {', '.join(_ROLES)}. "
-        "An empty name: do not read it.",
+        "An empty name: do not read it; without quantity each record counts as 1. side is text: "
+        "side=side,sell=Sell,buy=Buy, and side_of=maker for that of the resting order.",
     ),
     click.option(
         "--time-unit",

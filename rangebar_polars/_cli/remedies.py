@@ -71,10 +71,18 @@ def in_options(text: str, parameters: Iterable[click.Parameter]) -> str:
     return _with_flags(text, flags)
 
 
+def _pairs(arguments: str) -> str:
+    """Return ``price="px", agg_trade_id=None`` as ``price=px,agg_trade_id=``."""
+    pairs = re.findall(r"(\w+)=[\"']?([^\"',]*)[\"']?", arguments)
+    return ",".join(f"{role}={'' if name == 'None' else name}" for role, name in pairs)
+
+
 def _with_flags(text: str, flags: Mapping[str, str]) -> str:
     for name, flag in flags.items():
         text = re.sub(
-            rf"\b{name}=TradeColumns\((\w+)=[\"']?([^\"')]*)[\"']?\)", rf"{flag} \1=\2", text
+            rf"\b{name}=TradeColumns\(([^()]*)\)",
+            lambda call, flag=flag: f"{flag} {_pairs(call[1])}",  # type: ignore[misc]
+            text,
         )
         text = re.sub(rf"\b{name}=True\b", flag, text)
         text = re.sub(rf"\b{name}='([^']*)'", rf"{flag} \1", text)

@@ -30,6 +30,7 @@ from rangebar_polars._core.lazy_source import lazy_source
 from rangebar_polars._ticks.import_times import CUT, NUMBER, Times, times_of
 from rangebar_polars._ticks.import_trades import REQUIRED
 from rangebar_polars._ticks.import_values import Values
+from rangebar_polars._ticks.spill import ROW
 from rangebar_polars.errors import RangeBarError
 from rangebar_polars.schema import BAR_SCHEMA, TRADE_SCHEMA, TradeColumns
 
@@ -91,6 +92,9 @@ class TradesFile:
         if "timestamp" not in names:
             return rows
         time = names.pop("timestamp")
+        if columns.side is not None:
+            # Bars read sides that are text.
+            names.pop("is_buyer_maker", None)
         text = {role: name for role, name in names.items() if schema[name] == pl.String}
         times = None
         if not isinstance(schema[time], pl.Datetime):
@@ -147,7 +151,8 @@ class TradesFile:
 
     def _check_header(self, schema: pl.Schema, columns: TradeColumns) -> None:
         """Refuse a CSV whose first line cannot be the names of its columns."""
-        if all(getattr(columns, role) in schema for role in REQUIRED):
+        names = columns.names()
+        if all(names[role] in schema for role in REQUIRED if role in names):
             return
         if any(_is_number(name) for name in schema):
             line = re.sub(r"_duplicated_\d+", "", ", ".join(schema))
@@ -248,9 +253,10 @@ class _Typed:
         # Columns that are read are called by their roles, so another may have the name of a role.
         roles = text if self.times is None else text | {"timestamp": self.times.name}
         others = [name for name in wanted if name not in roles.values()]
-        plan = self.rows.select(
+        plan = self.rows.with_row_index(ROW).select(
             *(cs.by_name(name).as_expr().alias(role) for role, name in roles.items()),
             *(cs.by_name(name).as_expr().alias(_OTHER + name) for name in others),
+            ROW,
         )
         with self.file.named_errors():
             read = batches(plan, plan.collect_schema())
@@ -263,17 +269,16 @@ class _Typed:
 
     def _timed(self, times: Times, read: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
         """Read the times of trades, and warn of the first that is cut."""
-        row, unit = 0, self._unit
+        unit = self._unit
         is_warned = unit == "ns"
         for batch in times.in_microseconds(read):
             if not is_warned and batch[CUT].any():
                 is_warned = True
-                first = row + int(batch[CUT].arg_true()[0])
+                first = batch[ROW][int(batch[CUT].arg_true()[0])]
                 warn_caller(
                     f"times of {self.file.label} have nanoseconds, the first at row {first}, which "
                     "are cut to microseconds (give whole numbers and time_unit='ns' to keep them)"
                 )
-            row += batch.height
             if unit != "us":
                 of_unit = batch[NUMBER].cast(pl.Datetime(unit)).dt.replace_time_zone("UTC")
                 batch = batch.with_columns(of_unit.alias("timestamp"))  # noqa: PLW2901 - the same

@@ -198,7 +198,7 @@ class Options:
             "include_incomplete": self.include_incomplete,
             "max_gap": self.max_gap,
             "extras": self.extras,
-            "columns": self.columns.names(),
+            "columns": self.columns.kwargs(),
             "only": only,
             "trace": trace,
             "every_sum": every_sum or self.state is not None,

@@ -38,6 +38,9 @@ def trades_struct(
     The compiled extension checks which are missing or have a wrong dtype.
     """
     check_threads()
+    if roles is not None and columns.quantity is None and "quantity" in roles:
+        # Records are counted by the rows of another column.
+        roles = [*roles, "price"]
     names = {role: name for role, name in columns.names().items() if roles is None or role in roles}
     others = [name for role, name in names.items() if price is None or role != "price"]
     if price is not None and columns.price in others:
@@ -80,7 +83,7 @@ def feature(name: str, columns: TradeColumns) -> pl.Expr:
         plugin_path=_LIBRARY,
         function_name="feature",
         args=[trades_struct(columns, output.reads)],
-        kwargs={"name": name, "columns": columns.names()},
+        kwargs={"name": name, "columns": columns.kwargs()},
         returns_scalar=True,
     ).alias(name)
 

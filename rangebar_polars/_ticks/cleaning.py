@@ -9,7 +9,7 @@ cleaning needs little memory beside the day.
 
 import datetime as dt
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
@@ -17,12 +17,24 @@ import polars as pl
 from rangebar_polars._disk.fingerprint import fingerprint
 from rangebar_polars._disk.strict_json import HIGHEST_ID
 from rangebar_polars._ticks.report import DayReport, Gap, Origin
+from rangebar_polars._ticks.spill import row_place
 from rangebar_polars.errors import QualityError
 
 SLICE_ROWS = 1 << 18
 SPIKE = 0.01
 NEAR = dt.timedelta(hours=1)
 """How far outside of its day a time may lie."""
+
+
+@dataclass(frozen=True)
+class _File:
+    """What messages call a file, and say of where its rows are."""
+
+    name: str
+    place: Callable[[int], str]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 def clean(
@@ -33,6 +45,7 @@ def clean(
     name: str,
     contiguous_ids: bool = True,
     row_numbers: Callable[[], pl.Series] | None = None,
+    place: Callable[[int], str] = row_place,
 ) -> tuple[pl.DataFrame, DayReport]:
     """Return the trades of a day in order and without the known defects, and the report.
 
@@ -50,6 +63,8 @@ def clean(
         Whether agg_trade_id rises by one from record to record, so that a jump is a gap.
     row_numbers
         Returns which rows of the file these are, from 0 on, where they are not all of it.
+    place
+        Says where a row of such a number is.
 
     Raises
     ------
@@ -59,13 +74,14 @@ def clean(
         outside of it.
 
     """
+    file = _File(name, place)
     rows_before = rows.height
     counts: dict[str, Any] = {}
     if not _is_orderly(rows):
         numbered = rows.with_columns(_numbers(rows, row_numbers))
-        rows, counts = _repaired(numbered, name, is_own=origin.archive is None)
+        rows, counts = _repaired(numbered, file, is_own=origin.archive is None)
         del numbered
-    _refuse_wrong_times(rows, day, name, row_numbers)
+    _refuse_wrong_times(rows, day, file, row_numbers)
     rows = rows.drop("row", strict=False)
     report = DayReport(
         day=day,
@@ -133,7 +149,7 @@ def _whole(column: pl.Expr) -> pl.Expr:
 
 
 def _repaired(
-    rows: pl.DataFrame, name: str, *, is_own: bool
+    rows: pl.DataFrame, name: _File, *, is_own: bool
 ) -> tuple[pl.DataFrame, dict[str, Any]]:
     """Return the rows in order, still with their numbers as `row`, and what was done.
 
@@ -143,14 +159,14 @@ def _repaired(
     if unusable.height:
         raise QualityError(
             f"a time, price or quantity in {name} is missing, not finite, or negative: "
-            f"{_named(unusable)} (the record cannot be restored)",
+            f"{_named(unusable, name)} (the record cannot be restored)",
         )
     key = "first_trade_id" if rows["agg_trade_id"].null_count() == rows.height else "agg_trade_id"
     without = rows.filter(pl.col(key).is_null())
     if 0 < without.height < rows.height:
         raise QualityError(
             f"{key} is null in {without.height} of {rows.height} records of {name}, the first at "
-            f"row {without['row'][0]} (give it for all of them, or leave it out: "
+            f"{name.place(without['row'][0])} (give it for all of them, or leave it out: "
             f"columns=TradeColumns({key}=None))",
         )
     dead = pl.col("price") <= 0
@@ -183,7 +199,7 @@ def _disorder(ids: pl.Series) -> dict[str, Any]:
 
 
 def _without_duplicates(
-    rows: pl.DataFrame, key: str, name: str, *, is_own: bool
+    rows: pl.DataFrame, key: str, name: _File, *, is_own: bool
 ) -> tuple[pl.DataFrame, int]:
     same_key = (
         (pl.col(key) == pl.col(key).shift())
@@ -201,31 +217,32 @@ def _without_duplicates(
             else "one of them is wrong, and which is unknown"
         )
         raise QualityError(
-            f"two different records of {name} have one id: {_named(conflicts, key)} ({remedy})",
+            f"two different records of {name} have one id: {_named(conflicts, name, key)} "
+            f"({remedy})",
         )
     kept = marked.filter(~pl.col("duplicate")).drop("same_key", "duplicate")
     return kept, rows.height - kept.height
 
 
-def _without_repeated_trades(rows: pl.DataFrame, name: str) -> tuple[pl.DataFrame, int]:
+def _without_repeated_trades(rows: pl.DataFrame, name: _File) -> tuple[pl.DataFrame, int]:
     first, last = pl.col("first_trade_id"), pl.col("last_trade_id")
     reversed_ids = rows.filter(last < first)
     if reversed_ids.height:
         raise QualityError(
-            f"last_trade_id lies below first_trade_id in {name}: {_named(reversed_ids)}",
+            f"last_trade_id lies below first_trade_id in {name}: {_named(reversed_ids, name)}",
         )
     seen = last.cum_max().shift()
     torn = rows.filter((first <= seen) & (last > seen))
     if torn.height:
         raise QualityError(
-            f"records of {name} repeat a part of an earlier record's trades: {_named(torn)} "
+            f"records of {name} repeat a part of an earlier record's trades: {_named(torn, name)} "
             "(neither keeping nor dropping them would be right)",
         )
     kept = rows.filter((last > seen).fill_null(value=True))
     return kept, rows.height - kept.height
 
 
-def _refuse_time_going_back(rows: pl.DataFrame, key: str, name: str, *, is_own: bool) -> None:
+def _refuse_time_going_back(rows: pl.DataFrame, key: str, name: _File, *, is_own: bool) -> None:
     step = pl.col("timestamp").diff()
     back = rows.filter(step < pl.duration())
     if back.is_empty():
@@ -243,13 +260,13 @@ def _refuse_time_going_back(rows: pl.DataFrame, key: str, name: str, *, is_own: 
                 f"rise with time, columns=TradeColumns({key}=None), and give the trades in order"
             ),
         )
-    raise QualityError(f"{how.format(name=name)}: {_named(back, key)} ({remedy})")
+    raise QualityError(f"{how.format(name=name)}: {_named(back, name, key)} ({remedy})")
 
 
 def _refuse_wrong_times(
     rows: pl.DataFrame,
     day: dt.date,
-    name: str,
+    name: _File,
     row_numbers: Callable[[], pl.Series] | None,
 ) -> None:
     """Refuse times that no clock's error explains: bars would run from them or never after them."""
@@ -266,7 +283,7 @@ def _refuse_wrong_times(
         numbered = rows if "row" in rows.columns else rows.with_columns(_numbers(rows, row_numbers))
         wrong = numbered.filter(is_wrong)
         raise QualityError(
-            f"a time in {name} lies more than an hour outside of {day}: {_named(wrong)} "
+            f"a time in {name} lies more than an hour outside of {day}: {_named(wrong, name)} "
             "(the day is refused: the right time is unknown)",
         )
 
@@ -277,11 +294,11 @@ def _borders(day: dt.date) -> tuple[pl.Expr, pl.Expr]:
     return midnight, midnight + pl.duration(days=1)
 
 
-def _named(rows: pl.DataFrame, key: str = "agg_trade_id") -> str:
+def _named(rows: pl.DataFrame, file: _File, key: str = "agg_trade_id") -> str:
     """Name up to three rows by their number in the file, their id and their time."""
     time = pl.col("timestamp").dt.to_string("%F %T%.6f")
     shown = [
-        f"row {row} ({'' if id_ is None else f'{key} {id_}, '}{at or 'no time'})"
+        f"{file.place(row)} ({'' if id_ is None else f'{key} {id_}, '}{at or 'no time'})"
         for row, id_, at in rows.select("row", key, time).head(3).iter_rows()
     ]
     rest = rows.height - len(shown)

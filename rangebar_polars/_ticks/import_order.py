@@ -4,12 +4,13 @@ It is checked from the first row to the last, not day by day: that trades come n
 the whole of them, where a day may have all its trades at one time.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import polars as pl
 
 from rangebar_polars._ticks.import_times import NUMBER
-from rangebar_polars._ticks.spill import ROW
+from rangebar_polars._ticks.spill import ROW, row_place
 from rangebar_polars.errors import QualityError
 
 
@@ -32,16 +33,22 @@ class TimeOrder:
         What messages call the trades.
     column
         What their column of times is called.
-    is_file
-        Whether they are of a file, which nobody can reverse or sort as it is.
+    place
+        Says where the row of a number is.
+    given
+        What a user gives to have them in another order; nobody can sort a file as it is.
+    row_bits
+        The numbers of rows of one file differ in so many of the lowest bits.
 
     """
 
     what: str
     column: str
-    is_file: bool = False
+    place: Callable[[int], str] = row_place
+    given: str = "the frame"
+    row_bits: int = 63
     _rises: bool = False
-    _fall: str | None = None
+    _fall: tuple[_Seen, _Seen] | None = None
     _first: _Seen | None = None
     _last: _Seen | None = None
 
@@ -76,18 +83,27 @@ class TimeOrder:
         falls = (change < 0).fill_null(value=False).arg_true()
         if self._fall is None and falls.len():
             at = int(falls[0])
-            before = self._last if at == 0 else _seen(rows, at - 1)
             now = _seen(rows, at)
-            self._fall = f"row {now.row}: {now.time} after {before.time if before else now.time}"
+            before = self._last if at == 0 else _seen(rows, at - 1)
+            self._fall = before or now, now
         self._first = self._first or start
         self._last = _seen(rows, rows.height - 1)
         if self._rises and self._fall is not None:
-            given = "the file's frame" if self.is_file else "the frame"
-            raise QualityError(
-                f"time goes back in {self.what} at {self._fall} (trades without ids stay in the "
-                f"order given: give {given} with .sort({self.column!r}, maintain_order=True), if "
-                "trades of one time are in the order in which they were made)"
+            raise self._refusal(*self._fall)
+
+    def _refusal(self, before: _Seen, now: _Seen) -> QualityError:
+        what = f"time goes back in {self.what} at {self.place(now.row)}: {now.time} after "
+        if before.row >> self.row_bits != now.row >> self.row_bits:
+            return QualityError(
+                f"{what}{before.time} at {self.place(before.row)} (trades without ids stay in the "
+                "order given: give a list of the files in the order of their times; of files that "
+                "hold the same trades give one)"
             )
+        return QualityError(
+            f"{what}{before.time} (trades without ids stay in the order given: give {self.given} "
+            f"with .sort({self.column!r}, maintain_order=True), if trades of one time are in the "
+            "order in which they were made)"
+        )
 
     def end(self) -> None:
         """Say that there are no more rows.
@@ -101,11 +117,10 @@ class TimeOrder:
         first, last = self._first, self._last
         if self._fall is None or first is None or last is None:
             return
-        given = "the file's frame" if self.is_file else "the frame"
         raise QualityError(
-            f"{self.what} come newest first, from {first.time} at row {first.row} to {last.time} "
-            f"at row {last.row} (trades without ids stay in the order given: give {given} with "
-            ".reverse())"
+            f"{self.what} come newest first, from {first.time} at {self.place(first.row)} to "
+            f"{last.time} at {self.place(last.row)} (trades without ids stay in the order given: "
+            f"give {self.given} with .reverse())"
         )
 
 

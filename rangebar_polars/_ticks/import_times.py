@@ -7,7 +7,7 @@ microseconds without a word.
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,6 +17,7 @@ import polars.selectors as cs
 from rangebar_polars._core.arguments import TimeUnit
 from rangebar_polars._internal import fitting_time_unit
 from rangebar_polars._ticks.import_values import stripped
+from rangebar_polars._ticks.spill import ROW, row_place
 from rangebar_polars.errors import QualityError
 
 CUT = "rangebar cut"
@@ -50,7 +51,13 @@ _NANOSECONDS: Final = r"[.,]\d{6}\d*[1-9]"
 
 
 def times_of(
-    frame: pl.LazyFrame, name: str, time_unit: TimeUnit | None, *, what: str, is_text: bool
+    frame: pl.LazyFrame,
+    name: str,
+    time_unit: TimeUnit | None,
+    *,
+    what: str,
+    is_text: bool,
+    place: Callable[[int], str] = row_place,
 ) -> "Times":
     """Return what a column of times is, or say what it should be.
 
@@ -66,6 +73,8 @@ def times_of(
         What messages call the trades.
     is_text
         Whether they are a file of text, of which no column has a dtype.
+    place
+        Says where a row is.
 
     Raises
     ------
@@ -74,14 +83,14 @@ def times_of(
     """
     got = frame.collect_schema()[name]
     if isinstance(got, pl.Datetime):
-        return Times(name, got, got.time_unit, what, is_text)
+        return Times(name, got, got.time_unit, what, is_text, place)
     some = _first(frame, name, got)
     if is_text:
         got = _dtype_of_text(str(some or ""))
     if got.is_integer() and time_unit is not None:
-        return Times(name, got, time_unit, what, is_text)
+        return Times(name, got, time_unit, what, is_text, place)
     if got == pl.Datetime("us"):
-        return Times(name, got, "us", what, is_text)
+        return Times(name, got, "us", what, is_text, place)
     remedy = _remedy(name, got, some, is_text=is_text)
     raise TypeError(f"column {name!r} is {got}, expected a Datetime ({remedy})")
 
@@ -160,24 +169,23 @@ class Times:
     unit: TimeUnit
     what: str
     is_text: bool
+    place: Callable[[int], str]
 
     def in_microseconds(self, batches: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-        """Yield trades with times of the cache.
+        """Yield trades with times of the cache; they have the numbers of their rows in `ROW`.
 
         Column `NUMBER` has the times as they were given, `CUT` is true where one was cut.
         """
-        first = 0
-        for batch in batches:
-            yield self._converted(batch, first)
-            first += batch.height
+        return map(self._converted, batches)
 
-    def _converted(self, batch: pl.DataFrame, first: int) -> pl.DataFrame:
+    def _converted(self, batch: pl.DataFrame) -> pl.DataFrame:
+        rows = batch[ROW]
         given = batch["timestamp"]
         given = stripped(given) if self.is_text else given
         if given.null_count() > 0:
-            row = first + int(given.is_null().arg_true()[0])
+            row = rows[int(given.is_null().arg_true()[0])]
             raise self._refusal(row, "is missing", "drop such rows")
-        number = self._numbers(given, first)
+        number = self._numbers(given, rows)
         per_second = _PER_SECOND[self.unit]
         whole = self.dtype.is_integer()
         earliest, latest = _PLAUSIBLE if whole else _CALENDAR
@@ -189,7 +197,7 @@ class Times:
             fits, years = (None, years) if not whole else (_fitting(value), "from 1990 to 2100")
             remedy = f"give time_unit={fits!r}" if fits else "repair or drop such rows"
             how = f"{value} {self.unit} since 1970, is no time {years}"
-            raise self._refusal(first + at, how, remedy, comma=",")
+            raise self._refusal(rows[at], how, remedy, comma=",")
         if self.is_text and not whole:
             cut = given.str.contains(_NANOSECONDS)
         elif self.unit == "ns":
@@ -200,7 +208,7 @@ class Times:
         times = micros.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
         return batch.with_columns(times.alias("timestamp"), cut.alias(CUT), number.alias(NUMBER))
 
-    def _numbers(self, given: pl.Series, first: int) -> pl.Series:
+    def _numbers(self, given: pl.Series, rows: pl.Series) -> pl.Series:
         """Return the times as numbers of the unit; null where one is beyond 64 bits."""
         if not self.is_text:
             return given.to_physical().cast(pl.Int64, strict=False)
@@ -221,13 +229,14 @@ class Times:
         remedy = "repair or drop such rows"
         if self.dtype.is_integer() and _number(given[at]) is not None:
             remedy = _remedy(self.name, pl.Float64(), given[at], is_text=True)
-        raise self._refusal(first + at, f"is {given[at]!r}", remedy, f", expected {expected}")
+        raise self._refusal(rows[at], f"is {given[at]!r}", remedy, f", expected {expected}")
 
     def _refusal(
         self, row: int, how: str, remedy: str, expected: str = "", *, comma: str = ""
     ) -> QualityError:
         return QualityError(
-            f"column {self.name!r} of {self.what}{comma} {how} at row {row}{expected} ({remedy})"
+            f"column {self.name!r} of {self.what}{comma} {how} at {self.place(row)}{expected} "
+            f"({remedy})"
         )
 
 

@@ -5,17 +5,15 @@ the same `scan_ticks`, so nothing after the cache knows where they are from. An 
 checked to its end before its first day is written: one that is refused changes nothing.
 """
 
-import csv
 import dataclasses
 import datetime as dt
 import functools
-import os
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import polars as pl
 import polars.selectors as cs
@@ -23,31 +21,24 @@ import polars.selectors as cs
 from rangebar_polars._core.arguments import TimeUnit, check_time_unit
 from rangebar_polars._core.batches import batches
 from rangebar_polars._core.caller import warn_caller
-from rangebar_polars._disk.cache_root import local_path
-from rangebar_polars._disk.disk_error import reason_of
 from rangebar_polars._disk.fingerprint import fingerprint
 from rangebar_polars._disk.locked_file import spill_folder
-from rangebar_polars._disk.regular_file import RefusedFileError, open_to_read
-from rangebar_polars._internal import read_table
 from rangebar_polars._ticks.cache import TickCache
 from rangebar_polars._ticks.cleaning import clean
 from rangebar_polars._ticks.import_order import TimeOrder
+from rangebar_polars._ticks.import_source import OpenZip, Source
+from rangebar_polars._ticks.import_sources import ROW_BITS, Sources, Trades, sources_of
 from rangebar_polars._ticks.import_times import CUT, NUMBER, Times, times_of
 from rangebar_polars._ticks.import_values import Values
 from rangebar_polars._ticks.report import DayReport, DayStatus, Origin, describe, quality_frame
 from rangebar_polars._ticks.spill import ROW, Spill, split_by_day
 from rangebar_polars.errors import CacheError, QualityError
-from rangebar_polars.schema import TRADE_SCHEMA, ArrowStream, Series, TradeColumns, is_arrow_stream
+from rangebar_polars.schema import TRADE_SCHEMA, Series, TradeColumns
 
 # Weekends and holidays inside an import are days without trades; a longer pause is a hole.
 LONGEST_PAUSE_DAYS = 7
 LONGEST_LEAP = dt.timedelta(days=366)
 REQUIRED = ("timestamp", "price", "quantity")
-_FRAME = "the trades"
-
-
-Trades = pl.DataFrame | pl.LazyFrame | ArrowStream | str | os.PathLike[str]
-"""What trades may be given as: a frame, a plan, a table of another library, a file."""
 
 
 def import_days(
@@ -58,6 +49,8 @@ def import_days(
     by_symbol: bool,
     columns: TradeColumns | None,
     time_unit: TimeUnit | None,
+    storage_options: Mapping[str, Any] | None,
+    open_zip: OpenZip,
     replace: bool,
     strictness: Literal["report", "raise"],
 ) -> pl.DataFrame:
@@ -73,7 +66,9 @@ def import_days(
         Whose trades; with `by_symbol`, its symbol is the name of the column of symbols.
     by_symbol
         Whether the trades are of several symbols.
-    columns, time_unit, replace, strictness
+    open_zip
+        Opens a zip of an archive.
+    columns, time_unit, storage_options, replace, strictness
         As in `rangebar_polars.import_trades`.
 
     Returns
@@ -84,32 +79,27 @@ def import_days(
     if time_unit is not None:
         check_time_unit(time_unit)
     named = columns or TradeColumns()
-    what = str(trades) if isinstance(trades, str | os.PathLike) else _FRAME
-    file = None if what is _FRAME else Path(what).expanduser()
-    is_text = file is not None and file.suffix == ".csv"
-    frame = _read(trades, named, series.symbol if by_symbol else None)
-    parts = [(series, frame, what)]
+    symbols = series.symbol if by_symbol else None
+    sources = sources_of(trades, named, symbols, storage_options, open_zip)
+    parts: list[tuple[Series, str | None, str]] = [(series, None, "")]
     if by_symbol:
         parts = [
-            (
-                dataclasses.replace(series, symbol=symbol),
-                frame.filter(cs.by_name(series.symbol).as_expr() == symbol),
-                f"{what} of symbol {symbol!r}",
-            )
-            for symbol in _symbols(frame, series.symbol, what, file)
+            (dataclasses.replace(series, symbol=symbol), symbol, f" of symbol {symbol!r}")
+            for symbol in _symbols(sources, series.symbol)
         ]
     with ExitStack() as stack:
         prepared = []
-        for of_series, of_frame, of_what in parts:
+        for of_series, symbol, of_symbol in parts:
             cache = TickCache(root, of_series)
             lock = stack.enter_context(cache.unfinished_file("import"))
             spill = stack.enter_context(Spill(spill_folder(lock.path)))
-            with _reading(file):
-                trades_of = _trades(of_frame, named, time_unit, of_what, is_text=is_text)
-            cut = _spilled(*trades_of, spill, file)
+            only = None
+            if symbol is not None:
+                only = cs.by_name(series.symbol).as_expr().cast(pl.String) == symbol
+            cut = _spilled(sources, named, time_unit, spill, only, of_symbol)
             reports = [
                 dataclasses.replace(report, times_cut=cut[report.day])
-                for report in _cleaned(spill, cache, replace=replace)
+                for report in _cleaned(spill, cache, sources, replace=replace)
             ]
             if strictness == "raise":
                 _refuse_defects(reports, cache)
@@ -136,7 +126,7 @@ def _no_days() -> pl.DataFrame:
     )
 
 
-def _symbols(frame: pl.LazyFrame, name: str, what: str, file: Path | None) -> list[str]:
+def _symbols(sources: Sources, name: str) -> list[str]:
     """Return the symbols of trades, in the order in which they first appear.
 
     Raises
@@ -144,169 +134,138 @@ def _symbols(frame: pl.LazyFrame, name: str, what: str, file: Path | None) -> li
     ValueError, TypeError
         There is no such column, or it holds no names.
     """
-    schema = frame.collect_schema()
-    if name not in schema:
-        raise ValueError(
-            f"the trades have no column {name!r} (they have {', '.join(schema.names())}; give "
-            "symbol='...', if they are all of one)"
-        )
-    if schema[name] not in {pl.String(), pl.Categorical()} and not isinstance(
-        schema[name], pl.Enum
-    ):
-        raise TypeError(f"column {name!r} is {schema[name]}, expected String (cast it first)")
-    column = cs.by_name(name).as_expr().cast(pl.String)
-    with _reading(file):
-        found = frame.select(column).unique(maintain_order=True).collect(engine="streaming")
-    names: list[str | None] = found.to_series().to_list()
-    if None in names or "" in names:
-        raise QualityError(
-            f"column {name!r} of {what} is missing or empty in some rows (drop such rows)"
-        )
-    return [each for each in names if each is not None]
+    names = dict[str, None]()
+    for source in sources.sources:
+        with source.reading():
+            schema = source.frame.collect_schema()
+        if name not in schema:
+            raise ValueError(
+                source.lacks(f"no column {name!r}", "give symbol='...', if they are all of one")
+            )
+        if schema[name] not in {pl.String(), pl.Categorical()} and not isinstance(
+            schema[name], pl.Enum
+        ):
+            raise TypeError(f"column {name!r} is {schema[name]}, expected String (cast it first)")
+        column = cs.by_name(name).as_expr().cast(pl.String)
+        with source.reading():
+            found = source.frame.select(column).unique(maintain_order=True)
+            of_source: list[str | None] = found.collect(engine="streaming").to_series().to_list()
+        if None in of_source or "" in of_source:
+            raise QualityError(
+                f"column {name!r} of {source.what} is missing or empty in some rows (drop such "
+                "rows)"
+            )
+        names |= dict.fromkeys(each for each in of_source if each is not None)
+    return list(names)
 
 
 def _spilled(  # noqa: PLR0917
-    plan: pl.LazyFrame, times: Times, values: Values, spill: Spill, file: Path | None
+    sources: Sources,
+    columns: TradeColumns,
+    time_unit: TimeUnit | None,
+    spill: Spill,
+    only: pl.Expr | None,
+    of_symbol: str,
 ) -> Counter[dt.date]:
     """Put the trades into a spill by day; return how many times of each day were cut."""
-    cut, offset = Counter[dt.date](), 0
-    order = TimeOrder(times.what, times.name, is_file=file is not None)
-    with _reading(file):
-        rows = batches(plan, plan.collect_schema())
-        for batch in values.converted(times.in_microseconds(rows)):
-            numbered = batch.with_row_index(ROW, offset).with_columns(pl.col(ROW).cast(pl.Int64))
-            offset += batch.height
-            order.check(numbered)
-            for day, part in split_by_day(numbered):
-                cut[day] += int(part[CUT].sum())
-                spill.add(day, part.drop(CUT, NUMBER))
+    cut = Counter[dt.date]()
+    order = TimeOrder(
+        f"{sources.what}{of_symbol}", columns.timestamp, sources.place, sources.given, ROW_BITS
+    )
+    for number, source in enumerate(sources.sources):
+        what = f"{source.what}{of_symbol}"
+        with source.reading():
+            plan, times, values = _trades(source, columns, time_unit, what, only)
+            rows = batches(plan, plan.collect_schema())
+            if source.zipped is not None:
+                rows = _numbered(source.zipped.pieces())
+            for batch in values.converted(times.in_microseconds(rows)):
+                placed = batch.with_columns(pl.col(ROW) + (number << ROW_BITS))
+                order.check(placed)
+                for day, part in split_by_day(placed):
+                    cut[day] += int(part[CUT].sum())
+                    spill.add(day, part.drop(CUT, NUMBER))
+        if source.zipped is not None:
+            cut.update(source.zipped.times_cut)
     order.end()
     return cut
 
 
-def _read(trades: Trades, columns: TradeColumns, symbol: str | None) -> pl.LazyFrame:
-    native = getattr(trades, "to_native", None)
-    if native is not None and hasattr(trades, "implementation"):
-        return _read(native(), columns, symbol)
-    if isinstance(trades, pl.DataFrame | pl.LazyFrame):
-        return trades.lazy()
-    if is_arrow_stream(trades):
-        wanted = [*columns.names().values(), *([] if symbol is None else [symbol])]
-        return read_table(trades, wanted).lazy()
-    if not isinstance(trades, str | os.PathLike):
-        raise TypeError(
-            f"trades is a {type(trades).__name__} (give a frame, an object with "
-            "__arrow_c_stream__, or a path)"
-        )
-    path = local_path(trades, "trades", remedy='give a frame: pl.scan_parquet("s3://...")')
-    if path.suffix not in {".parquet", ".csv"}:
-        raise ValueError(
-            f"{path} is neither a .parquet nor a .csv file (read it, and give the frame)"
-        )
-    with _reading(path):
-        open_to_read(path).close()
-        if path.suffix == ".parquet":
-            plan = pl.scan_parquet(path, glob=False, hive_partitioning=False)
-            plan.collect_schema()
-            return plan
-        return _read_csv(path, columns)
+def _numbered(pieces: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """Yield pieces of trades with the numbers of their rows."""
+    offset = 0
+    for piece in pieces:
+        yield piece.with_columns(pl.int_range(offset, offset + pl.len()).alias(ROW))
+        offset += piece.height
 
 
-def _read_csv(path: Path, columns: TradeColumns) -> pl.LazyFrame:
-    """Scan a file as text: the first lines do not say what the others are."""
-    plan = pl.scan_csv(path, glob=False, infer_schema=False)
-    if plan.head(1).collect().is_empty():
-        raise QualityError(f"{path} has a header and no trades (is it the whole file?)")
-    there = plan.collect_schema()
-    for name in columns.names().values():
-        if name in there and f"{name}_duplicated_0" in there:
-            raise QualityError(f"{path} has two columns {name!r} (rename one of them)")
-    return plan
-
-
-@contextmanager
-def _reading(file: Path | None) -> Iterator[None]:
-    """Say what is wrong with a file; errors of a plan that was given are its owner's."""
-    try:
-        yield
-    except RefusedFileError as error:
-        reason = f"{error.reason} (give one file, or the frame)"
-        raise ValueError(f"{file} cannot be read: {reason}") from error
-    except (pl.exceptions.PolarsError, OSError) as error:
-        if file is None:
-            raise
-        raise _unreadable(file, error) from error
-
-
-def _unreadable(path: Path, error: Exception) -> QualityError:
-    """Say what is wrong with a file, in the words of Polars only where there are no others."""
-    size = None
-    try:
-        size = path.stat().st_size
-    except FileNotFoundError:
-        return QualityError(f"{path} cannot be read: it is not there (is it the right path?)")
-    except OSError as hidden:
-        error = hidden
-    of_disk = reason_of(error, path)
-    if of_disk is not None:
-        return QualityError(f"{path} cannot be read: {of_disk[0]} ({of_disk[1]})")
-    if size == 0:
-        return QualityError(f"{path} cannot be read: it is empty (is it the whole file?)")
-    if path.suffix == ".csv":
-        # A line may be none of csv at all, of which Polars says more.
-        with (
-            suppress(csv.Error),
-            path.open(encoding="utf-8", errors="replace", newline="") as file,
-        ):
-            lines = csv.reader(file)
-            fields = len(next(lines, []))
-            for cells in lines:
-                if len(cells) > fields:
-                    return QualityError(
-                        f"{path} cannot be read: line {lines.line_num} has {len(cells)} fields, "
-                        f"expected {fields} as in the header (repair the line)"
-                    )
-    text = str(error).partition("\n")[0]
-    return QualityError(f"{path} cannot be read: {text} (is it the right file?)")
-
-
-def _trades(
-    frame: pl.LazyFrame,
+def _trades(  # noqa: PLR0917
+    source: Source,
     columns: TradeColumns,
     time_unit: TimeUnit | None,
     what: str,
-    *,
-    is_text: bool,
+    only: pl.Expr | None,
 ) -> tuple[pl.LazyFrame, Times, Values]:
     """Select the columns of trades from a frame, as they are there, or say what it lacks."""
-    schema, names, standard = frame.collect_schema(), columns.names(), TradeColumns()
-    for role, name in names.items():
-        if name not in schema and (role in REQUIRED or name != getattr(standard, role)):
-            raise ValueError(
-                f"the trades have no column {name!r} for {role} (they have "
-                f"{', '.join(schema.names())}; {_remedy(schema, role, is_text=is_text)})",
-            )
+    schema, names, standard = source.frame.collect_schema(), columns.names(), TradeColumns()
+    absent = {
+        role: name
+        for role, name in names.items()
+        if name not in schema and (role in REQUIRED or name != getattr(standard, role))
+    }
+    if absent:
+        raise ValueError(_missing(source, schema, absent, columns))
     there = {role: name for role, name in names.items() if name in schema}
-    times = times_of(frame, there.pop("timestamp"), time_unit, what=what, is_text=is_text)
-    values = Values(frame, dict(there), what)
+    frame = source.frame if only is None else source.frame.filter(only)
+    times = times_of(
+        frame,
+        there.pop("timestamp"),
+        time_unit,
+        what=what,
+        is_text=source.is_text,
+        place=source.place,
+    )
+    values = Values(frame, dict(there), what, columns, source.place)
     for role, name in there.items():
-        values.check(role, schema[name], is_text=is_text)
+        values.check(role, schema[name], is_text=source.is_text)
     there["timestamp"] = times.name
+    absent_values = {role: pl.lit(None, dtype) for role, dtype in TRADE_SCHEMA.items()}
+    if columns.quantity is None:
+        absent_values["quantity"] = pl.lit(1.0)
     selected = [
-        (cs.by_name(there[role]).as_expr() if role in there else pl.lit(None, dtype)).alias(role)
-        for role, dtype in TRADE_SCHEMA.items()
+        (cs.by_name(there[role]).as_expr() if role in there else absent_values[role]).alias(role)
+        for role in TRADE_SCHEMA
     ]
-    return frame.select(selected), times, values
+    numbered = source.frame.with_row_index(ROW)
+    if only is not None:
+        numbered = numbered.filter(only)
+    return numbered.select(*selected, pl.col(ROW).cast(pl.Int64)), times, values
 
 
-def _remedy(schema: pl.Schema, role: str, *, is_text: bool) -> str:
+def _missing(
+    source: Source, schema: pl.Schema, absent: Mapping[str, str], columns: TradeColumns
+) -> str:
+    """Return the message about columns that are absent, by their roles."""
+    arguments = {
+        "side" if role == "is_buyer_maker" and columns.side is not None else role: name
+        for role, name in absent.items()
+    }
+    listed = ", ".join(f"{name!r} for {argument}" for argument, name in arguments.items())
+    column = "column" if len(absent) == 1 else "columns"
+    remedy = _remedy(schema, arguments, is_text=source.is_text)
+    return source.lacks(f"no {column} {listed}", remedy)
+
+
+def _remedy(schema: pl.Schema, arguments: Mapping[str, str], *, is_text: bool) -> str:
     if is_text and any(sign in name for name in schema for sign in "\0\ufffd"):
         return "a file that is no text in UTF-8: convert it, if it is the right file"
     if is_text and any(_is_number(name) for name in schema):
         return "a file without a header: give the frame, pl.scan_csv(..., has_header=False, ...)"
     if is_text and len(schema) == 1:
         return "a file with another separator: give the frame, pl.scan_csv(..., separator=...)"
-    return f"name it with columns=TradeColumns({role}=...)"
+    given = ", ".join(f"{argument}=..." for argument in arguments)
+    what = "it" if len(arguments) == 1 else "them"
+    return f"name {what} with columns=TradeColumns({given})"
 
 
 def _is_number(name: str) -> bool:
@@ -317,7 +276,9 @@ def _is_number(name: str) -> bool:
     return True
 
 
-def _cleaned(spill: Spill, cache: TickCache, *, replace: bool) -> Iterator[DayReport]:
+def _cleaned(
+    spill: Spill, cache: TickCache, sources: Sources, *, replace: bool
+) -> Iterator[DayReport]:
     """Clean every day of the spill in its place; yield the reports, ascending."""
     previous: dt.date | None = None
     for day in spill.days():
@@ -332,6 +293,7 @@ def _cleaned(spill: Spill, cache: TickCache, *, replace: bool) -> Iterator[DayRe
             name=f"{cache.label} {day}",
             contiguous_ids=False,
             row_numbers=functools.partial(spill.row_numbers, day),
+            place=sources.place,
         )
         spill.put(day, rows)
         yield _accepted(report, cache, replace=replace)

@@ -5,15 +5,17 @@ reaches a user, and no value becomes another one.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 import polars as pl
 import polars.selectors as cs
 
+from rangebar_polars._core.sides import read_sides
+from rangebar_polars._ticks.spill import ROW, row_place
 from rangebar_polars.errors import QualityError
-from rangebar_polars.schema import TRADE_SCHEMA
+from rangebar_polars.schema import TRADE_SCHEMA, TradeColumns
 
 _PAIRS: Final = {"sell": "buy", "s": "b", "true": "false"}
 """Text of a seller and of a buyer, in small letters."""
@@ -38,12 +40,18 @@ class Values:
         What their columns are called, by role.
     what
         What messages call the trades.
+    columns
+        How sides are read that are text.
+    place
+        Says where a row is.
 
     """
 
     frame: pl.LazyFrame
     names: Mapping[str, str]
     what: str
+    columns: TradeColumns = field(default_factory=TradeColumns)
+    place: Callable[[int], str] = row_place
 
     def check(self, role: str, got: pl.DataType, *, is_text: bool) -> None:
         """Refuse a column of a dtype that has no such values; a file of text has any.
@@ -55,6 +63,12 @@ class Values:
 
         """
         expected = TRADE_SCHEMA[role]
+        if role == "is_buyer_maker" and self.columns.side is not None:
+            is_read = got.is_integer() or got in {pl.String(), pl.Categorical(), pl.Null()}
+            if not is_read and not isinstance(got, pl.Enum):
+                name = self.names[role]
+                raise TypeError(f"column {name!r} is {got}, expected text of sides (cast it first)")
+            return
         fits = {
             pl.Float64(): got.is_numeric(),
             pl.Int64(): got.is_integer() or got == pl.Null,
@@ -64,10 +78,13 @@ class Values:
             name = self.names[role]
             is_side = expected == pl.Boolean()
             remedy = f"({self._side(got)})" if is_side else "(cast it first)"
+            if expected == pl.Int64() and got.is_float():
+                column = f"pl.col({_quoted(name)})"
+                remedy = f"(cast it first: {column}.fill_nan(None).cast(pl.Int64))"
             raise TypeError(f"column {name!r} is {got}, expected {expected} {remedy}")
 
     def converted(self, batches: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-        """Yield trades with the columns of the cache.
+        """Yield trades with the columns of the cache; their rows have numbers in `ROW`.
 
         Raises
         ------
@@ -77,14 +94,15 @@ class Values:
             A file has text for a side that is neither true nor false.
 
         """
-        first = 0
         for batch in batches:
-            yield batch.with_columns(self._column(role, batch[role], first) for role in self.names)
-            first += batch.height
+            rows = batch[ROW]
+            yield batch.with_columns(self._column(role, batch[role], rows) for role in self.names)
 
-    def _column(self, role: str, given: pl.Series, first: int) -> pl.Series:
+    def _column(self, role: str, given: pl.Series, rows: pl.Series) -> pl.Series:
         dtype = TRADE_SCHEMA[role]
         given = stripped(given) if given.dtype == pl.String else given
+        if role == "is_buyer_maker" and self.columns.side is not None:
+            return self._sides(given, rows)
         is_side = dtype == pl.Boolean()
         if is_side and given.dtype == pl.String:
             small = given.str.to_lowercase()
@@ -101,23 +119,37 @@ class Values:
             if is_side:
                 name = self.names[role]
                 raise TypeError(
-                    f"column {name!r} of {self.what} is {given[at]!r} at row {first + at}, "
-                    f"expected true or false ({self._side(pl.String())})"
+                    f"column {name!r} of {self.what} is {given[at]!r} at "
+                    f"{self.place(rows[at])}, expected true or false ({self._side(pl.String())})"
                 )
-            raise self._refusal(role, given[at], first + at)
+            raise self._refusal(role, given[at], rows[at])
         return values
 
     def _refusal(self, role: str, value: object, row: int) -> QualityError:
         column = f"column {self.names[role]!r} of {self.what}"
         if value is None:
-            return QualityError(f"{column} is missing at row {row} (drop such rows)")
+            return QualityError(f"{column} is missing at {self.place(row)} (drop such rows)")
         expected = {
             "price": "a finite number",
             "quantity": "a finite number, and none below zero",
         }.get(role, "a whole number from -2**63 to 2**63 - 1")
         return QualityError(
-            f"{column} is {value!r} at row {row}, expected {expected} (repair or drop such rows)"
+            f"{column} is {value!r} at {self.place(row)}, expected {expected} (repair or drop such "
+            "rows)"
         )
+
+    def _sides(self, given: pl.Series, rows: pl.Series) -> pl.Series:
+        """Return sides that are text as Booleans."""
+        read = read_sides(given, self.columns)
+        if read.strange is not None:
+            at, text = read.strange
+            name = self.names["is_buyer_maker"]
+            raise QualityError(
+                f"column {name!r} of {self.what} is {text!r} at {self.place(rows[at])}, "
+                f"{read.expected} (say how both are written: columns=TradeColumns(side={name!r}, "
+                "sell=..., buy=...); make it empty or null where nobody knows the side)"
+            )
+        return read.sold
 
     def _side(self, got: pl.DataType) -> str:
         """Say how a side becomes Boolean, from the values that it has."""

@@ -17,6 +17,17 @@ ROW: Final = "rangebar row"
 """The column that says which row of the input a row is, from 0 on."""
 
 
+def row_place(row: int) -> str:
+    """Say where a row is.
+
+    Examples
+    --------
+    >>> row_place(7)
+    'row 7'
+    """
+    return f"row {row}"
+
+
 @dataclass
 class Spill:
     """A folder of rows, kept in the order in which they were added; a context manager.

@@ -4,9 +4,9 @@ from typing import Final
 
 import polars as pl
 
+from rangebar_polars._core.fixed import SCALE, to_fixed
 from rangebar_polars._validation.asked import is_complete
 from rangebar_polars._validation.checklist import Checklist
-from rangebar_polars._validation.fixed import SCALE, to_fixed
 from rangebar_polars.schema import COLUMNS, IS_COMPLETE, THRESHOLD, Output
 
 _EPSILON: Final = 2.0**-52

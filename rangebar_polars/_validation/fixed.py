@@ -4,25 +4,11 @@ from typing import Final
 
 import polars as pl
 
-SCALE: Final = 1e8
-"""Prices and quantities count units of 1e-8."""
-
 PER_THRESHOLD: Final = 100_000
 """A threshold counts hundred-thousandths of the opening price."""
 
 EXACT: Final = 2.0**51
-"""Below it an integer comes back from a float of it over `SCALE`, through two roundings."""
-
-
-def to_fixed(value: pl.Expr) -> pl.Expr:
-    """Return ``value * 1e8``, rounded half away from zero, as Int64; null for what does not fit.
-
-    >>> pl.select(to_fixed(pl.lit(0.000_000_005))).item()
-    1
-    """
-    scaled = value * SCALE
-    whole = scaled.cast(pl.Int64, strict=False)
-    return whole + (scaled - whole.cast(pl.Float64) >= 0.5).cast(pl.Int64)  # noqa: PLR2004 - half
+"""Below it an integer comes back from a float of it over 1e8, through two roundings."""
 
 
 def delta(open_price: pl.Expr, threshold: pl.Expr) -> pl.Expr:
@@ -31,6 +17,7 @@ def delta(open_price: pl.Expr, threshold: pl.Expr) -> pl.Expr:
     ``max(1, ceil(open * threshold / 100000))`` of a fixed open; the open is divided first, as the
     product may not fit 64 bits.
 
+    >>> from rangebar_polars._core.fixed import to_fixed
     >>> pl.select(delta(to_fixed(pl.lit(0.00000972)), pl.lit(250))).item()
     3
     """

@@ -6,6 +6,7 @@ from typing import SupportsIndex
 import polars as pl
 
 from rangebar_polars._core.arguments import Reset, check_columns, check_flags
+from rangebar_polars._core.sides import with_read_columns
 from rangebar_polars._validation.asked import Asked, frame_of
 from rangebar_polars._validation.chains import add_ids, add_threshold, add_times
 from rangebar_polars._validation.checklist import Checklist, schema_finding
@@ -93,6 +94,8 @@ def validate_tier1(
     """
     given = None if trades is None else frame_of(trades, "trades")
     names = check_columns(columns)
+    if given is not None:
+        given, names = with_read_columns(given, names)
     lacked = frozenset[str]() if given is None else lacked_by(given, names)
     check_flags(consecutive_ids=consecutive_ids)
     asked = Asked.check(

@@ -6,8 +6,9 @@ from typing import Final
 
 import polars as pl
 
+from rangebar_polars._core.fixed import SCALE
 from rangebar_polars._validation.asked import is_complete
-from rangebar_polars._validation.fixed import EXACT, SCALE
+from rangebar_polars._validation.fixed import EXACT
 from rangebar_polars.schema import IS_COMPLETE
 
 FIRST: Final = "first row of the bar"

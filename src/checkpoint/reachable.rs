@@ -56,7 +56,9 @@ fn is_rule_unused(state: &Checkpoint) -> bool {
 }
 
 fn has_required_columns(state: &Checkpoint, layout: &Layout) -> bool {
-    let is_required = |role: &Role| !role.is_optional() || state.rule.requires(*role);
+    // Without quantities each record counts as 1.
+    let is_needed = |role: &Role| !role.is_optional() && *role != Role::Quantity;
+    let is_required = |role: &Role| is_needed(role) || state.rule.requires(*role);
     Role::ALL.iter().all(|role| !is_required(role) || layout.columns.contains(role))
 }
 
@@ -94,6 +96,8 @@ fn has_counts(bar: &Bar, layout: &Layout) -> bool {
         && (has_ids || bar.rows_with_trade_ids == 0)
         && bar.rows <= bar.trades
         && (bar.rows_with_trade_ids > 0 || bar.trades == bar.rows)
+        && (layout.columns.contains(&Role::Quantity)
+            || bar.volume == i128::from(bar.rows) * i128::from(to_fixed(1.0)))
 }
 
 /// Whether the bar ends with the last trade, lasts no longer than 64 bits hold, and lies in one

@@ -9,13 +9,17 @@ use crate::error::Error;
 use crate::overlap;
 use crate::plugin::inputs::{Inputs, Names};
 use crate::plugin::refusal::{Refusal, compute_error};
+use crate::plugin::side_text::SideTexts;
 use crate::rule::Rule;
 use crate::trades::{Bits, Column, Extra, Flags, Role, Sides, TimeUnit, Trades};
 use polars_arrow::array::{Array, BooleanArray, PrimitiveArray};
 use polars_arrow::bitmap::Bitmap;
 use polars_arrow::types::NativeType;
-use polars_core::prelude::{DataType, Field, PolarsResult, Series};
+use polars_core::prelude::{
+    ChunkFull, DataType, Field, Float64Chunked, IntoSeries, PolarsResult, Series,
+};
 use std::ops::Range;
+use std::sync::Arc;
 
 /// The columns of one batch, owned and of the dtypes the kernel reads.
 #[derive(Clone, Debug)]
@@ -24,15 +28,17 @@ pub struct Batch {
     /// The columns that rules bring along.
     extras: Vec<Series>,
     unit: TimeUnit,
-    bad_ids: Vec<BadId>,
+    bad: Vec<Bad>,
 }
 
-/// An id that Int64 does not hold.
+/// A value that cannot be cast: an id that Int64 does not hold, or a side that means nothing.
 #[derive(Clone, Debug)]
-struct BadId {
+struct Bad {
     row: usize,
     column: String,
     value: String,
+    /// Of a side: the texts that are expected.
+    expected: Option<Arc<str>>,
 }
 
 impl Batch {
@@ -44,14 +50,17 @@ impl Batch {
         inputs: &Inputs,
         column: impl Fn(usize) -> PolarsResult<Series>,
     ) -> PolarsResult<Self> {
-        let (columns, bad_ids) = (Vec::new(), Vec::new());
-        let mut batch = Self { columns, extras: Vec::new(), unit: inputs.unit(), bad_ids };
+        let (columns, extras, bad) = (Vec::new(), Vec::new(), Vec::new());
+        let mut batch = Self { columns, extras, unit: inputs.unit(), bad };
         for input in inputs.columns() {
             let series = column(input.index)?;
             let series = match input.role {
                 Role::Timestamp => series.to_physical_repr().into_owned(),
                 Role::Price | Role::Quantity => series.cast(&DataType::Float64)?,
-                Role::IsBuyerMaker => series,
+                Role::IsBuyerMaker => match inputs.sides() {
+                    Some(sides) => batch.sides(&series, sides)?,
+                    None => series,
+                },
                 Role::AggTradeId | Role::FirstTradeId | Role::LastTradeId => batch.ids(&series)?,
             };
             batch.columns.push((input.role, series.with_name(input.name.clone())));
@@ -60,6 +69,11 @@ impl Batch {
             let series = column(extra.index)?;
             let series = if extra.is_flags { series } else { series.cast(&DataType::Float64)? };
             batch.extras.push(series.with_name(extra.name.clone()));
+        }
+        if inputs.counts_records() {
+            let name = Role::Quantity.name().into();
+            let ones = Float64Chunked::full(name, 1.0, batch.len()).into_series();
+            batch.columns.push((Role::Quantity, ones));
         }
         batch.align();
         Ok(batch)
@@ -100,11 +114,10 @@ impl Batch {
         emit: &mut impl FnMut(Ended),
     ) -> Result<(), Refusal> {
         let first_row = builder.rows();
-        // The builder is given the row of a bad id too, without that id: any other error in it, or
-        // in a row before it, is reported first.
-        let bad_id =
-            self.bad_ids.iter().filter(|bad| rows.contains(&bad.row)).min_by_key(|bad| bad.row);
-        let end = bad_id.map_or(rows.end, |bad| bad.row + 1);
+        // The builder is given the row of a bad value too, without that value: any other error in
+        // it, or in a row before it, is reported first.
+        let bad = self.bad.iter().filter(|bad| rows.contains(&bad.row)).min_by_key(|bad| bad.row);
+        let end = bad.map_or(rows.end, |bad| bad.row + 1);
         let mut offset = 0;
         for chunk in 0..self.columns.first().map_or(0, |(_, series)| series.n_chunks()) {
             let extras = self.extras(chunk)?;
@@ -115,14 +128,15 @@ impl Batch {
             }
             offset += trades.len;
         }
-        match bad_id {
-            None => Ok(()),
-            Some(BadId { row, column, value }) => {
-                let (column, value) = (column.clone(), value.clone());
-                let row = first_row + (row - rows.start) as u64;
-                Err(Error::Id { column, row, value }.into())
+        let Some(bad) = bad else { return Ok(()) };
+        let (column, value) = (bad.column.clone(), bad.value.clone());
+        let row = first_row + (bad.row - rows.start) as u64;
+        Err(match &bad.expected {
+            None => Error::Id { column, row, value }.into(),
+            Some(expected) => {
+                Error::Side { column, row, value, expected: expected.to_string() }.into()
             }
-        }
+        })
     }
 
     /// How many of the first of some rows are trades that were counted already; `check` knows the
@@ -137,7 +151,7 @@ impl Batch {
         column: &str,
     ) -> Result<usize, Refusal> {
         // A bad id is reported with its row, as any bad value of a new trade.
-        let bad = self.bad_ids.iter().map(|bad| bad.row).filter(|row| rows.contains(row)).min();
+        let bad = self.bad.iter().map(|bad| bad.row).filter(|row| rows.contains(row)).min();
         let end = bad.unwrap_or(rows.end);
         let (mut offset, mut found) = (0, 0);
         for chunk in 0..self.columns.first().map_or(0, |(_, series)| series.n_chunks()) {
@@ -175,10 +189,22 @@ impl Batch {
             let lost = &cast.is_null() & &series.is_not_null();
             for (row, _) in lost.iter().enumerate().filter(|(_, lost)| *lost == Some(true)) {
                 let (column, value) = (series.name().to_string(), series.get(row)?.to_string());
-                self.bad_ids.push(BadId { row, column, value });
+                self.bad.push(Bad { row, column, value, expected: None });
             }
         }
         Ok(cast)
+    }
+
+    /// Read sides, and remember those that mean nothing.
+    fn sides(&mut self, series: &Series, texts: &SideTexts) -> PolarsResult<Series> {
+        let read = texts.read(series)?;
+        let expected: Arc<str> = texts.expected().into();
+        for (row, value) in read.strange {
+            let (column, expected) = (series.name().to_string(), Some(Arc::clone(&expected)));
+            let value = if series.dtype().is_integer() { value } else { format!("{value:?}") };
+            self.bad.push(Bad { row, column, value, expected });
+        }
+        Ok(read.sold)
     }
 
     /// Give all columns the same chunks, so that the slices of a chunk have the same rows.

@@ -1,7 +1,7 @@
 //! What is wrong with a dict of a trade, and its message.
 
 use crate::epoch::EpochUnit;
-use crate::trades::{Role, TimeUnit};
+use crate::trades::TimeUnit;
 use std::fmt;
 
 /// What is wrong with a dict of a trade.
@@ -25,7 +25,7 @@ pub enum DictError {
          columns=TradeColumns({}=\"{guess}\"))",
         if *or_volume { " (or \"volume\")" } else { "" },
         keys.join(", "),
-        role.name()
+        argument
     )]
     Key {
         /// The trade.
@@ -34,8 +34,8 @@ pub enum DictError {
         key: String,
         /// Whether the key may also be called "volume".
         or_volume: bool,
-        /// The role of the key.
-        role: Role,
+        /// The argument that names the key.
+        argument: &'static str,
         /// The keys that the trade has.
         keys: Vec<String>,
         /// The key that is probably meant.
@@ -75,7 +75,15 @@ pub enum Unfit {
     /// It is not an integer of 64 bits.
     Id,
     /// It is neither true nor false.
-    Side,
+    Side {
+        /// Whether it is text.
+        is_text: bool,
+    },
+    /// It means neither a seller nor a buyer.
+    SideText {
+        /// The texts that are expected.
+        expected: String,
+    },
     /// It is a list or an array.
     Several,
     /// It is not a time.
@@ -117,8 +125,8 @@ pub enum Unfit {
     },
     /// The first trade had no such key.
     Late {
-        /// The role of the key.
-        role: Role,
+        /// The argument that names the key.
+        argument: &'static str,
     },
 }
 
@@ -127,7 +135,16 @@ impl fmt::Display for Unfit {
         match self {
             Self::Number => f.write_str("expected a number, or its digits as text"),
             Self::Id => f.write_str("expected an integer of 64 bits, or its digits as text"),
-            Self::Side => f.write_str("expected True or False"),
+            Self::Side { is_text: false } => f.write_str("expected True or False"),
+            Self::Side { is_text: true } => f.write_str(
+                "expected True or False (of a text say that it is one: \
+                 columns=TradeColumns(side=\"...\"))",
+            ),
+            Self::SideText { expected } => write!(
+                f,
+                "{expected} (say how both are written: columns=TradeColumns(side=\"...\", sell=..., \
+                 buy=...); where nobody knows the side, give None)"
+            ),
             Self::Several => f.write_str(
                 "expected a single value (a dict of whole columns is a frame: pl.DataFrame(trades))",
             ),
@@ -168,11 +185,10 @@ impl fmt::Display for Unfit {
                 "64 bits cannot hold it in {unit} (RangeBarProcessor(..., time_unit=\"{wider}\"))"
             ),
             Self::Chain { expected } => write!(f, "expected {expected}"),
-            Self::Late { role } => write!(
+            Self::Late { argument } => write!(
                 f,
                 "expected no such key, as in the first trade (give it from the first trade on, or \
-                 leave it out: columns=TradeColumns({}=None))",
-                role.name()
+                 leave it out: columns=TradeColumns({argument}=None))"
             ),
         }
     }

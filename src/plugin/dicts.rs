@@ -8,10 +8,11 @@ use crate::epoch::EpochUnit;
 use crate::plugin::dict_columns::{Packed, Values};
 use crate::plugin::dict_error::{DictError, Unfit};
 use crate::plugin::dict_keys::KeyValues;
-use crate::plugin::inputs::Names;
+use crate::plugin::inputs::{Names, argument};
 use crate::plugin::keys::Keys;
 use crate::plugin::refusal::Refusal;
-use crate::plugin::values::{Read, id, number, shown, side, time};
+use crate::plugin::side_text::SideTexts;
+use crate::plugin::values::{Read, id, number, shown, side, side_text, time};
 use crate::trades::{Layout, Role, Sides, TimeUnit, Trades};
 use polars_core::prelude::{Column, DataFrame};
 use pyo3::exceptions::PyTypeError;
@@ -41,6 +42,10 @@ pub struct Form {
     volume: Option<Key>,
     /// The keys whose values say which chain a trade belongs to.
     by: Vec<Key>,
+    /// How the sides are read where they are texts.
+    sides: Option<SideTexts>,
+    /// Whether each dict counts as a quantity of 1.
+    counts_records: bool,
     unit: EpochUnit,
 }
 
@@ -66,8 +71,14 @@ impl Form {
         });
         let volume =
             names.get(Role::Quantity.name()).is_some_and(|name| name == Role::Quantity.name());
-        let by = by.iter().map(|name| key(name, true)).collect();
-        Self { keys, volume: volume.then(|| key(VOLUME, false)), by, unit }
+        Self {
+            keys,
+            volume: volume.then(|| key(VOLUME, false)),
+            by: by.iter().map(|name| key(name, true)).collect(),
+            sides: names.sides().cloned(),
+            counts_records: names.counts_records(),
+            unit,
+        }
     }
 
     /// The columns of the trades, if this is the first of them.
@@ -82,6 +93,11 @@ impl Form {
 
     fn key(&self, role: Role) -> Option<&Key> {
         self.keys.get(role as usize).and_then(Option::as_ref)
+    }
+
+    /// The argument of Python that names the key of a role.
+    const fn argument(&self, role: Role) -> &'static str {
+        argument(role, self.sides.is_some())
     }
 
     fn name(&self, role: Role) -> &str {
@@ -172,7 +188,13 @@ impl<'f> Records<'f> {
             self.value(dict, Role::Timestamp, row, |value| time(value, unit, column))?;
         let price = self.value(dict, Role::Price, row, number)?;
         let quantity = self.value(dict, Role::Quantity, row, number)?;
-        let sold = self.value(dict, Role::IsBuyerMaker, row, side)?;
+        let sold = match &self.form.sides {
+            None => self.value(dict, Role::IsBuyerMaker, row, side)?,
+            Some(texts) => {
+                let read = |value: &Bound<'_, PyAny>| side_text(value, texts);
+                self.value(dict, Role::IsBuyerMaker, row, read)?.flatten()
+            }
+        };
         let agg_trade_id = self.value(dict, Role::AggTradeId, row, id)?;
         let first_trade_id = self.value(dict, Role::FirstTradeId, row, id)?;
         let last_trade_id = self.value(dict, Role::LastTradeId, row, id)?;
@@ -188,7 +210,7 @@ impl<'f> Records<'f> {
         }
         self.timestamp.push(timestamp);
         self.price.push(price);
-        self.quantity.push(quantity);
+        self.quantity.push(if self.form.counts_records { Some(1.0) } else { quantity });
         self.sold.push(sold.unwrap_or(false));
         self.side_known.push(sold.is_some());
         self.agg_trade_id.push(agg_trade_id);
@@ -224,7 +246,7 @@ impl<'f> Records<'f> {
         }
         let why = match read(&value)? {
             Ok(value) if self.has(role) => return Ok(Some(value)),
-            Ok(_) => Unfit::Late { role },
+            Ok(_) => Unfit::Late { argument: self.form.argument(role) },
             Err(why) => why,
         };
         Err(refused(key, &value, row, why))
@@ -242,7 +264,7 @@ impl<'f> Records<'f> {
             row,
             key: self.form.name(role).to_owned(),
             or_volume: role == Role::Quantity && self.form.volume.is_some(),
-            role,
+            argument: self.form.argument(role),
             guess: (*guess.unwrap_or(&"...")).to_owned(),
             keys,
         }

@@ -4,14 +4,24 @@
 //! while it is being built.
 
 use crate::plugin::refusal::compute_error;
+use crate::plugin::side_text::SideTexts;
 use crate::trades::{Layout, Role, TimeUnit};
 use polars_core::prelude as pl;
 use polars_core::prelude::{DataType, Field, PolarsResult};
+use pyo3::FromPyObject;
+use serde::Deserialize;
 use std::collections::HashMap;
 
-/// The user's names for the columns, by the default name of each role. An optional role without a
-/// name is not read.
-pub type Names = HashMap<String, String>;
+/// What the user says of the columns.
+#[derive(Clone, Debug, Deserialize, FromPyObject)]
+#[pyo3(from_item_all)]
+pub struct Names {
+    /// The name of the column of each role, by the default name of the role. A role without a name
+    /// is not read; without one for quantities each record counts as a quantity of 1.
+    roles: HashMap<String, String>,
+    /// How the sides are read where their column has texts.
+    sides: Option<SideTexts>,
+}
 
 /// The columns of a schema that are read, in the order of their roles.
 #[derive(Clone, Debug)]
@@ -20,6 +30,8 @@ pub struct Inputs {
     extras: Vec<ExtraInput>,
     unit: TimeUnit,
     zone: Option<String>,
+    sides: Option<SideTexts>,
+    counts_records: bool,
 }
 
 /// One column of a schema that is read.
@@ -44,20 +56,51 @@ pub struct ExtraInput {
     pub is_flags: bool,
 }
 
+impl Names {
+    /// The name of the column of a role, if it is read; the role is given by its default name.
+    pub fn get(&self, role: &str) -> Option<&String> {
+        self.roles.get(role)
+    }
+
+    /// How the sides are read where their column has texts.
+    pub const fn sides(&self) -> Option<&SideTexts> {
+        self.sides.as_ref()
+    }
+
+    /// Whether each record counts as a quantity of 1.
+    pub fn counts_records(&self) -> bool {
+        self.get(Role::Quantity.name()).is_none()
+    }
+
+    const fn argument(&self, role: Role) -> &'static str {
+        argument(role, self.sides.is_some())
+    }
+}
+
 impl Inputs {
     /// Find the columns of the roles for which `reads` is true.
     ///
     /// # Errors
-    /// A missing column, or one with a dtype that cannot be read; the message lists the columns and
+    /// Missing columns, or one with a dtype that cannot be read; the message lists the columns and
     /// shows the cast.
     pub fn resolve(
         schema: &[Field],
         names: &Names,
         reads: impl Fn(Role) -> bool,
     ) -> PolarsResult<Self> {
-        let (columns, extras, unit) = (Vec::new(), Vec::new(), TimeUnit::Microseconds);
-        let mut inputs = Self { columns, extras, unit, zone: None };
-        for role in Role::ALL.into_iter().filter(|role| reads(*role)) {
+        let mut inputs = Self {
+            columns: Vec::new(),
+            extras: Vec::new(),
+            unit: TimeUnit::Microseconds,
+            zone: None,
+            sides: names.sides.clone(),
+            counts_records: names.counts_records() && reads(Role::Quantity),
+        };
+        let (mut absent, mut wrong) = (Vec::new(), None);
+        // Records are counted by the rows of another column.
+        let counted = |role| inputs.counts_records && role == Role::Price;
+        let roles = Role::ALL.into_iter().filter(|role| reads(*role) || counted(*role));
+        for role in roles.collect::<Vec<_>>() {
             let Some(name) = names.get(role.name()) else { continue };
             let mut found = (0..schema.len()).filter(|index| schema[*index].name() == name);
             let first = found.next();
@@ -68,14 +111,16 @@ impl Inputs {
                 if role.is_optional() && name == role.name() {
                     continue;
                 }
-                return Err(compute_error(&missing(role, name, schema)));
+                absent.push((role, name.as_str()));
+                continue;
             };
             let dtype = schema[index].dtype();
             if *dtype == DataType::Null && role.is_optional() {
                 continue;
             }
-            if !accepts(role, dtype) {
-                return Err(compute_error(&wrong_dtype(role, name, dtype, schema)));
+            if !accepts(role, dtype, names.sides()) {
+                wrong.get_or_insert_with(|| wrong_dtype(role, names, name, dtype, schema));
+                continue;
             }
             if let DataType::Datetime(unit, zone) = dtype {
                 inputs.unit = match unit {
@@ -87,23 +132,30 @@ impl Inputs {
             }
             inputs.columns.push(Input { role, name: name.into(), index });
         }
-        Ok(inputs)
+        if !absent.is_empty() {
+            return Err(compute_error(&missing(&absent, names, schema)));
+        }
+        wrong.map_or(Ok(inputs), |text| Err(compute_error(&text)))
     }
 
-    /// Check that every column that the user renamed is in the schema, read or not. A column with
-    /// its default name may be absent.
+    /// Check that every column that bars need or that the user renamed is in the schema, read or
+    /// not. An optional column with its default name may be absent.
     ///
     /// # Errors
-    /// The first missing column.
+    /// The missing columns.
     pub fn check_named(schema: &[Field], names: &Names) -> PolarsResult<()> {
-        for role in Role::ALL {
-            if let Some(name) = names.get(role.name()).filter(|name| *name != role.name())
+        let is_absent = |(role, name): &(Role, &str)| {
+            (!role.is_optional() || *name != role.name())
                 && schema.iter().all(|field| field.name() != name)
-            {
-                return Err(compute_error(&missing(role, name, schema)));
-            }
+        };
+        let of_role = |role: Role| Some((role, names.get(role.name())?.as_str()));
+        let absent =
+            Role::ALL.into_iter().filter_map(of_role).filter(is_absent).collect::<Vec<_>>();
+        if absent.is_empty() {
+            Ok(())
+        } else {
+            Err(compute_error(&missing(&absent, names, schema)))
         }
-        Ok(())
     }
 
     /// Check that the columns that rules require are among those found.
@@ -164,6 +216,17 @@ impl Inputs {
         &self.columns
     }
 
+    /// How the sides are read where their column has texts.
+    pub const fn sides(&self) -> Option<&SideTexts> {
+        self.sides.as_ref()
+    }
+
+    /// Whether each record counts as a quantity of 1, because quantities are read and have no
+    /// column.
+    pub const fn counts_records(&self) -> bool {
+        self.counts_records
+    }
+
     /// The unit of the times.
     pub const fn unit(&self) -> TimeUnit {
         self.unit
@@ -176,8 +239,23 @@ impl Inputs {
     }
 }
 
-fn accepts(role: Role, dtype: &DataType) -> bool {
+/// The argument of Python that names the column of a role, where sides are text or not.
+pub const fn argument(role: Role, has_texts: bool) -> &'static str {
     match role {
+        Role::IsBuyerMaker if has_texts => "side",
+        _ => role.name(),
+    }
+}
+
+fn accepts(role: Role, dtype: &DataType, sides: Option<&SideTexts>) -> bool {
+    match role {
+        Role::IsBuyerMaker if sides.is_some() => {
+            dtype.is_integer()
+                || matches!(
+                    dtype,
+                    DataType::String | DataType::Categorical(..) | DataType::Enum(..)
+                )
+        }
         Role::Timestamp => matches!(dtype, DataType::Datetime(..)),
         Role::Price | Role::Quantity => dtype.is_numeric(),
         Role::IsBuyerMaker => *dtype == DataType::Boolean,
@@ -213,12 +291,16 @@ pub const NO_IDS: &str = "overlap=\"skip\" finds by agg_trade_id the trades that
      which column it is: columns=TradeColumns(agg_trade_id=\"...\"), or leave out yourself the trades \
      that were counted, up to processor.position)";
 
-fn missing(role: Role, name: &str, schema: &[Field]) -> String {
-    let role = role.name();
+fn missing(absent: &[(Role, &str)], names: &Names, schema: &[Field]) -> String {
+    let quoted = absent.iter().map(|(_, name)| format!("{name:?}")).collect::<Vec<_>>();
+    let argument = |(role, _): &(Role, &str)| format!("{}=\"...\"", names.argument(*role));
+    let (columns, which) =
+        if absent.len() == 1 { ("column", "which it is") } else { ("columns", "which they are") };
     format!(
-        "no column {name:?} among the trades: they have [{}] (say which it is: \
-         columns=TradeColumns({role}=\"...\"))",
-        listed(schema)
+        "no {columns} {} among the trades: they have [{}] (say {which}: columns=TradeColumns({}))",
+        quoted.join(", "),
+        listed(schema),
+        absent.iter().map(argument).collect::<Vec<_>>().join(", ")
     )
 }
 
@@ -253,11 +335,18 @@ fn wrong_extra(dtype: &DataType, is_flags: bool) -> String {
     }
 }
 
-fn wrong_dtype(role: Role, name: &str, dtype: &DataType, schema: &[Field]) -> String {
+fn wrong_dtype(
+    role: Role,
+    names: &Names,
+    name: &str,
+    dtype: &DataType,
+    schema: &[Field],
+) -> String {
     let column = format!("pl.col({name:?})");
     let expected = match role {
         Role::Timestamp => "Datetime",
         Role::Price | Role::Quantity => "a number",
+        Role::IsBuyerMaker if names.sides.is_some() => "text",
         Role::IsBuyerMaker => "Boolean",
         Role::AggTradeId | Role::FirstTradeId | Role::LastTradeId => "an integer",
     };
@@ -278,20 +367,16 @@ fn wrong_dtype(role: Role, name: &str, dtype: &DataType, schema: &[Field]) -> St
         (Role::Timestamp, DataType::Date) => "a date has no time of day: give the time of each \
                                               trade"
             .to_string(),
-        (Role::IsBuyerMaker, DataType::String) => {
-            format!(
-                "true is where the aggressor sold: {column}.str.to_lowercase() == \"sell\", with the \
-                 text that the column has for a seller"
-            )
-        }
-        (Role::IsBuyerMaker, dtype) if dtype.is_numeric() => {
-            format!(
-                "true is where the aggressor sold: of 0 and 1 {column}.cast(pl.Boolean), of -1 and \
-                 1 {column} < 0"
-            )
+        (Role::IsBuyerMaker, dtype)
+            if let Some(remedy) = side_remedy(names.sides(), name, dtype) =>
+        {
+            remedy
         }
         (Role::Price | Role::Quantity, DataType::String | DataType::Boolean) => {
             format!("cast it: {column}.cast(pl.Float64)")
+        }
+        (Role::AggTradeId | Role::FirstTradeId | Role::LastTradeId, dtype) if dtype.is_float() => {
+            format!("cast it: {column}.fill_nan(None).cast(pl.Int64)")
         }
         (Role::AggTradeId | Role::FirstTradeId | Role::LastTradeId, dtype)
             if dtype.is_numeric() || *dtype == DataType::String =>
@@ -301,12 +386,35 @@ fn wrong_dtype(role: Role, name: &str, dtype: &DataType, schema: &[Field]) -> St
         (Role::Price | Role::Quantity, DataType::Categorical(..) | DataType::Enum(..)) => {
             format!("cast it: {column}.cast(pl.String).cast(pl.Float64)")
         }
-        _ => format!("name another column: columns=TradeColumns({}=\"...\")", role.name()),
+        _ => format!("name another column: columns=TradeColumns({}=\"...\")", names.argument(role)),
     };
     format!(
         "column {name:?} is {dtype}: expected {expected} among the trades [{}] ({remedy})",
         listed(schema)
     )
+}
+
+/// How sides of another dtype are read, if they can be.
+fn side_remedy(sides: Option<&SideTexts>, name: &str, dtype: &DataType) -> Option<String> {
+    let column = format!("pl.col({name:?})");
+    match dtype {
+        DataType::Boolean => Some(format!(
+            "if true is where the aggressor sold: columns=TradeColumns(is_buyer_maker={name:?})"
+        )),
+        dtype if sides.is_some() && dtype.is_numeric() => {
+            Some(format!("cast it: {column}.cast(pl.Int64)"))
+        }
+        _ if sides.is_some() => None,
+        DataType::String | DataType::Categorical(..) | DataType::Enum(..) => Some(format!(
+            "if it is the aggressor's side: columns=TradeColumns(side={name:?}); if it is that of the \
+             resting order: columns=TradeColumns(side={name:?}, side_of=\"maker\")"
+        )),
+        dtype if dtype.is_numeric() => Some(format!(
+            "true is where the aggressor sold: of 0 and 1 {column}.cast(pl.Boolean), of -1 and 1 \
+             {column} < 0"
+        )),
+        _ => None,
+    }
 }
 
 /// The dtype of times.

@@ -3,6 +3,7 @@
 
 pub mod dict_error;
 pub mod refusal;
+pub mod side_text;
 pub mod inputs;
 pub mod batch;
 pub mod options;

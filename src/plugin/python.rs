@@ -20,7 +20,7 @@ use crate::plugin::arrow_stream::TableStream;
 use crate::plugin::bar_rows::exact_dtype;
 use crate::plugin::dicts::{Form, Records};
 use crate::plugin::fold::Fold;
-use crate::plugin::inputs::Inputs;
+use crate::plugin::inputs::{Inputs, Names};
 use crate::plugin::notices::Warning;
 use crate::plugin::options::{OPENING_ROW, Options, is_always_read};
 use crate::plugin::refusal::{Refusal, compute_error};
@@ -28,7 +28,7 @@ use crate::plugin::stored_bars;
 use crate::row_hash::RowHash;
 use crate::rule::{AnyRule, Rule};
 use crate::trades::Role;
-use polars_core::prelude::{DataFrame, DataType, PolarsResult};
+use polars_core::prelude::{DataFrame, DataType, IntoColumn, PolarsResult};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
@@ -376,6 +376,22 @@ fn read_table(
     Ok(PyDataFrame(TableStream::open(table)?.read(table.py(), names.as_deref())?))
 }
 
+/// Sides; the first row whose text means nothing, and the text; what is expected.
+type SidesOfTable = (PyDataFrame, Option<(usize, String)>, String);
+
+/// The sides in the first column of a table, as Booleans; the first row whose text means nothing, if
+/// there is one, with the text; and what is expected there.
+#[pyfunction]
+fn read_sides(table: &Bound<'_, PyAny>, columns: Names) -> Result<SidesOfTable, Refusal> {
+    let table = TableStream::open(table)?.read(table.py(), None)?;
+    let (Some(texts), Some(column)) = (columns.sides(), table.columns().first()) else {
+        return Err(compute_error("expected a table with a column, and texts of sides").into());
+    };
+    let read = texts.read(column.as_materialized_series())?;
+    let sold = DataFrame::new(table.height(), vec![read.sold.into_column()])?;
+    Ok((PyDataFrame(sold), read.strange.into_iter().next(), texts.expected()))
+}
+
 /// The name of the one unit in which a number is a time from 1990 to 2100, if there is one.
 #[pyfunction]
 fn fitting_time_unit(value: i64) -> Option<&'static str> {
@@ -443,6 +459,7 @@ fn _internal(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(checkpoint_position, module)?)?;
     module.add_function(wrap_pyfunction!(read_checkpoint, module)?)?;
     module.add_function(wrap_pyfunction!(fitting_time_unit, module)?)?;
+    module.add_function(wrap_pyfunction!(read_sides, module)?)?;
     module.add_function(wrap_pyfunction!(read_table, module)?)?;
     module.add_class::<BarBuilder>()?;
     module.add_class::<TableHash>()

@@ -5,6 +5,7 @@
 
 use crate::epoch::EpochUnit;
 use crate::plugin::dict_error::Unfit;
+use crate::plugin::side_text::{Aggressor, SideTexts};
 use crate::trades::TimeUnit;
 use chrono::NaiveDate;
 use pyo3::exceptions::{PyException, PyOverflowError, PyTypeError, PyValueError};
@@ -74,8 +75,24 @@ pub fn side(value: &Bound<'_, PyAny>) -> Read<bool> {
     match extracted(value)? {
         Some(side) => Ok(Ok(side)),
         None if holds_several(value) => Ok(Err(Unfit::Several)),
-        None => Ok(Err(Unfit::Side)),
+        None => Ok(Err(Unfit::Side { is_text: text(value).is_some() })),
     }
+}
+
+/// A side as text or as a whole number; `None` if nobody knows it.
+///
+/// # Errors
+/// An exception that Python raised; inside, a value that means neither a seller nor a buyer.
+pub fn side_text(value: &Bound<'_, PyAny>, texts: &SideTexts) -> Read<Option<bool>> {
+    let text = match text(value) {
+        Some(text) => Some(text.into_owned()),
+        None if is_flag(value)? => None,
+        None if holds_several(value) => return Ok(Err(Unfit::Several)),
+        None => extracted::<i64>(value)?.map(|number| number.to_string()),
+    };
+    let aggressor = text.and_then(|text| texts.aggressor(&text));
+    let strange = || Unfit::SideText { expected: texts.expected() };
+    Ok(aggressor.map(Aggressor::sold).ok_or_else(strange))
 }
 
 /// A time in `column`, the unit of the column: a whole number of `unit`, which is not finer, or a

@@ -16,7 +16,7 @@ from support.entry_points import assert_same
 
 import rangebar_polars as rb
 from rangebar_polars._catalog import trades as cached_trades
-from rangebar_polars._core.options import Reset
+from rangebar_polars._core.arguments import Reset
 from rangebar_polars._days import day_range
 from rangebar_polars.errors import ArchiveError, CacheError, RangeBarWarning
 from rangebar_polars.store import BarStore

@@ -286,3 +286,29 @@ def test_a_written_file_has_the_rights_of_any_new_one(tmp_path: Path) -> None:
 
     modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("any", "bars.csv")]
     assert modes[0] == modes[1]
+
+
+SIDES = {
+    "by default": ("Sell", "Buy", ["side=side"]),
+    "named": ("A", "B", ["side=side,sell=A,sell=ask", "buy=B"]),
+    "of the resting order": ("buy", "sell", ["side=side,side_of=maker"]),
+}
+
+
+@pytest.mark.parametrize("name", SIDES)
+def test_sides_that_are_text_and_records_without_quantities_are_read(
+    name: str, tmp_path: Path
+) -> None:
+    sold, bought, named = SIDES[name]
+    maker = pl.col("is_buyer_maker")
+    side = pl.when(maker).then(pl.lit(sold)).when(~maker).then(pl.lit(bought)).alias("side")
+    frame = walk(500).with_columns(side).drop("is_buyer_maker", "quantity")
+    frame.write_csv(tmp_path / "trades.csv")
+    out = tmp_path / "bars.parquet"
+    given = [option for each in (*named, "quantity=") for option in ("--columns", each)]
+
+    bars_of(tmp_path / "trades.csv", *given, "-t", THRESHOLD, "--features", "-o", out, "-q")
+
+    ones = walk(500).with_columns(quantity=pl.lit(1.0))
+    expected = rb.bars(ones, THRESHOLD, include_microstructure=True)
+    assert_frame_equal(pl.read_parquet(out), expected.with_columns(IN_UTC))

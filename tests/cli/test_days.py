@@ -240,7 +240,7 @@ def test_imported_trades_of_a_csv_need_the_options_of_bars(tmp_path: Path) -> No
     file.write_text("timestamp,px,quantity\n1723075200000,100,1\n1723075201000,101,1\n")
     names = ["--source", "mine", "--symbol", "X"]
     text = (
-        "Error: the trades have no column 'price' for price (they have timestamp, px, quantity; "
+        f"Error: {file} has no column 'price' for price (it has timestamp, px, quantity; "
         "name it with --columns price=...)\n"
     )
 
@@ -259,3 +259,45 @@ def test_other_trades_of_a_day_need_replace(tmp_path: Path) -> None:
     assert done.stderr.endswith("give all trades of the day together, with --replace)\n")
 
     run("import", tmp_path / "b.parquet", *names, "--replace")
+
+
+def test_several_files_with_sides_as_text_are_one_import(tmp_path: Path) -> None:
+    given = trades_of(DAYS[:2])
+    maker = pl.col("is_buyer_maker")
+    side = pl.when(maker).then(pl.lit("Buy")).when(~maker).then(pl.lit("Sell"))
+    written = given.with_columns(side=side).drop("is_buyer_maker")
+    folder = tmp_path / "in"
+    folder.mkdir()
+    files = [folder / f"{number}.parquet" for number in range(2)]
+    for file, part in zip(files, (written[:100], written[100:]), strict=True):
+        part.write_parquet(file)
+    options = ["--source", "mine", "--columns", "side=side,side_of=maker"]
+
+    rows("import", *files, *options, "--symbol", "X")
+    rows("import", folder, *options, "--symbol", "Y")
+
+    for symbol in ("X", "Y"):
+        ticks = rb.scan_ticks(symbol, DAYS[0], DAYS[1], source="mine").collect()
+        assert ticks["is_buyer_maker"].equals(given["is_buyer_maker"])
+
+
+@pytest.mark.parametrize(
+    ("columns", "text"),
+    [
+        (
+            "side=side,is_buyer_maker=m",
+            "side is 'side' and is_buyer_maker 'm': expected one column",
+        ),
+        ("sell=S", "sell is given without side"),
+        ("side=side,side_of=me", "side_of is 'me': expected 'taker' or 'maker'"),
+    ],
+)
+def test_sides_that_contradict_each_other_are_a_bad_option(
+    columns: str, text: str, tmp_path: Path
+) -> None:
+    given = ["import", str(tmp_path), "--source", "mine", "--symbol", "X", "--columns", columns]
+
+    done = CliRunner().invoke(program, given)
+
+    assert done.exit_code == 2
+    assert f"Invalid value for '--columns': {text}" in done.stderr

@@ -145,7 +145,8 @@ CASES: list[tuple[list[str], list[object], int, str]] = [
         2,
         (
             "Invalid value for '--columns': 'cost=px' is not ROLE=NAME with a role of timestamp, "
-            "price, quantity, is_buyer_maker, agg_trade_id, first_trade_id, last_trade_id"
+            "price, quantity, is_buyer_maker, agg_trade_id, first_trade_id, last_trade_id, "
+            "side, sell, buy, side_of"
         ),
     ),
     (

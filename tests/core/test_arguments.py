@@ -94,7 +94,7 @@ def test_columns_that_are_no_trade_columns_are_a_type_error(call: Callable[..., 
     assert message == f"columns is {{'price': 'px'}}: {expected}"
 
 
-@pytest.mark.parametrize("role", ["timestamp", "price", "quantity"])
+@pytest.mark.parametrize("role", ["timestamp", "price"])
 def test_a_required_column_has_a_name(role: str) -> None:
     def named(name: object) -> rb.TradeColumns:
         return rb.TradeColumns(**{role: name})  # type: ignore[arg-type]
@@ -105,7 +105,7 @@ def test_a_required_column_has_a_name(role: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "role", ["is_buyer_maker", "agg_trade_id", "first_trade_id", "last_trade_id"]
+    "role", ["quantity", "is_buyer_maker", "agg_trade_id", "first_trade_id", "last_trade_id"]
 )
 def test_an_optional_column_has_a_name_or_none(role: str) -> None:
     def named(name: object) -> rb.TradeColumns:

@@ -1,6 +1,7 @@
 """Bad columns: every message whole, and the same through every entry point."""
 
 from functools import partial
+from typing import Any
 
 import polars as pl
 import pytest
@@ -87,15 +88,15 @@ BAD_SCHEMAS: dict[str, tuple[pl.DataFrame, str]] = {
         pl.String(),
         "str",
         "Boolean",
-        'true is where the aggressor sold: pl.col("is_buyer_maker").str.to_lowercase() == "sell", '
-        "with the text that the column has for a seller",
+        'if it is the aggressor\'s side: columns=TradeColumns(side="is_buyer_maker"); if it is '
+        'that of the resting order: columns=TradeColumns(side="is_buyer_maker", side_of="maker")',
     ),
     "float id": cast(
         "agg_trade_id",
         pl.Float64(),
         "f64",
         "an integer",
-        'cast it: pl.col("agg_trade_id").cast(pl.Int64)',
+        'cast it: pl.col("agg_trade_id").fill_nan(None).cast(pl.Int64)',
     ),
     "text trade id": cast(
         "first_trade_id",
@@ -109,7 +110,7 @@ BAD_SCHEMAS: dict[str, tuple[pl.DataFrame, str]] = {
         pl.Float32(),
         "f32",
         "an integer",
-        'cast it: pl.col("last_trade_id").cast(pl.Int64)',
+        'cast it: pl.col("last_trade_id").fill_nan(None).cast(pl.Int64)',
     ),
 }
 some_schemas = pytest.mark.parametrize("name", BAD_SCHEMAS)
@@ -178,7 +179,8 @@ def test_messages_call_columns_what_the_user_calls_them() -> None:
 
 @pytest.mark.parametrize("column", ["is_buyer_maker", "agg_trade_id", "first_trade_id"])
 def test_an_optional_column_that_is_named_must_be_there(column: str) -> None:
-    options = {"include_microstructure": True, "columns": rb.TradeColumns(**{column: "mine"})}
+    names: dict[str, Any] = {column: "mine"}
+    options = {"include_microstructure": True, "columns": rb.TradeColumns(**names)}
 
     messages = {
         entry_point: message_of(

@@ -1,6 +1,7 @@
 """What holds of every frame of bars, whatever the trades."""
 
 from dataclasses import replace
+from typing import Any
 
 import polars as pl
 import pytest
@@ -190,7 +191,7 @@ def test_a_column_named_none_is_not_read() -> None:
 
 def test_columns_may_have_any_names() -> None:
     frame = trades([100, 101], sold=[True, False], ids=[1, 2], counted=[(1, 5), (6, 6)])
-    names = {name: f"my {name}" for name in frame.columns}
+    names: dict[str, Any] = {name: f"my {name}" for name in frame.columns}
 
     renamed = rb.bars(
         frame.rename(names), include_microstructure=True, columns=rb.TradeColumns(**names)

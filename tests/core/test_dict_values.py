@@ -67,7 +67,10 @@ BAD: dict[str, tuple[dict[str, object], str]] = {
     ),
     "text for side": (
         {"is_buyer_maker": "true"},
-        "is_buyer_maker is 'true' at row 1: expected True or False",
+        (
+            "is_buyer_maker is 'true' at row 1: expected True or False (of a text say that it is "
+            'one: columns=TradeColumns(side="..."))'
+        ),
     ),
     "a list for side": (
         {"is_buyer_maker": [True]},

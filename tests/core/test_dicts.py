@@ -93,7 +93,7 @@ def test_a_key_that_is_missing_in_a_later_dict_is_named_with_its_row() -> None:
 
 
 def test_the_remedies_of_missing_keys_followed_one_by_one_give_the_bars() -> None:
-    names: dict[str, str] = {}
+    names: dict[str, Any] = {}
     trade = {"T": T, "p": "100.0", "q": "2", "a": 5, "m": True}
     for role, name in {"timestamp": "T", "price": "p", "quantity": "q"}.items():
         columns = rb.TradeColumns(**names)

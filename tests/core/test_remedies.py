@@ -98,10 +98,10 @@ def test_sides_are_true_where_the_aggressor_sold(name: str) -> None:
 
     message = message_of(frame)
 
-    assert "true is where the aggressor sold" in message
-    # The words of the message, with the text that the data has.
-    of_data = message.replace('"sell"', f'"{str(sold).lower()}"')
-    assert_same(BARS, rb.bars(frame.with_columns(code_of(of_data)), 20, **OPTIONS))
+    found = re.search(r"aggressor's side: columns=(TradeColumns\([^)]*\))", message)
+    assert found is not None
+    columns = eval(found[1], {"TradeColumns": rb.TradeColumns})  # noqa: S307 - our own message
+    assert_same(BARS, rb.bars(frame, 20, columns=columns, **OPTIONS))
 
 
 @pytest.mark.parametrize("numbers", SIDE_NUMBERS)

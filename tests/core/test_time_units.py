@@ -215,7 +215,8 @@ def test_the_text_says_what_it_is_of() -> None:
     assert json.loads(one.to_json()) == {
         "format": "rangebar-polars checkpoint",
         "symbol": "BTCUSDT",
-        "threshold_decimal_bps": 125,
+        "rules": ["range-125"],
+        "by": [],
         "time_unit": "us",
         "checkpoint": base64.b64encode(one.create_checkpoint()).decode(),
     }

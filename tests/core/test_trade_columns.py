@@ -25,7 +25,8 @@ def missing(role: str, have: str = HAVE) -> str:
 
 
 def named(role: str) -> rb.TradeColumns:
-    return rb.TradeColumns(**{role: "mine"})
+    names: dict[str, Any] = {role: "mine"}
+    return rb.TradeColumns(**names)
 
 
 def text_of(call: Callable[[], object]) -> str:
@@ -135,7 +136,7 @@ def test_a_feature_needs_only_the_columns_of_its_formula() -> None:
     assert missing("quantity", "price: f64") == text
 
 
-NAMES = {"is_buyer_maker": "maker", "first_trade_id": "from", "last_trade_id": "to"}
+NAMES: dict[str, Any] = {"is_buyer_maker": "maker", "first_trade_id": "from", "last_trade_id": "to"}
 
 
 def unreadable(frame: pl.DataFrame, names: list[str]) -> pl.LazyFrame:

@@ -51,11 +51,12 @@ class _Pickled:
     """What a pickle of a processor is restored from, with another checkpoint in it."""
 
     def __init__(self, state: State, data: bytes) -> None:
-        self._rule = rule_of(state)["rule"]
+        self._rule, self._columns = rule_of(state)["rule"], columns_of(state)
         self._data = data
 
     def __reduce__(self) -> tuple[Any, ...]:
-        function, (_, *others) = rb.RangeBarProcessor(rule=self._rule).__reduce__()
+        processor = rb.RangeBarProcessor(rule=self._rule, columns=self._columns)
+        function, (_, *others) = processor.__reduce__()
         return function, (self._data, *others)
 
 
@@ -109,14 +110,20 @@ def is_storable(state: State) -> bool:
     return is_stored and state.layout in {None, STORED_LAYOUT}
 
 
-def _restored(_: State, data: bytes, following: pl.DataFrame) -> pl.DataFrame:
-    return rb.RangeBarProcessor.from_checkpoint(data).process_trades(following)
+def columns_of(state: State) -> rb.TradeColumns:
+    """Return what the columns of trades after a state are called; without quantities they count."""
+    _, _, columns = state.layout or STORED_LAYOUT
+    return rb.TradeColumns(quantity="quantity" if columns >> 2 & 1 else None)
+
+
+def _restored(state: State, data: bytes, following: pl.DataFrame) -> pl.DataFrame:
+    processor = rb.RangeBarProcessor.from_checkpoint(data, columns=columns_of(state))
+    return processor.process_trades(following)
 
 
 def _unpickled(state: State, data: bytes, following: pl.DataFrame) -> pl.DataFrame:
-    processor: rb.RangeBarProcessor = pickle.loads(  # noqa: S301 - own
-        pickle.dumps(_Pickled(state, data))
-    )
+    pickled = pickle.dumps(_Pickled(state, data))
+    processor: rb.RangeBarProcessor = pickle.loads(pickled)  # noqa: S301 - own
     return processor.process_trades(following)
 
 
@@ -124,11 +131,18 @@ def _from_json(state: State, data: bytes, following: pl.DataFrame) -> pl.DataFra
     text = json.loads(rb.RangeBarProcessor(250).to_json())
     stated = {"symbol": state.symbol, "rules": [state.rule], "by": []}
     text |= stated | {"checkpoint": base64.b64encode(data).decode()}
-    return rb.RangeBarProcessor.from_json(json.dumps(text)).process_trades(following)
+    processor = rb.RangeBarProcessor.from_json(json.dumps(text), columns=columns_of(state))
+    return processor.process_trades(following)
 
 
 def _with_state(state: State, data: bytes, following: pl.DataFrame) -> pl.DataFrame:
-    return rb.bars_with_state(following, state=data, include_incomplete=True, **rule_of(state))[0]
+    return rb.bars_with_state(
+        following,
+        state=data,
+        include_incomplete=True,
+        columns=columns_of(state),
+        **rule_of(state),
+    )[0]
 
 
 def _stored_link(state: State, data: bytes, following: pl.DataFrame) -> pl.DataFrame:
@@ -144,6 +158,7 @@ def every_bar(state: State, data: bytes, following: pl.DataFrame) -> pl.DataFram
         state=data,
         include_microstructure=True,
         include_incomplete=True,
+        columns=columns_of(state),
         **rule_of(state),
     )
 
@@ -272,7 +287,8 @@ def examine(chance: random.Random) -> str:
     result = outcome(state, data, following)
     if result.startswith("continued"):
         assert_hold(every_bar(state, data, following), state, following.height)
-        restored = rb.RangeBarProcessor.from_checkpoint(data)
+        columns = columns_of(state)
+        restored = rb.RangeBarProcessor.from_checkpoint(data, columns=columns)
         assert restored.create_checkpoint() == data
         restored.process_trades(following)
         saved = restored.create_checkpoint()

@@ -89,8 +89,8 @@ def test_trades_of_any_form_are_imported(name: str, tmp_path: Path) -> None:
 def test_what_is_no_table_is_a_type_error(trades: Any, tmp_path: Path) -> None:  # noqa: ANN401
     with says(
         TypeError,
-        f"trades is a {type(trades).__name__} (give a frame, an object with __arrow_c_stream__, or "
-        "a path)",
+        f"trades is a {type(trades).__name__} (give a frame, an object with __arrow_c_stream__, a "
+        "path, or a list of paths)",
     ):
         imported(trades, tmp_path)
 
@@ -129,7 +129,7 @@ FILES: dict[str, tuple[str, str]] = {
     "a header alone": (CSV, "{path} has a header and no trades (is it the whole file?)"),
     "a blank last line": (
         f"{CSV}{FIRST},,\n",
-        "column 'timestamp' of {path} is missing at row 1 (drop such rows)",
+        "column 'timestamp' of {path} is missing at line 3 (drop such rows)",
     ),
 }
 
@@ -168,47 +168,49 @@ def test_a_file_that_cannot_be_read_is_named(name: str, tmp_path: Path) -> None:
 def test_what_is_no_parquet_is_named(tmp_path: Path) -> None:
     path = written(tmp_path, "timestamp", "trades.parquet")
 
-    with pytest.raises(QualityError, match=r"trades\.parquet cannot be read: .*right file\?\)$"):
+    with pytest.raises(
+        QualityError, match=r"trades\.parquet cannot be read: .*right file, and whole\?\)$"
+    ):
         imported(path, tmp_path / "cache")
 
 
 VALUES: dict[str, tuple[str, str, str]] = {
-    "text for a price": ("price", "cheap", "is 'cheap' at row 1, expected a finite number"),
-    "no number": ("price", "nan", "is 'nan' at row 1, expected a finite number"),
+    "text for a price": ("price", "cheap", "is 'cheap' at line 3, expected a finite number"),
+    "no number": ("price", "nan", "is 'nan' at line 3, expected a finite number"),
     "a comma for thousands": (
         "price",
         '"1,000.5"',
-        "is '1,000.5' at row 1, expected a finite number",
+        "is '1,000.5' at line 3, expected a finite number",
     ),
     "less than nothing": (
         "quantity",
         "-1",
-        "is '-1' at row 1, expected a finite number, and none below zero",
+        "is '-1' at line 3, expected a finite number, and none below zero",
     ),
     "a fraction for an id": (
         "agg_trade_id",
         "1.5",
-        "is '1.5' at row 1, expected a whole number from -2**63 to 2**63 - 1",
+        "is '1.5' at line 3, expected a whole number from -2**63 to 2**63 - 1",
     ),
     "an id that is too large": (
         "first_trade_id",
         "9223372036854775808",
-        "is '9223372036854775808' at row 1, expected a whole number from -2**63 to 2**63 - 1",
+        "is '9223372036854775808' at line 3, expected a whole number from -2**63 to 2**63 - 1",
     ),
     "text for a time": (
         "timestamp",
         "noon",
-        "is 'noon' at row 1, expected a time such as 2024-08-08T09:30:00.123456",
+        "is 'noon' at line 3, expected a time such as 2024-08-08T09:30:00.123456",
     ),
     "a time of no calendar": (
         "timestamp",
         "2024-02-30T00:00:00",
-        "is '2024-02-30T00:00:00' at row 1, expected a time such as 2024-08-08T09:30:00.123456",
+        "is '2024-02-30T00:00:00' at line 3, expected a time such as 2024-08-08T09:30:00.123456",
     ),
     "the month or the day first": (
         "timestamp",
         "08/07/2024 00:00:00",
-        "is '08/07/2024 00:00:00' at row 1, expected a time such as 2024-08-08T09:30:00.123456",
+        "is '08/07/2024 00:00:00' at line 3, expected a time such as 2024-08-08T09:30:00.123456",
     ),
 }
 GOOD = {
@@ -271,34 +273,44 @@ def test_the_row_of_a_value_is_counted_over_all_batches(tmp_path: Path) -> None:
         imported(frame.with_columns(wrong), tmp_path / "cache")
 
 
-HEADERS: dict[str, tuple[bytes, str, str]] = {
+ALL = "columns 'timestamp' for timestamp, 'price' for price, 'quantity' for quantity"
+HEADERS: dict[str, tuple[bytes, str, str, str]] = {
     "none": (
         FIRST.encode(),
+        ALL,
         "2024-08-08T00:00:00.000000, 100, 1",
         "a file without a header: give the frame, pl.scan_csv(..., has_header=False, ...)",
     ),
     "another separator": (
         f"{CSV}{FIRST}".replace(",", ";").encode(),
+        ALL,
         "timestamp;price;quantity",
         "a file with another separator: give the frame, pl.scan_csv(..., separator=...)",
     ),
     "another column": (
         f"{CSV}{FIRST}".replace("timestamp", "time").encode(),
+        "column 'timestamp' for timestamp",
         "time, price, quantity",
         "name it with columns=TradeColumns(timestamp=...)",
+    ),
+    "other columns": (
+        f"{CSV}{FIRST}".replace("price", "px").replace("quantity", "size").encode(),
+        "columns 'price' for price, 'quantity' for quantity",
+        "timestamp, px, size",
+        "name them with columns=TradeColumns(price=..., quantity=...)",
     ),
 }
 
 
 @pytest.mark.parametrize("name", HEADERS)
 def test_a_header_that_is_none_of_trades_says_what_it_looks_like(name: str, tmp_path: Path) -> None:
-    content, shown, remedy = HEADERS[name]
+    content, absent, shown, remedy = HEADERS[name]
     path = tmp_path / "trades.csv"
     path.write_bytes(content * 2)
 
     with says(
         ValueError,
-        f"the trades have no column 'timestamp' for timestamp (they have {shown}; {remedy})",
+        f"{path} has no {absent} (it has {shown}; {remedy})",
     ):
         imported(path, tmp_path / "cache")
 

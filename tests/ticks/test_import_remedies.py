@@ -153,7 +153,7 @@ def test_a_file_with_other_sides_says_what_they_are(tmp_path: Path) -> None:
 
     with says(
         TypeError,
-        f"column 'side' of {path} is {frame['side'][0]!r} at row 0, expected true or false (true "
+        f"column 'side' of {path} is {frame['side'][0]!r} at line 2, expected true or false (true "
         'is where the aggressor sold: pl.col("side") == "Sell")',
     ):
         imported(path, tmp_path / "cache", columns=NAMED)

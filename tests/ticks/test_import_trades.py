@@ -177,12 +177,15 @@ def test_own_trades_that_are_no_trades_are_refused(bring: Importer, tmp_path: Pa
     with says(ValueError, "strictness is 'loud' (give 'report' or 'raise')"):
         bring(own(), strictness="loud")
     with says(
-        TypeError, "trades is a int (give a frame, an object with __arrow_c_stream__, or a path)"
+        TypeError,
+        "trades is a int (give a frame, an object with __arrow_c_stream__, a path, or a list of "
+        "paths)",
     ):
         bring(5)
     path = tmp_path / "own.xlsx"
     with says(
-        ValueError, f"{path} is neither a .parquet nor a .csv file (read it, and give the frame)"
+        ValueError,
+        f"{path} is none of .parquet, .csv, .csv.gz, .csv.zst, .zip (read it, and give the frame)",
     ):
         bring(path)
 

@@ -1,6 +1,7 @@
 """Days and symbols that are missing: holes, days not published yet, days that are not cached."""
 
 import datetime as dt
+from collections.abc import Callable
 
 import pytest
 from support.archive_server import ArchiveServer, day_csv
@@ -72,6 +73,19 @@ def test_a_recent_day_is_not_published_yet(
         "(a day's file appears on the next day, some days later at times)",
     ):
         rb.scan_ticks("BTCUSDT", "2024-08-10", "2024-08-11", archive=server.url)
+
+
+@pytest.mark.parametrize("call", [rb.scan_ticks, rb.get_range_bars], ids=["trades", "bars"])
+def test_days_to_come_are_refused_without_asking_the_archive(
+    call: Callable[..., object], server: ArchiveServer
+) -> None:
+    with says(
+        ArchiveError,
+        "no file of binance spot BTCUSDT is published yet for 2999-01-01 to 2999-01-02 (a day's "
+        "file appears on the next day, some days later at times)",
+    ):
+        call("BTCUSDT", "2999-01-01", "2999-01-02", archive=server.url)
+    assert server.requests == []
 
 
 def test_a_symbol_that_never_existed_is_reported_with_near_names(server: ArchiveServer) -> None:
