@@ -16,6 +16,7 @@ from rangebar_polars._core import forks as _forks  # noqa: F401 - for its effect
 __all__ = [
     "THRESHOLD_DECIMAL_MAX",
     "THRESHOLD_DECIMAL_MIN",
+    "THRESHOLD_PRESETS",
     "ArchiveError",
     "BarStore",
     "BinanceArchive",
@@ -75,7 +76,7 @@ _HOMES: Final = {
         "_convert.frequency": ("bars_per_year",),
         "_core.bars": ("bar_id", "bars", "bars_expr"),
         "_core.namespace": ("ExprNamespace", "FrameNamespace", "LazyFrameNamespace"),
-        "_core.options": ("THRESHOLD_DECIMAL_MAX", "THRESHOLD_DECIMAL_MIN"),
+        "_core.threshold": ("THRESHOLD_DECIMAL_MAX", "THRESHOLD_DECIMAL_MIN", "THRESHOLD_PRESETS"),
         "_core.processor": ("RangeBarProcessor",),
         "_core.rangebar_py": (
             "bars_with_state",
@@ -116,10 +117,16 @@ def _load(name: str) -> Any:  # noqa: ANN401 - any public name
         value = importlib.import_module("importlib.metadata").version("rangebar-polars")
     elif name in _HOMES:
         value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    elif name == "_internal":
+        value = importlib.import_module(f"{__name__}._extension").load()
     else:
-        raise AttributeError(
-            f"module {__name__!r} has no attribute {name!r}", name=name, obj=sys.modules[__name__]
-        )
+        names = importlib.import_module(f"{__name__}._rangebar_py_names")
+        error = names.missing(name, sys.modules[__name__])
+        caller = sys._getframe(1).f_code.co_name  # noqa: SLF001 - no other way to see it
+        if name in names.OF_THE_MODULE and caller == "_handle_fromlist":
+            # `from rangebar_polars import ...` drops an AttributeError, and its text with it.
+            raise ImportError(str(error), name=__name__)
+        raise error
     globals()[name] = value
     return value
 
@@ -162,12 +169,16 @@ if TYPE_CHECKING:
     from rangebar_polars._convert.frequency import bars_per_year
     from rangebar_polars._core.bars import bar_id, bars, bars_expr
     from rangebar_polars._core.namespace import ExprNamespace, FrameNamespace, LazyFrameNamespace
-    from rangebar_polars._core.options import THRESHOLD_DECIMAL_MAX, THRESHOLD_DECIMAL_MIN
     from rangebar_polars._core.processor import RangeBarProcessor
     from rangebar_polars._core.rangebar_py import (
         bars_with_state,
         process_trades_chunked,
         process_trades_polars,
+    )
+    from rangebar_polars._core.threshold import (
+        THRESHOLD_DECIMAL_MAX,
+        THRESHOLD_DECIMAL_MIN,
+        THRESHOLD_PRESETS,
     )
     from rangebar_polars._plot.bars import plot_bars
     from rangebar_polars._plot.cuts import plot_cuts

@@ -7,17 +7,18 @@ conditions of the query. DuckDB stores nothing.
 import datetime as dt
 import os
 from collections.abc import Iterator, Mapping
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
+from rangebar_polars._arguments import named
 from rangebar_polars._catalog.settings import every_cache
 from rangebar_polars._catalog.trades import CachedTrades
 from rangebar_polars._core.bars import bars
 from rangebar_polars._core.lazy_source import lazy_source
 from rangebar_polars._disk.cache_root import cache_root
+from rangebar_polars._extras import extra, install
 from rangebar_polars._pruning import kept, may_hold
 from rangebar_polars._ticks.cache import TickCache
 from rangebar_polars._ticks.report import QUALITY_SCHEMA, DayStatus
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _NEEDED: Final = ("duckdb", "pyarrow", "numpy")
-_INSTALL: Final = "pip install --upgrade 'rangebar-polars[duckdb]'"
 
 _TICKS: Final = pl.Schema({**SERIES_SCHEMA, "day": pl.Date(), **TRADE_SCHEMA})
 _QUALITY: Final = pl.Schema({**SERIES_SCHEMA, **QUALITY_SCHEMA})
@@ -50,6 +50,7 @@ _SEVERAL: Final = (
 )
 
 
+@named
 def connect(
     store: BarStore | str | os.PathLike[str] | None = None,
     *,
@@ -178,16 +179,11 @@ def connect(
 
 def _check_installed() -> None:
     for name in _NEEDED:
-        try:
-            module = import_module(name)
-        except ModuleNotFoundError as error:
-            raise ModuleNotFoundError(
-                f"rangebar_polars.duckdb needs {name} ({_INSTALL})", name=name
-            ) from error
+        module = extra(name, needed_by="rangebar_polars.duckdb", name="duckdb")
         if name == "duckdb" and int(module.__version__.partition(".")[0]) < 2:  # noqa: PLR2004 - its version
             raise ImportError(
                 f"duckdb is {module.__version__}: expected 2.0 or later, as older ones give wrong "
-                f"rows where times are filtered ({_INSTALL})",
+                f"rows where times are filtered ({install('duckdb')})",
                 name=name,
             )
 

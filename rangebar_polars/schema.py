@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple, Protocol, Self, TypeGuard
 import polars as pl
 
 from rangebar_polars import _internal
+from rangebar_polars._arguments import named_methods
 from rangebar_polars._disk.path_names import LONGEST_NAMES, from_hive_path, hive_path, to_name
 
 IS_COMPLETE: Final = "is_complete"
@@ -44,6 +45,7 @@ TRADE_SCHEMA: Final = pl.Schema(
 """The columns of trades in the tick cache."""
 
 
+@named_methods()
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TradeColumns:
     """The names of the columns of your trades.

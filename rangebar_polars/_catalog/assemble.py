@@ -14,11 +14,11 @@ from typing import Final
 
 import polars as pl
 
+from rangebar_polars import _internal
 from rangebar_polars._core.batches import batches
 from rangebar_polars._core.caller import warn_of
 from rangebar_polars._core.options import Options
 from rangebar_polars._days import day_after, month_days
-from rangebar_polars._internal import BarBuilder, null_side
 from rangebar_polars._ticks.report import DayReport
 from rangebar_polars.errors import CheckpointError, QualityError, StoreError
 from rangebar_polars.schema import (
@@ -38,7 +38,7 @@ _COUNTED_BY: Final = "agg_record_count"
 _ATTEMPTS: Final = 100
 _BY_SIDE: Final = frozenset(output.name for output in COLUMNS if "is_buyer_maker" in output.reads)
 _SIDES: Final = ("buy_trade_count", "sell_trade_count")
-_SIDE: Final = null_side([])[0]
+_SIDE: Final = _internal.null_side([])[0]
 
 Found = Mapping[dt.date, StoredMonth]
 """The stored months of a chain, by the first day of the month."""
@@ -149,7 +149,7 @@ class Assembly:
             bars = pl.concat(parts).sort(_ROW_NUMBER, THRESHOLD) if several else parts[0]
             bars = bars.filter(IS_COMPLETE) if is_cut and not include_incomplete else bars
             if by_side and _has_sideless(bars):
-                warn_of([null_side(by_side)], warned_of_sides)
+                warn_of([_internal.null_side(by_side)], warned_of_sides)
             yield bar_columns(bars, columns)
         if include_incomplete:
             for chain in chains:
@@ -187,7 +187,7 @@ def _has_sideless(bars: pl.DataFrame) -> bool:
 class _Day:
     """A day of a chain whose bars are being computed."""
 
-    builder: BarBuilder
+    builder: _internal.BarBuilder
     ended: list[pl.DataFrame] = field(default_factory=list)
 
     def push(self, trades: pl.DataFrame) -> None:
@@ -206,7 +206,7 @@ class _Chain:
         self._assembly = assembly
         self._last: Link | None = None
         # None if the next computed day continues from the state of the last one.
-        self._builder: BarBuilder | None = None
+        self._builder: _internal.BarBuilder | None = None
         # False after a day that is not final: nothing is stored until the next chain begins.
         self._lasting = True
         # The number of trades in the bars so far, which is where the next bar begins.
@@ -331,7 +331,7 @@ class _Chain:
         return bars.with_columns(threshold.alias(THRESHOLD))
 
 
-def builder_after(key: BarKey, link: Link | None) -> BarBuilder:
+def builder_after(key: BarKey, link: Link | None) -> _internal.BarBuilder:
     """Return what makes the bars after a day; None: those of the chain from its beginning.
 
     Raises
@@ -350,7 +350,7 @@ def builder_after(key: BarKey, link: Link | None) -> BarBuilder:
         ) from error
 
 
-def builder_of(key: BarKey, state: bytes = b"") -> BarBuilder:
+def builder_of(key: BarKey, state: bytes = b"") -> _internal.BarBuilder:
     """Return a builder for the bars of a chain, in the form of stores.
 
     Parameters
@@ -368,7 +368,7 @@ def builder_of(key: BarKey, state: bytes = b"") -> BarBuilder:
         include_incomplete=True,
         prevent_same_timestamp_close=key.rule.prevent_same_timestamp_close,
     )
-    builder = BarBuilder(options.kwargs(stored=True), state or None)
+    builder = _internal.BarBuilder(options.kwargs(stored=True), state or None)
     builder.bind(TRADE_SCHEMA.to_frame())
     return builder
 

@@ -5,12 +5,14 @@ from typing import Literal
 
 import polars as pl
 
+from rangebar_polars._arguments import named
 from rangebar_polars._catalog.catalog import Catalog
 from rangebar_polars._core.options import TimeUnit
 from rangebar_polars._ticks.import_trades import Trades
 from rangebar_polars.schema import TradeColumns
 
 
+@named
 def import_trades(
     trades: Trades,
     *,

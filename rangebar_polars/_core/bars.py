@@ -1,16 +1,24 @@
 """Range bars of a frame, of a plan or in an expression, and the bar of each trade."""
 
 from collections.abc import Iterable, Sequence
-from typing import SupportsIndex, overload
+from typing import overload
 
 import polars as pl
 
 from rangebar_polars import _internal
+from rangebar_polars._arguments import named
 from rangebar_polars._core import plugin as _plugin
 from rangebar_polars._core.caller import warn_of
 from rangebar_polars._core.fold import exported, fold, read_table
 from rangebar_polars._core.forks import use_own_threads, use_threads
-from rangebar_polars._core.options import Options, Reset, Threshold, check_keys, check_threshold
+from rangebar_polars._core.options import (
+    Options,
+    Reset,
+    SingleThreshold,
+    Threshold,
+    check_keys,
+    check_threshold,
+)
 from rangebar_polars.schema import ArrowStream, TradeColumns, is_arrow_stream
 
 
@@ -46,6 +54,7 @@ def bars(
 ) -> pl.DataFrame: ...
 
 
+@named
 def bars(
     trades: pl.DataFrame | pl.LazyFrame | ArrowStream,
     threshold_decimal_bps: Threshold = 250,
@@ -180,8 +189,9 @@ def bars(
     return result
 
 
+@named
 def bars_expr(
-    threshold_decimal_bps: SupportsIndex = 250,
+    threshold_decimal_bps: SingleThreshold = 250,
     *,
     reset: Reset | None = None,
     include_microstructure: bool = False,
@@ -252,8 +262,9 @@ def bars_expr(
     return _plugin.bars(_plugin.trades_struct(options.columns), options)
 
 
+@named
 def bar_id(
-    threshold_decimal_bps: SupportsIndex = 250,
+    threshold_decimal_bps: SingleThreshold = 250,
     *,
     reset: Reset | None = None,
     prevent_same_timestamp_close: bool = True,

@@ -16,10 +16,9 @@ from rangebar_polars import _internal
 from rangebar_polars._core.caller import warn_of
 from rangebar_polars._core.forks import has_lost_pool
 from rangebar_polars._core.options import Options, check_names
-from rangebar_polars._internal import OPENING_ROW, BarBuilder
 from rangebar_polars.schema import IS_COMPLETE, THRESHOLD, ArrowStream
 
-_KEY = [THRESHOLD, OPENING_ROW]
+_KEY = [THRESHOLD, _internal.OPENING_ROW]
 
 
 def columns_read(schema: pl.Schema, options: Options, wanted: list[str] | None) -> list[str]:
@@ -130,7 +129,7 @@ def fold(
     if _wanted_aggs(options, wanted):
         yield from _Aggregated(schema, options, wanted, whole=whole).fold(batches)
         return
-    builder = BarBuilder(options.kwargs(wanted, whole=whole), options.state)
+    builder = _internal.BarBuilder(options.kwargs(wanted, whole=whole), options.state)
     builder.bind(exportable(schema, options).to_frame())
     warned, batches_seen = set[str](), False
     for batch in batches:
@@ -154,7 +153,7 @@ class _Held:
     """
 
     def __init__(self, schema: pl.Schema) -> None:
-        self._nothing = pl.DataFrame(schema=schema), pl.Series(OPENING_ROW, [], pl.Int64)
+        self._nothing = pl.DataFrame(schema=schema), pl.Series(_internal.OPENING_ROW, [], pl.Int64)
         self._pieces: list[tuple[pl.DataFrame, pl.Series] | None] = []
         self._pieces_of: dict[int, list[int]] = {}
         self._trades = 0
@@ -218,11 +217,11 @@ class _Aggregated:
         # The trades of a bar that was cut off must be freed, so every bar that ends is requested.
         every = replace(options, include_incomplete=True, threshold_column=True)
         only = None if wanted is None else [*wanted, THRESHOLD, IS_COMPLETE]
-        self._builder = BarBuilder(every.kwargs(only, trace=True, whole=whole))
+        self._builder = _internal.BarBuilder(every.kwargs(only, trace=True, whole=whole))
         self._builder.bind(exportable(schema, options).to_frame())
         self._options = options
         self._held = {threshold: _Held(schema) for threshold in options.thresholds}
-        self._no_bar = pl.Series(OPENING_ROW, [], pl.Int64)
+        self._no_bar = pl.Series(_internal.OPENING_ROW, [], pl.Int64)
 
     def fold(self, batches: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
         warned, batches_seen = set[str](), False
@@ -252,13 +251,13 @@ class _Aggregated:
         for threshold, held in self._held.items():
             opened = None if bars_of_trades is None else bars_of_trades[str(threshold)]
             bars = ended.filter(pl.col(THRESHOLD) == threshold)
-            rows, bar_of_row = held.take(bars[OPENING_ROW], trades, opened)
+            rows, bar_of_row = held.take(bars[_internal.OPENING_ROW], trades, opened)
             if bars.height > 0 or ended.height == 0:
                 # Literal keys are not columns of the trades, so that aggregations by position skip
                 # them. With a single key Polars would sum in another order if it is sorted.
                 keys = (
                     pl.lit(threshold, pl.Int64).alias(THRESHOLD),
-                    pl.lit(bar_of_row).alias(OPENING_ROW),
+                    pl.lit(bar_of_row).alias(_internal.OPENING_ROW),
                 )
                 parts.append(rows.group_by(*keys).agg(self._aggs))
         aggregated = pl.concat(parts)

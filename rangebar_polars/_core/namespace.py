@@ -11,12 +11,19 @@ from typing import TYPE_CHECKING, SupportsIndex, TypeVar
 import polars as pl
 
 import rangebar_polars
+from rangebar_polars._arguments import named_methods
 from rangebar_polars._convert.arrow_table import to_arrow
 from rangebar_polars._convert.nautilus_bars import to_nautilus
 from rangebar_polars._convert.pandas_frame import to_backtesting, to_pandas
 from rangebar_polars._core import plugin as _plugin
 from rangebar_polars._core.bars import bar_id, bars, bars_expr
-from rangebar_polars._core.options import Options, Reset, Threshold, check_threshold
+from rangebar_polars._core.options import (
+    Options,
+    Reset,
+    SingleThreshold,
+    Threshold,
+    check_threshold,
+)
 from rangebar_polars.schema import TradeColumns
 
 if TYPE_CHECKING:
@@ -129,6 +136,7 @@ class _OfBars:
         return frame.collect() if isinstance(frame, pl.LazyFrame) else frame
 
 
+@named_methods()
 class FrameNamespace(_OfBars):
     """Range bars of a DataFrame of trades; a DataFrame of bars as a chart or another table."""
 
@@ -164,6 +172,7 @@ class FrameNamespace(_OfBars):
         )
 
 
+@named_methods()
 class LazyFrameNamespace(_OfBars):
     """Range bars of a plan over trades; a plan of bars as a chart or another library's table."""
 
@@ -199,6 +208,7 @@ class LazyFrameNamespace(_OfBars):
         )
 
 
+@named_methods()
 class ExprNamespace:
     """Range bars of a price expression; the other columns of the trades are found by name."""
 
@@ -208,7 +218,7 @@ class ExprNamespace:
     @documented_by(bars_expr)
     def bars(
         self,
-        threshold_decimal_bps: SupportsIndex = 250,
+        threshold_decimal_bps: SingleThreshold = 250,
         *,
         reset: Reset | None = None,
         include_microstructure: bool = False,
@@ -255,7 +265,7 @@ class ExprNamespace:
     @documented_by(bar_id)
     def bar_id(
         self,
-        threshold_decimal_bps: SupportsIndex = 250,
+        threshold_decimal_bps: SingleThreshold = 250,
         *,
         reset: Reset | None = None,
         prevent_same_timestamp_close: bool = True,

@@ -7,12 +7,13 @@ it is saved and restored in between, the bars are those of one pass over all tra
 import base64
 import json
 from collections.abc import Mapping
-from typing import Any, Final, Self, SupportsIndex
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 
 import polars as pl
 import polars.selectors as cs
 
 from rangebar_polars import _internal
+from rangebar_polars._arguments import named_methods
 from rangebar_polars._core.batch import Batch, dicts_of
 from rangebar_polars._core.batches import batches
 from rangebar_polars._core.caller import warn_caller, warn_of
@@ -20,12 +21,14 @@ from rangebar_polars._core.fold import exportable, exported
 from rangebar_polars._core.options import (
     Options,
     Reset,
+    SingleThreshold,
     TimeUnit,
     check_symbol,
     check_threshold,
     check_time_unit,
 )
 from rangebar_polars._core.turn import Turn
+from rangebar_polars._rangebar_py_names import missing
 from rangebar_polars.errors import CheckpointError, RangeBarError
 from rangebar_polars.schema import TradeColumns, is_arrow_stream
 
@@ -39,6 +42,7 @@ _State = tuple[_internal.BarBuilder, str | None, int, frozenset[str]]
 of gaps and the kinds of notices of earlier warnings."""
 
 
+@named_methods("process_trades")
 class RangeBarProcessor:
     """Range bars of batches of trades, with a state that can be saved.
 
@@ -94,7 +98,7 @@ class RangeBarProcessor:
 
     def __init__(
         self,
-        threshold_decimal_bps: SupportsIndex,
+        threshold_decimal_bps: SingleThreshold,
         symbol: str | None = None,
         *,
         prevent_same_timestamp_close: bool = True,
@@ -120,6 +124,11 @@ class RangeBarProcessor:
     def __repr__(self) -> str:
         return f"RangeBarProcessor({self.threshold_decimal_bps}, {self.symbol!r})"
 
+    if not TYPE_CHECKING:
+        # Type checkers would take it for a promise that every name is there.
+        def __getattr__(self, name: str) -> NoReturn:
+            raise missing(name, self)
+
     def __reduce__(self) -> tuple[Any, ...]:
         return _restored, (self.create_checkpoint(), self._options.columns, self._time_unit)
 
@@ -138,6 +147,11 @@ class RangeBarProcessor:
     def symbol(self) -> str | None:
         """The symbol of the trades."""
         return self._state[1]
+
+    @property
+    def prevent_same_timestamp_close(self) -> bool:
+        """Whether a trade at the opening time of a bar cannot close it."""
+        return self._options.prevent_same_timestamp_close
 
     @property
     def time_unit(self) -> TimeUnit:
@@ -244,6 +258,11 @@ class RangeBarProcessor:
         return bar if bar.height > 0 else None
 
     @property
+    def has_incomplete_bar(self) -> bool:
+        """Whether a bar is open: `get_incomplete_bar` returns one."""
+        return self.get_incomplete_bar() is not None
+
+    @property
     def position(self) -> pl.DataFrame:
         """The last time and id, in the dtype of the input; without rows before the first trade.
 
@@ -261,16 +280,30 @@ class RangeBarProcessor:
         """
         return self._state[0].gaps()
 
-    def create_checkpoint(self) -> bytes:
+    def create_checkpoint(self, symbol: str | None = None) -> bytes:
         """Return the state: rule, reset, every sum of the open bar, last time and id, symbol.
+
+        Parameters
+        ----------
+        symbol
+            The symbol of the trades, for a processor without one.
 
         Returns
         -------
         bytes
             Less than 1 kB, with a version and a checksum.
+
+        Raises
+        ------
+        ValueError, TypeError
+            The processor has another symbol, or it is none.
         """
-        builder, symbol, *_ = self._state
-        return builder.checkpoint(symbol)
+        builder, own, *_ = self._state
+        if own is not None and symbol not in {None, own}:
+            raise ValueError(
+                f"symbol is {symbol!r}: expected {own!r}, which the processor has (leave it out)"
+            )
+        return builder.checkpoint(check_symbol(symbol) if own is None else own)
 
     @classmethod
     def from_checkpoint(
@@ -278,7 +311,7 @@ class RangeBarProcessor:
         data: bytes,
         *,
         symbol: str | None = None,
-        threshold_decimal_bps: SupportsIndex | None = None,
+        threshold_decimal_bps: SingleThreshold | None = None,
         columns: TradeColumns | None = None,
         time_unit: TimeUnit | None = None,
     ) -> Self:
@@ -330,13 +363,17 @@ class RangeBarProcessor:
         *,
         columns: TradeColumns | None,
         symbol: str | None = None,
-        threshold_decimal_bps: SupportsIndex | None = None,
+        threshold_decimal_bps: SingleThreshold | None = None,
         time_unit: TimeUnit | None = None,
         known: TimeUnit | None = None,
     ) -> Self:
         """Return the processor of a checkpoint; see `from_checkpoint` and `from_json`."""
         if not isinstance(data, bytes):
-            raise TypeError(f"data is a {type(data).__name__}: expected the bytes of a checkpoint")
+            hint = " (one of rangebar-py has no exact sums: process its trades again)"
+            raise TypeError(
+                f"data is a {type(data).__name__}: expected the bytes of a checkpoint"
+                f"{hint if isinstance(data, dict) else ''}"
+            )
         checkpoint = _internal.read_checkpoint(data)
         of, threshold, same_time_gate, reset, microstructure, incomplete, unit = checkpoint
         if threshold_decimal_bps is not None:
@@ -409,7 +446,7 @@ class RangeBarProcessor:
         text: str,
         *,
         symbol: str | None = None,
-        threshold_decimal_bps: SupportsIndex | None = None,
+        threshold_decimal_bps: SingleThreshold | None = None,
         columns: TradeColumns | None = None,
         time_unit: TimeUnit | None = None,
     ) -> Self:

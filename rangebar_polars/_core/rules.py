@@ -37,8 +37,10 @@ class RangeRule:
     prevent_same_timestamp_close: bool = True
 
     def __post_init__(self) -> None:
-        """Refuse wrong arguments."""
-        check_threshold(self.threshold_decimal_bps)
+        """Refuse wrong arguments, and replace the name of a threshold by its number."""
+        object.__setattr__(
+            self, "threshold_decimal_bps", check_threshold(self.threshold_decimal_bps)
+        )
         check_flags(prevent_same_timestamp_close=self.prevent_same_timestamp_close)
 
     def __str__(self) -> str:

@@ -20,6 +20,7 @@ from typing import Literal
 import polars as pl
 import polars.selectors as cs
 
+from rangebar_polars import _internal
 from rangebar_polars._core.batches import batches
 from rangebar_polars._core.caller import warn_caller
 from rangebar_polars._core.options import TimeUnit, check_time_unit
@@ -28,7 +29,6 @@ from rangebar_polars._disk.disk_error import reason_of
 from rangebar_polars._disk.fingerprint import fingerprint
 from rangebar_polars._disk.locked_file import spill_folder
 from rangebar_polars._disk.regular_file import RefusedFileError, open_to_read
-from rangebar_polars._internal import read_table
 from rangebar_polars._ticks.cache import TickCache
 from rangebar_polars._ticks.cleaning import clean
 from rangebar_polars._ticks.import_order import TimeOrder
@@ -192,7 +192,7 @@ def _read(trades: Trades, columns: TradeColumns, symbol: str | None) -> pl.LazyF
         return trades.lazy()
     if is_arrow_stream(trades):
         wanted = [*columns.names().values(), *([] if symbol is None else [symbol])]
-        return read_table(trades, wanted).lazy()
+        return _internal.read_table(trades, wanted).lazy()
     if not isinstance(trades, str | os.PathLike):
         raise TypeError(
             f"trades is a {type(trades).__name__} (give a frame, an object with "

@@ -279,7 +279,7 @@ impl<'f> Records<'f> {
         let mut remedies = Vec::new();
         if unit != self.form.unit.column_unit() {
             remedies.push(format!(
-                "give the dicts times in {unit}: RangeBarProcessor(..., time_unit=\"{unit}\"), or \
+                "give the dicts times in {unit}, with time_unit=\"{unit}\", or \
                  datetimes"
             ));
         }

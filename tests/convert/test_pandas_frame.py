@@ -148,6 +148,7 @@ def test_what_is_not_installed_is_named_with_the_remedy(
     convert: Any = getattr(rb.FrameNamespace(BARS), method)
 
     with says(
-        ModuleNotFoundError, f"{method} needs {hidden} (pip install 'rangebar-polars[{extra}]')"
+        ModuleNotFoundError,
+        f"{method} needs {hidden} (pip install --upgrade 'rangebar-polars[{extra}]')",
     ):
         convert()

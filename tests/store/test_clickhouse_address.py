@@ -108,8 +108,8 @@ def test_without_its_extra_it_says_how_to_install_it(monkeypatch: pytest.MonkeyP
     for name in ("clickhouse_connect", "clickhouse_connect.driver"):
         monkeypatch.setitem(sys.modules, name, None)
 
-    remedy = "(pip install 'rangebar-polars[clickhouse]')"
-    with says(ModuleNotFoundError, f"bars in ClickHouse need clickhouse-connect {remedy}"):
+    remedy = "(pip install --upgrade 'rangebar-polars[clickhouse]')"
+    with says(ModuleNotFoundError, f"a store in ClickHouse needs clickhouse_connect {remedy}"):
         ClickHouseStore("clickhouse://db")
 
 
