@@ -68,8 +68,8 @@ _GONE: Final[dict[str, str]] = {
 
 def named(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """Return a function that names the right argument if it is called with a wrong one."""
+    explained = _explain
 
-    @wraps(function)
     def call(*args: _P.args, **kwargs: _P.kwargs) -> _R:
         try:
             return function(*args, **kwargs)
@@ -80,9 +80,10 @@ def named(function: Callable[_P, _R]) -> Callable[_P, _R]:
                 explained(function, args, kwargs, error)
             raise
 
-    explained = _explain
     # With the globals of its module, where doctest looks for functions of the module.
-    made = FunctionType(call.__code__, _globals_of(function), call.__name__, None, call.__closure__)
+    of_module = cast("FunctionType", inspect.unwrap(function)).__globals__
+    code, closure = call.__code__, call.__closure__
+    made = FunctionType(code, of_module, call.__name__, None, closure)
     return cast("Callable[_P, _R]", wraps(function)(made))
 
 
@@ -106,10 +107,6 @@ def named_methods(*but: str) -> Callable[[_Class], _Class]:
         return of
 
     return decorate
-
-
-def _globals_of(function: Callable[..., object]) -> dict[str, Any]:
-    return cast("FunctionType", inspect.unwrap(function)).__globals__
 
 
 def _explain(
@@ -136,8 +133,9 @@ def _explain(
 def _remedy(wrong: str, free: Iterable[str], every: Iterable[str]) -> str:
     """Return what to write instead of a wrong name."""
     means = [right for right in free if wrong.lower() in _MEANS.get(right, ())]
+    if not means and wrong in _GONE:
+        return _GONE[wrong]
     right = next(iter(means or get_close_matches(wrong.lower(), free, n=1)), None)
     if right is None:
-        have = ", ".join(name for name in every if name not in {"self", "cls"})
-        return _GONE.get(wrong, f"it has {have}" if have else "it has none")
+        return f"it has {', '.join(name for name in every if name not in {'self', 'cls'})}"
     return f"write {right}" + (f", {_UNIT}" if right == "threshold_decimal_bps" else "")

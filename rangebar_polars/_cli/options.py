@@ -45,7 +45,7 @@ def _trade_columns(
         raise click.BadParameter(str(error)) from error
 
 
-class _Threshold(click.ParamType):
+class _Threshold(click.types.IntParamType):
     """Decimal basis points, or a name for them."""
 
     name = "threshold"

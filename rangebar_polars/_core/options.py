@@ -1,7 +1,7 @@
 """The arguments that every entry point shares, checked when the call is made."""
 
 import operator
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final, Literal, SupportsIndex, get_args
@@ -35,8 +35,6 @@ Reset = Literal["day", "week", "month", "year"]
 TimeUnit = Literal["s", "ms", "us", "ns"]
 """The unit of a time that is a whole number, since 1970."""
 
-_PRESETS: Final[Mapping[str, int]] = {**THRESHOLD_PRESETS}
-
 
 def check_threshold(threshold_decimal_bps: object) -> int:
     """Return the threshold as an int.
@@ -61,7 +59,7 @@ def check_threshold(threshold_decimal_bps: object) -> int:
     fraction of 0.0025, 0.25 %, is 250)
     """
     given = threshold_decimal_bps
-    if isinstance(given, str) and (named := _PRESETS.get(given)) is not None:
+    if isinstance(given, str) and (named := THRESHOLD_PRESETS.get(given)) is not None:
         return named
     if isinstance(given, bool) or not isinstance(given, SupportsIndex):
         is_name = isinstance(given, str) and not readings(given)

@@ -14,7 +14,7 @@ THRESHOLD_DECIMAL_MAX: Final = 100_000
 Preset = Literal["micro", "tight", "standard", "medium", "wide", "macro"]
 """The name of a common threshold."""
 
-THRESHOLD_PRESETS: Final[Mapping[Preset, int]] = MappingProxyType(
+THRESHOLD_PRESETS: Final[Mapping[str, int]] = MappingProxyType(
     {"micro": 10, "tight": 50, "standard": 100, "medium": 250, "wide": 500, "macro": 1000}
 )
 """The names of common thresholds, with their decimal basis points, as in rangebar-py."""

@@ -92,5 +92,6 @@ def _is_whole(schema: pl.Schema, name: str) -> bool:
 
 def _unit_of(number: object) -> TimeUnit | None:
     """Return the unit in which a number is a time from 1990 to 2100."""
-    is_there = isinstance(number, int) and -(2**63) <= number < 2**63
-    return _internal.fitting_time_unit(number) if is_there else None
+    if isinstance(number, int) and -(2**63) <= number < 2**63:
+        return _internal.fitting_time_unit(number)
+    return None
