@@ -129,7 +129,7 @@ def test_too_many_arguments_by_position_are_answered_with_their_names() -> None:
         "RangeBarProcessor() was given 3 arguments by position: expected at most 2 (give the "
         f"others by name: {names}, columns, time_unit)",
     ):
-        rb.RangeBarProcessor(250, "BTCUSDT", True)  # type: ignore[misc]  # noqa: FBT003
+        rb.RangeBarProcessor(250, "BTCUSDT", True)  # type: ignore[call-arg]  # noqa: FBT003
 
 
 def test_a_missing_argument_is_the_error_of_python() -> None:
@@ -158,7 +158,7 @@ def test_signature_docstring_and_place_are_those_of_the_function() -> None:
 
     assert inspect.signature(wrapped) == inspect.signature(plain)
     assert (wrapped.__doc__, wrapped.__qualname__) == (plain.__doc__, plain.__qualname__)
-    assert wrapped.__globals__ is plain.__globals__  # type: ignore[attr-defined]
+    assert wrapped.__globals__ is plain.__globals__
     assert wrapped(2, second="y") == "yy"
 
 

@@ -97,7 +97,7 @@ def test_the_remedy_is_a_target_of_the_makefile() -> None:
 
 def error_of(package: Path, statement: str) -> str:
     """Return the last line of the error of a statement with the package in a folder."""
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: S603 - the tests' own code
         [sys.executable, "-c", statement],
         capture_output=True,
         check=False,

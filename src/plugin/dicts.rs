@@ -135,7 +135,7 @@ impl<'f> Records<'f> {
             let dict = if let Ok(dict) = item.cast::<PyDict>() {
                 dict
             } else {
-                other = copied(&item, row)?;
+                other = copied(&item, first_row + row as u64)?;
                 &other
             };
             if layout.is_none() && row == 0 {
@@ -332,7 +332,7 @@ fn refused(key: &Key, value: &Bound<'_, PyAny>, row: u64, why: Unfit) -> Refusal
 }
 
 /// A mapping that is not a dict, as a dict.
-fn copied<'py>(item: &Bound<'py, PyAny>, row: usize) -> PyResult<Bound<'py, PyDict>> {
+fn copied<'py>(item: &Bound<'py, PyAny>, row: u64) -> PyResult<Bound<'py, PyDict>> {
     if let Ok(mapping) = item.cast::<PyMapping>() {
         let dict = PyDict::new(item.py());
         dict.update(mapping)?;

@@ -179,9 +179,11 @@ def test_bad_arguments_are_refused_by_the_call(
 
 
 def test_an_item_that_is_no_trade_is_refused_when_it_is_reached() -> None:
-    frames = rb.process_trades_chunked([*whole().to_dicts()[:2], 3], 20, 2)
+    items: list[Any] = [*whole().to_dicts()[:2], 3]
 
+    frames = rb.process_trades_chunked(items, 20, 2)
     next(frames)
+
     with says(TypeError, "trade 2 is a int: expected a dict"):
         next(frames)
 
