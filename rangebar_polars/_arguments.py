@@ -6,7 +6,6 @@ call has failed.
 
 import inspect
 from collections.abc import Callable, Iterable
-from difflib import get_close_matches
 from functools import wraps
 from types import FunctionType
 from typing import Any, Final, ParamSpec, TypeVar, cast
@@ -132,6 +131,8 @@ def _explain(
 
 def _remedy(wrong: str, free: Iterable[str], every: Iterable[str]) -> str:
     """Return what to write instead of a wrong name."""
+    from difflib import get_close_matches  # noqa: PLC0415 - only a wrong call needs it
+
     means = [right for right in free if wrong.lower() in _MEANS.get(right, ())]
     if not means and wrong in _GONE:
         return _GONE[wrong]

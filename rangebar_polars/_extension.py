@@ -5,7 +5,6 @@ call would then fail at a place that has nothing to do with it, or pass an argum
 something else.
 """
 
-import shlex
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -49,11 +48,11 @@ def check(extension: ModuleType, package: Path) -> None:
     ImportError
         It is of another version or another interface.
     """
-    version = getattr(extension, "VERSION", "an earlier one")
-    stub = package / "_internal.pyi"
+    version = getattr(extension, "VERSION", None)
     if version != VERSION:
-        problem = f"is of version {version}, and the Python code of version {VERSION}"
-    elif stub.is_file() and extension.INTERFACE.split() != stub.read_text("utf-8").split():
+        of = "an earlier version" if version is None else f"version {version}"
+        problem = f"is of {of}, and the Python code of version {VERSION}"
+    elif _differs(extension.INTERFACE, package / "_internal.pyi"):
         problem = f"and the Python code are both of version {VERSION}, but of different builds"
     else:
         return
@@ -64,11 +63,21 @@ def check(extension: ModuleType, package: Path) -> None:
     )
 
 
+def _differs(interface: str, stub: Path) -> bool:
+    """Return whether a stub is there and is another text; the ends of lines do not count."""
+    if not stub.is_file():
+        return False
+    text = stub.read_text(encoding="utf-8")
+    return text != interface and text.split() != interface.split()
+
+
 def _remedy(package: Path) -> str:
     """Return the command that makes the extension of a package anew."""
+    from shlex import quote  # noqa: PLC0415 - only an error needs it
+
     clone = package.parent
     if (clone / "Cargo.toml").is_file() and (clone / "Makefile").is_file():
-        return f"build it: make -C {shlex.quote(str(clone))} build"
+        return f"build it: make -C {quote(str(clone))} build"
     return (
         "install it again: pip install --force-reinstall --no-deps rangebar-polars; where there is "
         "no wheel for the platform, pip builds it, which needs Rust: https://rustup.rs"

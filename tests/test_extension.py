@@ -61,7 +61,7 @@ def test_another_version_is_refused_with_both_and_the_remedy(package: Path) -> N
 
 
 def test_an_extension_that_knows_no_version_is_an_earlier_one(package: Path) -> None:
-    with pytest.raises(ImportError, match="is of version an earlier one, and the Python code of"):
+    with pytest.raises(ImportError, match="is of an earlier version, and the Python code of"):
         _extension.check(extension(), package)
 
 
