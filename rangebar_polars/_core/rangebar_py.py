@@ -203,7 +203,8 @@ def _batches_of(
 ) -> Iterator[pl.DataFrame | list[Any]]:
     """Yield the batches of trades, as frames or lists of dicts."""
     if isinstance(trades, pl.LazyFrame):
-        read = [*check_columns(columns).names().values()]
+        # Two roles may have one column.
+        read = dict.fromkeys(check_columns(columns).names().values())
         plan = trades.select(cs.by_name(*read, require_all=False))
         schema = plan.collect_schema()
         rows = None

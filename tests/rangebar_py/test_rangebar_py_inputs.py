@@ -78,6 +78,19 @@ def test_there_is_a_frame_for_each_chunk(given_as: str) -> None:
     assert len([*frames]) == 3
 
 
+@pytest.mark.parametrize("given_as", BATCHES)
+def test_one_column_may_be_both_trade_ids(given_as: str) -> None:
+    frame = whole().select("timestamp", "price", "quantity", id=pl.int_range(pl.len()))
+    options: dict[str, Any] = {
+        "columns": rb.TradeColumns(first_trade_id="id", last_trade_id="id"),
+        "include_microstructure": True,
+    }
+
+    frames = [*rb.process_trades_chunked(BATCHES[given_as](frame), 20, 90, **options)]
+
+    assert_same(rb.process_trades_polars(frame, 20, **options), pl.concat(frames))
+
+
 def test_dicts_are_read_a_chunk_at_a_time() -> None:
     read = list[int]()
 
