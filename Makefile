@@ -15,17 +15,21 @@ BIN := $(VENV)/bin
 # A whole ClickHouse server. It declares libraries that its client in Python needs, and the server
 # does not.
 SERVER := pip install --quiet --constraint constraints.txt --no-deps chdb-core
-RUST := Cargo.toml Cargo.lock $(shell find src -name '*.rs')
+# The stub is compiled in, so that an extension of another state is noticed.
+RUST := Cargo.toml Cargo.lock rangebar_polars/_internal.pyi $(shell find src -name '*.rs')
 # Prints how many seconds a recipe took.
 TOOK = echo "$(1): $$(( $$(date +%s) - start )) s"
 
-.PHONY: help demo test test-rust test-python test-floor lint fmt bench bench-guard fuzz wheel clean need
+.PHONY: help demo build test test-rust test-python test-floor lint fmt bench bench-guard fuzz wheel clean need
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
 
 demo: $(VENV)/built ## set up, build, and print bars of a small real sample
 	@$(BIN)/python examples/demo.py demo-bars.parquet
+
+build: $(VENV)/tools ## build the compiled extension into the package
+	$(BIN)/maturin develop --release --quiet && touch $(VENV)/built
 
 test: $(VENV)/built lint test-rust test-python ## set up and run every check and test
 

@@ -16,6 +16,7 @@ from rangebar_polars._core import forks as _forks  # noqa: F401 - for its effect
 __all__ = [
     "THRESHOLD_DECIMAL_MAX",
     "THRESHOLD_DECIMAL_MIN",
+    "THRESHOLD_PRESETS",
     "ArchiveError",
     "BarRecorder",
     "BarStore",
@@ -99,8 +100,8 @@ _HOMES: Final = {
         "_core.bar_schema": ("bar_schema",),
         "_core.bars": ("bar_id", "bars", "bars_expr"),
         "_core.namespace": ("ExprNamespace", "FrameNamespace", "LazyFrameNamespace"),
-        "_core.arguments": ("THRESHOLD_DECIMAL_MAX", "THRESHOLD_DECIMAL_MIN"),
         "_core.off_market": ("drop_off_market",),
+        "_core.threshold": ("THRESHOLD_DECIMAL_MAX", "THRESHOLD_DECIMAL_MIN", "THRESHOLD_PRESETS"),
         "_core.processor": ("RangeBarProcessor",),
         "_core.rules.expectations": ("EwmaImbalanceRule", "EwmaRunRule"),
         "_core.rules.expressions": ("SumRule", "WhenRule"),
@@ -150,10 +151,16 @@ def _load(name: str) -> Any:  # noqa: ANN401 - any public name
         value = importlib.import_module("importlib.metadata").version("rangebar-polars")
     elif name in _HOMES:
         value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    elif name == "_internal":
+        value = importlib.import_module(f"{__name__}._extension").load()
     else:
-        raise AttributeError(
-            f"module {__name__!r} has no attribute {name!r}", name=name, obj=sys.modules[__name__]
-        )
+        names = importlib.import_module(f"{__name__}._rangebar_py_names")
+        error = names.missing(name, sys.modules[__name__])
+        caller = sys._getframe(1).f_code.co_name  # noqa: SLF001 - no other way to see it
+        if name in names.OF_THE_MODULE and caller == "_handle_fromlist":
+            # `from rangebar_polars import ...` drops an AttributeError, and its text with it.
+            raise ImportError(str(error), name=__name__)
+        raise error
     globals()[name] = value
     return value
 
@@ -195,7 +202,6 @@ if TYPE_CHECKING:
     from rangebar_polars._catalog.scan_ticks import archive_quality, scan_ticks
     from rangebar_polars._catalog.status import cache_clear, cache_status
     from rangebar_polars._convert.frequency import bars_per_year
-    from rangebar_polars._core.arguments import THRESHOLD_DECIMAL_MAX, THRESHOLD_DECIMAL_MIN
     from rangebar_polars._core.bar_schema import bar_schema
     from rangebar_polars._core.bars import bar_id, bars, bars_expr
     from rangebar_polars._core.namespace import ExprNamespace, FrameNamespace, LazyFrameNamespace
@@ -218,6 +224,11 @@ if TYPE_CHECKING:
     from rangebar_polars._core.rules.sides import ImbalanceRule, RunLengthRule, RunRule
     from rangebar_polars._core.rules.text import parse_rule
     from rangebar_polars._core.rules.totals import DollarRule, TickRule, VolumeRule
+    from rangebar_polars._core.threshold import (
+        THRESHOLD_DECIMAL_MAX,
+        THRESHOLD_DECIMAL_MIN,
+        THRESHOLD_PRESETS,
+    )
     from rangebar_polars._core.tick_rule import tick_rule
     from rangebar_polars._live.recorder import BarRecorder, scan_recorded_bars
     from rangebar_polars._plot.bars import plot_bars

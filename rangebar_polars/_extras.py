@@ -25,7 +25,8 @@ def extra(module: str, *, needed_by: str, name: str) -> Any:  # noqa: ANN401
     --------
     >>> extra("no_such_module", needed_by="to_pandas", name="pandas")
     Traceback (most recent call last):
-    ModuleNotFoundError: to_pandas needs no_such_module (pip install 'rangebar-polars[pandas]')
+    ModuleNotFoundError: to_pandas needs no_such_module (pip install
+    --upgrade 'rangebar-polars[pandas]')
     """
     try:
         return import_module(module)
@@ -34,5 +35,10 @@ def extra(module: str, *, needed_by: str, name: str) -> Any:  # noqa: ANN401
         if error.name is None or error.name.partition(".")[0] != package:
             raise
         raise ModuleNotFoundError(
-            f"{needed_by} needs {package} (pip install 'rangebar-polars[{name}]')", name=package
+            f"{needed_by} needs {package} ({install(name)})", name=package
         ) from error
+
+
+def install(name: str) -> str:
+    """Return the command that installs an extra, or a later version of what it has."""
+    return f"pip install --upgrade 'rangebar-polars[{name}]'"

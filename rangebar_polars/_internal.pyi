@@ -6,9 +6,11 @@ import polars as pl
 
 __all__ = [
     "ALWAYS_READ",
+    "INTERFACE",
     "OPENING_ROW",
     "OUTPUTS",
     "RULE_VERSION",
+    "VERSION",
     "BarBuilder",
     "TableHash",
     "bars",
@@ -36,6 +38,12 @@ OPENING_ROW: Final[str]
 
 RULE_VERSION: Final[int]
 """The version of the bars: the same trades give the same bars under the same version."""
+
+VERSION: Final[str]
+"""The version of the package that the extension is a part of."""
+
+INTERFACE: Final[str]
+"""The text of this file when the extension was compiled; see `rangebar_polars._extension`."""
 
 def bars(trades: object, options: dict[str, Any]) -> tuple[pl.DataFrame, list[tuple[str, str]]]:
     """Return the bars of a table of trades, and the warnings about them: name of the kind and text.

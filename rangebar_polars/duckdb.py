@@ -7,6 +7,7 @@ conditions of the query. DuckDB stores nothing.
 import os
 from typing import TYPE_CHECKING, Any, Final
 
+from rangebar_polars._argument_names import named
 from rangebar_polars._disk.cache_root import cache_root
 from rangebar_polars._extras import extra
 from rangebar_polars._sql.descriptions import VIEWS, comments
@@ -18,9 +19,10 @@ if TYPE_CHECKING:
     import polars as pl
     from duckdb import DuckDBPyConnection
 
-_NEEDED: Final = ("pyarrow", "numpy", "duckdb")
+_NEEDED: Final = ("duckdb", "pyarrow", "numpy")
 
 
+@named
 def connect(
     store: BarStore | str | os.PathLike[str] | None = None,
     *,
@@ -150,6 +152,7 @@ def connect(
     return connection
 
 
+@named
 def register(
     connection: "DuckDBPyConnection",
     schema: str = "rangebar",

@@ -9,6 +9,7 @@ that the formula needs are read, and checked as in `rangebar_polars.bars`. A rec
 
 import polars as pl
 
+from rangebar_polars._argument_names import named
 from rangebar_polars._core import plugin as _plugin
 from rangebar_polars._core.arguments import check_columns
 from rangebar_polars.schema import TradeColumns
@@ -27,6 +28,7 @@ __all__ = [
 ]
 
 
+@named
 def duration_us(columns: TradeColumns | None = None) -> pl.Expr:
     """Return the time from the first trade to the last, in whole microseconds.
 
@@ -57,6 +59,7 @@ def duration_us(columns: TradeColumns | None = None) -> pl.Expr:
     return _plugin.feature("duration_us", check_columns(columns))
 
 
+@named
 def ofi(columns: TradeColumns | None = None) -> pl.Expr:
     """Return the order-flow imbalance, in -1 to 1.
 
@@ -89,6 +92,7 @@ def ofi(columns: TradeColumns | None = None) -> pl.Expr:
     return _plugin.feature("ofi", check_columns(columns))
 
 
+@named
 def vwap_close_deviation(columns: TradeColumns | None = None) -> pl.Expr:
     """Return the distance of the last price from the average price, relative to the range.
 
@@ -121,6 +125,7 @@ def vwap_close_deviation(columns: TradeColumns | None = None) -> pl.Expr:
     return _plugin.feature("vwap_close_deviation", check_columns(columns))
 
 
+@named
 def price_impact(columns: TradeColumns | None = None) -> pl.Expr:
     """Return how far the price moved for each unit traded.
 
@@ -153,6 +158,7 @@ def price_impact(columns: TradeColumns | None = None) -> pl.Expr:
     return _plugin.feature("price_impact", check_columns(columns))
 
 
+@named
 def kyle_lambda_proxy(columns: TradeColumns | None = None) -> pl.Expr:
     """Return the return for each unit of order-flow imbalance.
 
@@ -186,6 +192,7 @@ def kyle_lambda_proxy(columns: TradeColumns | None = None) -> pl.Expr:
     return _plugin.feature("kyle_lambda_proxy", check_columns(columns))
 
 
+@named
 def trade_intensity(columns: TradeColumns | None = None) -> pl.Expr:
     """Return the number of individual trades in a second.
 
@@ -220,6 +227,7 @@ def trade_intensity(columns: TradeColumns | None = None) -> pl.Expr:
     return _plugin.feature("trade_intensity", check_columns(columns))
 
 
+@named
 def volume_per_trade(columns: TradeColumns | None = None) -> pl.Expr:
     """Return the average size of an individual trade.
 
@@ -253,6 +261,7 @@ def volume_per_trade(columns: TradeColumns | None = None) -> pl.Expr:
     return _plugin.feature("volume_per_trade", check_columns(columns))
 
 
+@named
 def aggression_ratio(columns: TradeColumns | None = None) -> pl.Expr:
     """Return the number of buys for each sell among individual trades, at most 100.
 
@@ -287,6 +296,7 @@ def aggression_ratio(columns: TradeColumns | None = None) -> pl.Expr:
     return _plugin.feature("aggression_ratio", check_columns(columns))
 
 
+@named
 def aggregation_density(columns: TradeColumns | None = None) -> pl.Expr:
     """Return the number of individual trades for each record.
 
@@ -318,6 +328,7 @@ def aggregation_density(columns: TradeColumns | None = None) -> pl.Expr:
     return _plugin.feature("aggregation_density", check_columns(columns))
 
 
+@named
 def turnover_imbalance(columns: TradeColumns | None = None) -> pl.Expr:
     """Return the order-flow imbalance by value, in -1 to 1.
 

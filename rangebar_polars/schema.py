@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, NamedTuple, Protocol, Self, TypeGuard, g
 import polars as pl
 
 from rangebar_polars import _internal
+from rangebar_polars._argument_names import named_methods
 from rangebar_polars._disk.path_names import LONGEST_NAMES, from_hive_path, hive_path, to_name
 
 IS_COMPLETE: Final = "is_complete"
@@ -55,6 +56,7 @@ BUY: Final = ("buy", "b", "buyer", "1")
 """How a buyer is written in a column of sides, in small letters."""
 
 
+@named_methods()
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TradeColumns:
     """The names of the columns of your trades.

@@ -5,7 +5,7 @@ import inspect
 import io
 import re
 import tokenize
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,9 @@ from rangebar_polars.schema import COLUMNS, IS_COMPLETE
 README = Path(__file__).parents[1] / "README.md"
 FEATURES = {f"features.{name}": getattr(rb.features, name) for name in rb.features.__all__}
 NAMES = {
-    name: getattr(rb, name) for name in dir(rb) if not isinstance(getattr(rb, name), int | str)
+    name: getattr(rb, name)
+    for name in dir(rb)
+    if not isinstance(getattr(rb, name), int | str | Mapping)
 } | FEATURES
 METHODS = {
     f"{space.__name__}.{name}": method

@@ -14,11 +14,11 @@ from typing import Final
 
 import polars as pl
 
+from rangebar_polars import _internal
 from rangebar_polars._catalog.chain_builders import ChainBuilders, builder_after
 from rangebar_polars._core.batches import batches
 from rangebar_polars._core.caller import warn_of
 from rangebar_polars._days import day_after, month_days
-from rangebar_polars._internal import BarBuilder, null_side
 from rangebar_polars._log import LOG
 from rangebar_polars._ticks.report import DayReport
 from rangebar_polars.errors import CacheError, QualityError, StoreError
@@ -38,7 +38,7 @@ _COUNTED_BY: Final = "agg_record_count"
 _ATTEMPTS: Final = 100
 _BY_SIDE: Final = frozenset(output.name for output in COLUMNS if "is_buyer_maker" in output.reads)
 _SIDES: Final = ("buy_trade_count", "sell_trade_count")
-_SIDE: Final = null_side([])[0]
+_SIDE: Final = _internal.null_side([])[0]
 
 Found = Mapping[dt.date, StoredMonth]
 """The stored months of a chain, by the first day of the month."""
@@ -139,7 +139,7 @@ class Assembly:
             for chain in chains:
                 yield bar_columns(chain.open_bar(), columns)
 
-    def builders(self, found: Mapping[BarKey, Found]) -> list[BarBuilder]:
+    def builders(self, found: Mapping[BarKey, Found]) -> list[_internal.BarBuilder]:
         """Return what makes the bars after the last day, in the state of one pass over all trades.
 
         Parameters
@@ -186,7 +186,7 @@ class Assembly:
             bars = pl.concat(parts).sort(_ROW_NUMBER, THRESHOLD) if several else parts[0]
             bars = bars.filter(IS_COMPLETE) if is_cut and not include_incomplete else bars
             if by_side and _has_sideless(bars):
-                warn_of([null_side(by_side)], warned_of_sides)
+                warn_of([_internal.null_side(by_side)], warned_of_sides)
             yield bar_columns(bars, columns)
 
     def _pass(
@@ -353,7 +353,7 @@ class _Chain:
         """Return the bar that is open after the last day, with its threshold, if there is one."""
         return self._with_threshold(builder_after(self.key, self._last).finish())
 
-    def continued(self) -> BarBuilder:
+    def continued(self) -> _internal.BarBuilder:
         """Return what makes the bars after the last day.
 
         A period's last link has no state, because the chain ends with it. A pass over all trades

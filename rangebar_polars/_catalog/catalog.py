@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, Self, SupportsIndex
 
 import polars as pl
 
+from rangebar_polars._argument_names import named_methods
 from rangebar_polars._catalog.bars import StoredBars, check_options, load_bars
 from rangebar_polars._catalog.last_bars import last_bars, last_day
 from rangebar_polars._catalog.populate import populate
@@ -23,6 +24,7 @@ from rangebar_polars._catalog.trades import (
 )
 from rangebar_polars._core.arguments import (
     Reset,
+    SingleThreshold,
     Threshold,
     TimeUnit,
     check_count,
@@ -46,6 +48,7 @@ Symbols = str | Sequence[str]
 """One symbol, or several, whose rows then have a leading column ``symbol``."""
 
 
+@named_methods()
 class Catalog:
     """Trades and bars of a source and market, with settings that all calls share.
 
@@ -59,7 +62,8 @@ class Catalog:
     source
         ``"binance"``, or the source that you named in `import_trades`.
     market
-        For Binance ``"spot"``, ``"um"`` or ``"cm"``; for other sources the market you imported.
+        For Binance ``"spot"``, ``"um"`` or ``"cm"`` (also ``"futures-um"``, ``"futures-cm"``); for
+        other sources the market you imported.
     cache_dir
         The cache folder; by default ``RANGEBAR_CACHE_DIR``, or the cache folder of your platform.
     store
@@ -345,11 +349,11 @@ class Catalog:
         self,
         symbol: str,
         n_bars: SupportsIndex,
-        threshold_decimal_bps: SupportsIndex = 250,
+        threshold_decimal_bps: SingleThreshold = 250,
         *,
         end: str | dt.date | None = None,
         max_lookback_days: SupportsIndex = 90,
-        allow_fewer: bool = False,
+        warn_if_fewer: bool | None = None,
         include_microstructure: bool = False,
         prevent_same_timestamp_close: bool = True,
         reset: Reset | None = None,
@@ -361,7 +365,7 @@ class Catalog:
         ----------
         symbol
             As the source spells it.
-        n_bars, threshold_decimal_bps, max_lookback_days, allow_fewer
+        n_bars, threshold_decimal_bps, max_lookback_days, warn_if_fewer
             As in `get_n_range_bars`.
         end
             The last UTC day, included, as ``end_date`` in `get_n_range_bars`.
@@ -375,7 +379,9 @@ class Catalog:
         """
         count = check_count(n_bars, "n_bars")
         most = check_count(max_lookback_days, "max_lookback_days")
-        check_flags(allow_fewer=allow_fewer, use_cache=use_cache)
+        check_flags(use_cache=use_cache)
+        if warn_if_fewer is not None:
+            check_flags(warn_if_fewer=warn_if_fewer)
         options = check_options(
             check_threshold(threshold_decimal_bps),
             include_microstructure=include_microstructure,
@@ -391,7 +397,7 @@ class Catalog:
             self.store if use_cache else None,
             end=None if end is None else utc_day(end, "end"),
             max_lookback_days=most,
-            allow_fewer=allow_fewer,
+            warn_if_fewer=warn_if_fewer,
         )
 
     def resume(
@@ -552,7 +558,7 @@ class Catalog:
         )
 
     def status(
-        self, symbol: str | None = None, threshold_decimal_bps: SupportsIndex | None = None
+        self, symbol: str | None = None, threshold_decimal_bps: SingleThreshold | None = None
     ) -> pl.DataFrame:
         """Return the cached trades and stored bars of the source and market.
 
@@ -579,7 +585,7 @@ class Catalog:
         self,
         kind: Kind,
         symbol: str | None = None,
-        threshold_decimal_bps: SupportsIndex | None = None,
+        threshold_decimal_bps: SingleThreshold | None = None,
     ) -> pl.DataFrame:
         """Remove trades or bars of the source and market from the cache.
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from rangebar_polars import _internal
 from rangebar_polars._core.options import Options
-from rangebar_polars._internal import BarBuilder, checkpoint_position
 from rangebar_polars.errors import CheckpointError, StoreError
 from rangebar_polars.schema import RULE, STORED_SCHEMA, TRADE_SCHEMA, TradeColumns
 from rangebar_polars.store import BarKey, Link
@@ -44,7 +44,7 @@ class ChainBuilders:
         for key, state in states.items():
             # Each is continued alone first, so that an error names its chain.
             builder_after(key, lasts[key])
-            at.setdefault(checkpoint_position(state) if state else (), {})[key] = state
+            at.setdefault(_internal.checkpoint_position(state) if state else (), {})[key] = state
         self._shared = [_SharedBuilder(group) for group in at.values()]
 
     def push(self, trades: pl.DataFrame) -> None:
@@ -99,7 +99,7 @@ class _SharedBuilder:
         return [of.get((str(key.rule),), none) for key in self._keys]
 
 
-def builder_after(key: BarKey, link: Link | None) -> BarBuilder:
+def builder_after(key: BarKey, link: Link | None) -> _internal.BarBuilder:
     """Return what makes the bars after a day; None: those of the chain from its beginning.
 
     Raises
@@ -118,7 +118,7 @@ def builder_after(key: BarKey, link: Link | None) -> BarBuilder:
         ) from error
 
 
-def builder_of(states: Mapping[BarKey, bytes]) -> BarBuilder:
+def builder_of(states: Mapping[BarKey, bytes]) -> _internal.BarBuilder:
     """Return a builder for the bars of chains that stand at the same trade, in the form of stores.
 
     Parameters
@@ -136,6 +136,8 @@ def builder_of(states: Mapping[BarKey, bytes]) -> BarBuilder:
         include_microstructure=True,
         include_incomplete=True,
     )
-    builder = BarBuilder.of_chains(options.kwargs(stored=True), list(filter(None, states.values())))
+    builder = _internal.BarBuilder.of_chains(
+        options.kwargs(stored=True), list(filter(None, states.values()))
+    )
     builder.bind(TRADE_SCHEMA.to_frame())
     return builder

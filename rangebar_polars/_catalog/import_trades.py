@@ -6,12 +6,14 @@ from typing import Any, Literal
 
 import polars as pl
 
+from rangebar_polars._argument_names import named
 from rangebar_polars._catalog.catalog import Catalog
 from rangebar_polars._core.arguments import TimeUnit
 from rangebar_polars._ticks.import_sources import Trades
 from rangebar_polars.schema import TradeColumns
 
 
+@named
 def import_trades(
     trades: Trades,
     *,

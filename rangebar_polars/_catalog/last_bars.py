@@ -28,7 +28,7 @@ def last_bars(  # noqa: PLR0917 - the arguments of Catalog.last_bars, checked
     *,
     end: dt.date | None,
     max_lookback_days: int,
-    allow_fewer: bool,
+    warn_if_fewer: bool | None,
 ) -> pl.DataFrame:
     """Return exactly the last `count` completed bars.
 
@@ -48,15 +48,15 @@ def last_bars(  # noqa: PLR0917 - the arguments of Catalog.last_bars, checked
         The last day; None: the last day that has trades.
     max_lookback_days
         The largest number of days to search.
-    allow_fewer
-        Whether fewer bars raise a warning instead of an error.
+    warn_if_fewer
+        What happens if there are fewer bars. None: an error. True: a warning. False: nothing.
 
     Raises
     ------
     ValueError
         The calendar has fewer days before the last one.
     RangeBarError
-        There are fewer bars.
+        There are fewer bars, and ``warn_if_fewer`` is None.
     ArchiveError, ChecksumError, QualityError, CacheError, StoreError
         As in `load_bars`.
     """
@@ -80,11 +80,12 @@ def last_bars(  # noqa: PLR0917 - the arguments of Catalog.last_bars, checked
             f"{series.label} has {found} completed bars of {options.thresholds[0]} decimal basis "
             f"points in the {most} days up to {last}: expected {count}"
         )
-        if not allow_fewer:
+        if warn_if_fewer is None:
             raise RangeBarError(
-                f"{text} (raise max_lookback_days, lower the threshold, or give allow_fewer=True)"
+                f"{text} (raise max_lookback_days, lower the threshold, or give warn_if_fewer=True)"
             )
-        warn_caller(text)
+        if warn_if_fewer:
+            warn_caller(text)
     return rows
 
 

@@ -17,6 +17,7 @@ from typing import Any, Final, Literal, SupportsIndex
 
 import polars as pl
 
+from rangebar_polars._argument_names import named
 from rangebar_polars._catalog.bars import check_options
 from rangebar_polars._catalog.fill import Counts, FillRequest, Outcome, attempt, describe
 from rangebar_polars._catalog.settings import Settings, check_symbols
@@ -51,6 +52,7 @@ IN_FLIGHT: Final = 64
 """The most symbols that are submitted to the caller's executor and not yet done."""
 
 
+@named
 def populate(
     symbols: str | Iterable[str],
     start: str | dt.date,

@@ -6,14 +6,16 @@ from typing import Literal, SupportsIndex
 
 import polars as pl
 
+from rangebar_polars._argument_names import named
 from rangebar_polars._catalog.catalog import Catalog, Symbols
-from rangebar_polars._core.arguments import Reset, Threshold
+from rangebar_polars._core.arguments import Reset, SingleThreshold, Threshold
 from rangebar_polars._days import day_range, utc_day
 from rangebar_polars._progress import Progress
 from rangebar_polars.archive import Archive
 from rangebar_polars.store import Store
 
 
+@named
 def get_range_bars(
     symbol: Symbols,
     start_date: str | dt.date,
@@ -59,7 +61,8 @@ def get_range_bars(
     source
         ``"binance"``, or the source that you named in `import_trades`.
     market
-        For Binance ``"spot"``, ``"um"`` or ``"cm"``; for other sources the market you imported.
+        For Binance ``"spot"``, ``"um"`` or ``"cm"`` (also ``"futures-um"``, ``"futures-cm"``); for
+        other sources the market you imported.
     include_microstructure
         Add sums, counts, ids and the features. Stored bars have them either way.
     include_incomplete
@@ -166,6 +169,7 @@ def get_range_bars(
         )
 
 
+@named
 def scan_range_bars(
     symbol: Symbols,
     start_date: str | dt.date,
@@ -257,14 +261,15 @@ def scan_range_bars(
     )
 
 
+@named
 def get_n_range_bars(
     symbol: str,
     n_bars: SupportsIndex,
-    threshold_decimal_bps: SupportsIndex = 250,
+    threshold_decimal_bps: SingleThreshold = 250,
     *,
     end_date: str | dt.date | None = None,
     max_lookback_days: SupportsIndex = 90,
-    allow_fewer: bool = False,
+    warn_if_fewer: bool | None = None,
     source: str = "binance",
     market: str = "spot",
     include_microstructure: bool = False,
@@ -298,8 +303,8 @@ def get_n_range_bars(
         Binance, and with ``fetch_if_missing=False``, the last cached day.
     max_lookback_days
         The largest number of days to search.
-    allow_fewer
-        Whether fewer bars raise a warning instead of an error.
+    warn_if_fewer
+        What happens if there are fewer bars. None: an error. True: a warning. False: nothing.
     source, market, include_microstructure, prevent_same_timestamp_close, reset
         As in `get_range_bars`.
     use_cache
@@ -316,14 +321,15 @@ def get_n_range_bars(
     Raises
     ------
     RangeBarError
-        There are fewer bars; the error states how many.
+        There are fewer bars, and ``warn_if_fewer`` is None; the error states how many.
     ValueError, TypeError, ArchiveError, ChecksumError, CacheError, QualityError, StoreError
         As in `get_range_bars`.
 
     Warns
     -----
     RangeBarWarning
-        As in `get_range_bars`, for the days of the chain; and for fewer bars, if they are allowed.
+        As in `get_range_bars`, for the days of the chain; and for fewer bars, with
+        ``warn_if_fewer=True``.
 
     Examples
     --------
@@ -358,7 +364,7 @@ def get_n_range_bars(
             threshold_decimal_bps,
             end=end,
             max_lookback_days=max_lookback_days,
-            allow_fewer=allow_fewer,
+            warn_if_fewer=warn_if_fewer,
             include_microstructure=include_microstructure,
             prevent_same_timestamp_close=prevent_same_timestamp_close,
             reset=reset,

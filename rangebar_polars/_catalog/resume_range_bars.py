@@ -4,6 +4,7 @@ import datetime as dt
 import os
 from typing import Literal, SupportsIndex
 
+from rangebar_polars._argument_names import named
 from rangebar_polars._catalog.catalog import Catalog
 from rangebar_polars._core.arguments import Reset, TimeUnit
 from rangebar_polars._core.processor import RangeBarProcessor
@@ -13,6 +14,7 @@ from rangebar_polars.schema import TradeColumns
 from rangebar_polars.store import Store
 
 
+@named
 def resume_range_bars(
     symbol: str,
     start: str | dt.date,

@@ -6,11 +6,13 @@ from typing import Literal
 
 import polars as pl
 
+from rangebar_polars._argument_names import named
 from rangebar_polars._catalog.catalog import Catalog, Symbols
 from rangebar_polars._progress import Progress
 from rangebar_polars.archive import Archive
 
 
+@named
 def scan_ticks(
     symbol: Symbols,
     start: str | dt.date,
@@ -40,7 +42,8 @@ def scan_ticks(
     start, end
         UTC days, both included: ``"YYYY-MM-DD"`` or a date.
     market
-        For Binance ``"spot"``, ``"um"`` or ``"cm"``; for other sources the market you imported.
+        For Binance ``"spot"``, ``"um"`` or ``"cm"`` (also ``"futures-um"``, ``"futures-cm"``); for
+        other sources the market you imported.
     source
         ``"binance"``, or the source that you named in `import_trades`.
     cache_dir
@@ -116,6 +119,7 @@ def scan_ticks(
     return catalog.trades(symbol, start, end, refresh=refresh, strictness=strictness)
 
 
+@named
 def archive_quality(
     symbol: Symbols,
     start: str | dt.date,

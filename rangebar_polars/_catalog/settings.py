@@ -62,11 +62,12 @@ class Settings:
         """
         check_flags(fetch_if_missing=fetch_if_missing)
         check_progress(progress)
+        root, found = cache_root(cache_dir), archive_of(source, archive)
         return cls(
             source=source,
-            market=market,
-            root=cache_root(cache_dir),
-            archive=archive_of(source, archive),
+            market=market if found is None else found.market_of(market),
+            root=root,
+            archive=found,
             fetch_if_missing=fetch_if_missing,
             progress=progress,
         )

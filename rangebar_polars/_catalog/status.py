@@ -1,16 +1,18 @@
 """What is cached: trades and bars, to look at and to clear."""
 
 import os
-from typing import Any, Final, Literal, SupportsIndex
+from typing import Any, Final, Literal
 
 import polars as pl
 
+from rangebar_polars._argument_names import named
 from rangebar_polars._catalog.settings import every_cache
-from rangebar_polars._core.arguments import check_threshold
+from rangebar_polars._core.arguments import SingleThreshold, check_threshold
 from rangebar_polars._disk.cache_root import cache_root
 from rangebar_polars._disk.disk_error import disk_errors
 from rangebar_polars._disk.locked_file import remove_abandoned
 from rangebar_polars._ticks.cache import TickCache
+from rangebar_polars.archive import ARCHIVES
 from rangebar_polars.errors import CacheError, StoreError
 from rangebar_polars.store import BarKey, BarStore, Store, opened
 from rangebar_polars.store.chain import KEY_SCHEMA
@@ -32,12 +34,13 @@ STATUS_SCHEMA: Final = pl.Schema(
 )
 
 
+@named
 def cache_status(
     *,
     source: str | None = None,
     market: str | None = None,
     symbol: str | None = None,
-    threshold_decimal_bps: SupportsIndex | None = None,
+    threshold_decimal_bps: SingleThreshold | None = None,
     store: Store = None,
     cache_dir: str | os.PathLike[str] | None = None,
 ) -> pl.DataFrame:
@@ -92,13 +95,14 @@ def cache_status(
     return pl.DataFrame(rows, schema=STATUS_SCHEMA, orient="row")
 
 
+@named
 def cache_clear(
     kind: Kind,
     *,
     source: str | None = None,
     market: str | None = None,
     symbol: str | None = None,
-    threshold_decimal_bps: SupportsIndex | None = None,
+    threshold_decimal_bps: SingleThreshold | None = None,
     store: Store = None,
     cache_dir: str | os.PathLike[str] | None = None,
 ) -> pl.DataFrame:
@@ -160,13 +164,15 @@ def cache_clear(
 
 
 def _wanted(
-    source: str | None, market: str | None, symbol: str | None, threshold: SupportsIndex | None
+    source: str | None, market: str | None, symbol: str | None, threshold: SingleThreshold | None
 ) -> dict[str, object]:
     """Return what is asked of keys, by name."""
     given = {"source": source, "market": market, "symbol": symbol}
     for name, value in given.items():
         if value is not None and not isinstance(value, str):
             raise TypeError(f"{name} is {value!r} (give a name, or None for all)")
+    if source in ARCHIVES and market is not None:
+        given["market"] = ARCHIVES[source].market_of(market)
     wanted: dict[str, object] = {k: value for k, value in given.items() if value is not None}
     if threshold is not None:
         wanted["threshold_decimal_bps"] = check_threshold(threshold)

@@ -31,7 +31,7 @@ def _table(name: str) -> pl.DataFrame:
     "-t",
     "--threshold",
     "threshold_decimal_bps",
-    type=int,
+    type=options.THRESHOLD,
     help="The threshold of the bars, where they have no column of it.",
 )
 @options.reset

@@ -8,6 +8,7 @@ import click
 from rangebar_polars._cli.console import Console
 from rangebar_polars._cli.formats import FORMATS
 from rangebar_polars._core.arguments import Reset, TimeUnit
+from rangebar_polars._core.threshold import NAMES, THRESHOLD_PRESETS, readings
 from rangebar_polars.schema import TradeColumns
 
 Function = TypeVar("Function", bound=Callable[..., object])
@@ -45,6 +46,34 @@ def _trade_columns(
         raise click.BadParameter(str(error)) from error
 
 
+class _Threshold(click.types.IntParamType):
+    """Decimal basis points, or a name for them."""
+
+    name = "threshold"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:  # noqa: ARG002
+        return "INTEGER|NAME"
+
+    def convert(
+        self,
+        value: Any,  # noqa: ANN401 - text, or a default
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> int:
+        number = THRESHOLD_PRESETS.get(value, value)
+        try:
+            return int(number)
+        except ValueError:
+            means = readings(value) or f"250 is 0.25 %, and {NAMES} are names of some"
+            self.fail(
+                f"{value!r} is not a valid integer of decimal basis points ({means})", param, ctx
+            )
+
+
+THRESHOLD: Final = _Threshold()
+"""The type of a threshold."""
+
+
 def _thresholds(_: click.Context, __: click.Parameter, given: tuple[int, ...]) -> Any:  # noqa: ANN401
     """Return one threshold as itself, whose bars need no column of it."""
     return given[0] if len(given) == 1 else list(given)
@@ -54,12 +83,12 @@ threshold = click.option(
     "-t",
     "--threshold",
     "threshold_decimal_bps",
-    type=int,
+    type=THRESHOLD,
     multiple=True,
     default=(250,),
     callback=_thresholds,
-    help="Threshold in decimal basis points, by default 250, which is 0.25 %. Repeatable: several "
-    "thresholds in one pass.",
+    help="Threshold in decimal basis points, by default 250, which is 0.25 %; or a name: "
+    f"{', '.join(THRESHOLD_PRESETS)}. Repeatable: several thresholds in one pass.",
 )
 reset = click.option(
     "--reset",
@@ -162,7 +191,7 @@ only = _all(
         "-t",
         "--threshold",
         "threshold_decimal_bps",
-        type=int,
+        type=THRESHOLD,
         help="Only bars of this threshold.",
     ),
     store,

@@ -55,3 +55,24 @@ def one_after_another(bars: pl.DataFrame, *, needed_by: str) -> pl.DataFrame:
             "prevent_same_timestamp_close=False no two bars of a chain close at once)"
         )
     return bars
+
+
+def between_low_and_high(bars: pl.DataFrame, *, needed_by: str) -> pl.DataFrame:
+    """Return the bars, if the open and close of each lie between its low and high.
+
+    Raises
+    ------
+    ValueError
+        One does not.
+    """
+    ends = (pl.col(name).is_between("low", "high") for name in ("open", "close"))
+    wrong = bars.select(~pl.all_horizontal(ends)).to_series().fill_null(value=True).arg_true()
+    if wrong.len() > 0:
+        row = wrong[0]
+        prices = ", ".join(f"{name} {bars[name][row]}" for name in PRICES[:4])
+        raise ValueError(
+            f"{needed_by} needs bars whose open and close lie between low and high: bar {row} has "
+            f"{prices} (such bars were changed or made of unsorted trades: compute them again with "
+            "bars)"
+        )
+    return bars

@@ -4,12 +4,14 @@ from typing import Final
 
 import polars as pl
 
+from rangebar_polars._argument_names import named
 from rangebar_polars._convert.chain import complete, with_columns
 
 SECONDS_A_YEAR: Final = 365.25 * 86_400
 _PER_SECOND: Final = {"ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 
 
+@named
 def bars_per_year(bars: pl.DataFrame | pl.LazyFrame) -> float:
     """Return how many bars close in a year: the frequency that annualises figures of bars.
 

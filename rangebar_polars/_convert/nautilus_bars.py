@@ -4,7 +4,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
-from rangebar_polars._convert.chain import PRICES, complete, one_after_another, with_columns
+from rangebar_polars._convert.chain import (
+    PRICES,
+    between_low_and_high,
+    complete,
+    one_after_another,
+    with_columns,
+)
 from rangebar_polars._extras import extra
 from rangebar_polars.schema import THRESHOLD
 
@@ -67,6 +73,7 @@ def to_nautilus(
     name = "to_nautilus"
     chain = complete(with_columns(bars, ("close_time", *PRICES), needed_by=name))
     one_after_another(chain, needed_by=name)
+    between_low_and_high(chain, needed_by=name)
     if bar_type is None:
         step = chain[THRESHOLD][0] if THRESHOLD in chain.columns and chain.height else 1
         bar_type = data.BarType.from_str(f"{instrument.id}-{step}-RENKO-LAST-EXTERNAL")

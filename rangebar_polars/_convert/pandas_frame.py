@@ -4,7 +4,13 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from rangebar_polars._convert.chain import PRICES, complete, one_after_another, with_columns
+from rangebar_polars._convert.chain import (
+    PRICES,
+    between_low_and_high,
+    complete,
+    one_after_another,
+    with_columns,
+)
 from rangebar_polars._extras import extra
 from rangebar_polars.schema import IS_COMPLETE
 
@@ -103,6 +109,7 @@ def to_backtesting(bars: pl.DataFrame) -> "pd.DataFrame":
     name = "to_backtesting"
     chain = complete(with_columns(bars, ("close_time", *PRICES), needed_by=name))
     one_after_another(chain, needed_by=name)
+    between_low_and_high(chain, needed_by=name)
     others = [column for column in chain.columns if column not in {*PRICES, IS_COMPLETE}]
     ordered = chain.select(*PRICES, *others).rename(CAPITALS)
     return (

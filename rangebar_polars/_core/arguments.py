@@ -9,18 +9,23 @@ from typing import Final, Literal, SupportsIndex, get_args
 
 import polars as pl
 
+from rangebar_polars._core.threshold import (
+    NAMES,
+    THRESHOLD_DECIMAL_MAX,
+    THRESHOLD_DECIMAL_MIN,
+    THRESHOLD_PRESETS,
+    Preset,
+    readings,
+)
 from rangebar_polars.schema import RESERVED, TradeColumns
-
-THRESHOLD_DECIMAL_MIN: Final = 1
-"""The smallest threshold in decimal basis points: 0.001 %."""
-
-THRESHOLD_DECIMAL_MAX: Final = 100_000
-"""The largest threshold in decimal basis points: 100 %."""
 
 MAX_SYMBOL: Final = 128
 """The longest symbol that a checkpoint holds, in bytes."""
 
-Threshold = SupportsIndex | Sequence[SupportsIndex]
+SingleThreshold = SupportsIndex | Preset
+"""Decimal basis points, or a name for them."""
+
+Threshold = SingleThreshold | Sequence[SingleThreshold]
 """One threshold, or several for one pass over the trades."""
 
 MaxGap = str | dt.timedelta
@@ -40,28 +45,36 @@ def check_threshold(threshold_decimal_bps: object) -> int:
     Raises
     ------
     TypeError
-        It is not an integer.
+        It is neither an integer nor a str.
     ValueError
-        It is outside 1 to 100,000.
+        It is outside 1 to 100,000, or a str that names no common threshold.
 
     Examples
     --------
+    >>> check_threshold("medium")
+    250
     >>> check_threshold(0)
     Traceback (most recent call last):
     ValueError: threshold_decimal_bps is 0: expected 1 to 100000 (1 is 0.001 %, 250 is 0.25 %)
+    >>> check_threshold(0.0025)
+    Traceback (most recent call last):
+    TypeError: threshold_decimal_bps is 0.0025: expected an integer of decimal basis points (a
+    fraction of 0.0025, 0.25 %, is 250)
     """
-    if isinstance(threshold_decimal_bps, bool) or not isinstance(
-        threshold_decimal_bps, SupportsIndex
-    ):
-        raise TypeError(
-            f"threshold_decimal_bps is {threshold_decimal_bps!r}: expected an integer of decimal "
-            "basis points (250 is 0.25 %)"
+    given = threshold_decimal_bps
+    if isinstance(given, str) and (named := THRESHOLD_PRESETS.get(given)) is not None:
+        return named
+    if isinstance(given, bool) or not isinstance(given, SupportsIndex):
+        is_name = isinstance(given, str) and not readings(given)
+        raise (ValueError if is_name else TypeError)(
+            f"threshold_decimal_bps is {given!r}: expected an integer of decimal basis points"
+            f"{f', or one of {NAMES}' if is_name else ''} ({readings(given) or '250 is 0.25 %'})"
         )
-    threshold = operator.index(threshold_decimal_bps)
+    threshold = operator.index(given)
     if not THRESHOLD_DECIMAL_MIN <= threshold <= THRESHOLD_DECIMAL_MAX:
         raise ValueError(
             f"threshold_decimal_bps is {threshold}: expected {THRESHOLD_DECIMAL_MIN} to "
-            f"{THRESHOLD_DECIMAL_MAX} (1 is 0.001 %, 250 is 0.25 %)"
+            f"{THRESHOLD_DECIMAL_MAX} ({readings(threshold) or '1 is 0.001 %, 250 is 0.25 %'})"
         )
     return threshold
 

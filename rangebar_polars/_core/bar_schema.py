@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import polars as pl
 from polars._typing import PolarsDataType
 
+from rangebar_polars._argument_names import named
 from rangebar_polars._core.arguments import MaxGap, Reset, Threshold, check_keys
 from rangebar_polars._core.fold import fold
 from rangebar_polars._core.forks import use_threads
@@ -13,6 +14,7 @@ from rangebar_polars._core.rules.rule import Rule
 from rangebar_polars.schema import TradeColumns
 
 
+@named
 def bar_schema(
     trades: Mapping[str, PolarsDataType],
     threshold_decimal_bps: Threshold | None = None,

@@ -1,13 +1,14 @@
 """Range bars of a frame, of a plan or in an expression, and the bar of each trade."""
 
 from collections.abc import Iterable, Sequence
-from typing import SupportsIndex, overload
+from typing import overload
 
 import polars as pl
 
 from rangebar_polars import _internal
+from rangebar_polars._argument_names import named
 from rangebar_polars._core import plugin as _plugin
-from rangebar_polars._core.arguments import MaxGap, Reset, Threshold, check_keys
+from rangebar_polars._core.arguments import MaxGap, Reset, SingleThreshold, Threshold, check_keys
 from rangebar_polars._core.caller import warn_of
 from rangebar_polars._core.fold import exported, flagged, fold, read_table
 from rangebar_polars._core.forks import use_own_threads, use_threads
@@ -52,6 +53,7 @@ def bars(
 ) -> pl.DataFrame: ...
 
 
+@named
 def bars(
     trades: pl.DataFrame | pl.LazyFrame | ArrowStream,
     threshold_decimal_bps: Threshold | None = None,
@@ -210,8 +212,9 @@ def _with_expressions(trades: pl.DataFrame, options: Options) -> pl.DataFrame:
     return trades.with_columns(options.expressions) if options.expressions else trades
 
 
+@named
 def bars_expr(
-    threshold_decimal_bps: SupportsIndex | None = None,
+    threshold_decimal_bps: SingleThreshold | None = None,
     *,
     rule: Rule | None = None,
     reset: Reset | None = None,
@@ -287,8 +290,9 @@ def bars_expr(
     return _plugin.bars(_plugin.trades_struct(options.columns, options=options), options)
 
 
+@named
 def bar_id(
-    threshold_decimal_bps: SupportsIndex | None = None,
+    threshold_decimal_bps: SingleThreshold | None = None,
     *,
     rule: Rule | None = None,
     reset: Reset | None = None,

@@ -6,11 +6,11 @@ from typing import Any, Final, Literal, get_args
 import polars as pl
 import polars.selectors as cs
 
+from rangebar_polars import _internal
 from rangebar_polars._core.arguments import check_keys
 from rangebar_polars._core.batches import batches
 from rangebar_polars._core.fold import exportable, exported
 from rangebar_polars._core.options import Options
-from rangebar_polars._internal import BarBuilder
 from rangebar_polars.schema import ArrowStream, is_arrow_stream
 
 Batch = pl.DataFrame | pl.LazyFrame | ArrowStream | Mapping[str, Any] | Iterable[Mapping[str, Any]]
@@ -36,7 +36,7 @@ def check_overlap(overlap: Overlap) -> Overlap:
     return overlap
 
 
-def push(builder: BarBuilder, trades: Batch, options: Options) -> pl.DataFrame | None:
+def push(builder: _internal.BarBuilder, trades: Batch, options: Options) -> pl.DataFrame | None:
     """Fold the next trades; return the bars that ended, or None for no bar.
 
     Raises
@@ -75,13 +75,24 @@ def dicts_of(trades: object) -> list[Any]:
     TypeError
         It is neither a mapping nor an iterable of items.
     """
+    return list(items_of(trades))
+
+
+def items_of(trades: object) -> Iterable[Any]:
+    """Return dicts of trades as an iterable, which is not read yet.
+
+    Raises
+    ------
+    TypeError
+        It is neither a mapping nor an iterable of items.
+    """
     # A single trade; an instance of some of these classes is an iterable of its values.
     if isinstance(trades, Mapping) or any(hasattr(trades, name) for name in _OF_A_CLASS):
         return [trades]
     if isinstance(trades, Iterable) and not isinstance(
         trades, str | bytes | bytearray | memoryview
     ):
-        return list(trades)
+        return trades
     raise TypeError(
         f"trades is a {type(trades).__name__}: expected a DataFrame, a LazyFrame, an object with "
         "__arrow_c_stream__, a dict or an iterable of dicts"

@@ -18,7 +18,6 @@ from rangebar_polars._core.arguments import check_names
 from rangebar_polars._core.caller import warn_of
 from rangebar_polars._core.forks import has_lost_pool
 from rangebar_polars._core.options import Options
-from rangebar_polars._internal import OPENING_ROW, BarBuilder
 from rangebar_polars.schema import IS_COMPLETE, RULE, THRESHOLD, ArrowStream
 
 CLOSE_TIME: Final = "close_time"
@@ -147,7 +146,7 @@ def fold(
     if _wanted_aggs(options, wanted):
         yield from _Aggregated(schema, options, wanted, whole=whole).fold(batches)
         return
-    builder = BarBuilder(options.kwargs(wanted, whole=whole), options.state)
+    builder = _internal.BarBuilder(options.kwargs(wanted, whole=whole), options.state)
     builder.bind(exportable(schema, options).to_frame())
     warned, batches_seen = set[str](), False
     for batch in batches:
@@ -171,7 +170,7 @@ class _Held:
     """
 
     def __init__(self, schema: pl.Schema) -> None:
-        self._nothing = pl.DataFrame(schema=schema), pl.Series(OPENING_ROW, [], pl.Int64)
+        self._nothing = pl.DataFrame(schema=schema), pl.Series(_internal.OPENING_ROW, [], pl.Int64)
         self._pieces: list[tuple[pl.DataFrame, pl.Series] | None] = []
         self._pieces_of: dict[int, list[int]] = {}
         self._trades = 0
@@ -236,7 +235,7 @@ class _Aggregated:
         self._rule = options.rule_column or RULE
         every = replace(options, include_incomplete=True, rule_column=self._rule)
         only = None if wanted is None else [*wanted, self._rule, IS_COMPLETE]
-        self._builder = BarBuilder(every.kwargs(only, trace=True, whole=whole))
+        self._builder = _internal.BarBuilder(every.kwargs(only, trace=True, whole=whole))
         self._builder.bind(exportable(schema, options).to_frame())
         self._options = options
         self._brought = [expr.meta.output_name() for expr in options.expressions]
@@ -249,7 +248,7 @@ class _Aggregated:
             (text, pl.lit(name, dtype).alias(self._rule), _Held(kept))
             for text, name in zip(texts, names, strict=True)
         ]
-        self._no_bar = pl.Series(OPENING_ROW, [], pl.Int64)
+        self._no_bar = pl.Series(_internal.OPENING_ROW, [], pl.Int64)
 
     def fold(self, batches: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
         warned, batches_seen = set[str](), False
@@ -275,16 +274,16 @@ class _Aggregated:
         bars_of_trades: pl.DataFrame | None = None,
     ) -> pl.DataFrame:
         """Add the next trades, and return the bars that have ended with their aggregations."""
-        parts, key = [], [self._rule, OPENING_ROW]
+        parts, key = [], [self._rule, _internal.OPENING_ROW]
         kept = None if trades is None else self._kept(trades)
         for text, rule, held in self._held:
             opened = None if bars_of_trades is None else bars_of_trades[text]
             bars = ended.filter(pl.col(self._rule) == rule)
-            rows, bar_of_row = held.take(bars[OPENING_ROW], kept, opened)
+            rows, bar_of_row = held.take(bars[_internal.OPENING_ROW], kept, opened)
             if bars.height > 0 or ended.height == 0:
                 # Literal keys are not columns of the trades, so that aggregations by position skip
                 # them. With a single key Polars would sum in another order if it is sorted.
-                keys = (rule, pl.lit(bar_of_row).alias(OPENING_ROW))
+                keys = (rule, pl.lit(bar_of_row).alias(_internal.OPENING_ROW))
                 parts.append(rows.group_by(*keys).agg(self._aggs))
         aggregated = pl.concat(parts)
         check_names([*ended.columns, *aggregated.drop(key).columns])
@@ -293,7 +292,7 @@ class _Aggregated:
             bars = bars.select(pl.exclude(IS_COMPLETE), IS_COMPLETE)
         else:
             bars = bars.filter(IS_COMPLETE).drop(IS_COMPLETE)
-        return bars.drop(OPENING_ROW if self._options.rule_column else key)
+        return bars.drop(_internal.OPENING_ROW if self._options.rule_column else key)
 
     def _kept(self, trades: pl.DataFrame) -> pl.DataFrame:
         """Return trades without the columns that rules bring along."""

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, SupportsIndex, TypeVar
 import polars as pl
 
 import rangebar_polars
+from rangebar_polars._argument_names import named_methods
 from rangebar_polars._convert.arrow_table import to_arrow
 from rangebar_polars._convert.nautilus_bars import to_nautilus
 from rangebar_polars._convert.pandas_frame import to_backtesting, to_pandas
 from rangebar_polars._core import plugin as _plugin
-from rangebar_polars._core.arguments import MaxGap, Reset, Threshold
+from rangebar_polars._core.arguments import MaxGap, Reset, SingleThreshold, Threshold
 from rangebar_polars._core.bars import bar_id, bars, bars_expr
 from rangebar_polars._core.options import Options
 from rangebar_polars._core.rules.rule import Rule
@@ -141,6 +142,7 @@ class _OfBars:
         return frame.collect() if isinstance(frame, pl.LazyFrame) else frame
 
 
+@named_methods()
 class FrameNamespace(_OfBars):
     """Range bars of a DataFrame of trades; a DataFrame of bars as a chart or another table."""
 
@@ -180,6 +182,7 @@ class FrameNamespace(_OfBars):
         )
 
 
+@named_methods()
 class LazyFrameNamespace(_OfBars):
     """Range bars of a plan over trades; a plan of bars as a chart or another library's table."""
 
@@ -219,6 +222,7 @@ class LazyFrameNamespace(_OfBars):
         )
 
 
+@named_methods()
 class ExprNamespace:
     """Range bars of a price expression; the other columns of the trades are found by name."""
 
@@ -228,7 +232,7 @@ class ExprNamespace:
     @documented_by(bars_expr)
     def bars(
         self,
-        threshold_decimal_bps: SupportsIndex | None = None,
+        threshold_decimal_bps: SingleThreshold | None = None,
         *,
         rule: Rule | None = None,
         reset: Reset | None = None,
@@ -280,7 +284,7 @@ class ExprNamespace:
     @documented_by(bar_id)
     def bar_id(
         self,
-        threshold_decimal_bps: SupportsIndex | None = None,
+        threshold_decimal_bps: SingleThreshold | None = None,
         *,
         rule: Rule | None = None,
         reset: Reset | None = None,

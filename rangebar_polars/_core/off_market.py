@@ -5,6 +5,7 @@ from typing import SupportsFloat, SupportsIndex
 
 import polars as pl
 
+from rangebar_polars._argument_names import named
 from rangebar_polars._core.arguments import check_count, check_flags
 from rangebar_polars._core.tick_rule import price_of
 
@@ -12,6 +13,7 @@ _LEAST_WINDOW = 3
 _PER_UNIT = 10_000
 
 
+@named
 def drop_off_market(
     bps: SupportsFloat = 100,
     window: SupportsIndex = 21,

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from rangebar_polars._internal import BarBuilder
+from rangebar_polars import _internal
 
 OpenBar = dict[str, Any]
 """``open_time``, ``close_time``, ``open``, ``high``, ``low``, ``close`` and ``volume``."""
@@ -33,7 +33,7 @@ def _clock(unit: str, zone: str | None) -> Callable[[int], datetime]:
     return lambda time: (in_utc + timedelta(0, 0, time * factor // divisor)).astimezone(of_zone)
 
 
-def open_bars(builder: BarBuilder) -> list[tuple[int, int, OpenBar]]:
+def open_bars(builder: _internal.BarBuilder) -> list[tuple[int, int, OpenBar]]:
     """Return the open bars, each with the numbers of its key and its threshold."""
     values, of_times = builder.open_values(), builder.time_type()
     if not values or of_times is None:
@@ -58,7 +58,7 @@ def open_bars(builder: BarBuilder) -> list[tuple[int, int, OpenBar]]:
 
 
 def names_of_chains(
-    builder: BarBuilder, rules: Sequence[int | str] | None
+    builder: _internal.BarBuilder, rules: Sequence[int | str] | None
 ) -> Callable[[int, int], Chain]:
     """Return the function from the numbers of a key and of a rule to the chain's name.
 

@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 
 from rangebar_polars import _internal
-from rangebar_polars._core.arguments import TimeUnit
+from rangebar_polars._core.arguments import TimeUnit, check_symbol
 from rangebar_polars._core.open_bars import Chain, Limits, names_of_chains, open_bars
 from rangebar_polars._core.options import Options
 from rangebar_polars._core.rules.rule import Rule
@@ -52,6 +52,16 @@ class Processed:
         if self._options.rule_column is None:
             return thresholds[0] if thresholds else None
         return thresholds if self._options.rule_column == THRESHOLD else None
+
+    @property
+    def prevent_same_timestamp_close(self) -> bool:
+        """Whether a trade at the opening time of a bar cannot close it, for every rule."""
+        return all(rule.prevent_same_timestamp_close for rule in self._options.rules)
+
+    @property
+    def has_incomplete_bar(self) -> bool:
+        """Whether a bar is open: `get_incomplete_bar` returns one."""
+        return bool(self._state[0].open_values())
 
     @property
     def by(self) -> list[str]:
@@ -174,8 +184,13 @@ class Processed:
         """
         return self._state[0].gaps()
 
-    def create_checkpoint(self) -> bytes:
+    def create_checkpoint(self, symbol: str | None = None) -> bytes:
         """Return the state: rule, reset, every sum of the open bar, last time and id, symbol.
+
+        Parameters
+        ----------
+        symbol
+            The symbol of the trades, for a processor without one.
 
         Returns
         -------
@@ -185,9 +200,15 @@ class Processed:
 
         Raises
         ------
+        ValueError, TypeError
+            The processor has another symbol, or it is none.
         CheckpointError
             The bytes of several chains are too many, or a key column is a List, an Array, a Struct,
             UInt128, or a Categorical with categories of its own: cast such keys to text.
         """
-        builder, symbol, *_ = self._state
-        return builder.checkpoint(symbol)
+        builder, own, *_ = self._state
+        if own is not None and symbol not in {None, own}:
+            raise ValueError(
+                f"symbol is {symbol!r}: expected {own!r}, which the processor has (leave it out)"
+            )
+        return builder.checkpoint(check_symbol(symbol) if own is None else own)

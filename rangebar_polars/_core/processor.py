@@ -5,11 +5,12 @@ it is saved and restored in between, the bars are those of one pass over all tra
 """
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import polars as pl
 
 from rangebar_polars import _internal
+from rangebar_polars._argument_names import named_methods
 from rangebar_polars._core import checkpoint_text
 from rangebar_polars._core.arguments import (
     MaxGap,
@@ -27,10 +28,12 @@ from rangebar_polars._core.processed import Processed, State
 from rangebar_polars._core.restored import arguments_of
 from rangebar_polars._core.rules.rule import Rule
 from rangebar_polars._core.turn import Turn
+from rangebar_polars._rangebar_py_names import missing
 from rangebar_polars.errors import CheckpointError, RangeBarError
 from rangebar_polars.schema import TradeColumns
 
 
+@named_methods("process_trades")
 class RangeBarProcessor(Processed):
     """Range bars of batches of trades, with a state that can be saved.
 
@@ -139,6 +142,11 @@ class RangeBarProcessor(Processed):
         self._state = self._begin(None, check_symbol(symbol))
         self._no_bar: pl.DataFrame | None = None
         self._turn = Turn()
+
+    if not TYPE_CHECKING:
+        # Type checkers would take it for a promise that every name is there.
+        def __getattr__(self, name: str) -> NoReturn:
+            raise missing(name, self)
 
     def __repr__(self) -> str:
         by = f", by={self.by}" if self.by else ""

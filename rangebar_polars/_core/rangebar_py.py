@@ -1,41 +1,69 @@
 """The functions of rangebar-py for all trades at once, in batches, or from a state."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import SupportsIndex
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
+from typing import Any, Final, SupportsIndex
 
 import polars as pl
+import polars.selectors as cs
 
 from rangebar_polars import _internal
-from rangebar_polars._core.arguments import MaxGap, Reset, Threshold, check_threshold
+from rangebar_polars._argument_names import named
+from rangebar_polars._core.arguments import (
+    MaxGap,
+    Reset,
+    SingleThreshold,
+    Threshold,
+    TimeUnit,
+    check_columns,
+    check_count,
+    check_threshold,
+    check_time_unit,
+)
 from rangebar_polars._core.bars import bars
+from rangebar_polars._core.batch import Batch, items_of
+from rangebar_polars._core.batches import batches
 from rangebar_polars._core.caller import warn_of
 from rangebar_polars._core.fold import exported
 from rangebar_polars._core.options import Options
 from rangebar_polars._core.processor import RangeBarProcessor
 from rangebar_polars._core.rules.rule import Rule
+from rangebar_polars._core.whole_times import plan_with_datetimes, with_datetimes
 from rangebar_polars.schema import ArrowStream, TradeColumns, is_arrow_stream
 
+CHUNK: Final = 100_000
+"""How many dicts are read at a time."""
 
+Batches = Batch | Iterable[pl.DataFrame | ArrowStream | Sequence[Mapping[str, Any]]]
+"""Trades, or batches of them."""
+
+
+@named
 def process_trades_polars(
-    trades: pl.DataFrame | pl.LazyFrame | ArrowStream,
-    threshold_decimal_bps: SupportsIndex = 250,
+    trades: Batch,
+    threshold_decimal_bps: SingleThreshold = 250,
     *,
     prevent_same_timestamp_close: bool = True,
     reset: Reset | None = None,
     include_microstructure: bool = False,
     include_incomplete: bool = False,
     columns: TradeColumns | None = None,
+    time_unit: TimeUnit = "ms",
 ) -> pl.DataFrame:
     """Return the bars of trades as a frame: `bars`, collected, under the name of rangebar-py.
 
     Parameters
     ----------
     trades
-        A DataFrame, a LazyFrame, which is streamed, or anything with ``__arrow_c_stream__``.
+        A DataFrame; a LazyFrame, which is streamed; anything with ``__arrow_c_stream__``; or dicts:
+        any iterable of mappings with the keys of `RangeBarProcessor.process_trades`.
     threshold_decimal_bps, prevent_same_timestamp_close, reset, include_microstructure
         As in `bars`.
     include_incomplete, columns
         As in `bars`.
+    time_unit
+        Unit of times that are whole numbers, in a column or in dicts: "s", "ms", "us" or "ns". Bars
+        then have times of Datetime(time_unit, "UTC"), for "s" in "ms".
 
     Returns
     -------
@@ -45,7 +73,7 @@ def process_trades_polars(
     Raises
     ------
     TypeError, ValueError, polars.exceptions.ComputeError
-        As in `bars`.
+        As in `bars`. Whole numbers must be times from 1990 to 2100.
 
     Examples
     --------
@@ -53,16 +81,38 @@ def process_trades_polars(
     >>> from rangebar_polars import process_trades_polars
     >>> trades = pl.LazyFrame(
     ...     {
-    ...         "timestamp": pl.Series([0, 1000]).cast(pl.Datetime("ms")),
-    ...         "price": [100.0, 101.0],
-    ...         "quantity": [1.0, 1.0],
+    ...         "timestamp": [1_704_067_200_000, 1_704_067_210_000],
+    ...         "price": [42000.0, 42105.0],
+    ...         "quantity": [1.5, 2.3],
     ...     }
     ... )
-    >>> process_trades_polars(trades, 250)["close"].to_list()
-    [101.0]
+    >>> process_trades_polars(trades, "medium")["close"].to_list()
+    [42105.0]
+    >>> process_trades_polars(trades.collect().to_dicts())["close"].to_list()
+    [42105.0]
     """
+    check_time_unit(time_unit)
+    name = check_columns(columns).timestamp
+    given: pl.DataFrame | pl.LazyFrame
+    if isinstance(trades, pl.LazyFrame):
+        given = plan_with_datetimes(trades, name, time_unit)
+    elif is_arrow_stream(trades):
+        given = with_datetimes(_frame_of(trades, columns), name, time_unit)
+    else:
+        # The first batch has no trade, and makes a frame of bars without a row.
+        frames = process_trades_chunked(
+            chain([[]], items_of(trades)),
+            check_threshold(threshold_decimal_bps),
+            prevent_same_timestamp_close=prevent_same_timestamp_close,
+            reset=reset,
+            include_microstructure=include_microstructure,
+            include_incomplete=include_incomplete,
+            columns=columns,
+            time_unit=time_unit,
+        )
+        return pl.concat(frames)
     result = bars(
-        trades,
+        given,
         check_threshold(threshold_decimal_bps),
         prevent_same_timestamp_close=prevent_same_timestamp_close,
         reset=reset,
@@ -73,9 +123,11 @@ def process_trades_polars(
     return result.collect(engine="streaming") if isinstance(result, pl.LazyFrame) else result
 
 
+@named
 def process_trades_chunked(
-    batches: Iterable[pl.DataFrame | ArrowStream],
-    threshold_decimal_bps: SupportsIndex | None = None,
+    trades_iterator: Batches,
+    threshold_decimal_bps: SingleThreshold | None = None,
+    chunk_size: SupportsIndex = CHUNK,
     *,
     rule: Rule | None = None,
     prevent_same_timestamp_close: bool | None = None,
@@ -84,47 +136,52 @@ def process_trades_chunked(
     include_microstructure: bool = False,
     include_incomplete: bool = False,
     columns: TradeColumns | None = None,
+    time_unit: TimeUnit = "ms",
 ) -> Iterator[pl.DataFrame]:
-    """Return the bars of batches of trades, a frame for each batch.
+    """Return the bars of trades that are read in chunks, a frame for each chunk.
 
-    No bar is lost between batches: together the frames are the bars of one pass over all trades.
+    No bar is lost between chunks: together the frames are the bars of one pass over all trades.
 
     Parameters
     ----------
-    batches
-        Frames of trades, in order, that agree in columns, time unit and zone.
+    trades_iterator
+        Dicts: any iterable of mappings with the keys of `RangeBarProcessor.process_trades`. Or
+        batches of trades, in order, that agree in columns, time unit and zone: frames, objects with
+        ``__arrow_c_stream__``, or lists of dicts, each of which is a chunk. Or one DataFrame or
+        LazyFrame, which is streamed.
     threshold_decimal_bps, rule, prevent_same_timestamp_close, reset, max_gap, columns
         As in `bars`; one rule.
     include_microstructure
         As in `bars`.
+    chunk_size
+        How many trades of an iterable of dicts, or of one frame, are a chunk at most.
     include_incomplete
         As in `bars`; the open bar comes in a separate last frame.
+    time_unit
+        As in `process_trades_polars`.
 
     Returns
     -------
     Iterator of DataFrame
-        The bars that ended in each batch, perhaps none.
+        The bars that ended in each chunk, perhaps none.
 
     Raises
     ------
     TypeError, ValueError
         An argument is wrong; raised by the call.
-    polars.exceptions.ComputeError
-        Trades are bad; raised when their batch is reached. Earlier frames are correct.
+    TypeError, RangeBarError, polars.exceptions.ComputeError
+        Trades are bad; raised when their chunk is reached. Earlier frames are correct.
 
     Examples
     --------
-    >>> import polars as pl
     >>> from rangebar_polars import process_trades_chunked
-    >>> trades = pl.DataFrame(
-    ...     {
-    ...         "timestamp": pl.Series([0, 1000, 2000]).cast(pl.Datetime("ms")),
-    ...         "price": [100.0, 100.1, 101.0],
-    ...         "quantity": [1.0, 1.0, 1.0],
-    ...     }
-    ... )
-    >>> [bars.height for bars in process_trades_chunked(trades.iter_slices(1), 250)]
-    [0, 0, 1]
+    >>> trades = [
+    ...     {"timestamp": 1_704_067_200_000, "price": 42000.0, "quantity": 1.5},
+    ...     {"timestamp": 1_704_067_205_000, "price": 42050.0, "quantity": 0.5},
+    ...     {"timestamp": 1_704_067_210_000, "price": 42105.0, "quantity": 2.3},
+    ... ]
+    >>> [bars.height for bars in process_trades_chunked(iter(trades), 250, chunk_size=2)]
+    [0, 1]
     """
     options = Options.check(
         threshold_decimal_bps,
@@ -138,26 +195,63 @@ def process_trades_chunked(
         include_incomplete=include_incomplete,
         prevent_same_timestamp_close=prevent_same_timestamp_close,
     )
-    if isinstance(batches, pl.DataFrame | pl.LazyFrame):
-        raise TypeError(
-            f"batches is a {type(batches).__name__}: expected an iterable of batches (for one "
-            "frame: process_trades_polars)"
-        )
-    return _chunked(batches, _internal.BarBuilder(options.kwargs()), options)
+    builder = _internal.BarBuilder(options.kwargs(), None, check_time_unit(time_unit))
+    size = check_count(chunk_size, "chunk_size")
+    if not is_arrow_stream(trades_iterator) and not isinstance(trades_iterator, pl.LazyFrame):
+        items_of(trades_iterator)
+    return _chunked(_batches_of(trades_iterator, columns, size), builder, options, time_unit)
+
+
+def _frame_of(table: ArrowStream, columns: TradeColumns | None) -> pl.DataFrame:
+    """Return a frame itself, or the columns of trades of a table of another library."""
+    if isinstance(table, pl.DataFrame):
+        return table
+    return _internal.read_table(table, [*check_columns(columns).names().values()])
+
+
+def _batches_of(
+    trades: Batches, columns: TradeColumns | None, chunk_size: int
+) -> Iterator[pl.DataFrame | list[Any]]:
+    """Yield the batches of trades, as frames or lists of dicts."""
+    if isinstance(trades, pl.LazyFrame):
+        # Two roles may have one column.
+        read = dict.fromkeys(check_columns(columns).names().values())
+        plan = trades.select(cs.by_name(*read, require_all=False))
+        schema = plan.collect_schema()
+        rows = None
+        for rows in batches(plan, schema):
+            yield from rows.iter_slices(chunk_size)
+        if rows is None:
+            # The columns may be wrong even so.
+            yield schema.to_frame()
+    elif is_arrow_stream(trades):
+        yield from _frame_of(trades, columns).iter_slices(chunk_size)
+    else:
+        items = iter(items_of(trades))
+        for item in items:
+            if is_arrow_stream(item):
+                yield _frame_of(item, columns)
+            elif isinstance(item, list):
+                yield item
+            else:
+                yield [item, *islice(items, chunk_size - 1)]
 
 
 def _chunked(
-    batches: Iterable[pl.DataFrame | ArrowStream], builder: _internal.BarBuilder, options: Options
+    trades: Iterable[pl.DataFrame | list[Any]],
+    builder: _internal.BarBuilder,
+    options: Options,
+    time_unit: TimeUnit,
 ) -> Iterator[pl.DataFrame]:
-    warned = set[str]()
-    for number, batch in enumerate(batches):
-        if not is_arrow_stream(batch):
-            raise TypeError(
-                f"batch {number} is a {type(batch).__name__}: expected a DataFrame or an object "
-                "with __arrow_c_stream__"
-            )
-        table = exported(batch, options) if isinstance(batch, pl.DataFrame) else batch
-        ended = builder.push(table)
+    warned, count = set[str](), 0
+    for batch in trades:
+        if isinstance(batch, list):
+            ended = builder.push_records(batch)
+        else:
+            name = options.columns.timestamp
+            frame = with_datetimes(batch, name, time_unit, first=count)
+            ended = builder.push(exported(frame, options))
+        count += len(batch)
         warn_of(builder.notices(), warned)
         yield builder.empty() if ended is None else ended
     left = builder.finish()
@@ -166,6 +260,7 @@ def _chunked(
         yield left
 
 
+@named
 def bars_with_state(
     trades: pl.DataFrame | pl.LazyFrame | ArrowStream,
     threshold_decimal_bps: Threshold | None = None,

@@ -51,7 +51,11 @@ def arguments_of(
         The checkpoint is damaged, or is of something else.
     """
     if not isinstance(data, bytes):
-        raise TypeError(f"data is a {type(data).__name__}: expected the bytes of a checkpoint")
+        hint = " (one of rangebar-py has no exact sums: process its trades again)"
+        raise TypeError(
+            f"data is a {type(data).__name__}: expected the bytes of a checkpoint"
+            f"{hint if isinstance(data, dict) else ''}"
+        )
     checkpoint = _internal.read_checkpoint(data)
     of, texts, column, keys, reset, max_gap, microstructure, incomplete, unit = checkpoint
     got = _shown(texts, column)

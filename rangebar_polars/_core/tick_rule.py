@@ -2,9 +2,11 @@
 
 import polars as pl
 
+from rangebar_polars._argument_names import named
 from rangebar_polars._core.fixed import to_fixed
 
 
+@named
 def tick_rule(price: str | pl.Expr = "price") -> pl.Expr:
     """Return the side of each trade by the tick rule, as a column ``is_buyer_maker``.
 

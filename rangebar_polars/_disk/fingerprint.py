@@ -6,9 +6,11 @@ other rows of the same hash.
 
 import polars as pl
 
-from rangebar_polars._internal import TableHash
+from rangebar_polars import _internal
 
 __all__ = ["TableHash", "checksums", "fingerprint"]
+
+TableHash = _internal.TableHash
 
 
 def fingerprint(rows: pl.DataFrame) -> str:

@@ -12,6 +12,7 @@ from typing import Any, Final, Self
 import polars as pl
 
 from rangebar_polars import _internal
+from rangebar_polars._argument_names import named, named_methods
 from rangebar_polars._core.batch import Batch
 from rangebar_polars._core.lazy_source import lazy_source
 from rangebar_polars._core.processor import RangeBarProcessor
@@ -44,6 +45,7 @@ _SETTINGS: Final = (
 """What `_internal.read_checkpoint` returns."""
 
 
+@named_methods("process_trades")
 class BarRecorder:
     """Records the bars of a processor in a folder, and the state of the processor with them.
 
@@ -309,6 +311,7 @@ class BarRecorder:
                 self._turn.taken = False
 
 
+@named
 def scan_recorded_bars(folder: str | os.PathLike[str]) -> pl.LazyFrame:
     """Return the bars that a `BarRecorder` has saved in a folder, as a lazy frame.
 

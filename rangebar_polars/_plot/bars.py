@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Final, SupportsIndex
 
 import polars as pl
 
+from rangebar_polars._argument_names import named
 from rangebar_polars._core.arguments import check_count
 from rangebar_polars._plot.candles import Layout, charts_of
 from rangebar_polars._plot.chains import REQUIRED, chains_of, check_schema, keys_of
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 _DEFAULT_PANES: Final = ("volume", "ofi")
 
 
+@named
 def plot_bars(
     bars: pl.DataFrame | pl.LazyFrame,
     *,

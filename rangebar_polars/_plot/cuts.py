@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Any, Final, SupportsIndex
 
 import polars as pl
 
-from rangebar_polars._core.arguments import Reset, check_count, check_threshold
+from rangebar_polars._argument_names import named
+from rangebar_polars._core.arguments import Reset, SingleThreshold, check_count, check_threshold
 from rangebar_polars._core.options import Options
 from rangebar_polars._plot import cut_trades, number_axis
 from rangebar_polars._plot.chains import threshold_text
@@ -39,9 +40,10 @@ _FEW_BARS: Final = 40
 """Bars up to which marks are large."""
 
 
+@named
 def plot_cuts(
     trades: "pl.DataFrame | pl.LazyFrame | ArrowStream",
-    threshold_decimal_bps: SupportsIndex = 250,
+    threshold_decimal_bps: SingleThreshold = 250,
     *,
     last: SupportsIndex | None = 10,
     reset: Reset | None = None,

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from rangebar_polars._internal import read_table
+from rangebar_polars import _internal
 from rangebar_polars._ticks.import_paths import files_of
 from rangebar_polars._ticks.import_source import (
     OpenZip,
@@ -94,7 +94,7 @@ def sources_of(  # noqa: PLR0917
         frame = trades.lazy()
     elif is_arrow_stream(trades):
         wanted = [*columns.names().values(), *([] if symbol is None else [symbol])]
-        frame = read_table(trades, wanted).lazy()
+        frame = _internal.read_table(trades, wanted).lazy()
     files = list[Path | str]()
     if frame is None:
         paths: Any = [trades] if is_path(trades) else trades

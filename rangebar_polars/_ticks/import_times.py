@@ -14,8 +14,8 @@ from typing import Final
 import polars as pl
 import polars.selectors as cs
 
+from rangebar_polars import _internal
 from rangebar_polars._core.arguments import TimeUnit
-from rangebar_polars._internal import fitting_time_unit
 from rangebar_polars._ticks.import_values import stripped
 from rangebar_polars._ticks.spill import ROW, row_place
 from rangebar_polars.errors import QualityError
@@ -121,7 +121,7 @@ def _dtype_of_text(text: str) -> pl.DataType:
 def _remedy(name: str, got: pl.DataType, some: object, *, is_text: bool) -> str:
     column = f"pl.col({json.dumps(name, ensure_ascii=False)})"
     number = _number(some)
-    fits = None if number is None else fitting_time_unit(number)
+    fits = None if number is None else _internal.fitting_time_unit(number)
     if got.is_integer():
         unit = f"{fits!r}, in which {some} lies between 1990 and 2100" if fits else None
         return f"give time_unit={unit}" if unit else "give time_unit: 's', 'ms', 'us' or 'ns'"
@@ -242,4 +242,4 @@ class Times:
 
 def _fitting(value: object) -> TimeUnit | None:
     number = _number(value)
-    return None if number is None else fitting_time_unit(number)
+    return None if number is None else _internal.fitting_time_unit(number)

@@ -2,12 +2,13 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Final, SupportsIndex
+from typing import Final
 
 import polars as pl
 
 from rangebar_polars._core.arguments import (
     Reset,
+    SingleThreshold,
     check_by,
     check_flags,
     check_reset,
@@ -37,7 +38,7 @@ class Asked:
     def check(
         cls,
         *,
-        threshold_decimal_bps: SupportsIndex | None,
+        threshold_decimal_bps: SingleThreshold | None,
         by: str | Sequence[str] | None,
         reset: Reset | None,
         include_microstructure: bool,

@@ -6,7 +6,8 @@ from typing import Final, SupportsIndex
 
 import polars as pl
 
-from rangebar_polars._core.arguments import Reset, check_flags
+from rangebar_polars._argument_names import named
+from rangebar_polars._core.arguments import Reset, SingleThreshold, check_flags
 from rangebar_polars._core.fixed import to_fixed
 from rangebar_polars._validation.asked import Asked, frame_of
 from rangebar_polars._validation.chains import add_ids, add_times, previous
@@ -18,10 +19,11 @@ TOLERANCE: Final = 500
 """How far beyond the threshold a bar may open from the close before: 0.5 %, as in rangebar-py."""
 
 
+@named
 def validate_continuity(
     bars: pl.DataFrame | pl.LazyFrame,
     *,
-    threshold_decimal_bps: SupportsIndex | None = None,
+    threshold_decimal_bps: SingleThreshold | None = None,
     tolerance_decimal_bps: SupportsIndex = TOLERANCE,
     max_pause: dt.timedelta | None = None,
     by: str | Sequence[str] | None = None,

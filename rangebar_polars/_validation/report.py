@@ -10,6 +10,7 @@ from typing import Final, Literal, NamedTuple, Self
 
 import polars as pl
 
+from rangebar_polars._argument_names import named_methods
 from rangebar_polars.errors import ValidationError
 
 Status = Literal["pass", "note", "fail"]
@@ -47,6 +48,7 @@ class Finding(NamedTuple):
     """What is expected, and what was found."""
 
 
+@named_methods()
 @dataclass(frozen=True, repr=False)
 class Report:
     """What a validation found.

@@ -1,11 +1,11 @@
 """Checks of bars that cost little: what must be true of bars of any trades."""
 
 from collections.abc import Collection, Sequence
-from typing import SupportsIndex
 
 import polars as pl
 
-from rangebar_polars._core.arguments import Reset, check_columns, check_flags
+from rangebar_polars._argument_names import named
+from rangebar_polars._core.arguments import Reset, SingleThreshold, check_columns, check_flags
 from rangebar_polars._core.sides import with_read_columns
 from rangebar_polars._validation.asked import Asked, frame_of
 from rangebar_polars._validation.chains import add_ids, add_threshold, add_times
@@ -24,11 +24,12 @@ from rangebar_polars._validation.report import Finding, Report, report_of
 from rangebar_polars.schema import TradeColumns
 
 
+@named
 def validate_tier1(
     bars: pl.DataFrame | pl.LazyFrame,
     trades: pl.DataFrame | pl.LazyFrame | None = None,
     *,
-    threshold_decimal_bps: SupportsIndex | None = None,
+    threshold_decimal_bps: SingleThreshold | None = None,
     by: str | Sequence[str] | None = None,
     reset: Reset | None = None,
     include_microstructure: bool = True,

@@ -8,6 +8,7 @@ from typing import Any, Final, SupportsIndex
 
 import polars as pl
 
+from rangebar_polars._argument_names import named
 from rangebar_polars._core.arguments import check_by
 from rangebar_polars._validation.asked import frame_of, is_complete
 from rangebar_polars._validation.report import Finding, Report, Status, report_of
@@ -31,6 +32,7 @@ class _Pair:
     target: Any
 
 
+@named
 def validate_tier2(
     bars: pl.DataFrame | pl.LazyFrame,
     target: str | None = None,

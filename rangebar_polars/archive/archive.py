@@ -148,6 +148,11 @@ class Archive(ABC):
             The variables of the environment.
         """
 
+    @classmethod
+    def market_of(cls, market: str) -> str:
+        """Return the archive's own name for a market, which may have been given by another name."""
+        return market
+
     @abstractmethod
     def check(self, series: Series) -> None:
         """Refuse a series that the archive cannot have.

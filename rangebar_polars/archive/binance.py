@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import ClassVar, Final, Literal, Self, cast
 from urllib.parse import quote, urlencode
 
+from rangebar_polars._argument_names import named_methods
 from rangebar_polars._days import month_days
 from rangebar_polars.archive.archive import Archive, ArchiveFile
 from rangebar_polars.archive.binance_csv import AggTradesFile
@@ -28,6 +29,8 @@ from rangebar_polars.schema import Series
 Market = Literal["spot", "um", "cm"]
 
 TREES = {"spot": "spot", "um": "futures/um", "cm": "futures/cm"}
+# The names of rangebar-py, which takes any case.
+ALIASES: Final = {"futures-um": "um", "futures-cm": "cm"} | {name: name for name in TREES}
 URL = "https://data.binance.vision"
 LISTING_URL = "https://s3-ap-northeast-1.amazonaws.com/data.binance.vision"
 
@@ -40,6 +43,7 @@ PUBLICATION_DAYS = 3
 MONTH_PUBLICATION_DAYS = 7 + PUBLICATION_DAYS
 
 
+@named_methods()
 @dataclass(frozen=True, repr=False)
 class BinanceArchive(Archive):
     """Where the archive is, and how to treat its server.
@@ -164,6 +168,11 @@ class BinanceArchive(Archive):
         url = url or environment.get(_VARIABLES["url"]) or URL
         listing = environment.get(_VARIABLES["listing_url"]) or None
         return cls(url, listing or (LISTING_URL if url == URL else None))
+
+    @classmethod
+    def market_of(cls, market: str) -> str:
+        """Return the market of a name: "futures-um" is "um", "futures-cm" is "cm"."""
+        return ALIASES.get(market.lower(), market) if isinstance(market, str) else market
 
     def check(self, series: Series) -> None:
         """Refuse a market or a symbol that no file of the archive can have."""

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from rangebar_polars._argument_names import named
 from rangebar_polars._disk.cache_root import cache_root, local_path
 from rangebar_polars.store.bar_store import BarStore
 from rangebar_polars.store.chain import BarKey, Link, StoredMonth
@@ -43,6 +44,7 @@ def address_of(store: Store, cache_dir: str | os.PathLike[str] | None = None) ->
     return StoreAddress(store, cache_root(cache_dir), open_store)
 
 
+@named
 def open_store(
     url: str | os.PathLike[str] | None = None,
     *,

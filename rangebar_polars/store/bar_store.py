@@ -9,6 +9,7 @@ from typing import Self
 
 import polars as pl
 
+from rangebar_polars._argument_names import named_methods
 from rangebar_polars._core.lazy_source import lazy_source
 from rangebar_polars._days import day_after
 from rangebar_polars._pruning import Span, kept, may_hold
@@ -24,6 +25,7 @@ from rangebar_polars.store.chain import (
 from rangebar_polars.store.stored_bars import bar_columns, stored_columns
 
 
+@named_methods()
 class BarStore(ABC):
     """A store of bars, by chain and month.
 

@@ -162,7 +162,7 @@ impl fmt::Display for Unfit {
                 match fits {
                     Some(fits) => write!(
                         f,
-                        " (it is one in {fits}: RangeBarProcessor(..., time_unit=\"{fits}\"))"
+                        " (it is one in {fits}: give time_unit=\"{fits}\")"
                     ),
                     None => f.write_str(
                         ", nor in another unit (give such times as datetimes, or in a frame with a \
@@ -177,12 +177,12 @@ impl fmt::Display for Unfit {
                 };
                 write!(
                     f,
-                    "{unit} cannot hold its {part} (RangeBarProcessor(..., time_unit=\"{finer}\"))"
+                    "{unit} cannot hold its {part} (give time_unit=\"{finer}\")"
                 )
             }
             Self::TooFar { unit, wider } => write!(
                 f,
-                "64 bits cannot hold it in {unit} (RangeBarProcessor(..., time_unit=\"{wider}\"))"
+                "64 bits cannot hold it in {unit} (give time_unit=\"{wider}\")"
             ),
             Self::Chain { expected } => write!(f, "expected {expected}"),
             Self::Late { argument } => write!(

@@ -149,7 +149,7 @@ impl<'f> Records<'f> {
             let dict = if let Ok(dict) = item.cast::<PyDict>() {
                 dict
             } else {
-                other = copied(&item, row)?;
+                other = copied(&item, first_row + row as u64)?;
                 &other
             };
             if layout.is_none() && row == 0 {
@@ -306,9 +306,7 @@ impl<'f> Records<'f> {
         let (unit, zone) = (first.unit, first.zone.as_deref());
         let mut remedies = Vec::new();
         if unit != self.unit {
-            remedies.push(format!(
-                "give the dicts times in {unit}: RangeBarProcessor(..., time_unit=\"{unit}\")"
-            ));
+            remedies.push(format!("give the dicts times in {unit}, with time_unit=\"{unit}\""));
         }
         if zone != Some(ZONE) {
             let (column, verb) =
@@ -412,7 +410,7 @@ fn refused(key: &Key, value: &Bound<'_, PyAny>, row: u64, why: Unfit) -> Refusal
 }
 
 /// A mapping that is not a dict, as a dict.
-fn copied<'py>(item: &Bound<'py, PyAny>, row: usize) -> PyResult<Bound<'py, PyDict>> {
+fn copied<'py>(item: &Bound<'py, PyAny>, row: u64) -> PyResult<Bound<'py, PyDict>> {
     if let Ok(mapping) = item.cast::<PyMapping>() {
         let dict = PyDict::new(item.py());
         dict.update(mapping)?;

@@ -443,6 +443,9 @@ fn derive(stored: &Bound<'_, PyAny>, names: Vec<String>) -> Result<PyDataFrame, 
     Ok(PyDataFrame(stored_bars::derive(&stored, &names)?))
 }
 
+/// The stub that this extension was compiled with. Python compares it with the one that it finds.
+const INTERFACE: &str = include_str!("../../rangebar_polars/_internal.pyi");
+
 /// The compiled extension of the package.
 #[pymodule]
 fn _internal(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -451,6 +454,8 @@ fn _internal(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("ALWAYS_READ", always.collect::<Vec<_>>())?;
     module.add("OPENING_ROW", OPENING_ROW)?;
     module.add("RULE_VERSION", crate::RULE_VERSION)?;
+    module.add("VERSION", env!("CARGO_PKG_VERSION"))?;
+    module.add("INTERFACE", INTERFACE)?;
     module.add_function(wrap_pyfunction!(bars, module)?)?;
     module.add_function(wrap_pyfunction!(derive, module)?)?;
     module.add_function(wrap_pyfunction!(null_side, module)?)?;

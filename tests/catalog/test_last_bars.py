@@ -1,6 +1,7 @@
 """The last n bars: of the shortest chain of days that has them, or an error."""
 
 import datetime as dt
+import warnings
 from typing import Any
 
 import pytest
@@ -87,15 +88,17 @@ def test_fewer_bars_than_asked_for_are_an_error_that_says_how_many() -> None:
 
     with says(
         RangeBarError,
-        f"{shortfall} (raise max_lookback_days, lower the threshold, or give allow_fewer=True)",
+        f"{shortfall} (raise max_lookback_days, lower the threshold, or give warn_if_fewer=True)",
     ):
         rb.get_n_range_bars(SYMBOL, 100_000, 40, **question)
     with pytest.warns(RangeBarWarning) as warned:
-        got = rb.get_n_range_bars(SYMBOL, 100_000, 40, allow_fewer=True, **question)
+        got = rb.get_n_range_bars(SYMBOL, 100_000, 40, warn_if_fewer=True, **question)
 
     assert [str(each.message) for each in warned] == [shortfall]
     assert warned[0].filename == __file__
     assert got.height == has
+    with warnings.catch_warnings(action="error"):
+        assert_same(got, rb.get_n_range_bars(SYMBOL, 100_000, 40, warn_if_fewer=False, **question))
 
 
 @pytest.mark.parametrize(
@@ -115,9 +118,9 @@ def test_fewer_bars_than_asked_for_are_an_error_that_says_how_many() -> None:
             "max_lookback_days is 10000000: expected at most 36600, and days that the calendar has",
         ),
         (
-            {"n_bars": 1, "allow_fewer": None},
+            {"n_bars": 1, "warn_if_fewer": 1},
             TypeError,
-            "allow_fewer is None: expected True or False",
+            "warn_if_fewer is 1: expected True or False",
         ),
         (
             {"n_bars": 1, "threshold_decimal_bps": [250]},

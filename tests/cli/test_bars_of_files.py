@@ -111,6 +111,7 @@ def test_trades_without_a_bar_give_the_header(tmp_path: Path) -> None:
     [
         ([], {}),
         (["-t", 100, "-t", 50], {"threshold_decimal_bps": [100, 50]}),
+        (["-t", "standard", "-t", "tight"], {"threshold_decimal_bps": [100, 50]}),
         (["-t", 100, "--reset", "day"], {"threshold_decimal_bps": 100, "reset": "day"}),
         (["-t", 100, "--features"], {"threshold_decimal_bps": 100, "include_microstructure": True}),
         (["-t", 100, "--incomplete"], {"threshold_decimal_bps": 100, "include_incomplete": True}),

@@ -138,6 +138,25 @@ CASES: list[tuple[list[str], list[object], int, str]] = [
         2,
         "--threshold is 0: expected 1 to 100000 (1 is 0.001 %, 250 is 0.25 %)",
     ),
+    (
+        [HEADER, FIRST],
+        ["-t", 0.25],
+        2,
+        (
+            "Invalid value for '-t' / '--threshold': '0.25' is not a valid integer of decimal "
+            "basis points (0.25 % is 250, a fraction of 0.25, 25 %, is 25000)"
+        ),
+    ),
+    (
+        [HEADER, FIRST],
+        ["-t", "small"],
+        2,
+        (
+            "Invalid value for '-t' / '--threshold': 'small' is not a valid integer of decimal "
+            "basis points (250 is 0.25 %, and 'micro', 'tight', 'standard', 'medium', 'wide', "
+            "'macro' are names of some)"
+        ),
+    ),
     ([HEADER, FIRST], ["-t", 5, "-t", 5], 2, "--threshold holds 5 twice: expected each once"),
     (
         [HEADER, FIRST],

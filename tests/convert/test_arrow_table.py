@@ -27,5 +27,8 @@ def test_an_arrow_table_is_the_bars() -> None:
 def test_without_pyarrow_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
 
-    with says(ModuleNotFoundError, "to_arrow needs pyarrow (pip install 'rangebar-polars[arrow]')"):
+    with says(
+        ModuleNotFoundError,
+        "to_arrow needs pyarrow (pip install --upgrade 'rangebar-polars[arrow]')",
+    ):
         rb.FrameNamespace(BARS).to_arrow()

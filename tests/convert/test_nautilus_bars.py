@@ -19,7 +19,7 @@ BARS = rb.bars(TRADES, [20])
 @pytest.fixture
 def instrument() -> Any:  # noqa: ANN401
     """Return an instrument of two decimals, with sizes of six."""
-    reason = "NautilusTrader is not here (pip install 'rangebar-polars[nautilus]')"
+    reason = "NautilusTrader is not here (pip install --upgrade 'rangebar-polars[nautilus]')"
     providers = pytest.importorskip("nautilus_trader.test_kit.providers", reason=reason)
     return providers.TestInstrumentProvider.btcusdt_binance()
 
@@ -160,6 +160,6 @@ def test_without_nautilus_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -
 
     with says(
         ModuleNotFoundError,
-        "to_nautilus needs nautilus_trader (pip install 'rangebar-polars[nautilus]')",
+        "to_nautilus needs nautilus_trader (pip install --upgrade 'rangebar-polars[nautilus]')",
     ):
         rb.FrameNamespace(BARS).to_nautilus(None)

@@ -124,6 +124,22 @@ def test_bars_of_several_thresholds_are_refused() -> None:
     assert len(rb.FrameNamespace(one).to_backtesting()) == one.height
 
 
+@pytest.mark.parametrize("price", ["high", "low", "open", "close"])
+def test_a_bar_whose_prices_contradict_each_other_is_refused_with_its_row(price: str) -> None:
+    outside = {"high": 1.0, "low": 9e9, "open": 9e9, "close": 1.0}[price]
+    at = pl.int_range(pl.len()) == 1
+    bars = BARS.with_columns(pl.when(at).then(outside).otherwise(price).alias(price))
+    prices = ", ".join(f"{name} {bars[name][1]}" for name in ("open", "high", "low", "close"))
+
+    with says(
+        ValueError,
+        "to_backtesting needs bars whose open and close lie between low and high: bar 1 has "
+        f"{prices} (such bars were changed or made of unsorted trades: compute them again with "
+        "bars)",
+    ):
+        rb.FrameNamespace(bars).to_backtesting()
+
+
 def test_bars_that_close_at_once_are_refused() -> None:
     bars = pl.concat([BARS.head(2), BARS.slice(1, 1)])
     time = bars["close_time"][1]
@@ -148,6 +164,7 @@ def test_what_is_not_installed_is_named_with_the_remedy(
     convert: Any = getattr(rb.FrameNamespace(BARS), method)
 
     with says(
-        ModuleNotFoundError, f"{method} needs {hidden} (pip install 'rangebar-polars[{extra}]')"
+        ModuleNotFoundError,
+        f"{method} needs {hidden} (pip install --upgrade 'rangebar-polars[{extra}]')",
     ):
         convert()

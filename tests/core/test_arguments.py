@@ -40,7 +40,7 @@ def message_of(error: type[Exception], act: Callable[[], object]) -> str:
 
 
 @thresholds
-@pytest.mark.parametrize("threshold", [True, 250.0, "250", np.float64(250), np.True_], ids=repr)
+@pytest.mark.parametrize("threshold", [True, np.True_, -2.5, float("nan")], ids=repr)
 def test_a_threshold_that_is_no_integer_is_a_type_error(
     call: Callable[[Any], object], threshold: object
 ) -> None:
@@ -137,5 +137,5 @@ def test_an_array_that_is_no_table_is_refused() -> None:
 
 
 def test_options_are_keywords() -> None:
-    with pytest.raises(TypeError, match="positional argument"):
+    with pytest.raises(TypeError, match="arguments by position"):
         rb.bars(FRAME, 250, True)  # type: ignore[call-overload]  # noqa: FBT003  # type: ignore[call-overload]

@@ -144,7 +144,7 @@ def test_a_threshold_twice_is_refused(call: Callable[..., object]) -> None:
 
 
 @calls
-@pytest.mark.parametrize("bad", [True, 2.5, "250", None], ids=repr)
+@pytest.mark.parametrize("bad", [True, -2.5, None], ids=repr)
 def test_a_threshold_among_several_that_is_no_integer_is_refused(
     call: Callable[..., object], bad: object
 ) -> None:

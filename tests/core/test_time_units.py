@@ -80,7 +80,7 @@ def test_a_number_of_another_unit_is_refused_naming_its_own(
     with says(
         rb.RangeBarError,
         f"timestamp is {number} at row 0: as {unit} that is not a time from 1990 to 2100 (it is "
-        f'one in {other}: RangeBarProcessor(..., time_unit="{other}"))',
+        f'one in {other}: give time_unit="{other}")',
     ):
         time_of(number, unit)
     assert time_of(str(number), other) == time_of(number, other)
@@ -246,7 +246,7 @@ def test_dicts_and_frames_of_one_unit_in_utc_follow_each_other(unit: TimeUnit) -
     assert one.position["timestamp"].dt.epoch("s").to_list() == [SECOND + 2]
 
 
-UNIT = 'give the dicts times in ms: RangeBarProcessor(..., time_unit="ms")'
+UNIT = 'give the dicts times in ms, with time_unit="ms"'
 ZONED = 'give the frames times in UTC: pl.col("timestamp").dt.convert_time_zone("UTC")'
 NAIVE = 'give the frames times in UTC: pl.col("timestamp").dt.replace_time_zone("UTC")'
 

@@ -200,7 +200,7 @@ def test_a_chart_is_one_of_altair_and_stays_so_when_it_is_changed(tmp_path: Path
     assert spec_of(page)["title"] == "Mine"
 
 
-INSTALL = "(pip install 'rangebar-polars[plot]')"
+INSTALL = "(pip install --upgrade 'rangebar-polars[plot]')"
 MAKE = """
 import sys
 import polars as pl

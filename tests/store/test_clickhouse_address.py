@@ -105,11 +105,11 @@ def test_a_url_without_host_needs_one_in_the_environment(
 
 
 def test_without_its_extra_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("clickhouse_connect", "clickhouse_connect.driver"):
-        monkeypatch.setitem(sys.modules, name, None)
+    for name in ("", ".driver", ".driver.exceptions", ".driver.httputil"):
+        monkeypatch.setitem(sys.modules, f"clickhouse_connect{name}", None)
 
-    remedy = "(pip install 'rangebar-polars[clickhouse]')"
-    with says(ModuleNotFoundError, f"bars in ClickHouse need clickhouse-connect {remedy}"):
+    remedy = "(pip install --upgrade 'rangebar-polars[clickhouse]')"
+    with says(ModuleNotFoundError, f"a store in ClickHouse needs clickhouse_connect {remedy}"):
         ClickHouseStore("clickhouse://db")
 
 

@@ -221,7 +221,7 @@ def test_what_is_not_installed_is_named_with_the_remedy(
         monkeypatch.setitem(sys.modules, name, None)
     monkeypatch.setitem(sys.modules, hidden, None)
 
-    text = f"validate_tier2 needs {hidden} (pip install 'rangebar-polars[validation]')"
+    text = f"validate_tier2 needs {hidden} (pip install --upgrade 'rangebar-polars[validation]')"
     with says(ModuleNotFoundError, text):
         rb.validate_tier2(noise(16), features=NAMES)
 

@@ -15,7 +15,7 @@ REFUSED: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
         TypeError,
         (
             "threshold_decimal_bps is '250': expected an integer of decimal basis points (250 is "
-            "0.25 %)"
+            "0.25 %, 250 basis points are 2500)"
         ),
     ),
     "a threshold of 0": (

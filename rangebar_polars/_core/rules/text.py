@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Final
 
 from rangebar_polars import _internal
+from rangebar_polars._argument_names import named
 from rangebar_polars._core.rules.expectations import EwmaImbalanceRule, EwmaRunRule
 from rangebar_polars._core.rules.prices import CusumRule, HighLowRule, PriceRangeRule, RangeRule
 from rangebar_polars._core.rules.rule import Rule, limit_text
@@ -75,6 +76,7 @@ _KINDS: Final[Mapping[str, Callable[..., Rule]]] = {
 _GUARDS: Final = {"gate": True, "nogate": False}
 
 
+@named
 def parse_rule(text: str) -> Rule:
     """Return the rule with this text.
 

@@ -24,6 +24,7 @@ import polars as pl
 from urllib3 import exceptions as http
 
 from rangebar_polars._disk.fingerprint import checksums
+from rangebar_polars._extras import extra
 from rangebar_polars.errors import StoreError
 from rangebar_polars.schema import STORED_SCHEMA, THRESHOLD
 from rangebar_polars.store.bar_store import BarStore
@@ -93,13 +94,14 @@ class ClickHouseStore(BarStore):
 
     def __init__(self, url: str) -> None:
         self._at, self._given = Address.parse(url), url
-        try:
-            from clickhouse_connect.driver import exceptions, httputil  # noqa: PLC0415 - an extra
-        except ModuleNotFoundError as error:
-            raise ModuleNotFoundError(
-                "bars in ClickHouse need clickhouse-connect "
-                "(pip install 'rangebar-polars[clickhouse]')"
-            ) from error
+        exceptions, httputil = (
+            extra(
+                f"clickhouse_connect.driver.{name}",
+                needed_by="a store in ClickHouse",
+                name="clickhouse",
+            )
+            for name in ("exceptions", "httputil")
+        )
         self._failures = (
             exceptions.ClickHouseError,
             http.HTTPError,
