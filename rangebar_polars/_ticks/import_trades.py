@@ -37,7 +37,7 @@ from rangebar_polars._ticks.import_values import Values
 from rangebar_polars._ticks.report import DayReport, DayStatus, Origin, describe, quality_frame
 from rangebar_polars._ticks.spill import ROW, Spill, split_by_day
 from rangebar_polars.errors import CacheError, QualityError
-from rangebar_polars.schema import TRADE_SCHEMA, ArrowStream, Series, TradeColumns, is_arrow_stream
+from rangebar_polars.schema import TRADE_SCHEMA, ArrowStream, TradeColumns, is_arrow_stream
 
 # Weekends and holidays inside an import are days without trades; a longer pause is a hole.
 LONGEST_PAUSE_DAYS = 7
@@ -52,8 +52,7 @@ Trades = pl.DataFrame | pl.LazyFrame | ArrowStream | str | os.PathLike[str]
 
 def import_days(
     trades: Trades,
-    root: Path,
-    series: Series,
+    cache: TickCache,
     *,
     by_symbol: bool,
     columns: TradeColumns | None,
@@ -67,10 +66,8 @@ def import_days(
     ----------
     trades
         The trades.
-    root
-        The cache folder.
-    series
-        Whose trades; with `by_symbol`, its symbol is the name of the column of symbols.
+    cache
+        Where their days go; with `by_symbol`, its symbol is the name of the column of symbols.
     by_symbol
         Whether the trades are of several symbols.
     columns, time_unit, replace, strictness
@@ -83,7 +80,7 @@ def import_days(
     """
     if time_unit is not None:
         check_time_unit(time_unit)
-    named = columns or TradeColumns()
+    named, series = columns or TradeColumns(), cache.series
     what = str(trades) if isinstance(trades, str | os.PathLike) else _FRAME
     file = None if what is _FRAME else Path(what).expanduser()
     is_text = file is not None and file.suffix == ".csv"
@@ -101,7 +98,7 @@ def import_days(
     with ExitStack() as stack:
         prepared = []
         for of_series, of_frame, of_what in parts:
-            cache = TickCache(root, of_series)
+            cache = dataclasses.replace(cache, series=of_series)
             lock = stack.enter_context(cache.unfinished_file("import"))
             spill = stack.enter_context(Spill(spill_folder(lock.path)))
             with _reading(file):

@@ -259,3 +259,15 @@ def test_other_trades_of_a_day_need_replace(tmp_path: Path) -> None:
     assert done.stderr.endswith("give all trades of the day together, with --replace)\n")
 
     run("import", tmp_path / "b.parquet", *names, "--replace")
+
+
+def test_days_are_written_as_asked(tmp_path: Path) -> None:
+    trades_of(DAYS).write_parquet(tmp_path / "trades.parquet")
+    names = ["--source", "mine", "--symbol", "X"]
+    sizes = {}
+    for kind in ("lz4", "uncompressed"):
+        given = ["--cache-compression", kind, "--cache-dir", tmp_path / kind]
+        run("import", tmp_path / "trades.parquet", *names, *given)
+        sizes[kind] = sum(each.stat().st_size for each in (tmp_path / kind).rglob("*.parquet"))
+
+    assert sizes["lz4"] < sizes["uncompressed"]
