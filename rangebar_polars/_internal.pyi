@@ -13,6 +13,7 @@ __all__ = [
     "VERSION",
     "BarBuilder",
     "TableHash",
+    "TradeWriter",
     "bars",
     "check_rule",
     "checkpoint_position",
@@ -197,3 +198,22 @@ class TableHash:
         """Return the hash of all rows so far, as 32 hex digits."""
     def hexdigests(self) -> list[tuple[str, str]]:
         """Return the name of each column and its hash, as 32 hex digits."""
+
+@final
+class TradeWriter:
+    """The bytes of a Parquet file of trades, which is made piece by piece.
+
+    ``schema`` is a table with the columns, each of them Boolean, Int64, Float64 or
+    Datetime(us, UTC); its rows are not read. ``metadata`` are names and texts.
+    """
+
+    def __new__(
+        cls,
+        schema: object,
+        compression: Literal["lz4", "uncompressed"],
+        metadata: list[tuple[str, str]],
+    ) -> TradeWriter: ...
+    def push(self, table: object) -> bytes:
+        """Return the bytes of a table with these columns; each of its chunks is a row group."""
+    def finish(self) -> bytes:
+        """Return the bytes of the end of the file."""

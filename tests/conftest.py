@@ -26,7 +26,12 @@ from rangebar_polars._catalog.bars import StoredBars
 from rangebar_polars.store import BarStore, ParquetStore
 
 TODAY = dt.date(2024, 10, 1)
-SETTINGS = ("RANGEBAR_BINANCE_URL", "RANGEBAR_BINANCE_LISTING_URL", "RANGEBAR_STORE")
+SETTINGS = (
+    "RANGEBAR_BINANCE_URL",
+    "RANGEBAR_BINANCE_LISTING_URL",
+    "RANGEBAR_CACHE_COMPRESSION",
+    "RANGEBAR_STORE",
+)
 # A busy machine is slow, and no fault of a test.
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")

@@ -36,6 +36,8 @@ from rangebar_polars._core.options import Options
 from rangebar_polars._core.processor import RangeBarProcessor
 from rangebar_polars._days import day_range, utc_day
 from rangebar_polars._progress import Progress
+from rangebar_polars._ticks.cache import TickCache
+from rangebar_polars._ticks.day_file import Compression
 from rangebar_polars._ticks.import_sources import Trades
 from rangebar_polars._ticks.import_trades import import_days
 from rangebar_polars.archive import ARCHIVES, Archive
@@ -66,6 +68,10 @@ class Catalog:
         other sources the market you imported.
     cache_dir
         The cache folder; by default ``RANGEBAR_CACHE_DIR``, or the cache folder of your platform.
+    cache_compression
+        How days are written: ``"lz4"``, or ``"uncompressed"``, which takes several times the space
+        and is read faster. By default ``RANGEBAR_CACHE_COMPRESSION``, or ``"lz4"``. A cache may
+        have days of both kinds.
     store
         Where bars are stored: a `BarStore`, which stays open, or an argument of `open_store`. By
         default ``RANGEBAR_STORE``, or Parquet files in the cache folder.
@@ -109,6 +115,7 @@ class Catalog:
         market: str = "spot",
         *,
         cache_dir: str | os.PathLike[str] | None = None,
+        cache_compression: Compression | None = None,
         store: Store = None,
         archive: Archive | str | None = None,
         fetch_if_missing: bool = True,
@@ -118,6 +125,7 @@ class Catalog:
             source=source,
             market=market,
             cache_dir=cache_dir,
+            cache_compression=cache_compression,
             archive=archive,
             fetch_if_missing=fetch_if_missing,
             progress=progress,
@@ -499,10 +507,11 @@ class Catalog:
                 f"source {source!r} is the archive's own (give your trades another name)"
             )
         check_strictness(strictness)
+        settings = self._settings
+        series = Series(source, settings.market, SYMBOL if symbol is None else symbol).check()
         return import_days(
             trades,
-            self._settings.root,
-            Series(source, self._settings.market, SYMBOL if symbol is None else symbol).check(),
+            TickCache(settings.root, series, compression=settings.compression),
             by_symbol=symbol is None,
             columns=columns,
             time_unit=time_unit,
@@ -551,6 +560,7 @@ class Catalog:
             fetch_if_missing=settings.fetch_if_missing,
             store=self._address.given,
             cache_dir=settings.root,
+            cache_compression=settings.compression,
             archive=settings.archive,
             processes=processes,
             executor=executor,

@@ -26,6 +26,7 @@ from rangebar_polars._core.arguments import Reset, Threshold, check_count
 from rangebar_polars._core.caller import warn_caller
 from rangebar_polars._days import day_range
 from rangebar_polars._progress import FetchProgress, Progress, check_progress, reporter
+from rangebar_polars._ticks.day_file import Compression
 from rangebar_polars.archive import Archive
 from rangebar_polars.archive.url import with_logins
 from rangebar_polars.schema import THRESHOLD
@@ -66,6 +67,7 @@ def populate(
     fetch_if_missing: bool = True,
     store: BarStore | str | os.PathLike[str] | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
+    cache_compression: Compression | None = None,
     archive: Archive | str | None = None,
     processes: SupportsIndex | None = None,
     executor: Executor | None = None,
@@ -87,7 +89,7 @@ def populate(
         One threshold, or several for one pass over the trades of each symbol.
     source, market, prevent_same_timestamp_close, reset, fetch_if_missing
         As in `get_range_bars`.
-    store, cache_dir, archive
+    store, cache_dir, cache_compression, archive
         As in `get_range_bars`. A `BarStore` of your own must be one that `open_store` opens by its
         `address`.
     processes
@@ -157,6 +159,7 @@ def populate(
         source=source,
         market=market,
         cache_dir=cache_dir,
+        cache_compression=cache_compression,
         archive=archive,
         fetch_if_missing=fetch_if_missing,
         progress=None,

@@ -11,6 +11,7 @@ from rangebar_polars._catalog.catalog import Catalog, Symbols
 from rangebar_polars._core.arguments import Reset, SingleThreshold, Threshold
 from rangebar_polars._days import day_range, utc_day
 from rangebar_polars._progress import Progress
+from rangebar_polars._ticks.day_file import Compression
 from rangebar_polars.archive import Archive
 from rangebar_polars.store import Store
 
@@ -33,6 +34,7 @@ def get_range_bars(
     fetch_if_missing: bool = True,
     store: Store = None,
     cache_dir: str | os.PathLike[str] | None = None,
+    cache_compression: Compression | None = None,
     archive: Archive | str | None = None,
     progress: Progress | Literal["tqdm"] | None = None,
 ) -> pl.DataFrame:
@@ -84,6 +86,10 @@ def get_range_bars(
         ``RANGEBAR_STORE``, or Parquet files in the cache folder.
     cache_dir
         The cache folder; by default ``RANGEBAR_CACHE_DIR``, or the cache folder of your platform.
+    cache_compression
+        How days are written: ``"lz4"``, or ``"uncompressed"``, which takes several times the space
+        and is read faster. By default ``RANGEBAR_CACHE_COMPRESSION``, or ``"lz4"``. A cache may
+        have days of both kinds.
     archive
         The base URL of a mirror, or an `Archive`; by default ``RANGEBAR_BINANCE_URL``, or
         Binance's own archive.
@@ -150,6 +156,7 @@ def get_range_bars(
         source,
         market,
         cache_dir=cache_dir,
+        cache_compression=cache_compression,
         store=store,
         archive=archive,
         fetch_if_missing=fetch_if_missing,
@@ -186,6 +193,7 @@ def scan_range_bars(
     fetch_if_missing: bool = True,
     store: Store = None,
     cache_dir: str | os.PathLike[str] | None = None,
+    cache_compression: Compression | None = None,
     archive: Archive | str | None = None,
     progress: Progress | Literal["tqdm"] | None = None,
 ) -> pl.LazyFrame:
@@ -200,7 +208,7 @@ def scan_range_bars(
         As in `get_range_bars`.
     include_microstructure, include_incomplete, prevent_same_timestamp_close, reset
         As in `get_range_bars`.
-    use_cache, fetch_if_missing, store, cache_dir, archive, progress
+    use_cache, fetch_if_missing, store, cache_dir, cache_compression, archive, progress
         As in `get_range_bars`.
 
     Returns
@@ -243,6 +251,7 @@ def scan_range_bars(
         source,
         market,
         cache_dir=cache_dir,
+        cache_compression=cache_compression,
         store=store,
         archive=archive,
         fetch_if_missing=fetch_if_missing,
@@ -279,6 +288,7 @@ def get_n_range_bars(
     fetch_if_missing: bool = True,
     store: Store = None,
     cache_dir: str | os.PathLike[str] | None = None,
+    cache_compression: Compression | None = None,
     archive: Archive | str | None = None,
     progress: Progress | Literal["tqdm"] | None = None,
 ) -> pl.DataFrame:
@@ -310,7 +320,7 @@ def get_n_range_bars(
     use_cache
         As in `get_range_bars`. Without `reset`, bars are stored only if their chain is
         stored already, so that a daily call does not store a new chain every day.
-    fetch_if_missing, store, cache_dir, archive, progress
+    fetch_if_missing, store, cache_dir, cache_compression, archive, progress
         As in `get_range_bars`.
 
     Returns
@@ -353,6 +363,7 @@ def get_n_range_bars(
         source,
         market,
         cache_dir=cache_dir,
+        cache_compression=cache_compression,
         store=store,
         archive=archive,
         fetch_if_missing=fetch_if_missing,

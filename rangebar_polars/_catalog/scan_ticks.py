@@ -9,6 +9,7 @@ import polars as pl
 from rangebar_polars._argument_names import named
 from rangebar_polars._catalog.catalog import Catalog, Symbols
 from rangebar_polars._progress import Progress
+from rangebar_polars._ticks.day_file import Compression
 from rangebar_polars.archive import Archive
 
 
@@ -21,6 +22,7 @@ def scan_ticks(
     market: str = "spot",
     source: str = "binance",
     cache_dir: str | os.PathLike[str] | None = None,
+    cache_compression: Compression | None = None,
     fetch_if_missing: bool = True,
     refresh: bool = False,
     strictness: Literal["report", "raise"] = "report",
@@ -48,6 +50,10 @@ def scan_ticks(
         ``"binance"``, or the source that you named in `import_trades`.
     cache_dir
         The cache folder; by default ``RANGEBAR_CACHE_DIR``, or the cache folder of your platform.
+    cache_compression
+        How days are written: ``"lz4"``, or ``"uncompressed"``, which takes several times the space
+        and is read faster. By default ``RANGEBAR_CACHE_COMPRESSION``, or ``"lz4"``. A cache may
+        have days of both kinds.
     fetch_if_missing
         Whether days that are not cached are fetched first. Imported sources have no archive to
         fetch from.
@@ -112,6 +118,7 @@ def scan_ticks(
         source,
         market,
         cache_dir=cache_dir,
+        cache_compression=cache_compression,
         archive=archive,
         fetch_if_missing=fetch_if_missing,
         progress=progress,
@@ -128,6 +135,7 @@ def archive_quality(
     market: str = "spot",
     source: str = "binance",
     cache_dir: str | os.PathLike[str] | None = None,
+    cache_compression: Compression | None = None,
     fetch_if_missing: bool = True,
     refresh: bool = False,
     strictness: Literal["report", "raise"] = "report",
@@ -177,7 +185,9 @@ def archive_quality(
 
     Parameters
     ----------
-    symbol, start, end, market, source, cache_dir, fetch_if_missing, refresh, archive, progress
+    symbol, start, end, market, source, cache_dir, cache_compression, fetch_if_missing, refresh
+        As in `scan_ticks`.
+    archive, progress
         As in `scan_ticks`.
     strictness
         With ``"raise"``, an error or any defect of a day is raised.
@@ -222,6 +232,7 @@ def archive_quality(
         source,
         market,
         cache_dir=cache_dir,
+        cache_compression=cache_compression,
         archive=archive,
         fetch_if_missing=fetch_if_missing,
         progress=progress,

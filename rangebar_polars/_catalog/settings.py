@@ -3,14 +3,16 @@
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal, Self
 
 from rangebar_polars._core.arguments import check_flags
 from rangebar_polars._disk.cache_root import cache_root
 from rangebar_polars._progress import Progress, check_progress
+from rangebar_polars._ticks import day_file
 from rangebar_polars._ticks.cache import TickCache, caches
+from rangebar_polars._ticks.day_file import Compression
 from rangebar_polars.archive import ARCHIVES, Archive, archive_of
 from rangebar_polars.schema import Series
 
@@ -29,6 +31,8 @@ class Settings:
         The cache folder.
     archive
         The archive of missing days; None if trades are imported.
+    compression
+        How days are written.
     fetch_if_missing
         Whether missing days are fetched.
     progress
@@ -39,6 +43,7 @@ class Settings:
     market: str
     root: Path
     archive: Archive | None
+    compression: Compression
     fetch_if_missing: bool
     progress: Progress | Literal["tqdm"] | None
 
@@ -50,6 +55,7 @@ class Settings:
         market: str,
         cache_dir: str | os.PathLike[str] | None,
         archive: Archive | str | None,
+        cache_compression: Compression | None,
         fetch_if_missing: bool,
         progress: Progress | Literal["tqdm"] | None,
     ) -> Self:
@@ -68,6 +74,7 @@ class Settings:
             market=market if found is None else found.market_of(market),
             root=root,
             archive=found,
+            compression=day_file.cache_compression(cache_compression),
             fetch_if_missing=fetch_if_missing,
             progress=progress,
         )
@@ -87,7 +94,8 @@ class Settings:
 
     def cache(self, series: Series) -> TickCache:
         """Return the cached days of a series."""
-        return _cache(self.root, series, self.archive)
+        cache = _cache(self.root, series, self.archive)
+        return replace(cache, compression=self.compression)
 
 
 def every_cache(root: Path, names: Mapping[str, str] | None = None) -> list[TickCache]:

@@ -118,6 +118,7 @@ def fetch(
 @options.trade_columns
 @click.option("--replace", is_flag=True, help="Replace days that are cached with other trades.")
 @options.cache_dir
+@options.cache_compression
 @options.as_json
 def import_(
     trades: tuple[str, ...],

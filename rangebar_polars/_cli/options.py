@@ -9,6 +9,7 @@ from rangebar_polars._cli.console import Console
 from rangebar_polars._cli.formats import FORMATS
 from rangebar_polars._core.arguments import Reset, TimeUnit
 from rangebar_polars._core.threshold import NAMES, THRESHOLD_PRESETS, readings
+from rangebar_polars._ticks.day_file import COMPRESSIONS
 from rangebar_polars.schema import TradeColumns
 
 Function = TypeVar("Function", bound=Callable[..., object])
@@ -162,6 +163,11 @@ cache_dir = click.option(
     type=click.Path(file_okay=False),
     help="The cache folder; by default RANGEBAR_CACHE_DIR, or the platform's.",
 )
+cache_compression = click.option(
+    "--cache-compression",
+    type=click.Choice(COMPRESSIONS),
+    help="How days are written; by default RANGEBAR_CACHE_COMPRESSION, or lz4.",
+)
 store = click.option(
     "--store",
     help="Where bars are stored: a folder or clickhouse://...; by default RANGEBAR_STORE, or the "
@@ -175,6 +181,7 @@ archive = click.option(
 trades_of = _all(_source, _market, cache_dir)
 fetching = _all(
     trades_of,
+    cache_compression,
     archive,
     click.option(
         "--offline",

@@ -22,21 +22,19 @@ from urllib.parse import quote
 
 import polars as pl
 
-from rangebar_polars._core.unstable import unwarned
 from rangebar_polars._days import days_named
 from rangebar_polars._disk.disk_error import disk_errors
 from rangebar_polars._disk.fingerprint import TableHash
 from rangebar_polars._disk.locked_file import LockedFile, locked, remove_abandoned
 from rangebar_polars._disk.path_names import to_name
 from rangebar_polars._disk.regular_file import entries, has_file, open_to_read, subfolders
+from rangebar_polars._ticks.day_file import DEFAULT, Compression, write_day
 from rangebar_polars._ticks.report import DayReport
 from rangebar_polars.errors import CacheError
 from rangebar_polars.schema import SERIES_SCHEMA, TRADE_SCHEMA, Series
 
 IMPORT_AGAIN = "give all trades of the day to import_trades, with replace=True"
 LAYOUT_VERSION = "3"
-# Fixed, so that a file's bytes do not depend on the pieces its rows were read in.
-ROW_GROUP_ROWS = 1 << 18
 # ENOENT: it has no folder, and so no days.
 _NOT_EMPTY = frozenset({errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT})
 
@@ -53,6 +51,8 @@ class TickCache:
         Whose trades.
     remedy
         How a file is made again that is not what it should be.
+    compression
+        How days are written; they are read however they were written.
 
     Examples
     --------
@@ -65,6 +65,7 @@ class TickCache:
     root: Path
     series: Series
     remedy: str = field(default=IMPORT_AGAIN, compare=False)
+    compression: Compression = field(default=DEFAULT, compare=False)
 
     @cached_property
     def folder(self) -> Path:
@@ -148,7 +149,7 @@ class TickCache:
     def proven(self, report: DayReport, batches: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
         """Yield the trades of an open day, and refuse them after the last if they are others.
 
-        Parquet pages carry no checksum here, so flipped bits would be read as trades.
+        Polars verifies no checksums of Parquet pages, so flipped bits would be read as trades.
 
         Parameters
         ----------
@@ -230,13 +231,8 @@ class TickCache:
         }
         part = target.with_name(f".{target.name}.part")
         with disk_errors(CacheError, target, doing="written"), locked(part, stop) as file:
-            with unwarned(), file.written() as handle:
-                rows.write_parquet(
-                    handle,
-                    compression="zstd",
-                    row_group_size=ROW_GROUP_ROWS,
-                    metadata=metadata,
-                )
+            with file.written() as handle:
+                write_day(handle, rows, self.compression, metadata)
             file.move_to(target)
 
     def damage(self, day: dt.date) -> str | None:

@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, Literal
 
 import polars as pl
@@ -43,8 +42,7 @@ REQUIRED = ("timestamp", "price", "quantity")
 
 def import_days(
     trades: Trades,
-    root: Path,
-    series: Series,
+    cache: TickCache,
     *,
     by_symbol: bool,
     columns: TradeColumns | None,
@@ -60,10 +58,8 @@ def import_days(
     ----------
     trades
         The trades.
-    root
-        The cache folder.
-    series
-        Whose trades; with `by_symbol`, its symbol is the name of the column of symbols.
+    cache
+        Where their days go; with `by_symbol`, its symbol is the name of the column of symbols.
     by_symbol
         Whether the trades are of several symbols.
     open_zip
@@ -78,7 +74,7 @@ def import_days(
     """
     if time_unit is not None:
         check_time_unit(time_unit)
-    named = columns or TradeColumns()
+    named, series = columns or TradeColumns(), cache.series
     symbols = series.symbol if by_symbol else None
     sources = sources_of(trades, named, symbols, storage_options, open_zip)
     parts: list[tuple[Series, str | None, str]] = [(series, None, "")]
@@ -90,7 +86,7 @@ def import_days(
     with ExitStack() as stack:
         prepared = []
         for of_series, symbol, of_symbol in parts:
-            cache = TickCache(root, of_series)
+            cache = dataclasses.replace(cache, series=of_series)
             lock = stack.enter_context(cache.unfinished_file("import"))
             spill = stack.enter_context(Spill(spill_folder(lock.path)))
             only = None

@@ -25,6 +25,7 @@ use crate::plugin::notices::Warning;
 use crate::plugin::options::{OPENING_ROW, Options, is_always_read};
 use crate::plugin::refusal::{Refusal, compute_error};
 use crate::plugin::stored_bars;
+use crate::plugin::trade_file::TradeWriter;
 use crate::row_hash::RowHash;
 use crate::rule::{AnyRule, Rule};
 use crate::trades::Role;
@@ -467,5 +468,6 @@ fn _internal(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(read_sides, module)?)?;
     module.add_function(wrap_pyfunction!(read_table, module)?)?;
     module.add_class::<BarBuilder>()?;
+    module.add_class::<TradeWriter>()?;
     module.add_class::<TableHash>()
 }

@@ -301,3 +301,15 @@ def test_sides_that_contradict_each_other_are_a_bad_option(
 
     assert done.exit_code == 2
     assert f"Invalid value for '--columns': {text}" in done.stderr
+
+
+def test_days_are_written_as_asked(tmp_path: Path) -> None:
+    trades_of(DAYS).write_parquet(tmp_path / "trades.parquet")
+    names = ["--source", "mine", "--symbol", "X"]
+    sizes = {}
+    for kind in ("lz4", "uncompressed"):
+        given = ["--cache-compression", kind, "--cache-dir", tmp_path / kind]
+        run("import", tmp_path / "trades.parquet", *names, *given)
+        sizes[kind] = sum(each.stat().st_size for each in (tmp_path / kind).rglob("*.parquet"))
+
+    assert sizes["lz4"] < sizes["uncompressed"]

@@ -68,6 +68,7 @@ def settings_of(
         market=market,
         cache_dir=root,
         archive=archive,
+        cache_compression=None,
         fetch_if_missing=True,
         progress=None,
     )
