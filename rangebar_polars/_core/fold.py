@@ -150,10 +150,12 @@ class _Held:
     """The trades of open bars of one threshold.
 
     They stay in the pieces in which they arrived. Only pieces with trades of an ending bar are
-    read, so a bar that stays open costs nothing while others end.
+    read, so a bar that stays open costs nothing while others end. The bars of one key follow each
+    other, so a piece is cut between them; those of several keys are picked out of it.
     """
 
-    def __init__(self, schema: pl.Schema) -> None:
+    def __init__(self, schema: pl.Schema, *, of_one_key: bool) -> None:
+        self._of_one_key = of_one_key
         self._nothing = pl.DataFrame(schema=schema), pl.Series(OPENING_ROW, [], pl.Int64)
         self._pieces: list[tuple[pl.DataFrame, pl.Series] | None] = []
         self._pieces_of: dict[int, list[int]] = {}
@@ -185,20 +187,28 @@ class _Held:
             if ended.len() > 0:
                 taken.append(self._split(-1, ended))
             left = self._pieces[-1]
-            for bar in () if left is None else left[1].unique():
+            for bar in () if left is None else self._bars(left[1]):
                 self._pieces_of.setdefault(bar, []).append(len(self._pieces) - 1)
         frames, bars = zip(*taken, strict=True)
         return pl.concat(frames), pl.concat(bars)
 
+    def _bars(self, opened: pl.Series) -> pl.Series:
+        """Return the bars of trades of which none has ended."""
+        return opened[-1:] if self._of_one_key else opened.unique()
+
     def _split(self, piece: int, ended: pl.Series) -> tuple[pl.DataFrame, pl.Series]:
         """Remove the trades of bars that have ended from a piece, and return them."""
         trades, opened = self._pieces[piece] or self._nothing
-        is_ended = opened.is_in(ended.implode())
-        whole = is_ended.all()
-        self._pieces[piece] = (
-            None if whole else (trades.filter(~is_ended), opened.filter(~is_ended))
-        )
-        return (trades, opened) if whole else (trades.filter(is_ended), opened.filter(is_ended))
+        if self._of_one_key:
+            rows = opened.search_sorted(ended.item(-1), "right")
+            left = trades[rows:], opened[rows:]
+            taken = trades[:rows], opened[:rows]
+        else:
+            is_ended = opened.is_in(ended.implode())
+            left = trades.filter(~is_ended), opened.filter(~is_ended)
+            taken = trades.filter(is_ended), opened.filter(is_ended)
+        self._pieces[piece] = None if left[0].is_empty() else left
+        return taken
 
 
 class _Aggregated:
@@ -221,7 +231,9 @@ class _Aggregated:
         self._builder = BarBuilder(every.kwargs(only, trace=True, whole=whole))
         self._builder.bind(exportable(schema, options).to_frame())
         self._options = options
-        self._held = {threshold: _Held(schema) for threshold in options.thresholds}
+        self._held = {
+            threshold: _Held(schema, of_one_key=not options.by) for threshold in options.thresholds
+        }
         self._no_bar = pl.Series(OPENING_ROW, [], pl.Int64)
 
     def fold(self, batches: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
@@ -254,13 +266,11 @@ class _Aggregated:
             bars = ended.filter(pl.col(THRESHOLD) == threshold)
             rows, bar_of_row = held.take(bars[OPENING_ROW], trades, opened)
             if bars.height > 0 or ended.height == 0:
-                # Literal keys are not columns of the trades, so that aggregations by position skip
-                # them. With a single key Polars would sum in another order if it is sorted.
-                keys = (
-                    pl.lit(threshold, pl.Int64).alias(THRESHOLD),
-                    pl.lit(bar_of_row).alias(OPENING_ROW),
-                )
-                parts.append(rows.group_by(*keys).agg(self._aggs))
+                # A literal key is not a column of the trades, so that aggregations by position skip
+                # it. It is computed, because Polars would sum in another order if it were marked
+                # as sorted.
+                of_bars = rows.group_by(pl.lit(bar_of_row ^ 0).alias(OPENING_ROW)).agg(self._aggs)
+                parts.append(of_bars.select(pl.lit(threshold, pl.Int64).alias(THRESHOLD), pl.all()))
         aggregated = pl.concat(parts)
         check_names([*ended.columns, *aggregated.drop(_KEY).columns])
         bars = ended.join(aggregated, on=_KEY, how="left", maintain_order="left")
