@@ -28,6 +28,7 @@ pub mod sums;
 pub mod bar;
 pub mod features;
 pub mod columns;
+pub mod threads;
 pub mod builder;
 pub mod checkpoint;
 pub mod row_hash;

@@ -23,6 +23,13 @@ pub struct Batch {
     bad_ids: Vec<BadId>,
 }
 
+/// The columns of a batch, borrowed: what is lent once can be folded key by key.
+#[derive(Debug)]
+pub struct Lent<'a> {
+    chunks: Vec<Trades<'a>>,
+    bad_ids: &'a [BadId],
+}
+
 /// An id that Int64 does not hold.
 #[derive(Clone, Debug)]
 struct BadId {
@@ -78,40 +85,14 @@ impl Batch {
         self.len() == 0
     }
 
-    /// Fold some rows of the batch into a builder, on at most so many threads.
+    /// The columns as the kernel reads them.
     ///
     /// # Errors
-    /// The first bad row, or a column that is not stored as its dtype says.
-    pub fn fold<R: Rule + Clone + Send>(
-        &self,
-        rows: Range<usize>,
-        threads: usize,
-        builder: &mut Builder<R>,
-        emit: &mut impl FnMut(Ended),
-    ) -> Result<(), Refusal> {
-        let first_row = builder.rows();
-        // The builder is given the row of a bad id too, without that id: any other error in it, or
-        // in a row before it, is reported first.
-        let bad_id =
-            self.bad_ids.iter().filter(|bad| rows.contains(&bad.row)).min_by_key(|bad| bad.row);
-        let end = bad_id.map_or(rows.end, |bad| bad.row + 1);
-        let mut offset = 0;
-        for chunk in 0..self.columns.first().map_or(0, |(_, series)| series.n_chunks()) {
-            let trades = self.chunk(chunk)?;
-            let (from, to) = (rows.start.max(offset), end.min(offset + trades.len));
-            if from < to {
-                builder.push_on(threads, &trades.slice(from - offset..to - offset), emit)?;
-            }
-            offset += trades.len;
-        }
-        match bad_id {
-            None => Ok(()),
-            Some(BadId { row, column, value }) => {
-                let (column, value) = (column.clone(), value.clone());
-                let row = first_row + (row - rows.start) as u64;
-                Err(Error::Id { column, row, value }.into())
-            }
-        }
+    /// A column that is not stored as its dtype says.
+    pub fn lend(&self) -> PolarsResult<Lent<'_>> {
+        let chunks = self.columns.first().map_or(0, |(_, series)| series.n_chunks());
+        let chunks = (0..chunks).map(|chunk| self.chunk(chunk)).collect::<PolarsResult<_>>()?;
+        Ok(Lent { chunks, bad_ids: &self.bad_ids })
     }
 
     /// Time and `agg_trade_id` of the first trade.
@@ -168,6 +149,43 @@ impl Batch {
             }
         }
         Ok(trades)
+    }
+}
+
+impl Lent<'_> {
+    /// Fold some rows of the batch into a builder, on at most so many threads.
+    ///
+    /// # Errors
+    /// The first bad row.
+    pub fn fold<R: Rule + Clone + Send>(
+        &self,
+        rows: Range<usize>,
+        threads: usize,
+        builder: &mut Builder<R>,
+        emit: &mut impl FnMut(Ended),
+    ) -> Result<(), Refusal> {
+        let first_row = builder.rows();
+        // The builder is given the row of a bad id too, without that id: any other error in it, or
+        // in a row before it, is reported first.
+        let bad_id =
+            self.bad_ids.iter().filter(|bad| rows.contains(&bad.row)).min_by_key(|bad| bad.row);
+        let end = bad_id.map_or(rows.end, |bad| bad.row + 1);
+        let mut offset = 0;
+        for trades in &self.chunks {
+            let (from, to) = (rows.start.max(offset), end.min(offset + trades.len));
+            if from < to {
+                builder.push_on(threads, &trades.slice(from - offset..to - offset), emit)?;
+            }
+            offset += trades.len;
+        }
+        match bad_id {
+            None => Ok(()),
+            Some(BadId { row, column, value }) => {
+                let (column, value) = (column.clone(), value.clone());
+                let row = first_row + (row - rows.start) as u64;
+                Err(Error::Id { column, row, value }.into())
+            }
+        }
     }
 }
 

@@ -8,22 +8,26 @@ use crate::plugin::bar_rows::BarRows;
 use crate::plugin::batch::Batch;
 use crate::plugin::dicts::Records;
 use crate::plugin::inputs::{Inputs, time_dtype};
-use crate::plugin::keys::{ByKey, Keys};
+use crate::plugin::key_share::{Folded, KeyedBar, Place, fold, shares};
+use crate::plugin::keys::Keys;
 use crate::plugin::notices::{Notices, Warning};
 use crate::plugin::options::{IS_COMPLETE, Options, is_always_read};
 use crate::plugin::refusal::{Refusal, compute_error};
 use crate::plugin::seams::Seams;
 use crate::plugin::trace::{KeyRows, Trace};
 use crate::rule::RangeRule;
+use crate::threads::on_threads;
 use crate::trades::{Layout, Role, TimeUnit};
 use polars_core::prelude::{
-    DataFrame, DataType, Field, IdxCa, Int64Chunked, IntoColumn, PolarsResult, Series,
+    DataFrame, DataType, Field, Int64Chunked, IntoColumn, PolarsResult, Series,
 };
-use std::ops::Range;
+use std::collections::HashMap;
 use std::sync::Arc;
 
-/// How many rows of several keys are separated together, so that their columns fit a cache.
-const SLICE: usize = 1 << 16;
+/// How many rows of several keys a thread folds at a time, so that their columns fit a cache.
+const SLICE: usize = 1 << 17;
+/// Fewer rows of several keys than these are not worth a thread.
+const WORTH_A_THREAD: usize = 1 << 15;
 
 /// Folds frames of trades into frames of bars.
 #[derive(Clone, Debug)]
@@ -215,13 +219,17 @@ impl Fold {
         if let Some(trace) = &mut self.trace {
             trace.begin(len);
         }
-        if self.keys.is_some() {
-            for offset in (0..len).step_by(SLICE) {
-                let rows = SLICE.min(len - offset);
+        if let Some(keys) = &self.keys {
+            let of_keys = keys.of_batch(schema, len, &column)?;
+            let read = inputs.columns().iter().map(|input| Ok((input.index, column(input.index)?)));
+            let read: HashMap<_, _> = read.collect::<PolarsResult<_>>()?;
+            let most = SLICE * self.options.threads();
+            for offset in (0..len).step_by(most) {
+                let rows = most.min(len - offset);
                 // A length in memory is below 2^63.
                 let start = i64::try_from(offset).unwrap_or(i64::MAX);
-                let slice = |index| Ok(column(index)?.slice(start, rows));
-                self.push_keyed(inputs, schema, offset..offset + rows, slice)?;
+                let slice = |index| Ok(read[&index].slice(start, rows));
+                self.push_keyed(inputs, &of_keys.slice(start, rows), offset, &slice)?;
             }
         } else {
             let key_rows = KeyRows {
@@ -240,7 +248,7 @@ impl Fold {
             fold(
                 &mut self.builders[0],
                 self.options.threads(),
-                &batch,
+                &batch.lend()?,
                 0..batch.len(),
                 key_rows,
                 self.trace.as_mut(),
@@ -253,50 +261,38 @@ impl Fold {
     }
 
     /// Fold trades of several keys, each key separately; then the bars are sorted in the order of
-    /// all trades.
+    /// all trades. `offset` is the number of rows of the batch before them.
     fn push_keyed(
         &mut self,
         inputs: &Inputs,
-        schema: &[Field],
-        slice: Range<usize>,
-        column: impl Fn(usize) -> PolarsResult<Series>,
+        of_keys: &DataFrame,
+        offset: usize,
+        column: &(impl Fn(usize) -> PolarsResult<Series> + Sync),
     ) -> PolarsResult<()> {
         let Some(keys) = &mut self.keys else { return Ok(()) };
-        let (mut all, mut faults, mut seen) = (Vec::new(), Vec::new(), Vec::new());
-        let ByKey { rows, keys: ranges } = keys.split(schema, slice.len(), &column)?;
-        let order = IdxCa::from_vec("".into(), rows);
-        let batch = Batch::new(inputs, |index| column(index)?.take(&order))?;
-        for (number, range) in ranges {
-            if number == self.builders.len() {
-                self.builders.push(builder(&self.options)?);
-            }
-            seen.push(number);
-            let builder = &mut self.builders[number];
-            let key_rows = KeyRows {
-                key: number,
-                before: builder.rows(),
-                first_row: self.trades,
-                offset: slice.start,
-                rows: Some(&order.cont_slice()?[range.clone()]),
-            };
-            let mut emit = |ended: Ended, opened| {
-                all.push((key_rows.row(ended.row), number, opened, ended));
-            };
-            match fold(builder, 1, &batch, range, key_rows, self.trace.as_mut(), &mut emit) {
-                Err(Refusal::Kernel(error)) => {
-                    faults.push((key_rows.row(error.row()), number, error));
-                }
-                other => other?,
-            }
+        let threads = self.options.threads().min(of_keys.height() / WORTH_A_THREAD).max(1);
+        let split = keys.split(of_keys, threads)?;
+        while self.builders.len() < keys.count() {
+            self.builders.push(builder(&self.options)?);
         }
-        if let Some((_, number, error)) = faults.into_iter().min_by_key(|(row, ..)| *row) {
+        let mut shares = shares(threads, &split, &mut self.builders);
+        if let Some(share) = shares.first_mut() {
+            share.trace = self.trace.as_mut();
+        }
+        let place = Place { first_row: self.trades, offset };
+        let found = on_threads(shares, &|share| share.fold(inputs, place, column));
+        let mut folded = Folded::default();
+        for share in found {
+            folded = folded.and(share?);
+        }
+        if let Some((_, number, error)) = folded.fault {
             return Err(compute_error(&format!("{}: {error}", keys.describe(number))));
         }
-        all.sort_by_key(|(row, ..)| *row);
-        for (_, key, opened, ended) in &all {
+        folded.bars.sort_by_cached_key(|bar| bar.row);
+        for KeyedBar { key, opened, ended, .. } in &folded.bars {
             self.rows.push(ended, *key, *opened, &self.options);
         }
-        for number in seen {
+        for (number, _) in split.keys {
             self.note(number);
         }
         Ok(())
@@ -366,30 +362,4 @@ impl Fold {
 
 fn builder(options: &Options) -> PolarsResult<Builder<RangeRule>> {
     Ok(Builder::new(options.rules()?, options.needs()).reset_every(options.period()?))
-}
-
-/// Fold the trades of one key; `emit` is called with each bar that ended and, if trades are traced,
-/// the number of the trade that opened it.
-fn fold(
-    builder: &mut Builder<RangeRule>,
-    threads: usize,
-    batch: &Batch,
-    rows: Range<usize>,
-    key_rows: KeyRows<'_>,
-    mut trace: Option<&mut Trace>,
-    emit: &mut impl FnMut(Ended, i64),
-) -> Result<(), Refusal> {
-    batch.fold(rows, threads, builder, &mut |ended| {
-        let end = ended.row + u64::from(ended.complete);
-        let opened = trace
-            .as_mut()
-            .map_or(0, |trace| trace.note(key_rows, ended.chain, end, ended.bar.rows));
-        emit(ended, opened);
-    })?;
-    if let Some(trace) = trace {
-        for (chain, bar) in builder.open_bars() {
-            trace.note(key_rows, chain, builder.rows(), bar.rows);
-        }
-    }
-    Ok(())
 }

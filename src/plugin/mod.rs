@@ -10,6 +10,7 @@ pub mod keys;
 pub mod values;
 pub mod dicts;
 pub mod trace;
+pub mod key_share;
 pub mod bar_rows;
 pub mod seams;
 mod stored_bars;
