@@ -2,7 +2,7 @@
 
 import operator
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Final, Literal, SupportsIndex, get_args
 
@@ -292,6 +292,12 @@ class Options:
     columns: TradeColumns
     aggs: tuple[pl.Expr, ...] = ()
     state: bytes | None = None
+    reads_at_most: frozenset[str] = field(init=False, repr=False, compare=False)
+    """The columns of trades that the compiled extension may read."""
+
+    def __post_init__(self) -> None:
+        read = frozenset([*self.by, *self.columns.names().values()])
+        object.__setattr__(self, "reads_at_most", read)
 
     @classmethod
     def check(
@@ -380,11 +386,6 @@ class Options:
             "threaded": threaded,
             "whole": whole,
         }
-
-    @property
-    def reads_at_most(self) -> frozenset[str]:
-        """The columns of trades that the compiled extension may read."""
-        return frozenset([*self.by, *self.columns.names().values()])
 
     def reads(self, only: list[str] | None = None) -> list[str]:
         """Return the columns of trades that are read for these columns of bars."""
