@@ -263,19 +263,18 @@ class _Aggregated:
         parts = []
         for threshold, held in self._held.items():
             opened = None if bars_of_trades is None else bars_of_trades[str(threshold)]
-            bars = ended.filter(pl.col(THRESHOLD) == threshold)
-            rows, bar_of_row = held.take(bars[OPENING_ROW], trades, opened)
-            if bars.height > 0 or ended.height == 0:
+            openings = ended[OPENING_ROW].filter(ended[THRESHOLD] == threshold)
+            rows, bar_of_row = held.take(openings, trades, opened)
+            if openings.len() > 0 or ended.height == 0:
                 # A literal key is not a column of the trades, so that aggregations by position skip
                 # it. It is computed, because Polars would sum in another order if it were marked
                 # as sorted.
                 of_bars = rows.group_by(pl.lit(bar_of_row ^ 0).alias(OPENING_ROW)).agg(self._aggs)
                 parts.append(of_bars.select(pl.lit(threshold, pl.Int64).alias(THRESHOLD), pl.all()))
         aggregated = pl.concat(parts)
-        check_names([*ended.columns, *aggregated.drop(_KEY).columns])
+        check_names([*ended.columns, *aggregated.columns[len(_KEY) :]])
         bars = ended.join(aggregated, on=_KEY, how="left", maintain_order="left")
+        unwanted = _KEY[self._options.threshold_column :]
         if self._options.include_incomplete:
-            bars = bars.select(pl.exclude(IS_COMPLETE), IS_COMPLETE)
-        else:
-            bars = bars.filter(IS_COMPLETE).drop(IS_COMPLETE)
-        return bars.drop(_KEY[self._options.threshold_column :])
+            return bars.select(pl.exclude(IS_COMPLETE, *unwanted), IS_COMPLETE)
+        return bars.filter(IS_COMPLETE).drop(IS_COMPLETE, *unwanted)
