@@ -235,6 +235,7 @@ def many(files: Files) -> list[Row | Missing]:
         "two aggregations of your own": ("own", None),
         "8 symbols": ("keyed", 2.0),
         "500 symbols": ("keyed", 3.0),
+        "5000 symbols": ("keyed", 2.2),
     }
     for name, (plan, _) in asked.items():
         symbols = int(name.split()[0]) if plan == "keyed" else 0

@@ -29,6 +29,7 @@ pub mod bar;
 pub mod rule;
 pub mod features;
 pub mod columns;
+pub mod threads;
 pub mod builder;
 pub mod checkpoint;
 pub mod row_hash;

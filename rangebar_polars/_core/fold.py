@@ -166,10 +166,12 @@ class _Held:
     """The trades of open bars of one rule.
 
     They stay in the pieces in which they arrived. Only pieces with trades of an ending bar are
-    read, so a bar that stays open costs nothing while others end.
+    read, so a bar that stays open costs nothing while others end. The bars of one key follow each
+    other, so a piece is cut between them; those of several keys are picked out of it.
     """
 
-    def __init__(self, schema: pl.Schema) -> None:
+    def __init__(self, schema: pl.Schema, *, of_one_key: bool) -> None:
+        self._of_one_key = of_one_key
         self._nothing = pl.DataFrame(schema=schema), pl.Series(_internal.OPENING_ROW, [], pl.Int64)
         self._pieces: list[tuple[pl.DataFrame, pl.Series] | None] = []
         self._pieces_of: dict[int, list[int]] = {}
@@ -201,20 +203,28 @@ class _Held:
             if ended.len() > 0:
                 taken.append(self._split(-1, ended))
             left = self._pieces[-1]
-            for bar in () if left is None else left[1].unique():
+            for bar in () if left is None else self._bars(left[1]):
                 self._pieces_of.setdefault(bar, []).append(len(self._pieces) - 1)
         frames, bars = zip(*taken, strict=True)
         return pl.concat(frames), pl.concat(bars)
 
+    def _bars(self, opened: pl.Series) -> pl.Series:
+        """Return the bars of trades of which none has ended."""
+        return opened[-1:] if self._of_one_key else opened.unique()
+
     def _split(self, piece: int, ended: pl.Series) -> tuple[pl.DataFrame, pl.Series]:
         """Remove the trades of bars that have ended from a piece, and return them."""
         trades, opened = self._pieces[piece] or self._nothing
-        is_ended = opened.is_in(ended.implode())
-        whole = is_ended.all()
-        self._pieces[piece] = (
-            None if whole else (trades.filter(~is_ended), opened.filter(~is_ended))
-        )
-        return (trades, opened) if whole else (trades.filter(is_ended), opened.filter(is_ended))
+        if self._of_one_key:
+            rows = opened.search_sorted(ended.item(-1), "right")
+            left = trades[rows:], opened[rows:]
+            taken = trades[:rows], opened[:rows]
+        else:
+            is_ended = opened.is_in(ended.implode())
+            left = trades.filter(~is_ended), opened.filter(~is_ended)
+            taken = trades.filter(is_ended), opened.filter(is_ended)
+        self._pieces[piece] = None if left[0].is_empty() else left
+        return taken
 
 
 class _Aggregated:
@@ -245,7 +255,7 @@ class _Aggregated:
         names = list[int | str](options.thresholds if is_threshold else texts)
         dtype = pl.Int64 if is_threshold else pl.String
         self._held = [
-            (text, pl.lit(name, dtype).alias(self._rule), _Held(kept))
+            (text, pl.lit(name, dtype).alias(self._rule), _Held(kept, of_one_key=not options.by))
             for text, name in zip(texts, names, strict=True)
         ]
         self._no_bar = pl.Series(_internal.OPENING_ROW, [], pl.Int64)
@@ -278,21 +288,22 @@ class _Aggregated:
         kept = None if trades is None else self._kept(trades)
         for text, rule, held in self._held:
             opened = None if bars_of_trades is None else bars_of_trades[text]
-            bars = ended.filter(pl.col(self._rule) == rule)
-            rows, bar_of_row = held.take(bars[_internal.OPENING_ROW], kept, opened)
-            if bars.height > 0 or ended.height == 0:
-                # Literal keys are not columns of the trades, so that aggregations by position skip
-                # them. With a single key Polars would sum in another order if it is sorted.
-                keys = (rule, pl.lit(bar_of_row).alias(_internal.OPENING_ROW))
-                parts.append(rows.group_by(*keys).agg(self._aggs))
+            openings = ended.filter(pl.col(self._rule) == rule)[_internal.OPENING_ROW]
+            rows, bar_of_row = held.take(openings, kept, opened)
+            if openings.len() > 0 or ended.height == 0:
+                # A literal key is not a column of the trades, so that aggregations by position skip
+                # it. It is computed, because Polars would sum in another order if it were marked
+                # as sorted.
+                opening = pl.lit(bar_of_row ^ 0).alias(_internal.OPENING_ROW)
+                of_bars = rows.group_by(opening).agg(self._aggs)
+                parts.append(of_bars.select(rule, pl.all()))
         aggregated = pl.concat(parts)
-        check_names([*ended.columns, *aggregated.drop(key).columns])
+        check_names([*ended.columns, *aggregated.columns[len(key) :]])
         bars = ended.join(aggregated, on=key, how="left", maintain_order="left")
+        unwanted = [_internal.OPENING_ROW] if self._options.rule_column else key
         if self._options.include_incomplete:
-            bars = bars.select(pl.exclude(IS_COMPLETE), IS_COMPLETE)
-        else:
-            bars = bars.filter(IS_COMPLETE).drop(IS_COMPLETE)
-        return bars.drop(_internal.OPENING_ROW if self._options.rule_column else key)
+            return bars.select(pl.exclude(IS_COMPLETE, *unwanted), IS_COMPLETE)
+        return bars.filter(IS_COMPLETE).drop(IS_COMPLETE, *unwanted)
 
     def _kept(self, trades: pl.DataFrame) -> pl.DataFrame:
         """Return trades without the columns that rules bring along."""

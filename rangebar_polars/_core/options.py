@@ -1,7 +1,7 @@
 """The arguments that every entry point shares, checked when the call is made."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import polars as pl
@@ -95,6 +95,12 @@ class Options:
     columns: TradeColumns
     aggs: tuple[pl.Expr, ...] = ()
     state: bytes | None = None
+    reads_at_most: frozenset[str] = field(init=False, repr=False, compare=False)
+    """The columns of trades that the compiled extension may read."""
+
+    def __post_init__(self) -> None:
+        read = frozenset([*self.by, *self.extras, *self.columns.names().values()])
+        object.__setattr__(self, "reads_at_most", read)
 
     @classmethod
     def check(
@@ -234,11 +240,6 @@ class Options:
     @property
     def _brought(self) -> list[pl.Expr]:
         return [rule.expr for rule in self.rules if isinstance(rule, ExpressionRule)]
-
-    @property
-    def reads_at_most(self) -> frozenset[str]:
-        """The columns of trades that the compiled extension may read."""
-        return frozenset([*self.by, *self.extras, *self.columns.names().values()])
 
     def reads(self, only: list[str] | None = None) -> list[str]:
         """Return the columns of trades that are read for these columns of bars."""

@@ -20,9 +20,9 @@ use crate::check::Check;
 use crate::error::Error;
 use crate::needs::Needs;
 use crate::rule::Rule;
+use crate::threads::on_threads;
 use crate::trades::Trades;
 use std::ops::Range;
-use std::thread;
 
 /// How many rows are shared at a time: enough to pay for starting threads, and few enough to bound
 /// the bars that wait for the last thread.
@@ -58,7 +58,7 @@ impl<R: Rule + Clone + Send> Builder<R> {
         trades: &Trades<'_>,
         emit: &mut impl FnMut(Ended),
     ) -> Result<(), Error> {
-        if self.reset.is_some() || self.max_gap.is_some() {
+        if threads < 2 || self.reset.is_some() || self.max_gap.is_some() {
             return self.push(trades, emit);
         }
         for start in (0..trades.len).step_by(SHARE) {
@@ -86,14 +86,13 @@ impl<R: Rule + Clone + Send> Builder<R> {
     /// sum is too large.
     fn push_share(&mut self, threads: usize, trades: &Trades<'_>) -> Option<Vec<Ended>> {
         let mut chains = self.chains.clone();
-        let cuts = find_cuts(threads, &mut chains, trades)?;
+        let cuts = find_cuts(threads, &mut chains, trades);
         let rows = trades.len.div_ceil(threads).next_multiple_of(BLOCK);
         let ranges = (0..trades.len).step_by(rows).map(|start| start..trades.len.min(start + rows));
         let (check, needs) = (&self.check, self.needs);
-        let sum = |range: Range<usize>| {
+        let found = on_threads(ranges, &|range| {
             sum(trades, range.clone(), check.after(trades, range.start), needs, &cuts)
-        };
-        let found = on_threads(ranges, &sum)?;
+        });
         let (mut ended, first_row) = (Vec::with_capacity(cuts.len()), self.check.rows());
         let (mut cuts, mut check) = (cuts.iter().peekable(), self.check.clone());
         for summed in found {
@@ -118,41 +117,23 @@ fn find_cuts<R: Rule + Send>(
     threads: usize,
     chains: &mut [Chain<R>],
     trades: &Trades<'_>,
-) -> Option<Vec<Cut>> {
+) -> Vec<Cut> {
     let of_a_thread = chains.len().div_ceil(threads).max(1);
     let groups = chains.chunks_mut(of_a_thread).enumerate();
-    let find = |(group, chains): (usize, &mut [Chain<R>])| {
+    let find = |(group, chains): &mut (usize, &mut [Chain<R>])| {
         let mut cuts = Vec::new();
         for (number, chain) in chains.iter_mut().enumerate() {
             let mut from = 0;
             while let Some(row) = chain.rule.next_close(trades, from) {
-                cuts.push((row, group * of_a_thread + number));
+                cuts.push((row, *group * of_a_thread + number));
                 from = row + 1;
             }
         }
         cuts
     };
-    let mut cuts = on_threads(groups, &find)?.concat();
+    let mut cuts = on_threads(groups, &find).concat();
     cuts.sort_unstable();
-    Some(cuts)
-}
-
-/// What a function returns for each argument, each on a thread of its own, the first on this one;
-/// `None` if the system has no more threads.
-fn on_threads<A: Send, T: Send>(
-    arguments: impl Iterator<Item = A>,
-    function: &(impl Fn(A) -> T + Sync),
-) -> Option<Vec<T>> {
-    thread::scope(|scope| {
-        let mut arguments = arguments;
-        let first = arguments.next()?;
-        let start =
-            |argument| thread::Builder::new().spawn_scoped(scope, move || function(argument)).ok();
-        let others: Vec<_> = arguments.map(start).collect();
-        let first = function(first);
-        let others = others.into_iter().map(|thread| thread?.join().ok());
-        std::iter::once(Some(first)).chain(others).collect()
-    })
+    cuts
 }
 
 /// Check and sum the rows of a range; `None` if a row is bad or a sum is too large.

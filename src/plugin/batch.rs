@@ -31,6 +31,14 @@ pub struct Batch {
     bad: Vec<Bad>,
 }
 
+/// The columns of a batch, borrowed: what is lent once can be folded key by key.
+#[derive(Debug)]
+pub struct Lent<'a> {
+    /// The trades of each chunk, and the columns that rules bring along.
+    chunks: Vec<(Trades<'a>, Vec<Extra<'a>>)>,
+    bad: &'a [Bad],
+}
+
 /// A value that cannot be cast: an id that Int64 does not hold, or a side that means nothing.
 #[derive(Clone, Debug)]
 struct Bad {
@@ -102,41 +110,14 @@ impl Batch {
         self.len() == 0
     }
 
-    /// Fold some rows of the batch into a builder, on at most so many threads.
+    /// The columns as the kernel reads them.
     ///
     /// # Errors
-    /// The first bad row, or a column that is not stored as its dtype says.
-    pub fn fold<R: Rule + Clone + Send>(
-        &self,
-        rows: Range<usize>,
-        threads: usize,
-        builder: &mut Builder<R>,
-        emit: &mut impl FnMut(Ended),
-    ) -> Result<(), Refusal> {
-        let first_row = builder.rows();
-        // The builder is given the row of a bad value too, without that value: any other error in
-        // it, or in a row before it, is reported first.
-        let bad = self.bad.iter().filter(|bad| rows.contains(&bad.row)).min_by_key(|bad| bad.row);
-        let end = bad.map_or(rows.end, |bad| bad.row + 1);
-        let mut offset = 0;
-        for chunk in 0..self.columns.first().map_or(0, |(_, series)| series.n_chunks()) {
-            let extras = self.extras(chunk)?;
-            let trades = Trades { extras: &extras, ..self.chunk(chunk)? };
-            let (from, to) = (rows.start.max(offset), end.min(offset + trades.len));
-            if from < to {
-                builder.push_on(threads, &trades.slice(from - offset..to - offset), emit)?;
-            }
-            offset += trades.len;
-        }
-        let Some(bad) = bad else { return Ok(()) };
-        let (column, value) = (bad.column.clone(), bad.value.clone());
-        let row = first_row + (bad.row - rows.start) as u64;
-        Err(match &bad.expected {
-            None => Error::Id { column, row, value }.into(),
-            Some(expected) => {
-                Error::Side { column, row, value, expected: expected.to_string() }.into()
-            }
-        })
+    /// A column that is not stored as its dtype says.
+    pub fn lend(&self) -> PolarsResult<Lent<'_>> {
+        let chunks = self.columns.first().map_or(0, |(_, series)| series.n_chunks());
+        let chunk = |chunk| Ok((self.chunk(chunk)?, self.extras(chunk)?));
+        Ok(Lent { chunks: (0..chunks).map(chunk).collect::<PolarsResult<_>>()?, bad: &self.bad })
     }
 
     /// How many of the first of some rows are trades that were counted already; `check` knows the
@@ -239,6 +220,44 @@ impl Batch {
             }
         }
         Ok(trades)
+    }
+}
+
+impl Lent<'_> {
+    /// Fold some rows of the batch into a builder, on at most so many threads.
+    ///
+    /// # Errors
+    /// The first bad row.
+    pub fn fold<R: Rule + Clone + Send>(
+        &self,
+        rows: Range<usize>,
+        threads: usize,
+        builder: &mut Builder<R>,
+        emit: &mut impl FnMut(Ended),
+    ) -> Result<(), Refusal> {
+        let first_row = builder.rows();
+        // The builder is given the row of a bad value too, without that value: any other error in
+        // it, or in a row before it, is reported first.
+        let bad = self.bad.iter().filter(|bad| rows.contains(&bad.row)).min_by_key(|bad| bad.row);
+        let end = bad.map_or(rows.end, |bad| bad.row + 1);
+        let mut offset = 0;
+        for (trades, extras) in &self.chunks {
+            let trades = Trades { extras, ..*trades };
+            let (from, to) = (rows.start.max(offset), end.min(offset + trades.len));
+            if from < to {
+                builder.push_on(threads, &trades.slice(from - offset..to - offset), emit)?;
+            }
+            offset += trades.len;
+        }
+        let Some(bad) = bad else { return Ok(()) };
+        let (column, value) = (bad.column.clone(), bad.value.clone());
+        let row = first_row + (bad.row - rows.start) as u64;
+        Err(match &bad.expected {
+            None => Error::Id { column, row, value }.into(),
+            Some(expected) => {
+                Error::Side { column, row, value, expected: expected.to_string() }.into()
+            }
+        })
     }
 }
 

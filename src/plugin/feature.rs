@@ -33,7 +33,7 @@ pub fn feature(
 ) -> PolarsResult<Series> {
     let mut builder = Builder::new([NeverCloses], output.needs);
     let batch = Batch::of_series(schema, series, names, |role| output.needs.reads(role))?;
-    batch.fold(0..batch.len(), 1, &mut builder, &mut |_| ())?;
+    batch.lend()?.fold(0..batch.len(), 1, &mut builder, &mut |_| ())?;
     let mut table = Table::new([output]);
     builder.open_bars().for_each(|(_, bar)| table.push(bar.clone()));
     match table.take().pop() {

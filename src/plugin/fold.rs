@@ -7,6 +7,7 @@ use crate::builder::{Builder, Ended};
 use crate::plugin::bar_rows::BarRows;
 use crate::plugin::batch::Batch;
 use crate::plugin::inputs::{Inputs, NO_IDS, time_dtype};
+use crate::plugin::key_share::fold;
 use crate::plugin::keys::{Keys, key_rows};
 use crate::plugin::notices::{Notices, Warning};
 use crate::plugin::options::{IS_COMPLETE, Options};
@@ -19,11 +20,12 @@ use crate::trades::{Layout, Role, TimeUnit};
 use polars_core::prelude::{
     DataFrame, DataType, Field, IdxSize, Int64Chunked, IntoColumn, PolarsResult, Series,
 };
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// How many rows of several keys are separated together, so that their columns fit a cache.
-const SLICE: usize = 1 << 16;
+/// How many rows of several keys a thread folds at a time, so that their columns fit a cache.
+const SLICE: usize = 1 << 17;
 
 /// Folds frames of trades into frames of bars.
 #[derive(Clone, Debug)]
@@ -211,13 +213,19 @@ impl Fold {
         if let Some(trace) = &mut self.trace {
             trace.begin(len);
         }
-        if self.keys.is_some() {
-            for offset in (0..len).step_by(SLICE) {
-                let rows = SLICE.min(len - offset);
+        if let Some(keys) = &self.keys {
+            let of_keys = keys.of_batch(schema, len, &column)?;
+            let extras = inputs.extras().iter().map(|extra| extra.index);
+            let read = inputs.columns().iter().map(|input| input.index).chain(extras);
+            let read = read.map(|index| Ok((index, column(index)?)));
+            let read: HashMap<_, _> = read.collect::<PolarsResult<_>>()?;
+            let most = SLICE * self.options.threads();
+            for offset in (0..len).step_by(most) {
+                let rows = most.min(len - offset);
                 // A length in memory is below 2^63.
                 let start = i64::try_from(offset).unwrap_or(i64::MAX);
-                let slice = |index| Ok(column(index)?.slice(start, rows));
-                self.push_keyed(inputs, schema, offset..offset + rows, slice)?;
+                let slice = |index| Ok(read[&index].slice(start, rows));
+                self.push_keyed(inputs, &of_keys.slice(start, rows), offset, &slice)?;
             }
             self.trades += len as u64;
             return Ok(());
@@ -232,7 +240,7 @@ impl Fold {
         fold(
             Arc::make_mut(&mut self.builders[0]),
             self.options.threads(),
-            &batch,
+            &batch.lend()?,
             rows,
             key_rows,
             self.trace.as_mut(),
@@ -326,30 +334,4 @@ impl Fold {
         }
         self.take()
     }
-}
-
-/// Fold the trades of one key; `emit` is called with each bar that ended and, if trades are traced,
-/// the number of the trade that opened it.
-pub(super) fn fold(
-    builder: &mut Builder<AnyRule>,
-    threads: usize,
-    batch: &Batch,
-    rows: Range<usize>,
-    key_rows: KeyRows<'_>,
-    mut trace: Option<&mut Trace>,
-    emit: &mut impl FnMut(Ended, i64),
-) -> Result<(), Refusal> {
-    batch.fold(rows, threads, builder, &mut |ended| {
-        let end = ended.row + u64::from(ended.complete);
-        let opened = trace
-            .as_mut()
-            .map_or(0, |trace| trace.note(key_rows, ended.chain, end, ended.bar.rows));
-        emit(ended, opened);
-    })?;
-    if let Some(trace) = trace {
-        for (chain, bar) in builder.open_bars() {
-            trace.note(key_rows, chain, builder.rows(), bar.rows);
-        }
-    }
-    Ok(())
 }

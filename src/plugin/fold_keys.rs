@@ -1,83 +1,99 @@
 //! Trades of several keys: each key is folded separately, then the bars are sorted in the order of
 //! all trades.
 
-use crate::builder::Ended;
 use crate::error::Error;
 use crate::plugin::batch::Batch;
-use crate::plugin::fold::{Fold, fold};
+use crate::plugin::fold::Fold;
 use crate::plugin::inputs::Inputs;
+use crate::plugin::key_share::{KeyedBar, Place, shares};
 use crate::plugin::keys::ByKey;
 use crate::plugin::refusal::{Refusal, compute_error};
-use crate::plugin::trace::KeyRows;
-use polars_core::prelude::{Field, IdxCa, PolarsResult, Series};
-use std::ops::Range;
+use crate::threads::on_threads;
+use polars_core::prelude::{DataFrame, IdxCa, PolarsResult, Series};
 use std::sync::Arc;
 
-/// What the keys of a batch have given: each item with its row in the batch and its key.
+/// Fewer rows of several keys than these are not worth a thread.
+const WORTH_A_THREAD: usize = 1 << 15;
+
+/// What the keys of a batch have given.
 #[derive(Debug, Default)]
 pub struct OfKeys {
-    /// The bars, and the trades that opened them.
-    pub bars: Vec<(usize, usize, i64, Ended)>,
-    /// The first bad row of each key.
+    /// The bars that ended.
+    pub bars: Vec<KeyedBar>,
+    /// The first bad row of each key, the number of the key, and the error.
     pub faults: Vec<(usize, usize, Error)>,
     /// The keys with a trade.
     pub seen: Vec<usize>,
 }
 
 impl Fold {
-    /// Add the builder of a key, if its number is the next one.
-    pub(super) fn add_key(&mut self, number: usize) -> PolarsResult<()> {
-        if number == self.builders.len() {
+    /// Add the builder of each key up to this number that has none.
+    pub(super) fn add_key(&mut self, number: usize) {
+        while self.builders.len() <= number {
             self.builders.push(Arc::clone(&self.unused));
         }
-        Ok(())
     }
 
-    /// Fold trades of several keys.
+    /// Fold trades of several keys. `offset` is the number of rows of the batch before them.
     pub(super) fn push_keyed(
         &mut self,
         inputs: &Inputs,
-        schema: &[Field],
-        slice: Range<usize>,
-        column: impl Fn(usize) -> PolarsResult<Series>,
+        of_keys: &DataFrame,
+        offset: usize,
+        column: &(impl Fn(usize) -> PolarsResult<Series> + Sync),
     ) -> Result<(), Refusal> {
         let Some(keys) = &mut self.keys else { return Ok(()) };
+        let follows_a_seam = self.seams.is_marked() || self.repeats.are_skipped();
+        let threads = self.options.threads().min(of_keys.height() / WORTH_A_THREAD);
+        let threads = if follows_a_seam { 1 } else { threads.max(1) };
+        let mut split = keys.split(of_keys, threads)?;
+        if let Some((last, _)) = split.keys.last() {
+            self.add_key(*last);
+        }
         let mut found = OfKeys::default();
-        let ByKey { rows, keys } = keys.split(schema, slice.len(), &column)?;
-        let order = IdxCa::from_vec("".into(), rows);
+        let batch = if follows_a_seam {
+            Some(self.after_seams(inputs, &mut split, offset, column, &mut found)?)
+        } else {
+            None
+        };
+        let mut shares = shares(threads, &split, &mut self.builders);
+        if let Some(share) = shares.first_mut() {
+            (share.trace, share.batch) = (self.trace.as_mut(), batch);
+        }
+        let place = Place { first_row: self.trades, offset };
+        for share in on_threads(shares, &|share| share.fold(inputs, place, column)) {
+            let folded = share?;
+            found.bars.extend(folded.bars);
+            found.faults.extend(folded.fault.map(|(row, key, error)| (row, key, *error)));
+        }
+        found.seen.extend(split.keys.iter().map(|(number, _)| *number));
+        self.add(found)
+    }
+
+    /// Leave out the rows of each key that were counted before a seam, and look for gaps there;
+    /// returns the columns in the order of the keys.
+    fn after_seams(
+        &mut self,
+        inputs: &Inputs,
+        split: &mut ByKey,
+        offset: usize,
+        column: impl Fn(usize) -> PolarsResult<Series>,
+        found: &mut OfKeys,
+    ) -> Result<Batch, Refusal> {
+        let order = IdxCa::from_vec("".into(), split.rows.clone());
         let batch = Batch::new(inputs, |index| column(index)?.take(&order))?;
-        for (number, range) in keys {
-            self.add_key(number)?;
-            found.seen.push(number);
-            let range = match self.new_rows(number, &batch, range.clone()) {
-                Ok(range) => range,
+        for (number, range) in &mut split.keys {
+            match self.new_rows(*number, &batch, range.clone()) {
+                Ok(new) => *range = new,
                 Err(Refusal::Kernel(error)) => {
-                    let row = order.cont_slice().map_err(Refusal::from)?[range.start] as usize;
-                    found.faults.push((slice.start + row, number, *error));
-                    continue;
+                    let row = offset + split.rows[range.start] as usize;
+                    found.faults.push((row, *number, *error));
+                    *range = range.end..range.end;
                 }
                 Err(other) => return Err(other),
-            };
-            let builder = Arc::make_mut(&mut self.builders[number]);
-            let key_rows = KeyRows {
-                key: number,
-                before: builder.rows(),
-                first_row: self.trades,
-                offset: slice.start,
-                rows: Some(&order.cont_slice()?[range.clone()]),
-            };
-            let bars = &mut found.bars;
-            let mut emit = |ended: Ended, opened| {
-                bars.push((key_rows.row(ended.row), number, opened, ended));
-            };
-            match fold(builder, 1, &batch, range, key_rows, self.trace.as_mut(), &mut emit) {
-                Err(Refusal::Kernel(error)) => {
-                    found.faults.push((key_rows.row(error.row()), number, *error));
-                }
-                other => other?,
             }
         }
-        self.add(found)
+        Ok(batch)
     }
 
     /// Add what the keys of a batch have given, in the order of its rows.
@@ -90,8 +106,8 @@ impl Fold {
             let key = self.keys.as_ref().map_or_else(String::new, |keys| keys.describe(number));
             return Err(compute_error(&format!("{key}: {error}")).into());
         }
-        bars.sort_by_key(|(row, ..)| *row);
-        for (_, key, opened, ended) in &bars {
+        bars.sort_by_cached_key(|bar| bar.row);
+        for KeyedBar { key, opened, ended, .. } in &bars {
             self.rows.push(ended, *key, *opened, &self.options);
         }
         for number in seen {

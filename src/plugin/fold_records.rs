@@ -6,6 +6,7 @@ use crate::overlap;
 use crate::plugin::dicts::Records;
 use crate::plugin::fold::Fold;
 use crate::plugin::fold_keys::OfKeys;
+use crate::plugin::key_share::KeyedBar;
 use crate::plugin::keys::Keys;
 use crate::plugin::refusal::{Refusal, compute_error};
 use crate::plugin::trace::KeyRows;
@@ -50,7 +51,7 @@ impl Fold {
     fn push_keyed_records(&mut self, records: &Records<'_>) -> Result<usize, Refusal> {
         let (mut found, mut left_out) = (OfKeys::default(), 0);
         for (number, rows) in self.rows_by_key(records)? {
-            self.add_key(number)?;
+            self.add_key(number);
             found.seen.push(number);
             let part;
             let of_key = if rows.len() == records.len() {
@@ -79,7 +80,10 @@ impl Fold {
                 rows: rows.get(skipped..),
             };
             let bars = &mut found.bars;
-            let emit = &mut |ended: Ended| bars.push((key_rows.row(ended.row), number, 0, ended));
+            let emit = &mut |ended: Ended| {
+                let row = key_rows.row(ended.row);
+                bars.push(KeyedBar { row, key: number, opened: 0, ended });
+            };
             if let Err(error) = builder.push(&new, emit) {
                 found.faults.push((key_rows.row(error.row()), number, error));
             }
@@ -95,10 +99,11 @@ impl Fold {
             Some(keys) => keys,
             none => none.insert(Keys::of(&frame.clear())?),
         };
-        let numbers = keys.number(&frame)?;
+        let numbers = keys.number(&frame, 1)?;
         let mut of_keys: Vec<(usize, Vec<u32>)> = Vec::new();
         let mut places = HashMap::new();
         for (row, number) in (0..).zip(numbers) {
+            let number = number as usize;
             let place = *places.entry(number).or_insert(of_keys.len());
             if place == of_keys.len() {
                 of_keys.push((number, Vec::new()));

@@ -2,11 +2,11 @@
 
 use crate::plugin::inputs::{no_dtype, twice};
 use crate::plugin::refusal::compute_error;
+use crate::threads::on_threads;
 use polars_core::prelude::{
-    Column, DataFrame, DataType, Field, GroupsType, IdxCa, IdxSize, IntoColumn, PolarsResult,
-    Series, row_encode::encode_rows_unordered,
+    BinaryOffsetChunked, Column, DataFrame, DataType, Field, IdxCa, IdxSize, IntoColumn, PlHashMap,
+    PolarsResult, Series, row_encode::encode_rows_unordered,
 };
-use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub struct Keys {
     names: Vec<String>,
-    numbers: HashMap<Vec<u8>, usize>,
+    numbers: PlHashMap<Vec<u8>, IdxSize>,
     /// A row for each key.
     seen: DataFrame,
 }
@@ -24,7 +24,7 @@ pub struct Keys {
 pub struct ByKey {
     /// The rows of the first key, ascending, then those of the next key.
     pub rows: Vec<IdxSize>,
-    /// The number of each key, and the range of its rows in `rows`.
+    /// The number of each key, ascending, and the range of its rows in `rows`.
     pub keys: Vec<(usize, Range<usize>)>,
 }
 
@@ -57,8 +57,8 @@ impl Keys {
     /// Those of Polars.
     pub fn of(keys: &DataFrame) -> PolarsResult<Arc<Self>> {
         let names = keys.columns().iter().map(|column| column.name().to_string()).collect();
-        let mut new = Arc::new(Self { names, numbers: HashMap::new(), seen: keys.clear() });
-        Self::number(&mut new, keys)?;
+        let mut new = Arc::new(Self { names, numbers: PlHashMap::default(), seen: keys.clear() });
+        Self::number(&mut new, keys, 1)?;
         Ok(new)
     }
 
@@ -85,66 +85,99 @@ impl Keys {
         &self.seen
     }
 
-    /// Split a batch of `len` rows by key. `column` gives a column by its place in `schema`.
+    /// The columns of the keys in a batch of `len` rows. `column` gives a column by its place in
+    /// `schema`.
     ///
     /// # Errors
-    /// A column that is missing, or has another dtype than before.
-    pub fn split(
-        self: &mut Arc<Self>,
+    /// A column that is missing.
+    pub fn of_batch(
+        &self,
         schema: &[Field],
         len: usize,
         column: impl Fn(usize) -> PolarsResult<Series>,
-    ) -> PolarsResult<ByKey> {
+    ) -> PolarsResult<DataFrame> {
         let of = |name: &String| column(position(schema, name)?).map(IntoColumn::into_column);
-        let keys = self.names.iter().map(of).collect::<PolarsResult<Vec<_>>>()?;
-        let keys = DataFrame::new(len, keys)?;
-        let grouped = keys.group_by_stable(self.names.iter())?;
-        let (mut rows, mut ends) = (Vec::with_capacity(len), Vec::new());
-        match &**grouped.get_groups() {
-            GroupsType::Idx(groups) => {
-                for (_, group) in groups {
-                    rows.extend_from_slice(group);
-                    ends.push(rows.len());
-                }
-            }
-            GroupsType::Slice { groups, .. } => {
-                for [first, len] in groups {
-                    rows.extend(*first..first + len);
-                    ends.push(rows.len());
-                }
-            }
-        }
-        let starts = std::iter::once(0).chain(ends.iter().copied());
-        let ranges: Vec<_> = starts.zip(&ends).map(|(start, end)| start..*end).collect();
-        let firsts = ranges.iter().map(|range| rows[range.start]).collect();
-        let numbers = Self::number(self, &keys.take(&IdxCa::from_vec("".into(), firsts))?)?;
-        Ok(ByKey { rows, keys: numbers.into_iter().zip(ranges).collect() })
+        DataFrame::new(len, self.names.iter().map(of).collect::<PolarsResult<_>>()?)
     }
 
-    /// The number of each of these keys; a new key gets the next number. Only a new key changes
-    /// what other owners share.
+    /// Split rows by key, on at most so many threads.
+    ///
+    /// # Errors
+    /// A column that has another dtype than before.
+    pub fn split(self: &mut Arc<Self>, keys: &DataFrame, threads: usize) -> PolarsResult<ByKey> {
+        let numbers = Self::number(self, keys, threads)?;
+        let mut places: Vec<IdxSize> = vec![0; self.numbers.len()];
+        let mut present = Vec::new();
+        for number in &numbers {
+            let count = &mut places[*number as usize];
+            if *count == 0 {
+                present.push(*number as usize);
+            }
+            *count += 1;
+        }
+        present.sort_unstable();
+        let mut end = 0;
+        let mut keys = Vec::with_capacity(present.len());
+        for number in present {
+            let start = end;
+            end += places[number];
+            // From here on it is the place of the key's next row.
+            places[number] = start;
+            keys.push((number, start as usize..end as usize));
+        }
+        let mut rows = vec![0; numbers.len()];
+        for (row, number) in (0..).zip(&numbers) {
+            let place = &mut places[*number as usize];
+            rows[*place as usize] = row;
+            *place += 1;
+        }
+        Ok(ByKey { rows, keys })
+    }
+
+    /// The number of each row's key, looked up on at most so many threads; a new key gets the next
+    /// number. Only a new key changes what other owners share.
     ///
     /// # Errors
     /// Those of Polars.
-    pub fn number(self: &mut Arc<Self>, keys: &DataFrame) -> PolarsResult<Vec<usize>> {
-        let encoded = encode_rows_unordered(keys.columns())?;
-        let mut new = Vec::new();
-        let mut numbers = Vec::with_capacity(keys.height());
-        for (row, key) in (0..).zip(encoded.iter()) {
-            let key = key.unwrap_or_default();
-            let number = self.numbers.get(key).copied().unwrap_or_else(|| {
-                let next = self.numbers.len();
-                Arc::make_mut(self).numbers.insert(key.to_vec(), next);
-                new.push(row);
-                next
-            });
-            numbers.push(number);
+    pub fn number(
+        self: &mut Arc<Self>,
+        keys: &DataFrame,
+        threads: usize,
+    ) -> PolarsResult<Vec<IdxSize>> {
+        const UNKNOWN: IdxSize = IdxSize::MAX;
+        let rows = keys.height().div_ceil(threads).max(1);
+        let known = Arc::clone(self);
+        let look_up = |start: &mut usize| -> PolarsResult<_> {
+            // A length in memory is below 2^63.
+            let part = keys.slice(i64::try_from(*start).unwrap_or(i64::MAX), rows);
+            let encoded = encode_rows_unordered(part.columns())?;
+            let number = |key: &[u8]| known.numbers.get(key).copied().unwrap_or(UNKNOWN);
+            let numbers: Vec<_> = of_rows(&encoded).map(number).collect();
+            Ok((encoded, numbers))
+        };
+        let parts = on_threads((0..keys.height()).step_by(rows), &look_up);
+        drop(known);
+        let (mut new, mut all) = (Vec::new(), Vec::with_capacity(keys.height()));
+        for part in parts {
+            let (encoded, numbers) = part?;
+            for (key, mut number) in of_rows(&encoded).zip(numbers) {
+                if number == UNKNOWN {
+                    let own = &mut Arc::make_mut(self).numbers;
+                    // There are no more keys than rows, and Polars counts rows by the same type.
+                    let next = IdxSize::try_from(own.len()).unwrap_or(UNKNOWN);
+                    number = *own.entry_ref(key).or_insert(next);
+                    if number == next {
+                        new.push(IdxSize::try_from(all.len()).unwrap_or(UNKNOWN));
+                    }
+                }
+                all.push(number);
+            }
         }
         if !new.is_empty() {
             let new = keys.take(&IdxCa::from_vec("".into(), new))?;
             Arc::make_mut(self).seen.vstack_mut(&new)?;
         }
-        Ok(numbers)
+        Ok(all)
     }
 
     fn rows(&self, numbers: Vec<IdxSize>) -> PolarsResult<DataFrame> {
@@ -195,4 +228,8 @@ fn contains_float(dtype: &DataType) -> bool {
         DataType::Struct(fields) => fields.iter().any(|field| contains_float(field.dtype())),
         other => other.is_float(),
     }
+}
+
+fn of_rows(encoded: &BinaryOffsetChunked) -> impl Iterator<Item = &[u8]> {
+    encoded.downcast_iter().flat_map(|chunk| chunk.values_iter())
 }

@@ -13,6 +13,7 @@ pub mod dict_keys;
 pub mod dict_columns;
 pub mod dicts;
 pub mod trace;
+pub mod key_share;
 pub mod bar_rows;
 pub mod seams;
 pub mod repeats;

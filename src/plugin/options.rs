@@ -99,7 +99,7 @@ impl Options {
 
     /// On how many threads a batch may be folded: as many as Polars would use.
     pub fn threads(&self) -> usize {
-        if !self.threaded {
+        if !self.threaded || self.trace {
             return 1;
         }
         let limit = std::env::var("POLARS_MAX_THREADS").ok().and_then(|limit| limit.parse().ok());

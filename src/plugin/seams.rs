@@ -30,6 +30,11 @@ impl Seams {
         self.closed = Some(HashSet::new());
     }
 
+    /// Whether a seam was marked.
+    pub const fn is_marked(&self) -> bool {
+        self.closed.is_some()
+    }
+
     /// Whether a seam was marked and no trade of the key was seen since.
     pub fn is_open(&self, key: usize) -> bool {
         self.closed.as_ref().is_some_and(|closed| !closed.contains(&key))
