@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rangebar_polars._argument_names import named
 from rangebar_polars._disk.cache_root import cache_root
-from rangebar_polars._extras import extra
+from rangebar_polars._extras import extra, install
 from rangebar_polars._sql.descriptions import VIEWS, comments
 from rangebar_polars._sql.functions import MACROS, create_fold, macros
 from rangebar_polars._sql.views import views
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     import polars as pl
     from duckdb import DuckDBPyConnection
 
-_NEEDED: Final = ("duckdb", "pyarrow", "numpy")
+_NEEDED: Final = ("pyarrow", "numpy", "duckdb")
+"""The packages, in the order in which they are looked for."""
 
 
 @named
@@ -257,7 +258,7 @@ def _installed() -> Any:  # noqa: ANN401 - the module
     if int(module.__version__.partition(".")[0]) < 2:  # noqa: PLR2004 - its version
         raise ImportError(
             f"duckdb is {module.__version__}: expected 2.0 or later, as older ones give wrong rows "
-            "where times are filtered (pip install --upgrade 'rangebar-polars[duckdb]')",
+            f"where times are filtered ({install('duckdb')})",
             name="duckdb",
         )
     return module

@@ -133,7 +133,7 @@ def test_too_many_arguments_by_position_are_answered_with_their_names() -> None:
         "RangeBarProcessor() was given 3 arguments by position: expected at most 2 (give the "
         f"others by name: {names}, columns, time_unit)",
     ):
-        rb.RangeBarProcessor(250, "BTCUSDT", True)  # type: ignore[call-arg]  # noqa: FBT003
+        rb.RangeBarProcessor(250, "BTCUSDT", True)  # type: ignore[arg-type, call-arg]  # noqa: FBT003
 
 
 def test_a_missing_argument_is_the_error_of_python() -> None:

@@ -244,8 +244,8 @@ class Options:
     def reads(self, only: list[str] | None = None) -> list[str]:
         """Return the columns of trades that are read for these columns of bars."""
         if self.state is not None:
-            names = [*self.by, *self.columns.names().values(), *self.extras]
-            return list(dict.fromkeys(names))
+            every = [*self.by, *self.columns.names().values(), *self.extras]
+            return list(dict.fromkeys(every))
         wanted = [
             output
             for output in COLUMNS

@@ -244,7 +244,7 @@ mod tests {
             "ewmarun-tick-maker-4-3-7-5-8-4",
             "ewmaimbalance-tick-maker-4-3-7-1-8",
             "ewmarunlength-tick-maker-4-3-7-1-8-4",
-            "when-guard-gate",
+            "when-gate-gate",
             "when-a b",
             "when-",
             "sum-1.0",

@@ -16,6 +16,7 @@ def market_of(market: str, source: str = "binance") -> str:
         market=market,
         cache_dir=None,
         archive=None,
+        cache_compression=None,
         fetch_if_missing=False,
         progress=None,
     )

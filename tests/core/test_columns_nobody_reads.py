@@ -102,7 +102,8 @@ def test_a_name_with_a_zero_is_refused_where_it_is_read(call: str) -> None:
     with pytest.raises((pl.exceptions.ComputeError, rb.RangeBarError)) as caught:
         ask()
 
-    assert str(caught.value).endswith(text)
+    # Polars adds to the error of a plan where it was raised.
+    assert text in str(caught.value)
 
 
 def four(kind: pa.DataType, values: list[Any]) -> pa.Array:

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 import pytest
 from support.assertions import says
 from support.trades import trades
@@ -104,22 +103,6 @@ def test_a_store_is_a_folder_or_a_url_that_is_known(
         rb.open_store(None if place == "environment" else url)
 
     assert not [*here.iterdir()]
-
-
-def test_trades_are_imported_from_a_url_as_a_plan(here: Path) -> None:
-    url = "s3://bucket/trades.parquet"
-
-    with says(
-        ValueError,
-        f"trades is {url!r}: expected a path on this machine (give a frame: "
-        'pl.scan_parquet("s3://..."))',
-    ):
-        rb.import_trades(url, symbol="S", source="mine", cache_dir=here)
-
-    trades([100, 101]).write_parquet(here / "trades.parquet")
-    plan = pl.scan_parquet(here / "trades.parquet")
-    report = rb.import_trades(plan, symbol="S", source="mine", cache_dir=here / "cache")
-    assert report["rows_after"].to_list() == [2]
 
 
 def test_folders_with_a_colon_or_of_a_drive_are_folders(here: Path) -> None:

@@ -123,7 +123,7 @@ WRONG: dict[str, tuple[type[Exception], Callable[[], object], str]] = {
     "a cusum of 200 %": (
         ValueError,
         lambda: rb.CusumRule(200_000),
-        "threshold_decimal_bps is 200000: expected 1 to 100000 (1 is 0.001 %, 250 is 0.25 %)",
+        "threshold_decimal_bps is 200000: expected 1 to 100000 (200000 is 200 %, 0.25 % is 250)",
     ),
     "bounds": (
         ValueError,

@@ -111,4 +111,4 @@ def test_the_names_cannot_be_changed() -> None:
 
 def test_a_frame_is_no_threshold() -> None:
     with pytest.raises(TypeError, match="expected an integer"):
-        rb.RangeBarProcessor(pl.DataFrame())  # type: ignore[arg-type]
+        rb.bars_expr(pl.DataFrame({"a": [1]}))  # type: ignore[arg-type]

@@ -308,8 +308,7 @@ def test_whole_numbers_of_a_unit_continue_a_chain_of_one_that_is_as_fine_and_it_
         with says(
             rb.RangeBarError,
             f"dicts with times in {unit} and UTC do not continue trades with times in {of_chain} "
-            f"and UTC (give the dicts times in {of_chain}: RangeBarProcessor(..., "
-            f'time_unit="{of_chain}"))',
+            f'and UTC (give the dicts times in {of_chain}, with time_unit="{of_chain}")',
         ):
             one.process_trades(trade(later))
         return
