@@ -65,6 +65,7 @@ fmt: $(VENV)/tools ## format everything
 bench: $(VENV)/built $(VENV)/server ## measure: the kernel by criterion, whole calls, stores
 	cargo bench --no-default-features
 	$(BIN)/python benches/calls.py
+	POLARS_MAX_THREADS=1 $(BIN)/python benches/rules.py
 	PYTHONPATH=tests $(BIN)/python benches/stores.py
 
 fuzz: $(VENV)/built ## read N damaged or hostile inputs of each kind (default 20000)

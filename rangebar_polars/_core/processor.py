@@ -68,7 +68,8 @@ class RangeBarProcessor(Processed):
         The names of the columns of the trades, and of the keys of dicts.
     time_unit
         Unit of times that are whole numbers in dicts: "s", "ms", "us" or "ns". Bars of dicts have
-        times of Datetime(time_unit, "UTC"), for "s" in "ms". Frames have their own unit.
+        times of Datetime(time_unit, "UTC"), for "s" in "ms". Frames have their own unit. Times of
+        a coarser unit continue a chain of a finer one, which keeps its unit.
         Binance's spot archive has microseconds since 2025, and its sockets have milliseconds.
 
     Notes

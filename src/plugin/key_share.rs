@@ -96,12 +96,11 @@ impl<R: Rule + Clone + Send> KeyShare<'_, R> {
         place: Place,
         column: impl Fn(usize) -> PolarsResult<Series>,
     ) -> Result<Folded, Refusal> {
-        let batch = match self.batch.take() {
-            Some(batch) => batch,
-            None => {
-                let order = IdxCa::from_vec("".into(), self.rows.to_vec());
-                Batch::new(inputs, |index| column(index)?.take(&order))?
-            }
+        let batch = if let Some(batch) = self.batch.take() {
+            batch
+        } else {
+            let order = IdxCa::from_vec("".into(), self.rows.to_vec());
+            Batch::new(inputs, |index| column(index)?.take(&order))?
         };
         let lent = batch.lend()?;
         let mut folded = Folded::default();
