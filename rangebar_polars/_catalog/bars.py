@@ -22,7 +22,7 @@ from rangebar_polars._catalog.trades import (
     load_trades,
     warn_of_unverified,
 )
-from rangebar_polars._core.arguments import Reset, Threshold
+from rangebar_polars._core.arguments import Reset, Threshold, check_flags
 from rangebar_polars._core.caller import warn_caller
 from rangebar_polars._core.forks import use_threads
 from rangebar_polars._core.lazy_source import lazy_source
@@ -51,6 +51,7 @@ def check_options(
     ValueError, TypeError
         An argument is wrong.
     """
+    check_flags(prevent_same_timestamp_close=prevent_same_timestamp_close)
     return Options.check(
         threshold_decimal_bps,
         columns=None,

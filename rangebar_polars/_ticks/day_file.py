@@ -6,7 +6,7 @@ from typing import BinaryIO, Final, Literal, get_args
 
 import polars as pl
 
-from rangebar_polars._internal import TradeWriter
+from rangebar_polars import _internal
 
 Compression = Literal["lz4", "uncompressed"]
 """How days are written. Files of both kinds may lie in one cache."""
@@ -65,7 +65,7 @@ def write_day(
     OSError
         The disk is full, or fails otherwise.
     """
-    file = TradeWriter(rows.head(0), compression, list(metadata.items()))
+    file = _internal.TradeWriter(rows.head(0), compression, list(metadata.items()))
     # Each chunk of a table would be a row group of its own.
     groups = (group.rechunk() for group in rows.iter_slices(ROW_GROUP_ROWS))
     handle.writelines(map(file.push, groups))

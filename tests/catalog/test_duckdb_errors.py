@@ -65,7 +65,7 @@ def test_what_is_not_installed_is_named_with_the_remedy(
 
     with says(
         ModuleNotFoundError,
-        f"rangebar_polars.duckdb needs {missing} (pip install 'rangebar-polars[duckdb]')",
+        f"rangebar_polars.duckdb needs {missing} (pip install --upgrade 'rangebar-polars[duckdb]')",
     ):
         connect(cache_dir=tmp_path)
 
