@@ -37,7 +37,7 @@ test-rust: ## the kernel's unit, property and doc tests, without Polars
 	cargo test --no-default-features
 
 test-python: $(VENV)/built $(VENV)/server ## Python tests, doctests, README and examples
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 test-floor: $(VENV)/built ## the Python tests on the oldest Polars that is supported, with the wheel
 	rm -rf $(FLOOR) dist

@@ -48,7 +48,7 @@ def functions() -> Iterator[tuple[str, Callable[..., object]]]:
 FUNCTIONS = dict(functions())
 
 
-@pytest.mark.parametrize("name", FUNCTIONS.keys() - OFTEN)
+@pytest.mark.parametrize("name", sorted(FUNCTIONS.keys() - OFTEN))
 def test_every_public_function_names_the_right_argument(name: str) -> None:
     function = FUNCTIONS[name]
     given = [*inspect.signature(function).parameters]

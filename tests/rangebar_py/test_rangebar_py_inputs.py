@@ -71,7 +71,7 @@ def test_chunks_of_any_size_are_together_the_bars_of_one_pass(given_as: str, siz
     assert_same(expected(threshold_decimal_bps=20), pl.concat(frames))
 
 
-@pytest.mark.parametrize("given_as", INPUTS.keys() - {"a plan"})
+@pytest.mark.parametrize("given_as", sorted(INPUTS.keys() - {"a plan"}))
 def test_there_is_a_frame_for_each_chunk(given_as: str) -> None:
     frames = rb.process_trades_chunked(INPUTS[given_as](whole()), 20, chunk_size=150)
 
