@@ -50,7 +50,25 @@ class RangeRule(Rule):
 
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True)
-class PriceRangeRule(Rule):
+class _AmountRule(Rule):
+    """A rule of an amount of price."""
+
+    GUARDED: ClassVar[bool] = True
+
+    amount: SupportsFloat
+    prevent_same_timestamp_close: bool = field(default=True, kw_only=True)
+
+    def __post_init__(self) -> None:
+        """Refuse wrong arguments."""
+        super(_AmountRule, self).__post_init__()
+        self._amount_text()
+
+    def _amount_text(self) -> str:
+        return limit_text("amount", self.amount)
+
+
+@dataclass(frozen=True, eq=False, repr=False, slots=True)
+class PriceRangeRule(_AmountRule):
     """A bar ends at the first price that is an amount away from the price it opened at.
 
     Parameters
@@ -81,23 +99,13 @@ class PriceRangeRule(Rule):
     (100.0, 105.0)
     """
 
-    GUARDED: ClassVar[bool] = True
-
-    amount: SupportsFloat
-    prevent_same_timestamp_close: bool = field(default=True, kw_only=True)
-
-    def __post_init__(self) -> None:
-        """Refuse wrong arguments."""
-        super(PriceRangeRule, self).__post_init__()
-        limit_text("amount", self.amount)
-
     @property
     def _body(self) -> str:
-        return f"pricerange-{limit_text('amount', self.amount)}"
+        return f"pricerange-{self._amount_text()}"
 
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True)
-class HighLowRule(Rule):
+class HighLowRule(_AmountRule):
     """A bar ends at the first record with which its high less its low is an amount or more.
 
     It is the range bar of the chart platforms, without the bars that they invent: a jump over
@@ -132,19 +140,9 @@ class HighLowRule(Rule):
     (102.0, 97.0)
     """
 
-    GUARDED: ClassVar[bool] = True
-
-    amount: SupportsFloat
-    prevent_same_timestamp_close: bool = field(default=True, kw_only=True)
-
-    def __post_init__(self) -> None:
-        """Refuse wrong arguments."""
-        super(HighLowRule, self).__post_init__()
-        limit_text("amount", self.amount)
-
     @property
     def _body(self) -> str:
-        return f"highlow-{limit_text('amount', self.amount)}"
+        return f"highlow-{self._amount_text()}"
 
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True)

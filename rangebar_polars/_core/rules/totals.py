@@ -48,7 +48,22 @@ class TickRule(Rule):
 
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True)
-class VolumeRule(Rule):
+class _LimitRule(Rule):
+    """A rule of a sum that reaches a limit."""
+
+    limit: SupportsFloat
+
+    def __post_init__(self) -> None:
+        """Refuse wrong arguments."""
+        super(_LimitRule, self).__post_init__()
+        self._limit_text()
+
+    def _limit_text(self) -> str:
+        return limit_text("limit", self.limit)
+
+
+@dataclass(frozen=True, eq=False, repr=False, slots=True)
+class VolumeRule(_LimitRule):
     """A bar ends at the first record with which its volume is a limit or more.
 
     The sum begins at 0 with each bar, and the last record is in its bar as a whole: it is not
@@ -83,20 +98,13 @@ class VolumeRule(Rule):
     [0.3]
     """
 
-    limit: SupportsFloat
-
-    def __post_init__(self) -> None:
-        """Refuse wrong arguments."""
-        super(VolumeRule, self).__post_init__()
-        limit_text("limit", self.limit)
-
     @property
     def _body(self) -> str:
-        return f"volume-{limit_text('limit', self.limit)}"
+        return f"volume-{self._limit_text()}"
 
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True)
-class DollarRule(Rule):
+class DollarRule(_LimitRule):
     """A bar ends at the first record with which its turnover is a limit or more.
 
     Turnover is the sum of price times quantity, in whatever the quote currency is. It begins at 0
@@ -129,13 +137,6 @@ class DollarRule(Rule):
     [10.0, 30.0]
     """
 
-    limit: SupportsFloat
-
-    def __post_init__(self) -> None:
-        """Refuse wrong arguments."""
-        super(DollarRule, self).__post_init__()
-        limit_text("limit", self.limit)
-
     @property
     def _body(self) -> str:
-        return f"dollar-{limit_text('limit', self.limit)}"
+        return f"dollar-{self._limit_text()}"
