@@ -270,7 +270,11 @@ def test_a_name_twice_that_only_the_trades_show_is_refused_with_the_schema_of_a_
 
 
 @calls
-@pytest.mark.parametrize("bad", ["price", [3], [pl.len(), None], [pl.Series([1])]], ids=repr)
+@pytest.mark.parametrize(
+    "bad",
+    ["price", [3], [pl.len(), None], [pl.Series([1])]],
+    ids=["a name", "a number", "an expression and None", "a series"],
+)
 def test_an_aggregation_that_is_no_expression_is_refused(
     call: Callable[..., object], bad: object
 ) -> None:

@@ -135,7 +135,11 @@ def test_a_name_with_a_zero_is_refused(call: Callable[..., object]) -> None:
 
 
 @calls
-@pytest.mark.parametrize("bad", [[3], ["symbol", None], [pl.col("symbol")]], ids=repr)
+@pytest.mark.parametrize(
+    "bad",
+    [[3], ["symbol", None], [pl.col("symbol")]],
+    ids=["a number", "a name and None", "an expression"],
+)
 def test_a_key_that_is_no_name_is_refused(call: Callable[..., object], bad: object) -> None:
     with says(TypeError, f"by is {bad!r}: expected the name of a column, or several"):
         call(by=bad)
