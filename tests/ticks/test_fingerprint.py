@@ -220,3 +220,12 @@ def test_a_table_of_other_columns_is_refused() -> None:
         fingerprint(pl.DataFrame({"price": [1]}, schema={"price": pl.Int32}))
 
     assert hashed.hexdigest() == before
+
+
+def test_hashing_leaves_the_chunks_of_a_frame_as_they_are() -> None:
+    """A copy of a day's trades would double the memory of a fetch."""
+    chunked = pl.concat([pl.Series("price", [1.0]), pl.Series("price", [2.0])])
+    rows = pl.DataFrame([chunked, pl.Series("quantity", [3.0, 4.0])])
+    found = fingerprint(rows)
+    assert [rows["price"].n_chunks(), rows["quantity"].n_chunks()] == [2, 1]
+    assert found == fingerprint(rows.rechunk())
