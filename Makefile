@@ -62,10 +62,12 @@ fmt: $(VENV)/tools ## format everything
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-bench: $(VENV)/built $(VENV)/server ## measure: the kernel by criterion, whole calls, stores
+bench: $(VENV)/built $(VENV)/server ## measure: the kernel, whole calls, growth, rules, archive, stores
 	cargo bench --no-default-features
 	$(BIN)/python benches/calls.py
+	POLARS_MAX_THREADS=1 $(BIN)/python benches/growth.py
 	POLARS_MAX_THREADS=1 $(BIN)/python benches/rules.py
+	$(BIN)/python benches/archive.py
 	PYTHONPATH=tests $(BIN)/python benches/stores.py
 
 fuzz: $(VENV)/built ## read N damaged or hostile inputs of each kind (default 20000)
