@@ -28,7 +28,7 @@ ROUNDS = 15
 Columns = tuple[npt.NDArray[Any], ...]
 
 
-@njit(error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(error_model="numpy")  # type: ignore[untyped-decorator]  # numba has no types
 def loop(
     times: npt.NDArray[np.int64],
     prices: npt.NDArray[np.float64],

@@ -27,22 +27,22 @@ class Files:
     @cached_property
     def small(self) -> Made:
         """A tenth of the rows: 5 M."""
-        return self._walk(self.rows // 10, [ONE, FINE])
+        return self.walk(self.rows // 10, [ONE, FINE])
 
     @cached_property
     def middle(self) -> Made:
         """A fifth of the rows: 10 M."""
-        return self._walk(self.rows // 5, TEN, daily=True)
+        return self.walk(self.rows // 5, TEN, daily=True)
 
     @cached_property
     def large(self) -> Made:
         """All rows: 50 M."""
-        return self._walk(self.rows, [FINE, *TEN], daily=True)
+        return self.walk(self.rows, [FINE, *TEN], daily=True)
 
     @cached_property
     def huge(self) -> Made:
         """Four times the rows: 200 M."""
-        return self._walk(self.rows * 4, [ONE])
+        return self.walk(self.rows * 4, [ONE])
 
     def keyed(self, rows: int, symbols: int) -> Made:
         """Return rows of several symbols, with the bars of eight of them."""
@@ -51,7 +51,8 @@ class Files:
         questions = {symbol: Oracle(ONE, symbol=symbol) for symbol in some}
         return make(walk, self.folder / f"{symbols}-symbols-{rows}.parquet", questions)
 
-    def _walk(self, rows: int, thresholds: Sequence[int], *, daily: bool = False) -> Made:
+    def walk(self, rows: int, thresholds: Sequence[int], *, daily: bool = False) -> Made:
+        """Return rows of one symbol, with the bars of these thresholds."""
         questions = {str(threshold): Oracle(threshold) for threshold in thresholds}
         if daily:
             questions["day"] = Oracle(ONE, daily=True)

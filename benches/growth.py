@@ -12,9 +12,10 @@ from pathlib import Path
 
 import polars as pl
 from calls import in_turn, millions
+from files import Files
 from plans import FOUR, ONE, TEN, bars_of
 from table import Row, each, machine, table
-from walks import Made, Oracle, Walk, make
+from walks import Made
 
 import rangebar_polars as rb
 
@@ -87,8 +88,7 @@ def main() -> None:
     count = parser.parse_args().rows
     asked = sorted({ONE, *TEN, *FINEST})
     with tempfile.TemporaryDirectory(prefix="rangebar-growth-") as folder:
-        questions = {str(bps): Oracle(bps) for bps in asked}
-        made = make(Walk(count), Path(folder) / "walk.parquet", questions)
+        made = Files(Path(folder), count).walk(count, asked)
         trades = pl.read_parquet(made.path, columns=FOUR).rechunk()
     for bps in asked:
         bars_of(str(bps))(rb.bars(trades, bps), made)

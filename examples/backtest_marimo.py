@@ -44,7 +44,7 @@ def _():
 @app.cell
 def _():
     trades = pl.scan_parquet(SAMPLE)
-    bars = trades.rangebar.bars(25, include_microstructure=True).collect()  # type: ignore[attr-defined]
+    bars = trades.rangebar.bars(25, include_microstructure=True).collect()  # type: ignore[attr-defined]  # a namespace
     bars.select("close_time", "open", "high", "low", "close", "volume", "ofi").head()
     return bars, trades
 
@@ -88,7 +88,7 @@ def _():
 
 
 @app.class_definition
-class FollowsTheFlow(Strategy):  # type: ignore[misc]
+class FollowsTheFlow(Strategy):  # type: ignore[misc]  # it has no types
     """Long after a bar of buying, flat after a bar of selling."""
 
     limit = 0.2

@@ -33,7 +33,7 @@ BY_MINUTE = """
 
 def main() -> None:
     """Query cached days, join a plan of bars with trades, and compute the same bars in SQL."""
-    plan = pl.scan_parquet(SAMPLE).rangebar.bars(THRESHOLD, include_microstructure=True)  # type: ignore[attr-defined]
+    plan = pl.scan_parquet(SAMPLE).rangebar.bars(THRESHOLD, include_microstructure=True)  # type: ignore[attr-defined]  # a namespace
 
     with tempfile.TemporaryDirectory() as folder:
         rb.import_trades(SAMPLE, symbol="BTCUSDT", source="sample", cache_dir=folder)

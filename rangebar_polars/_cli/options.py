@@ -52,7 +52,7 @@ class _Threshold(click.types.IntParamType):
 
     name = "threshold"
 
-    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:  # noqa: ARG002
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:  # noqa: ARG002 - click passes it
         return "INTEGER|NAME"
 
     def convert(

@@ -81,7 +81,7 @@ def _with_flags(text: str, flags: Mapping[str, str]) -> str:
     for name, flag in flags.items():
         text = re.sub(
             rf"\b{name}=TradeColumns\(([^()]*)\)",
-            lambda call, flag=flag: f"{flag} {_pairs(call[1])}",  # type: ignore[misc]
+            lambda call, flag=flag: f"{flag} {_pairs(call[1])}",  # type: ignore[misc]  # the default hides its type
             text,
         )
         text = re.sub(rf"\b{name}=True\b", flag, text)

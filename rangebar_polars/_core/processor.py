@@ -435,6 +435,6 @@ def _restored(
     data: bytes, rule: Rule | list[Rule] | None, columns: TradeColumns, time_unit: TimeUnit
 ) -> RangeBarProcessor:
     """Return a processor that was pickled or copied."""
-    return RangeBarProcessor._restore(  # noqa: SLF001
+    return RangeBarProcessor._restore(  # noqa: SLF001 - of this module
         data, rule=rule, columns=columns, known=time_unit
     )

@@ -196,7 +196,7 @@ class BarRecorder:
         """
         return self._processor.position
 
-    def process_trades(self, trades: Batch, **arguments: Any) -> pl.DataFrame:  # noqa: ANN401
+    def process_trades(self, trades: Batch, **arguments: Any) -> pl.DataFrame:  # noqa: ANN401 - as the processor takes
         """Process the next trades, and return the bars that ended with them, when they are saved.
 
         Parameters

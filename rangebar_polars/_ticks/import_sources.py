@@ -61,7 +61,7 @@ class Sources:
         return place if len(self.sources) == 1 else f"{place} of {source.what}"
 
 
-def sources_of(  # noqa: PLR0917
+def sources_of(  # noqa: PLR0917 - the parts of one import
     trades: Trades,
     columns: TradeColumns,
     symbol: str | None,

@@ -155,7 +155,7 @@ def _symbols(sources: Sources, name: str) -> list[str]:
     return list(names)
 
 
-def _spilled(  # noqa: PLR0917
+def _spilled(  # noqa: PLR0917 - the parts of one import
     sources: Sources,
     columns: TradeColumns,
     time_unit: TimeUnit | None,
@@ -195,7 +195,7 @@ def _numbered(pieces: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
         offset += piece.height
 
 
-def _trades(  # noqa: PLR0917
+def _trades(  # noqa: PLR0917 - the parts of one import
     source: Source,
     columns: TradeColumns,
     time_unit: TimeUnit | None,
