@@ -20,7 +20,7 @@ RUST := Cargo.toml Cargo.lock rangebar_polars/_internal.pyi $(shell find src -na
 # Prints how many seconds a recipe took.
 TOOK = echo "$(1): $$(( $$(date +%s) - start )) s"
 
-.PHONY: help demo build test test-rust test-python test-floor lint fmt bench bench-guard bench-validate fuzz wheel \
+.PHONY: help demo build test test-rust test-python test-floor lint fmt bench bench-guard bench-peers bench-validate fuzz wheel \
 	wheel-2014 release-check deny check-workflows publish clean need
 
 help: ## list the targets
@@ -70,6 +70,9 @@ fuzz: $(VENV)/built ## read N damaged or hostile inputs of each kind (default 20
 bench-guard: ## compare the kernel's instruction counts with the stored ones (needs valgrind)
 	$(PYTHON) benches/instructions.py
 
+bench-peers: $(VENV)/built ## compare with other packages, each in an environment of its own
+	$(BIN)/python benches/peers.py
+
 bench-validate: $(VENV)/built ## fail if bars of a million trades take 100 ms or more
 	$(BIN)/python benches/validate.py
 
@@ -111,7 +114,7 @@ publish: ## tag the version and push the tag, which the release workflow builds 
 	git push origin v$(VERSION)
 
 clean: ## remove the environments and the package; dependencies stay in CARGO_TARGET_DIR
-	rm -rf $(VENV) $(FLOOR) .venv-wheel $(AUDIT) dist rangebar_polars/*.so
+	rm -rf $(VENV) $(FLOOR) .venv-wheel $(AUDIT) .venv-peers dist rangebar_polars/*.so
 
 need:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
