@@ -287,7 +287,7 @@ mod tests {
             quantity: Some(Column::new("quantity", &[1.0])),
             ..Trades::new(1, TimeUnit::Milliseconds)
         };
-        let bar = Bar::of(&trades, Needs::PRICE).unwrap().unwrap();
+        let bar = Bar::of(&trades, 0..1, Needs::PRICE).unwrap().unwrap();
         let wanted = ["open_time", "open"].map(|name| output(name).unwrap());
         let mut table = Table::new(wanted);
 
