@@ -160,15 +160,16 @@ pub struct Nullable<T> {
 impl<T: Default> Nullable<T> {
     /// Add values; `None` is null.
     fn extend(&mut self, values: impl Iterator<Item = Option<T>>) {
-        for value in values {
-            if value.is_none() {
-                let row = self.values.len();
-                let valid = self.valid.get_or_insert_default();
+        let (before, valid) = (self.values.len(), &mut self.valid);
+        self.values.extend(values.enumerate().map(|(place, value)| {
+            value.unwrap_or_else(|| {
+                let row = before + place;
+                let valid = valid.get_or_insert_default();
                 valid.resize(row / 8 + 1, !0);
                 valid[row / 8] &= !(1 << (row % 8));
-            }
-            self.values.push(value.unwrap_or_default());
-        }
+                T::default()
+            })
+        }));
         if let Some(valid) = &mut self.valid {
             valid.resize(self.values.len().div_ceil(8), !0);
         }
