@@ -23,6 +23,7 @@ use crate::rule::Rule;
 use crate::sums::Overflow;
 use crate::trades::{TimeUnit, Trades};
 use std::fmt;
+use std::ops::Range;
 
 mod on_threads;
 
@@ -249,7 +250,7 @@ impl<R: Rule> Builder<R> {
         while from < trades.len {
             let cut = self.chains.iter().filter_map(|chain| chain.cut).min();
             let to = cut.map_or(trades.len, |cut| cut + 1);
-            self.absorb(&trades.slice(from..to), first_row + from as u64)?;
+            self.absorb(trades, from..to, first_row)?;
             from = to;
             for (number, chain) in self.chains.iter_mut().enumerate() {
                 if cut.is_none() || chain.cut != cut {
@@ -265,18 +266,23 @@ impl<R: Rule> Builder<R> {
         Ok(())
     }
 
-    /// Sum a piece once and merge it into every open bar.
-    fn absorb(&mut self, trades: &Trades<'_>, first_row: u64) -> Result<(), Error> {
+    /// Sum a piece once and merge it into every open bar; `first_row` is that of the trades.
+    fn absorb(
+        &mut self,
+        trades: &Trades<'_>,
+        rows: Range<usize>,
+        first_row: u64,
+    ) -> Result<(), Error> {
         let needs = self.needs;
-        let piece = Bar::of(trades, needs);
+        let piece = Bar::of(trades, rows.clone(), needs);
         let faults = self.chains.iter_mut().filter_map(|chain| {
             let overflow = chain.merge(piece.as_ref()).err()?;
             // A failed merge does not change the open bar, so the trades can be added one by one.
             let mut chain = Chain { rule: (), open: chain.open.clone(), cut: None };
-            let mut rows = 0..trades.len;
-            let one = |row: usize| Bar::of(&trades.slice(row..row + 1), needs);
-            let fault = rows.find_map(|row| Some((row, chain.merge(one(row).as_ref()).err()?)));
-            Some(fault.unwrap_or((0, overflow)))
+            let one = |row: usize| Bar::of(trades, row..row + 1, needs);
+            let fault =
+                rows.clone().find_map(|row| Some((row, chain.merge(one(row).as_ref()).err()?)));
+            Some(fault.unwrap_or((rows.start, overflow)))
         });
         match faults.min_by_key(|(row, _)| *row) {
             None => Ok(()),

@@ -160,15 +160,16 @@ pub struct Nullable<T> {
 impl<T: Default> Nullable<T> {
     /// Add values; `None` is null.
     fn extend(&mut self, values: impl Iterator<Item = Option<T>>) {
-        for value in values {
-            if value.is_none() {
-                let row = self.values.len();
-                let valid = self.valid.get_or_insert_default();
+        let (before, valid) = (self.values.len(), &mut self.valid);
+        self.values.extend(values.enumerate().map(|(place, value)| {
+            value.unwrap_or_else(|| {
+                let row = before + place;
+                let valid = valid.get_or_insert_default();
                 valid.resize(row / 8 + 1, !0);
                 valid[row / 8] &= !(1 << (row % 8));
-            }
-            self.values.push(value.unwrap_or_default());
-        }
+                T::default()
+            })
+        }));
         if let Some(valid) = &mut self.valid {
             valid.resize(self.values.len().div_ceil(8), !0);
         }
@@ -287,7 +288,7 @@ mod tests {
             quantity: Some(Column::new("quantity", &[1.0])),
             ..Trades::new(1, TimeUnit::Milliseconds)
         };
-        let bar = Bar::of(&trades, Needs::PRICE).unwrap().unwrap();
+        let bar = Bar::of(&trades, 0..1, Needs::PRICE).unwrap().unwrap();
         let wanted = ["open_time", "open"].map(|name| output(name).unwrap());
         let mut table = Table::new(wanted);
 

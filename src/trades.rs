@@ -246,6 +246,15 @@ pub struct Sides<'a> {
     pub known: Option<Bits<'a>>,
 }
 
+impl Sides<'_> {
+    /// The sides of `rows`.
+    #[must_use]
+    pub fn slice(&self, rows: Range<usize>) -> Self {
+        let known = self.known.map(|known| known.slice(rows.clone()));
+        Self { sold: self.sold.slice(rows), known }
+    }
+}
+
 /// A column that a rule brings along.
 #[derive(Clone, Copy, Debug)]
 pub enum Extra<'a> {
@@ -360,10 +369,7 @@ impl<'a> Trades<'a> {
             timestamp: self.timestamp.as_ref().map(ids),
             price: self.price.as_ref().map(numbers),
             quantity: self.quantity.as_ref().map(numbers),
-            is_buyer_maker: self.is_buyer_maker.map(|sides| Sides {
-                sold: sides.sold.slice(rows.clone()),
-                known: sides.known.map(|known| known.slice(rows.clone())),
-            }),
+            is_buyer_maker: self.is_buyer_maker.map(|sides| sides.slice(rows.clone())),
             agg_trade_id: self.agg_trade_id.as_ref().map(ids),
             first_trade_id: self.first_trade_id.as_ref().map(ids),
             last_trade_id: self.last_trade_id.as_ref().map(ids),

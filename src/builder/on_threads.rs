@@ -156,7 +156,7 @@ fn sum(
             let end = ends.next_if(|end| *end <= block.end);
             let to = end.unwrap_or(block.end);
             if to > from {
-                open.merge(Bar::of(&trades.slice(from..to), needs).as_ref()).ok()?;
+                open.merge(Bar::of(trades, from..to, needs).as_ref()).ok()?;
             }
             // Another rule may have cut at the same row.
             if let Some(piece) = open.open.take_if(|_| end.is_some()) {

@@ -132,15 +132,19 @@ impl Limits {
         (price >= self.upper) | (price <= self.lower)
     }
 
-    /// The first price at or beyond a limit, searched in blocks that a compiler can vectorise.
+    /// The first price at or beyond a limit. A short bar ends among the first few, which are looked
+    /// at one by one; the others are searched in blocks that a compiler can vectorise.
     fn first_breach(&self, prices: &[f64]) -> Option<usize> {
+        const FEW: usize = 8;
         const BLOCK: usize = 32;
         let outside = |price: &f64| self.are_reached(*price);
-        let blocks = prices.chunks(BLOCK);
-        blocks.enumerate().find_map(|(block, prices)| {
-            let any = prices.iter().fold(false, |any, price| any | outside(price));
-            let row = if any { prices.iter().position(outside) } else { None };
-            row.map(|row| block * BLOCK + row)
+        let (few, rest) = prices.split_at(prices.len().min(FEW));
+        few.iter().position(outside).or_else(|| {
+            rest.chunks(BLOCK).enumerate().find_map(|(block, prices)| {
+                let any = prices.iter().fold(false, |any, price| any | outside(price));
+                let row = if any { prices.iter().position(outside) } else { None };
+                row.map(|row| FEW + block * BLOCK + row)
+            })
         })
     }
 }
@@ -194,7 +198,7 @@ impl Rule for RangeRule {
                 return Some(row);
             }
             // No trade of the opening time can close the bar: continue after the last of them.
-            row += times[row..].partition_point(|&time| time == limits.open_time);
+            row += times[row..].iter().take_while(|time| **time == limits.open_time).count();
         }
         self.open = Some(limits);
         None
