@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -149,6 +150,54 @@ def test_a_symbol_whose_processes_are_all_killed_fails_alone(
     again = rb.populate("ETHUSDT", DAYS[0], DAYS[0], archive=server.url, cache_dir=tmp_path)
     assert again["status"].item() == "ok"
     assert is_whole(tmp_path)
+
+
+@dataclass(frozen=True)
+class Killing(rb.BinanceArchive):
+    """An archive that kills the first process that uses it, before a step that changes a file."""
+
+    step: int = 0
+    folder: Path = Path()
+
+    def connect(self) -> Client:
+        """Wait for the step, if no process was killed before."""
+        left, killed = self.step, self.folder / "killed"
+
+        def hook(event: str, arguments: tuple[object, ...]) -> None:
+            nonlocal left
+            changes = event in {"os.mkdir", "os.rename", "os.remove"}
+            changes |= event == "open" and str(arguments[0]).endswith(".part")
+            if changes and str(arguments[0]).startswith(str(self.folder / "cache")):
+                left -= 1
+                if left == 0:
+                    killed.touch()
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+        if not killed.exists():
+            sys.addaudithook(hook)
+        return super().connect()
+
+
+def test_whenever_a_process_is_killed_the_call_leaves_what_a_quiet_one_does(
+    server: ArchiveServer, tmp_path: Path
+) -> None:
+    publish(server, DAYS[4:8], "BTCUSDT")
+    asked: dict[str, Any] = {"threshold_decimal_bps": [20, 30], "processes": 1}
+    rb.populate(
+        "BTCUSDT", DAYS[4], DAYS[7], archive=server.url, cache_dir=tmp_path / "quiet", **asked
+    )
+
+    for step in (4, 11, 18):
+        folder = tmp_path / f"{step}"
+        folder.mkdir()
+        archive = Killing(server.url, None, step=step, folder=folder)
+        report = rb.populate(
+            "BTCUSDT", DAYS[4], DAYS[7], archive=archive, cache_dir=folder / "cache", **asked
+        )
+
+        assert (folder / "killed").exists()
+        assert report["status"].to_list() == ["ok", "ok"]
+        assert tree(folder / "cache") == tree(tmp_path / "quiet")
 
 
 @dataclass(frozen=True)
