@@ -10,7 +10,6 @@ import base64
 import datetime as dt
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
@@ -18,28 +17,40 @@ from typing import Final, Self, cast, get_args
 
 import polars as pl
 
-from rangebar_polars._core.arguments import Reset
+from rangebar_polars._core.arguments import (
+    Reset,
+    SingleThreshold,
+    check_max_gap,
+    check_threshold,
+    gap_text,
+)
+from rangebar_polars._core.options import check_rules
 from rangebar_polars._core.rules.prices import RangeRule
+from rangebar_polars._core.rules.rule import Rule
 from rangebar_polars._core.rules.text import parse_rule
 from rangebar_polars._days import day_after
 from rangebar_polars._disk import strict_json
 from rangebar_polars._disk.fingerprint import checksums
-from rangebar_polars.schema import BAR_SCHEMA, RULE_VERSION, SERIES_SCHEMA, THRESHOLD, Series
+from rangebar_polars._disk.path_names import from_hive_path, hive_path
+from rangebar_polars.schema import BAR_SCHEMA, RULE, RULE_VERSION, SERIES_SCHEMA, THRESHOLD, Series
 
 MONTH_VERSION: Final = 1
 """The version of the record that a store writes for a month."""
 
-_PATH: Final = re.compile(
-    r"(?P<series>.+)/rule=(?P<rule>[^/]+)/origin=(?:(?P<reset>[a-z]+)|(?P<day>[^/]+))"
-    r"/version=(?P<version>\d+)"
-)
+KEY_FOLDERS: Final = (*SERIES_SCHEMA, RULE, "reset", "max_gap", "origin", "version")
+"""The parts of a key, each of which is a folder of its path."""
+
+_NONE: Final = "none"
+"""How a path has a part of a key that is None."""
 
 KEY_SCHEMA: Final = pl.Schema(
     {
         **SERIES_SCHEMA,
+        RULE: pl.String(),
         THRESHOLD: pl.Int64(),
         "prevent_same_timestamp_close": pl.Boolean(),
         "reset": pl.String(),
+        "max_gap": pl.String(),
         "origin": pl.Date(),
     }
 )
@@ -61,6 +72,8 @@ class BarKey:
         When a bar ends.
     reset
         The period at whose borders a new chain begins.
+    max_gap
+        The longest time between two trades of a bar, as `gap_text` writes it.
     origin
         The first day of the chain; None with `reset`, where every period is its own chain.
     version
@@ -69,40 +82,53 @@ class BarKey:
     Examples
     --------
     >>> series = Series("binance", "um", "BTCUSDT")
-    >>> BarKey(series=series, rule=parse_rule("range-250"), origin=dt.date(2024, 1, 1)).path
-    'source=binance/market=um/symbol=BTCUSDT/rule=range-250/origin=2024-01-01/version=2'
+    >>> key = BarKey(series=series, rule=parse_rule("range-250"), origin=dt.date(2024, 1, 1))
+    >>> folders = key.path.split("/")
+    >>> folders[:4]
+    ['source=binance', 'market=um', 'symbol=BTCUSDT', 'rule=range-250']
+    >>> folders[4:]
+    ['reset=none', 'max_gap=none', 'origin=2024-01-01', 'version=2']
     """
 
     series: Series
-    rule: RangeRule
+    rule: Rule
     reset: Reset | None = None
+    max_gap: str | None = None
     origin: dt.date | None
     version: int = RULE_VERSION
 
     @property
     def path(self) -> str:
         """The key as hive folders, values percent-encoded."""
-        origin = self.reset or self.origin
-        return f"{self.series.path}/rule={self.rule}/origin={origin}/version={self.version}"
+        parts = {
+            **self.series.values,
+            RULE: str(self.rule),
+            "reset": self.reset or _NONE,
+            "max_gap": self.max_gap or _NONE,
+            "origin": str(self.origin or _NONE),
+            "version": str(self.version),
+        }
+        return hive_path(parts)
 
     @classmethod
     def from_path(cls, path: str) -> Self | None:
         """Read `path`; None if it is not the path of a key in the current form."""
-        match = _PATH.fullmatch(path)
-        series = Series.from_path(match["series"]) if match else None
-        if match is None or series is None:
+        parts = from_hive_path(path)
+        if parts is None or tuple(parts) != KEY_FOLDERS:
             return None
-        reset = cast("Reset", match["reset"]) if match["reset"] in get_args(Reset) else None
+        given = {name: None if value == _NONE else value for name, value in parts.items()}
+        reset, max_gap, origin = (given[name] for name in ("reset", "max_gap", "origin"))
+        # A chain begins with each period, or on a day.
+        if reset not in {None, *get_args(Reset)} or (reset is None) == (origin is None):
+            return None
         try:
-            rule = parse_rule(match["rule"])
-            if not isinstance(rule, RangeRule):
-                return None
             key = cls(
-                series=series,
-                rule=rule,
-                reset=reset,
-                origin=None if reset else dt.date.fromisoformat(match["day"] or ""),
-                version=int(match["version"]),
+                series=Series(*(parts[name] for name in SERIES_SCHEMA)),
+                rule=parse_rule(parts[RULE]),
+                reset=cast("Reset | None", reset),
+                max_gap=gap_text(check_max_gap(max_gap)),
+                origin=None if origin is None else dt.date.fromisoformat(origin),
+                version=int(parts["version"]),
             )
         except ValueError:
             return None
@@ -111,17 +137,21 @@ class BarKey:
     @property
     def label(self) -> str:
         """The name of the chain in messages."""
+        of_gap = f", max_gap {self.max_gap}" if self.max_gap else ""
         of_reset = f", anew every {self.reset}" if self.reset else ""
-        return f"{self.series.label} {self.rule}{of_reset}"
+        return f"{self.series.label} {self.rule}{of_gap}{of_reset}"
 
     @property
     def values(self) -> dict[str, object]:
         """The columns of `KEY_SCHEMA`."""
+        rule = self.rule
         return {
             **self.series.values,
-            THRESHOLD: self.rule.threshold_decimal_bps,
-            "prevent_same_timestamp_close": self.rule.prevent_same_timestamp_close,
+            RULE: str(rule),
+            THRESHOLD: rule.threshold_decimal_bps if isinstance(rule, RangeRule) else None,
+            "prevent_same_timestamp_close": rule.prevent_same_timestamp_close,
             "reset": self.reset,
+            "max_gap": self.max_gap,
             "origin": self.origin,
         }
 
@@ -152,7 +182,8 @@ class Link:
     bar_count
         The number of bars that ended on the day, including those cut off at its end.
     state
-        The state of the builder after the day, as a checkpoint; empty if no bar is open.
+        The state of the builder after the day, as a checkpoint, even if no bar is open; empty if
+        another chain begins on the next day.
     chain_digest
         The digest of this day and every day before it.
     """
@@ -330,6 +361,39 @@ def proven(
 def _is_proven(link: Link, key: BarKey, before: Link | None, ticks: Mapping[dt.date, str]) -> bool:
     fits = ticks.get(link.day, link.trades_digest) == link.trades_digest
     return fits and link.sealed(key, before).chain_digest == link.chain_digest
+
+
+def values_of_rule(
+    threshold_decimal_bps: SingleThreshold | None, rule: Rule | None
+) -> dict[str, object]:
+    """Return the columns of `KEY_SCHEMA` by which chains of a threshold or of a rule are found.
+
+    Parameters
+    ----------
+    threshold_decimal_bps
+        A threshold; None: any.
+    rule
+        A rule; None: any.
+
+    Raises
+    ------
+    TypeError, ValueError
+        An argument is wrong, or both are given.
+
+    Examples
+    --------
+    >>> values_of_rule(None, parse_rule("dollar-1000000"))
+    {'rule': 'dollar-1000000'}
+    >>> values_of_rule("medium", None)
+    {'threshold_decimal_bps': 250}
+    """
+    if rule is None:
+        is_any = threshold_decimal_bps is None
+        return {} if is_any else {THRESHOLD: check_threshold(threshold_decimal_bps)}
+    rules, several = check_rules(threshold_decimal_bps, rule, prevent_same_timestamp_close=None)
+    if several is not None:
+        raise ValueError(f"rule is {rule!r}: expected one rule, or None for all")
+    return {RULE: str(rules[0])}
 
 
 def period_start(day: dt.date, reset: str) -> dt.date:
