@@ -61,9 +61,9 @@ def connect(
         ``include_microstructure=True``, and ``is_complete``. Trades are structs with the seven
         columns of trades, matched by name, in order of time. The rule is a threshold in decimal
         basis points, or the text of another rule, such as ``'dollar-1000000'``. The result is NULL
-        for a NULL list or rule, and ``[]`` for an empty list. Turn a table of trades into such a list with
-        ``list({timestamp: timestamp, ...} ORDER BY ...)``. DuckDB reads times without a zone in
-        the time zone of the connection.
+        for a NULL list or rule, and ``[]`` for an empty list. Turn a table of trades into such a
+        list with ``list({timestamp: timestamp, ...} ORDER BY ...)``. DuckDB reads times without a
+        zone in the time zone of the connection.
     bars_of(table, rule)
         A table macro: the bars of the trades of one symbol in a table, a view or a common table
         expression, as rows. Trades are sorted by ``timestamp``, ``agg_trade_id`` and

@@ -240,14 +240,14 @@ class StoredBars:
 
     def _warn_of_wrong(self, bars: pl.DataFrame) -> None:
         options = self.options
-        thresholds = () if options.rule_column else options.thresholds
+        has_thresholds = options.rule_column == THRESHOLD
         report = validate_tier1(
             bars,
-            threshold_decimal_bps=thresholds[0] if thresholds else None,
+            rule=None if has_thresholds else options.rules,
             reset=options.reset,
             include_microstructure=options.include_microstructure,
-            prevent_same_timestamp_close=all(
-                each.prevent_same_timestamp_close for each in options.rules
+            prevent_same_timestamp_close=(
+                options.rules[0].prevent_same_timestamp_close if has_thresholds else None
             ),
             # Records are missing at times, which is warned of already.
             consecutive_ids=False,
@@ -255,8 +255,6 @@ class StoredBars:
         # Trades without sides or ids have columns without a value, and null ids do not rise.
         ids = [name for name in ("first_agg_trade_id", "last_agg_trade_id") if name in bars.columns]
         ignored = ["values", *(["ids"] if any(bars[name].has_nulls() for name in ids) else [])]
-        # The other rules have no threshold to compare with.
-        ignored += [] if thresholds or THRESHOLD in bars.columns else ["threshold"]
         wrong = report.failures.filter(~pl.col("check").is_in(ignored))
         if not wrong.is_empty():
             checks = ", ".join(sorted(set(wrong["check"])))

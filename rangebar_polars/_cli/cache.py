@@ -61,7 +61,7 @@ def list_symbols(
             .group_by("source", "market", "symbol", maintain_order=True)
             .agg(
                 days.filter(~is_bars).sum().alias("days_of_trades"),
-                pl.col("rule").drop_nulls().unique().sort().alias("rules"),
+                pl.col("rule").drop_nulls().unique().sort().str.join(" ").alias("rules"),
                 pl.col("rows").filter(is_bars).sum().alias("bars"),
             )
         )

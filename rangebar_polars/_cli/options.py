@@ -77,7 +77,7 @@ THRESHOLD: Final = _Threshold()
 """The type of a threshold."""
 
 
-class _Rule(click.ParamType):
+class _Rule(click.ParamType[Rule]):
     """The text of a rule."""
 
     name = "rule"
@@ -115,8 +115,8 @@ bar_rule = click.option(
     type=_Rule(),
     multiple=True,
     callback=_one_or_several,
-    help="When a bar ends, in place of a threshold: dollar-1000000, volume-10, tick-1000 and others "
-    "(docs/rules.md). Repeatable: several rules in one pass.",
+    help="When a bar ends, in place of a threshold: dollar-1000000, volume-10, tick-1000 and "
+    "others (docs/rules.md). Repeatable: several rules in one pass.",
 )
 max_gap = click.option(
     "--max-gap",
@@ -128,21 +128,15 @@ reset = click.option(
     type=click.Choice(get_args(Reset)),
     help="Bars begin anew at each UTC day, week, month or year.",
 )
-
-
-def _same_timestamp_close(*, default: bool | None) -> Decorator[Any]:
-    return click.option(
-        "--same-timestamp-close",
-        "prevent_same_timestamp_close",
-        flag_value=False,
-        default=default,
-        help="A trade of a bar's opening time may close it.",
-    )
-
-
-same_timestamp_close = _same_timestamp_close(default=True)
-# A rule has its own, so that it matters whether the option was given.
-rule = _all(threshold, bar_rule, reset, max_gap, _same_timestamp_close(default=None))
+same_timestamp_close = click.option(
+    "--same-timestamp-close",
+    "prevent_same_timestamp_close",
+    flag_value=False,
+    # A rule has its own, so that it matters whether the option was given.
+    default=None,
+    help="A trade of a bar's opening time may close it.",
+)
+rule = _all(threshold, bar_rule, reset, max_gap, same_timestamp_close)
 bar_columns = _all(
     click.option(
         "--features",

@@ -101,7 +101,7 @@ def macros(at: str) -> list[str]:
 
 
 # DuckDB evaluates annotations, so types of pyarrow would have to be imported with this module.
-def _fold(
+def _fold(  # noqa: PLR0917 - DuckDB passes them by position
     trades: ArrowStream,
     rules: ArrowStream,
     resets: ArrowStream,

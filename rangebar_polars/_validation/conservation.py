@@ -19,7 +19,7 @@ from rangebar_polars._validation.trade_rows import (
     is_exact,
     located,
 )
-from rangebar_polars.schema import THRESHOLD, TradeColumns
+from rangebar_polars.schema import RULE, THRESHOLD, TradeColumns
 
 _TURNOVER_SCALE: Final = SCALE * SCALE
 _NEEDED: Final = ("open_time", "close_time", "open", "high", "low", "close", "volume")
@@ -132,13 +132,16 @@ def _chains(
         groups = bars.partition_by(by, as_dict=True)
     else:
         of_keys, groups = {(): trades}, {(): bars}
+    rules = bars[RULE].unique().to_list() if RULE in bars.columns else []
     thresholds = list[int]()
     if THRESHOLD in bars.columns:
         given = checklist.asked.threshold_decimal_bps
         thresholds = bars[THRESHOLD].unique().to_list() or ([] if given is None else [given])
     for key in {**groups, **of_keys}:
         of_key, rows = groups.get(key, bars.clear()), of_keys.get(key, trades.clear())
-        if THRESHOLD not in bars.columns:
+        for rule in rules:
+            yield of_key.filter(c(RULE) == rule), rows
+        if THRESHOLD not in bars.columns and not rules:
             yield of_key, rows
         for threshold in thresholds:
             yield (

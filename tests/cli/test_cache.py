@@ -52,10 +52,10 @@ def test_cached_symbols_are_listed_with_their_rules() -> None:
     same = {"source": SOURCE, "market": "spot", "days_of_trades": 4}
 
     assert rows("list-symbols") == [
-        same | {"symbol": SYMBOL, "rules": ["range-30", "range-50"], "bars": bars},
-        same | {"symbol": ETH, "rules": [], "bars": 0},
+        same | {"symbol": SYMBOL, "rules": "range-30 range-50", "bars": bars},
+        same | {"symbol": ETH, "rules": "", "bars": 0},
     ]
-    assert f'{SOURCE},spot,{SYMBOL},4,"[30, 50]",{bars}\n' in run("list-symbols").stdout
+    assert f"{SOURCE},spot,{SYMBOL},4,range-30 range-50,{bars}\n" in run("list-symbols").stdout
 
 
 def test_symbols_of_the_archive_are_listed(
