@@ -14,10 +14,10 @@ from rangebar_polars.store import BarKey, BarStore
 def check_options(
     threshold_decimal_bps: Threshold | None,
     *,
-    rule: Rule | Sequence[Rule] | None,
-    prevent_same_timestamp_close: bool | None,
-    reset: Reset | None,
-    max_gap: MaxGap | None,
+    rule: Rule | Sequence[Rule] | None = None,
+    prevent_same_timestamp_close: bool | None = None,
+    reset: Reset | None = None,
+    max_gap: MaxGap | None = None,
     include_microstructure: bool = False,
     include_incomplete: bool = False,
     one: str | None = None,
@@ -51,7 +51,7 @@ def check_options(
     )
     if wrong := [each for each in options.rules if isinstance(each, ExpressionRule)]:
         raise ValueError(
-            f"rule is {wrong[0]!r}: expected a rule without an expression, since a store finds "
+            f"rule is {wrong[0]}: expected a rule without an expression, since a store finds "
             "bars by the text of their rule (give the trades of scan_ticks to bars)"
         )
     return options

@@ -184,7 +184,7 @@ def test_bars_that_cannot_be_read_are_reported_and_can_be_cleared(
     shown = rb.cache_clear("bars", threshold_decimal_bps=30, store=store, cache_dir=cache)
     assert_same(bad, shown)
     (kept,) = store.keys()
-    assert kept.rule.threshold_decimal_bps == 50
+    assert kept.rule == rb.RangeRule(50)
     want = one_pass(cache, DAYS[0], DAYS[-1], threshold_decimal_bps=30)
     assert_same(want, bars_of(cache, store))
 
