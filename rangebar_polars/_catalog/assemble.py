@@ -29,7 +29,8 @@ from rangebar_polars.schema import (
     TRADE_SCHEMA,
 )
 from rangebar_polars.store import BarKey, BarStore, Link, StoredMonth
-from rangebar_polars.store.chain import KEY_SCHEMA, proven
+from rangebar_polars.store.bar_key import KEY_SCHEMA
+from rangebar_polars.store.chain import proven
 from rangebar_polars.store.stored_bars import bar_columns, stored_columns
 
 _ROW_NUMBER: Final = "rangebar place"

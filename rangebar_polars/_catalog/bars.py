@@ -42,7 +42,8 @@ from rangebar_polars.schema import (
     Series,
 )
 from rangebar_polars.store import BarKey, BarStore, Link, StoreAddress
-from rangebar_polars.store.chain import period_start, proven
+from rangebar_polars.store.bar_key import period_start
+from rangebar_polars.store.chain import proven
 
 
 def load_bars(  # noqa: PLR0917

@@ -17,7 +17,7 @@ from rangebar_polars.archive import ARCHIVES
 from rangebar_polars.errors import CacheError, StoreError
 from rangebar_polars.schema import RULE, THRESHOLD
 from rangebar_polars.store import BarKey, BarStore, Store, opened
-from rangebar_polars.store.chain import KEY_SCHEMA, values_of_rule
+from rangebar_polars.store.bar_key import KEY_SCHEMA, values_of_rule
 
 Kind = Literal["ticks", "bars"]
 

@@ -90,6 +90,11 @@ class Asked:
         wanted = {"bar", "sum", "feature"} if self.include_microstructure else {"bar"}
         return tuple(output.name for output in COLUMNS if output.group in wanted)
 
+    @property
+    def fewest_trades(self) -> int:
+        """The fewest records of a bar that closed."""
+        return 2 if self.ends_at_threshold or self.prevent_same_timestamp_close else 1
+
     def chain(self, bars: pl.DataFrame) -> list[str]:
         """Return the columns whose values say which chain a bar belongs to."""
         return [*self.by, *(name for name in (THRESHOLD, RULE) if name in bars.columns)]

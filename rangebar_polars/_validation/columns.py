@@ -153,7 +153,7 @@ def add_bounds(checklist: Checklist) -> None:
         _not_negative(checklist, name)
     asked, needs, expected = checklist.asked, ["agg_record_count"], "1 or more"
     least_rows = pl.lit(1)
-    if asked.ends_at_threshold or asked.prevent_same_timestamp_close:
+    if asked.fewest_trades > 1:
         least_rows = 1 + is_complete(checklist.bars).cast(pl.Int64)
         expected = "2 or more, of a bar that did not close 1 or more"
         needs += [name for name in (IS_COMPLETE,) if name in checklist.bars.columns]

@@ -7,7 +7,7 @@ from typing import Final
 import polars as pl
 
 from rangebar_polars._core.fixed import SCALE, to_fixed
-from rangebar_polars._validation.asked import OPTIONAL, ROW, is_complete, numbered
+from rangebar_polars._validation.asked import OPTIONAL, ROW, Asked, is_complete, numbered
 from rangebar_polars._validation.checklist import Checklist
 from rangebar_polars._validation.fixed import delta, period
 from rangebar_polars._validation.report import Finding, row_finding
@@ -66,9 +66,9 @@ def conservation(checklist: Checklist, trades: pl.DataFrame, names: TradeColumns
         message = f"open_time is {got}: expected the dtype of the trades, {expected}"
         return [Finding("conservation", None, "fail", None, [], message)]
     counted = checklist.usable("agg_record_count")
-    if not counted and not is_exact(bars):
-        message = "not checked: volumes of 2**51 units of 1e-8 or more are not exact as floats"
-        message += ", and there is no agg_record_count (make bars with include_microstructure=True)"
+    if not counted and (why := _why_counts_are_needed(bars, asked)):
+        message = f"not checked: {why}, and there is no agg_record_count (make bars with "
+        message += "include_microstructure=True)"
         return [Finding("conservation", None, "fail", None, [], message)]
     offenders: defaultdict[str, list[int]] = defaultdict(list)
     lost = 0
@@ -89,6 +89,15 @@ def conservation(checklist: Checklist, trades: pl.DataFrame, names: TradeColumns
         for subject, rows in offenders.items()
         if subject != "lost"
     ] + [_lost(lost, sorted({*offenders["lost"]}))]
+
+
+def _why_counts_are_needed(bars: pl.DataFrame, asked: Asked) -> str | None:
+    """Return why volumes do not say which trades each bar has; None if they do."""
+    if asked.fewest_trades == 1:
+        return "bars of such rules may have one trade each"
+    return (
+        None if is_exact(bars) else "volumes of 2**51 units of 1e-8 or more are not exact as floats"
+    )
 
 
 def _expected(subject: str) -> str:

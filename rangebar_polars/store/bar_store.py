@@ -16,15 +16,8 @@ from rangebar_polars._core.rules.rule import Rule
 from rangebar_polars._days import day_after
 from rangebar_polars._pruning import Span, kept, may_hold
 from rangebar_polars.schema import BAR_SCHEMA, RULE_VERSION
-from rangebar_polars.store.chain import (
-    CHAIN_BAR_SCHEMA,
-    KEY_SCHEMA,
-    BarKey,
-    Link,
-    StoredMonth,
-    proven,
-    values_of_rule,
-)
+from rangebar_polars.store.bar_key import CHAIN_BAR_SCHEMA, KEY_SCHEMA, BarKey, values_of_rule
+from rangebar_polars.store.chain import Link, StoredMonth, proven
 from rangebar_polars.store.stored_bars import bar_columns, stored_columns
 
 

@@ -28,8 +28,9 @@ from rangebar_polars._disk.fingerprint import checksums
 from rangebar_polars._disk.locked_file import locked, remove_abandoned
 from rangebar_polars._disk.regular_file import entries, open_to_read, subfolders
 from rangebar_polars.errors import StoreError
+from rangebar_polars.store.bar_key import KEY_FOLDERS, BarKey
 from rangebar_polars.store.bar_store import BarStore
-from rangebar_polars.store.chain import KEY_FOLDERS, BarKey, StoredMonth
+from rangebar_polars.store.chain import StoredMonth
 
 LAYOUT_VERSION: Final = "3"
 # Fixed, so that a file's bytes do not depend on the pieces in which its bars were computed.

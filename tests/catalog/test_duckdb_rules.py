@@ -1,7 +1,7 @@
 """SQL takes the text of any rule where it takes a threshold, and shows the rules of stored bars."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from support.duckdb_cache import DAYS, error_of, trades
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 pytest.importorskip("duckdb")
 
 OF_BTC = "WITH btc AS (FROM ticks WHERE symbol = 'BTC-USD')"
-FULL = {"include_microstructure": True, "include_incomplete": True}
+FULL: dict[str, Any] = {"include_microstructure": True, "include_incomplete": True}
 
 
 @pytest.mark.parametrize(

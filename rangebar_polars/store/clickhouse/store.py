@@ -27,8 +27,9 @@ from rangebar_polars._disk.fingerprint import checksums
 from rangebar_polars._extras import extra
 from rangebar_polars.errors import StoreError
 from rangebar_polars.schema import RULE, STORED_SCHEMA
+from rangebar_polars.store.bar_key import KEY_SCHEMA, BarKey
 from rangebar_polars.store.bar_store import BarStore
-from rangebar_polars.store.chain import KEY_SCHEMA, BarKey, StoredMonth
+from rangebar_polars.store.chain import StoredMonth
 from rangebar_polars.store.clickhouse.address import (
     AGAIN,
     NO_DATABASE,
