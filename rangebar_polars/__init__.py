@@ -92,7 +92,8 @@ _HOMES: Final = {
         "_catalog.catalog": ("Catalog",),
         "_catalog.import_trades": ("import_trades",),
         "_catalog.populate": ("populate",),
-        "_catalog.range_bars": ("get_n_range_bars", "get_range_bars", "scan_range_bars"),
+        "_catalog.last_range_bars": ("get_n_range_bars",),
+        "_catalog.range_bars": ("get_range_bars", "scan_range_bars"),
         "_catalog.resume_range_bars": ("resume_range_bars",),
         "_catalog.scan_ticks": ("archive_quality", "scan_ticks"),
         "_catalog.status": ("cache_clear", "cache_status"),
@@ -192,12 +193,9 @@ if TYPE_CHECKING:
     from rangebar_polars import testing as testing
     from rangebar_polars._catalog.catalog import Catalog
     from rangebar_polars._catalog.import_trades import import_trades
+    from rangebar_polars._catalog.last_range_bars import get_n_range_bars
     from rangebar_polars._catalog.populate import populate
-    from rangebar_polars._catalog.range_bars import (
-        get_n_range_bars,
-        get_range_bars,
-        scan_range_bars,
-    )
+    from rangebar_polars._catalog.range_bars import get_range_bars, scan_range_bars
     from rangebar_polars._catalog.resume_range_bars import resume_range_bars
     from rangebar_polars._catalog.scan_ticks import archive_quality, scan_ticks
     from rangebar_polars._catalog.status import cache_clear, cache_status

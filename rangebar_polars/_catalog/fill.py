@@ -20,7 +20,7 @@ from rangebar_polars._core.options import Options
 from rangebar_polars._disk.cache_root import cache_root
 from rangebar_polars._progress import FetchProgress
 from rangebar_polars.errors import RangeBarError
-from rangebar_polars.schema import THRESHOLD, Series
+from rangebar_polars.schema import RULE, THRESHOLD, Series
 from rangebar_polars.store import BarKey, open_store
 
 Counts = tuple[int, int]
@@ -161,7 +161,7 @@ def fill(request: FillRequest, report: Report) -> list[dict[str, Any]]:
         before = {key: set(links) for key, links in bars.stored.items()}
         if bars.fetched:
             months = groupby(bars.days, lambda day: day.replace(day=1))
-            for (_, days), _ in zip(months, bars.frames([THRESHOLD]), strict=True):
+            for (_, days), _ in zip(months, bars.frames([]), strict=True):
                 done += sum(day >= bars.shown_from for day in days)
                 report((done, received()))
             bars.find_stored()
@@ -170,7 +170,7 @@ def fill(request: FillRequest, report: Report) -> list[dict[str, Any]]:
 
 
 def _row(bars: StoredBars, key: BarKey, before: set[dt.date], fetched: int) -> dict[str, Any]:
-    """Return the row of the report for one threshold."""
+    """Return the row of the report for one rule."""
     days = [day for day in bars.days if day >= bars.shown_from]
     links = [link for day, link in bars.stored[key].items() if day >= bars.shown_from]
     traded = {link.day for link in links if link.trades_digest is not None}
@@ -185,7 +185,8 @@ def _row(bars: StoredBars, key: BarKey, before: set[dt.date], fetched: int) -> d
     )
     return {
         "symbol": key.series.symbol,
-        THRESHOLD: key.rule.threshold_decimal_bps,
+        RULE: key.values[RULE],
+        THRESHOLD: key.values[THRESHOLD],
         "status": "incomplete" if lost else "ok",
         "days": len(traded),
         "stored": len(traded & before),

@@ -8,7 +8,7 @@ import datetime as dt
 import os
 import time
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Future
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -18,7 +18,7 @@ from typing import Any, Final, Literal, SupportsIndex
 import polars as pl
 
 from rangebar_polars._argument_names import named
-from rangebar_polars._catalog.bars import check_options
+from rangebar_polars._catalog.chains import chains_of, check_options
 from rangebar_polars._catalog.executors import (
     OwnExecutor,
     Submits,
@@ -28,20 +28,22 @@ from rangebar_polars._catalog.executors import (
 from rangebar_polars._catalog.fill import Counts, FillRequest, Outcome, describe
 from rangebar_polars._catalog.settings import Settings, check_symbols
 from rangebar_polars._catalog.workers import Workers
-from rangebar_polars._core.arguments import Reset, Threshold
+from rangebar_polars._core.arguments import MaxGap, Reset, Threshold
 from rangebar_polars._core.caller import warn_caller
+from rangebar_polars._core.rules.rule import Rule
 from rangebar_polars._days import day_range
 from rangebar_polars._log import LOG
 from rangebar_polars._progress import FetchProgress, Progress, check_progress, reporter
 from rangebar_polars._ticks.day_file import Compression
 from rangebar_polars.archive import Archive
 from rangebar_polars.archive.url import with_logins
-from rangebar_polars.schema import THRESHOLD
+from rangebar_polars.schema import RULE, THRESHOLD
 from rangebar_polars.store import BarStore, ParquetStore, open_store
 
 REPORT_SCHEMA: Final = pl.Schema(
     {
         "symbol": pl.String(),
+        RULE: pl.String(),
         THRESHOLD: pl.Int64(),
         "status": pl.String(),
         "days": pl.Int64(),
@@ -55,6 +57,7 @@ REPORT_SCHEMA: Final = pl.Schema(
         "message": pl.String(),
     }
 )
+_OF_KEYS: Final = ("symbol", RULE, THRESHOLD)
 POLL_SECONDS: Final = 0.1
 
 
@@ -63,12 +66,14 @@ def populate(
     symbols: str | Iterable[str],
     start: str | dt.date,
     end: str | dt.date,
-    threshold_decimal_bps: Threshold = 250,
+    threshold_decimal_bps: Threshold | None = None,
     *,
     source: str = "binance",
     market: str = "spot",
-    prevent_same_timestamp_close: bool = True,
+    rule: Rule | Sequence[Rule] | None = None,
+    prevent_same_timestamp_close: bool | None = None,
     reset: Reset | None = None,
+    max_gap: MaxGap | None = None,
     fetch_if_missing: bool = True,
     store: BarStore | str | os.PathLike[str] | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
@@ -91,15 +96,18 @@ def populate(
     start, end
         UTC days, both included. The chains begin at `start`.
     threshold_decimal_bps
-        One threshold, or several for one pass over the trades of each symbol.
-    source, market, prevent_same_timestamp_close, reset, fetch_if_missing
+        One threshold, or several for one pass over the trades of each symbol. None is 250, or what
+        ``rule`` says.
+    rule
+        Another rule for when a bar ends, or several, as in `get_range_bars`.
+    source, market, prevent_same_timestamp_close, reset, max_gap, fetch_if_missing
         As in `get_range_bars`.
     store, cache_dir, cache_compression, archive
         As in `get_range_bars`. A `BarStore` of your own must be one that `open_store` opens by its
         `address`.
     processes
         How many symbols are filled at once, each in its own process; by default one for each two
-        cores. Each process holds a day of trades, or a month of bars of each threshold, in memory.
+        cores. Each process holds a day of trades, or a month of bars of each rule, in memory.
         A script needs no ``if __name__ == "__main__"``. The processes end with the call. If one is
         killed, or runs out of memory, its symbol is filled by another, up to three times.
     executor
@@ -117,15 +125,15 @@ def populate(
     Returns
     -------
     DataFrame
-        A row for each symbol and threshold, symbols in the order given, thresholds ascending:
-        ``symbol``, ``threshold_decimal_bps``; ``status``, "ok", "incomplete" (bars after a day
-        that could not be fetched are not stored) or "failed"; ``days``, the number of days with
-        trades; of these ``stored``, whose bars were stored before, and ``made``, whose bars were
-        computed now; ``fetched``, the days of trades downloaded now; ``trades`` and ``bars``, the
-        numbers in the stored range, including bars that a reset cut off; ``defects``, the defects
-        of the trades with the count of each; ``seconds``, for the symbol; ``message``, the error.
-        For a failed symbol only the last two are known. A symbol that was filled again has the row
-        of its last attempt.
+        A row for each symbol and rule, both in the order given, thresholds ascending: ``symbol``;
+        ``rule``, its text; ``threshold_decimal_bps``, null for rules that have none; ``status``,
+        "ok", "incomplete" (bars after a day that could not be fetched are not stored) or "failed";
+        ``days``, the number of days with trades; of these ``stored``, whose bars were stored
+        before, and ``made``, whose bars were computed now; ``fetched``, the days of trades
+        downloaded now; ``trades`` and ``bars``, the numbers in the stored range, including bars
+        that were cut off; ``defects``, the defects of the trades with the count of each;
+        ``seconds``, for the symbol; ``message``, the error. For a failed symbol only the last two
+        are known. A symbol that was filled again has the row of its last attempt.
 
     Raises
     ------
@@ -175,10 +183,10 @@ def populate(
     ).absolute()
     options = check_options(
         threshold_decimal_bps,
-        include_microstructure=False,
-        include_incomplete=False,
+        rule=rule,
         prevent_same_timestamp_close=prevent_same_timestamp_close,
         reset=reset,
+        max_gap=max_gap,
     )
     check_progress(progress)
     series = [settings.series(name) for name in names]
@@ -327,7 +335,7 @@ class _Run:
         request, outcome = self.requests[number], self.outcomes[number]
         rows = outcome.rows
         if rows is None:
-            symbol = request.series.symbol
-            failed = {"symbol": symbol, "status": "failed", "message": outcome.error}
-            rows = [failed | {THRESHOLD: each} for each in request.options.thresholds]
+            failed = {"status": "failed", "message": outcome.error}
+            keys = chains_of(request.series, request.days[0], request.options)
+            rows = [{name: key.values[name] for name in _OF_KEYS} | failed for key in keys]
         return [row | {"seconds": outcome.seconds} for row in rows]

@@ -300,6 +300,28 @@ def check_max_gap(max_gap: MaxGap | None) -> int | None:
     return nanoseconds
 
 
+def gap_text(nanoseconds: int | None) -> str | None:
+    """Return a text for `check_max_gap`, which is the same for equal lengths.
+
+    Parameters
+    ----------
+    nanoseconds
+        What `check_max_gap` returned.
+
+    Examples
+    --------
+    >>> gap_text(1_800_000_000_000), gap_text(90_000_500_000)
+    ('30m', '1m30s500us')
+    """
+    if nanoseconds is None:
+        return None
+    parts = list[str]()
+    for unit in ("d", "h", "m", "s", "ms", "us", "ns"):
+        count, nanoseconds = divmod(nanoseconds, _NANOSECONDS[unit])
+        parts += [f"{count}{unit}"] if count else []
+    return "".join(parts)
+
+
 def check_time_unit(time_unit: TimeUnit) -> TimeUnit:
     """Return the unit of whole numbers.
 

@@ -214,14 +214,11 @@ class Options:
         }
 
     @property
-    def range_rules(self) -> tuple[RangeRule, ...]:
-        """The range rules."""
-        return tuple(rule for rule in self.rules if isinstance(rule, RangeRule))
-
-    @property
     def thresholds(self) -> tuple[int, ...]:
         """The thresholds of the range rules."""
-        return tuple(rule.threshold_decimal_bps for rule in self.range_rules)
+        return tuple(
+            rule.threshold_decimal_bps for rule in self.rules if isinstance(rule, RangeRule)
+        )
 
     @property
     def extras(self) -> list[str]:

@@ -71,8 +71,8 @@ REFUSED: Mapping[str, tuple[Any, dict[str, Any], type[Exception], str]] = {
         {},
         ValueError,
         (
-            "there is nothing to draw: the frame has no bars (a lower threshold or more trades "
-            "give some, include_incomplete=True the open one)"
+            "there is nothing to draw: the frame has no bars (a rule of shorter bars or more "
+            "trades give some, include_incomplete=True the open one)"
         ),
     ),
     "no prices": (
