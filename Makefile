@@ -20,7 +20,8 @@ RUST := Cargo.toml Cargo.lock rangebar_polars/_internal.pyi $(shell find src -na
 # Prints how many seconds a recipe took.
 TOOK = echo "$(1): $$(( $$(date +%s) - start )) s"
 
-.PHONY: help demo build test test-rust test-python test-floor lint fmt bench bench-guard fuzz wheel clean need
+.PHONY: help demo build test test-rust test-python test-floor lint fmt bench bench-guard docs links \
+	pictures fuzz wheel clean need
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
@@ -36,7 +37,7 @@ test: $(VENV)/built lint test-rust test-python ## set up and run every check and
 test-rust: ## the kernel's unit, property and doc tests, without Polars
 	cargo test --no-default-features
 
-test-python: $(VENV)/built $(VENV)/server ## Python tests, doctests, README and examples
+test-python: $(VENV)/built $(VENV)/server $(VENV)/docs ## Python tests, doctests, README and examples
 	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 test-floor: $(VENV)/built ## the Python tests on the oldest Polars that is supported, with the wheel
@@ -77,11 +78,22 @@ fuzz: $(VENV)/built ## read N damaged or hostile inputs of each kind (default 20
 bench-guard: ## compare the kernel's instruction counts with the stored ones (needs valgrind)
 	$(PYTHON) benches/instructions.py
 
+docs: $(VENV)/built $(VENV)/docs ## build the site into _site/ (open _site/index.html)
+	rm -rf docs/api
+	$(BIN)/python -m sphinx -c docs --fail-on-warning --jobs 2 . _site
+	RANGEBAR_SITE=_site $(BIN)/pytest -q tests/site
+
+links: $(VENV)/built $(VENV)/docs ## check the external links of the site (needs the network)
+	$(BIN)/python -m sphinx -c docs -b linkcheck -D nb_execution_mode=off . _site/links
+
+pictures: $(VENV)/built ## draw the pictures of the features again
+	$(BIN)/python docs/pictures.py
+
 wheel: $(VENV)/tools ## build the wheel into dist/
 	$(BIN)/maturin build --release --out dist
 
 clean: ## remove the environments and the package; dependencies stay in CARGO_TARGET_DIR
-	rm -rf $(VENV) $(FLOOR) dist rangebar_polars/*.so
+	rm -rf $(VENV) $(FLOOR) dist _site docs/api rangebar_polars/*.so
 
 need:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
@@ -96,6 +108,11 @@ $(VENV)/tools: constraints.txt pyproject.toml | need
 	$(BIN)/pip install --quiet --constraint constraints.txt --upgrade pip && \
 	$(BIN)/pip install --quiet --constraint constraints.txt maturin polars --group test && \
 	touch $@ && $(call TOOK,environment)
+
+$(VENV)/docs: constraints.txt $(VENV)/tools
+	@start=$$(date +%s); echo "set up what builds the site"; \
+	$(BIN)/pip install --quiet --constraint constraints.txt --group docs && \
+	touch $@ && $(call TOOK,site)
 
 $(VENV)/server: constraints.txt $(VENV)/tools
 	@start=$$(date +%s); echo "get a ClickHouse server for the tests"; \
