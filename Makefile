@@ -20,8 +20,8 @@ RUST := Cargo.toml Cargo.lock rangebar_polars/_internal.pyi $(shell find src -na
 # Prints how many seconds a recipe took.
 TOOK = echo "$(1): $$(( $$(date +%s) - start )) s"
 
-.PHONY: help demo build test test-rust test-python test-floor lint fmt bench bench-guard bench-peers bench-validate fuzz wheel \
-	wheel-2014 release-check deny check-workflows publish clean need
+.PHONY: help demo build test test-rust test-python test-floor lint fmt bench bench-guard bench-peers bench-validate docs \
+	links pictures fuzz wheel wheel-2014 release-check deny check-workflows publish clean need
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1|/' | column -t -s '|'
@@ -37,7 +37,7 @@ test: $(VENV)/built lint test-rust test-python ## set up and run every check and
 test-rust: ## the kernel's unit, property and doc tests, without Polars
 	cargo test --no-default-features
 
-test-python: $(VENV)/built $(VENV)/server ## Python tests, doctests, README and examples
+test-python: $(VENV)/built $(VENV)/server $(VENV)/docs ## Python tests, doctests, README and examples
 	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 test-floor: wheel ## the Python tests on the oldest Polars that is supported, with the wheel
@@ -75,6 +75,17 @@ bench-peers: $(VENV)/built ## compare with other packages, each in an environmen
 
 bench-validate: $(VENV)/built ## fail if bars of a million trades take 100 ms or more
 	$(BIN)/python benches/validate.py
+
+docs: $(VENV)/built $(VENV)/docs ## build the site into _site/ (open _site/index.html)
+	rm -rf docs/api
+	$(BIN)/python -m sphinx -c docs --fail-on-warning --jobs 2 . _site
+	RANGEBAR_SITE=_site $(BIN)/pytest -q tests/site
+
+links: $(VENV)/built $(VENV)/docs ## check the external links of the site (needs the network)
+	$(BIN)/python -m sphinx -c docs -b linkcheck -D nb_execution_mode=off . _site/links
+
+pictures: $(VENV)/built ## draw the pictures of the features again
+	$(BIN)/python docs/pictures.py
 
 wheel: $(VENV)/tools ## build the wheel into dist/
 	rm -rf dist
@@ -114,7 +125,7 @@ publish: ## tag the version and push the tag, which the release workflow builds 
 	git push origin v$(VERSION)
 
 clean: ## remove the environments and the package; dependencies stay in CARGO_TARGET_DIR
-	rm -rf $(VENV) $(FLOOR) .venv-wheel $(AUDIT) .venv-peers dist rangebar_polars/*.so
+	rm -rf $(VENV) $(FLOOR) .venv-wheel $(AUDIT) .venv-peers dist _site docs/api rangebar_polars/*.so
 
 need:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
@@ -129,6 +140,11 @@ $(VENV)/tools: constraints.txt pyproject.toml | need
 	$(BIN)/pip install --quiet --constraint constraints.txt --upgrade pip && \
 	$(BIN)/pip install --quiet --constraint constraints.txt maturin polars --group test && \
 	touch $@ && $(call TOOK,environment)
+
+$(VENV)/docs: constraints.txt $(VENV)/tools
+	@start=$$(date +%s); echo "set up what builds the site"; \
+	$(BIN)/pip install --quiet --constraint constraints.txt --group docs && \
+	touch $@ && $(call TOOK,site)
 
 $(VENV)/server: constraints.txt $(VENV)/tools
 	@start=$$(date +%s); echo "get a ClickHouse server for the tests"; \

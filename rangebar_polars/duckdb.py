@@ -37,8 +37,8 @@ def connect(
     All rows that a query reads are in memory at once. Times are TIMESTAMPTZ, and the time zone of
     the connection is UTC.
 
-    Views
-    -----
+    The views:
+
     bars
         The stored bars of all chains, as in `BarStore.scan_bars`: ``source``, ``market``,
         ``symbol``, ``rule``, ``threshold_decimal_bps``, ``prevent_same_timestamp_close``,
@@ -54,8 +54,8 @@ def connect(
         columns of `archive_quality`. It shows the reports in the files; a file with an
         unreadable report has the status ``damaged`` and a ``message``.
 
-    Functions
-    ---------
+    The functions:
+
     range_bars(trades, rule)
         The bars of a list of trades, as a list of structs with the columns of `bars` with
         ``include_microstructure=True``, and ``is_complete``. Trades are structs with the seven

@@ -148,8 +148,8 @@ def archive_quality(
     Each wanted day has a row, whether it is cached, absent or refused. Cached files are read to
     their end and compared with what was written to them.
 
-    Columns
-    -------
+    The columns:
+
     day
         The UTC day.
     status
