@@ -22,7 +22,7 @@ from rangebar_polars._catalog.trades import (
     load_trades,
     warn_of_unverified,
 )
-from rangebar_polars._core.arguments import Reset, Threshold, check_flags
+from rangebar_polars._core.arguments import Reset, Threshold, check_flags, check_reset
 from rangebar_polars._core.caller import warn_caller
 from rangebar_polars._core.forks import use_threads
 from rangebar_polars._core.lazy_source import lazy_source
@@ -55,7 +55,7 @@ def check_options(
     return Options.check(
         threshold_decimal_bps,
         columns=None,
-        reset=reset,
+        reset=check_reset(reset),
         include_microstructure=include_microstructure,
         include_incomplete=include_incomplete,
         prevent_same_timestamp_close=prevent_same_timestamp_close,

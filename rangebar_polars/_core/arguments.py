@@ -238,15 +238,18 @@ def check_state(state: bytes | None) -> bytes | None:
 
 
 def check_reset(reset: Reset | None) -> Reset | None:
-    """Return the period.
+    """Return the period, where days of a zone and expressions are not taken.
 
     Raises
     ------
     ValueError
         It is not a period.
     """
-    if reset is not None and reset not in get_args(Reset):
-        raise ValueError(f"reset is {reset!r}: expected 'day', 'week', 'month', 'year' or None")
+    if reset is not None and (not isinstance(reset, str) or reset not in get_args(Reset)):
+        raise ValueError(
+            f"reset is {reset!r}: expected 'day', 'week', 'month', 'year' or None (bars made from "
+            "trades, as by bars() and RangeBarProcessor, take a TradingDay or an expression too)"
+        )
     return reset
 
 
