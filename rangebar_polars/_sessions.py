@@ -104,8 +104,7 @@ def sessions(calendar: str, *, columns: TradeColumns | None = None) -> pl.Expr:
         near = difflib.get_close_matches(calendar.upper(), names)
         hint = f" (did you mean {', '.join(map(repr, near))}?)" if near else ""
         raise ValueError(
-            f"calendar is {calendar!r}: expected a name of exchange_calendars, such as "
-            f'"XNYS"{hint}'
+            f'calendar is {calendar!r}: expected a name of exchange_calendars, such as "XNYS"{hint}'
         )
     times = pl.col(check_columns(columns).timestamp)
     of_times = partial(_sessions, calendar=calendar)
@@ -178,9 +177,7 @@ def _known(calendar: str) -> tuple[dt.date, dt.date]:
 
 
 @lru_cache(maxsize=32)
-def _schedule(
-    calendar: str, begin: dt.date | None = None, end: dt.date | None = None
-) -> _Schedule:
+def _schedule(calendar: str, begin: dt.date | None = None, end: dt.date | None = None) -> _Schedule:
     """Return the sessions of a calendar between two dates, or of the years around today."""
     stretch = {} if begin is None else {"start": str(begin), "end": str(end)}
     made = _library().get_calendar(calendar, **stretch)

@@ -97,8 +97,8 @@ def load_bars(  # noqa: PLR0917
     """
     use_threads()
     keys, first = chains_of(series, days[0], options), days[0]
-    if options.reset is not None:
-        days = day_range(period_start(first, options.reset), days[-1])
+    if (reset := check_reset(options.reset)) is not None:
+        days = day_range(period_start(first, reset), days[-1])
     bars = StoredBars(settings, series, options, tuple(days), first, keys, store)
     bars.fetch_missing(allow_empty=allow_empty)
     return bars
@@ -110,7 +110,7 @@ def chains_of(series: Series, first_day: dt.date, options: Options) -> tuple[Bar
         BarKey(
             series=series,
             rule=rule,
-            reset=options.reset,
+            reset=check_reset(options.reset),
             origin=first_day if options.reset is None else None,
         )
         for rule in options.range_rules
@@ -278,7 +278,7 @@ class StoredBars:
         report = validate_tier1(
             bars,
             threshold_decimal_bps=None if options.rule_column else options.thresholds[0],
-            reset=options.reset,
+            reset=check_reset(options.reset),
             include_microstructure=options.include_microstructure,
             prevent_same_timestamp_close=options.rules[0].prevent_same_timestamp_close,
             # Records are missing at times, which is warned of already.

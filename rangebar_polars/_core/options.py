@@ -210,7 +210,7 @@ class Options:
             "rule_column": self.rule_column,
             "by": list(self.by),
             "reset": borders_text(self.reset),
-            "reset_column": border_column(self.reset),
+            "reset_column": self.reset_column,
             "include_microstructure": self.include_microstructure,
             "include_incomplete": self.include_incomplete,
             "max_gap": self.max_gap,
@@ -250,9 +250,14 @@ class Options:
         return of_rules + border_expression(self.reset)
 
     @property
+    def reset_column(self) -> str | None:
+        """The name of the column whose changes begin new chains, if an expression was given."""
+        return border_column(self.reset)
+
+    @property
     def brought(self) -> list[str]:
         """The names of the columns that rules and the reset bring along."""
-        column = border_column(self.reset)
+        column = self.reset_column
         return list(dict.fromkeys(self.extras if column is None else [*self.extras, column]))
 
     @property

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
-from rangebar_polars._core.arguments import Reset
+from rangebar_polars._core.arguments import Reset, check_reset
 from rangebar_polars._core.bars import bars
 from rangebar_polars.schema import BAR_SCHEMA, IS_COMPLETE, SERIES_SCHEMA, TRADE_SCHEMA, ArrowStream
 
@@ -128,7 +128,7 @@ def _bars_of(
     made = bars(
         rows.struct.unnest(),
         threshold,
-        reset=reset,
+        reset=check_reset(reset),
         include_microstructure=True,
         include_incomplete=True,
     )

@@ -9,8 +9,8 @@ import polars as pl
 from hypothesis import strategies as st
 
 import rangebar_polars as rb
-from support.entry_points import BASE, collect_streaming, frame_of, one_chunk_a_row, parquet
 from support.border_reference import Borders, resets, values
+from support.entry_points import BASE, collect_streaming, frame_of, one_chunk_a_row, parquet
 from support.oracle_chains import rows_of_keys
 from support.rule_reference import bars_of
 from support.trades import PER_SECOND, rows
