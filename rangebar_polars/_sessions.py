@@ -127,7 +127,7 @@ def _sessions(times: pl.Series, *, calendar: str) -> pl.Series:
     if not isinstance(first, int) or not isinstance(last, int):
         return pl.Series(times.name, [None], pl.Date).new_from_index(0, times.len())
     per_day = per_second * 86_400
-    schedule = _schedule_of(calendar, first // per_day, last // per_day)
+    schedule = _schedule_of(calendar, times.name, first // per_day, last // per_day)
     nanoseconds = 10**9 // per_second
     after = (schedule.opens // nanoseconds).search_sorted(moments, side="right").cast(pl.Int64)
     place = (after - 1).clip(0)
@@ -142,7 +142,7 @@ def _sessions(times: pl.Series, *, calendar: str) -> pl.Series:
     return schedule.dates.gather(found).alias(times.name)
 
 
-def _schedule_of(calendar: str, first: int, last: int) -> _Schedule:
+def _schedule_of(calendar: str, name: str, first: int, last: int) -> _Schedule:
     """Return sessions that include these days since 1970 in UTC.
 
     Raises
@@ -156,8 +156,8 @@ def _schedule_of(calendar: str, first: int, last: int) -> _Schedule:
     earliest, latest = _known(calendar)
     if first < _number(earliest) or last > _number(latest):
         raise pl.exceptions.ComputeError(
-            f"there are trades outside of {earliest} to {latest}, which calendar {calendar!r} knows "
-            "(leave them out, or make sessions of your own)"
+            f'column "{name}" has times outside of {earliest} to {latest}, which calendar '
+            f"{calendar!r} knows (leave these trades out, or make a column of sessions of your own)"
         )
     # A few long stretches of years serve all batches.
     begin = dt.date(_date(first).year // _DECADE * _DECADE, 1, 1) - _MARGIN

@@ -159,10 +159,13 @@ class RangeBarProcessor(Processed):
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The checkpoint has every rule and reset but the expression of one.
-        rule = self.rule if self._options.extras else None
-        reset = self._options.reset
-        settings = rule, reset, self._options.columns, self._time_unit
-        return _restored, (self.create_checkpoint(), *settings)
+        given = {
+            "rule": self.rule if self._options.extras else None,
+            "reset": self._options.reset,
+            "columns": self._options.columns,
+            "known": self._time_unit,
+        }
+        return _restored, (self.create_checkpoint(), given)
 
     def _begin(self, checkpoint: bytes | None, symbol: str | None) -> State:
         """Return the state before any trade, or that of a checkpoint."""
@@ -307,8 +310,8 @@ class RangeBarProcessor(Processed):
         Raises
         ------
         CheckpointError
-            The bytes are damaged or have an unknown version, the symbol, the thresholds, the keys or
-            the reset differ, or earlier times do not fit ``time_unit``.
+            The bytes are damaged or have an unknown version, the symbol, the thresholds, the keys
+            or the reset differ, or earlier times do not fit ``time_unit``.
 
         Examples
         --------
@@ -440,14 +443,6 @@ class RangeBarProcessor(Processed):
         return processor
 
 
-def _restored(
-    data: bytes,
-    rule: Rule | list[Rule] | None,
-    reset: Borders | None,
-    columns: TradeColumns,
-    time_unit: TimeUnit,
-) -> RangeBarProcessor:
+def _restored(data: bytes, given: dict[str, Any]) -> RangeBarProcessor:
     """Return a processor that was pickled or copied."""
-    return RangeBarProcessor._restore(  # noqa: SLF001 - of this module
-        data, rule=rule, reset=reset, columns=columns, known=time_unit
-    )
+    return RangeBarProcessor._restore(data, **given)  # noqa: SLF001 - of this module

@@ -91,15 +91,6 @@ def arguments_of(
         raise CheckpointError(
             f"the checkpoint is of by {keys or None}: expected {list(check_by(by))}"
         )
-    if check_borders(reset) is not None and borders_text(reset) != borders:
-        raise CheckpointError(
-            f"the checkpoint is of reset {borders or 'none'}: expected {borders_text(reset)}"
-        )
-    if reset is None and is_expression(borders):
-        raise CheckpointError(
-            "the checkpoint is of a reset by a column, whose name it does not hold (give it: "
-            'reset=pl.col("..."))'
-        )
     if time_unit is not None:
         check_time_unit(time_unit)
         # Times of a coarser unit fit the column of the times before.
@@ -112,12 +103,26 @@ def arguments_of(
         **_as_given(rules, column),
         "symbol": of if symbol is None else symbol,
         "by": keys or None,
-        "reset": borders_of(borders) if reset is None else reset,
+        "reset": _borders(borders, reset),
         "max_gap": None if max_gap is None else f"{max_gap}ns",
         "include_microstructure": microstructure,
         "include_incomplete": incomplete,
         "time_unit": time_unit or known or unit or "ms",
     }
+
+
+def _borders(text: str | None, expected: Borders | None) -> Borders | None:
+    """Return the borders of a checkpoint, which must be the expected ones; None: any."""
+    if check_borders(expected) is not None and borders_text(expected) != text:
+        raise CheckpointError(
+            f"the checkpoint is of reset {text or 'none'}: expected {borders_text(expected)}"
+        )
+    if expected is None and is_expression(text):
+        raise CheckpointError(
+            "the checkpoint is of a reset by a column, whose name it does not hold (give it: "
+            'reset=pl.col("..."))'
+        )
+    return borders_of(text) if expected is None else expected
 
 
 def _shown(rules: Sequence[object], column: str | None) -> str:

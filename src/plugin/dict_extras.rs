@@ -167,11 +167,17 @@ fn session(value: &Bound<'_, PyAny>, kind: Option<Kind>) -> Read<Session> {
         Some(Session::Number(Kind::Date, ordinal - ORDINAL_OF_1970))
     } else if value.is_instance_of::<PyFloat>() {
         None
-    } else if kind == Some(Kind::Unsigned) {
-        let number = value.extract::<u64>().ok();
-        number.map(|number| Session::Number(Kind::Unsigned, number.cast_signed()))
     } else {
-        value.extract().ok().map(|number| Session::Number(Kind::Whole, number))
+        let whole = || value.extract().ok().map(|number| Session::Number(Kind::Whole, number));
+        let unsigned = || {
+            let number = value.extract::<u64>().ok()?;
+            Some(Session::Number(Kind::Unsigned, number.cast_signed()))
+        };
+        match kind {
+            Some(Kind::Unsigned) => unsigned(),
+            Some(_) => whole(),
+            None => whole().or_else(unsigned),
+        }
     };
     Ok(match (read, kind) {
         (Some(value), None) => Ok(value),

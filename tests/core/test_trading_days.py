@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.assertions import says
-from support.border_reference import DAYS, border, trading_day
+from support.border_reference import DAYS, Borders, border, trading_day
 from support.oracle_chains import few
 from support.trades import PER_SECOND, Unit, trades
 
@@ -129,10 +129,11 @@ def test_a_state_has_the_day_in_full_and_is_refused_for_another() -> None:
     assert rb.RangeBarProcessor.from_checkpoint(saved).create_checkpoint() == saved
     assert rb.RangeBarProcessor.from_checkpoint(saved, reset=NEW_YORK)
     assert pickle.loads(pickle.dumps(processor)).create_checkpoint() == saved  # noqa: S301 - own
-    for other, name in [
+    others: list[tuple[Borders, str]] = [
         (rb.TradingDay("17:00", "America/Chicago"), "17:00@America/Chicago"),
         ("day", "day"),
-    ]:
+    ]
+    for other, name in others:
         expected = f"the checkpoint is of reset 17:00@America/New_York: expected {name}"
         with says(rb.CheckpointError, expected):
             rb.bars(trades([100.0]), reset=other, state=saved)
@@ -158,7 +159,9 @@ def test_a_day_is_a_frozen_value() -> None:
         NEW_YORK.time = "18:00"  # type: ignore[misc]
 
 
-@pytest.mark.parametrize("time", ["24:00", "17:60", "7:00", "17", "17:00:00", "5 pm", "١٧:٠٠", ""])
+@pytest.mark.parametrize(
+    "time", ["24:00", "17:60", "7:00", "17", "17:00:00", "5 pm", "\u0661\u0667:00", ""]
+)
 def test_a_time_that_is_none_is_refused(time: str) -> None:
     with says(ValueError, f'time is {time!r}: expected "HH:MM" from "00:00" to "23:59"'):
         rb.TradingDay(time, "UTC")
