@@ -49,6 +49,7 @@ __all__ = [
     "SumRule",
     "TickRule",
     "TradeColumns",
+    "TradingDay",
     "ValidationError",
     "VolumeRule",
     "WhenRule",
@@ -76,6 +77,7 @@ __all__ = [
     "scan_range_bars",
     "scan_recorded_bars",
     "scan_ticks",
+    "sessions",
     "tick_rule",
     "validate_continuity",
     "validate_tier1",
@@ -118,6 +120,8 @@ _HOMES: Final = {
         ),
         "_live.recorder": ("BarRecorder", "scan_recorded_bars"),
         "_core.tick_rule": ("tick_rule",),
+        "_core.trading_day": ("TradingDay",),
+        "_sessions": ("sessions",),
         "_validation.continuity": ("validate_continuity",),
         "_validation.report": ("Report",),
         "_validation.tier1": ("validate_tier1",),
@@ -228,9 +232,11 @@ if TYPE_CHECKING:
         THRESHOLD_PRESETS,
     )
     from rangebar_polars._core.tick_rule import tick_rule
+    from rangebar_polars._core.trading_day import TradingDay
     from rangebar_polars._live.recorder import BarRecorder, scan_recorded_bars
     from rangebar_polars._plot.bars import plot_bars
     from rangebar_polars._plot.cuts import plot_cuts
+    from rangebar_polars._sessions import sessions
     from rangebar_polars._validation.continuity import validate_continuity
     from rangebar_polars._validation.report import Report
     from rangebar_polars._validation.tier1 import validate_tier1

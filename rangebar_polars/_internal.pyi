@@ -19,6 +19,7 @@ __all__ = [
     "checkpoint_position",
     "derive",
     "fitting_time_unit",
+    "has_zone",
     "null_side",
     "read_checkpoint",
     "read_sides",
@@ -72,7 +73,7 @@ def read_checkpoint(
     list[str],
     str | None,
     list[str],
-    Literal["day", "week", "month", "year"] | None,
+    str | None,
     int | None,
     bool,
     bool,
@@ -87,6 +88,9 @@ def read_checkpoint(
 
 def check_rule(text: str) -> None:
     """Raise ValueError for the text of no rule."""
+
+def has_zone(name: str) -> bool:
+    """Return whether this is the name of a time zone of the IANA database."""
 
 def rules_read(texts: list[str]) -> list[str]:
     """Return the columns that rules need, beside those that every bar needs."""

@@ -288,6 +288,16 @@ pub enum Error {
         /// How many bytes they need.
         bytes: usize,
     },
+    /// A value of the column of a reset that is too long for a checkpoint.
+    #[error(
+        "the last value of the column of reset has {bytes} bytes: expected at most {} in a checkpoint \
+         (give each session a shorter name, its date or a number)",
+        crate::session::MAX_TEXT
+    )]
+    SessionTooLong {
+        /// Its length.
+        bytes: usize,
+    },
     /// A symbol that is too long for a checkpoint.
     #[error("the symbol has {bytes} bytes: expected at most 128")]
     SymbolTooLong {
@@ -310,6 +320,7 @@ impl Error {
             | Self::OverlapLater { .. }
             | Self::KeyType { .. }
             | Self::ChainsTooLarge { .. }
+            | Self::SessionTooLong { .. }
             | Self::SymbolTooLong { .. } => 0,
             Self::Null { row, .. }
             | Self::Price { row, .. }

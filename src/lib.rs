@@ -15,6 +15,7 @@
 pub const RULE_VERSION: u32 = 2;
 
 pub mod fixed;
+pub mod session;
 pub mod trades;
 pub mod epoch;
 pub mod error;
@@ -23,6 +24,8 @@ pub mod check;
 pub mod overlap;
 pub mod notice;
 pub mod period;
+pub mod trading_day;
+pub mod reset;
 pub mod needs;
 pub mod sums;
 pub mod bar;

@@ -18,6 +18,7 @@ use rangebar_polars::error::Error;
 use rangebar_polars::fixed::to_fixed;
 use rangebar_polars::needs::Needs;
 use rangebar_polars::period::Period;
+use rangebar_polars::reset::Reset;
 use rangebar_polars::rule::{AnyRule, RangeRule, Rule, Threshold};
 use rangebar_polars::trades::{Bits, Column, Layout, Role, Sides, TimeUnit, Trades};
 
@@ -157,7 +158,7 @@ proptest! {
         let builder = || {
             let rules = rules.iter().map(|rule| rule.parse::<AnyRule>().unwrap());
             Builder::new(rules, every_sum())
-                .reset_every(day.then_some(Period::Day))
+                .reset_at(day.then_some(Reset::Period(Period::Day)), None)
                 .cut_off_after(max_gap.map(|gap| MaxGap(gap * 1_000_000)))
         };
 
@@ -227,12 +228,12 @@ proptest! {
     ) {
         let trades = owned.trades();
         let rule: AnyRule = rule.parse().unwrap();
-        let (at, reset) = (at.index(trades.len + 1), day.then_some(Period::Day));
+        let (at, reset) = (at.index(trades.len + 1), day.then_some(Reset::Period(Period::Day)));
         let max_gap = gap.map(|gap| MaxGap(gap * 1_000_000));
         let rules = [rule, "range-10".parse().unwrap(), "tick-3".parse().unwrap()];
         let new = || {
             let builder = Builder::new(rules.clone(), every_sum());
-            builder.reset_every(reset).cut_off_after(max_gap)
+            builder.reset_at(reset, None).cut_off_after(max_gap)
         };
         let (whole, open) = fold(new(), &[trades]);
         let mut before = new();
@@ -254,6 +255,7 @@ proptest! {
                     columns: Role::ALL.to_vec(),
                 }),
                 check: before.check().clone(),
+                session: None,
                 open: open.cloned(),
             };
 
@@ -265,7 +267,7 @@ proptest! {
             chains.push((restored.rule(), restored.open));
         }
         let after = Builder::resume(chains, before.check().clone(), every_sum());
-        let after = after.reset_every(reset).cut_off_after(max_gap);
+        let after = after.reset_at(reset, None).cut_off_after(max_gap);
         let (rest, still_open) = fold(after, &[trades.slice(at..trades.len)]);
         closed.extend(rest);
         prop_assert_eq!(closed, whole);

@@ -24,6 +24,7 @@ from rangebar_polars._catalog.trades import (
     load_trades,
     warn_of_unverified,
 )
+from rangebar_polars._core.arguments import check_reset
 from rangebar_polars._core.caller import warn_caller
 from rangebar_polars._core.forks import use_threads
 from rangebar_polars._core.lazy_source import lazy_source
@@ -81,8 +82,8 @@ def load_bars(  # noqa: PLR0917
     """
     use_threads()
     keys, first = chains_of(series, days[0], options), days[0]
-    if options.reset is not None:
-        days = day_range(period_start(first, options.reset), days[-1])
+    if (reset := check_reset(options.reset)) is not None:
+        days = day_range(period_start(first, reset), days[-1])
     bars = StoredBars(settings, series, options, tuple(days), first, keys, store)
     bars.fetch_missing(allow_empty=allow_empty)
     return bars
@@ -245,7 +246,7 @@ class StoredBars:
         report = validate_tier1(
             bars,
             rule=None if has_thresholds else options.rules,
-            reset=options.reset,
+            reset=check_reset(options.reset),
             include_microstructure=options.include_microstructure,
             prevent_same_timestamp_close=(
                 options.rules[0].prevent_same_timestamp_close if has_thresholds else None

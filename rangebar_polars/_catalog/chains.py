@@ -3,7 +3,7 @@
 import datetime as dt
 from collections.abc import Sequence
 
-from rangebar_polars._core.arguments import MaxGap, Reset, Threshold, gap_text
+from rangebar_polars._core.arguments import MaxGap, Reset, Threshold, check_reset, gap_text
 from rangebar_polars._core.options import Options
 from rangebar_polars._core.rules.expressions import ExpressionRule
 from rangebar_polars._core.rules.rule import Rule
@@ -42,7 +42,7 @@ def check_options(
         threshold_decimal_bps,
         rule=rule,
         columns=None,
-        reset=reset,
+        reset=check_reset(reset),
         max_gap=max_gap,
         one=one,
         include_microstructure=include_microstructure,
@@ -63,7 +63,7 @@ def chains_of(series: Series, first_day: dt.date, options: Options) -> tuple[Bar
         BarKey(
             series=series,
             rule=rule,
-            reset=options.reset,
+            reset=check_reset(options.reset),
             max_gap=gap_text(options.max_gap),
             origin=first_day if options.reset is None else None,
         )

@@ -5,7 +5,7 @@ import operator
 import re
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from typing import Final, Literal, SupportsIndex, get_args
+from typing import Final, Literal, SupportsIndex, cast, get_args
 
 import polars as pl
 
@@ -237,17 +237,24 @@ def check_state(state: bytes | None) -> bytes | None:
     return state
 
 
-def check_reset(reset: Reset | None) -> Reset | None:
-    """Return the period.
+def check_reset(reset: object) -> Reset | None:
+    """Return the period, where days of a zone and expressions are not taken.
 
     Raises
     ------
     ValueError
         It is not a period.
     """
-    if reset is not None and reset not in get_args(Reset):
-        raise ValueError(f"reset is {reset!r}: expected 'day', 'week', 'month', 'year' or None")
-    return reset
+    if reset is None:
+        return None
+    if isinstance(reset, str) and reset in get_args(Reset):
+        return cast("Reset", reset)
+    shown = f"an expression, {reset}" if isinstance(reset, pl.Expr) else repr(reset)
+    others = " (only what makes bars from trades takes more: bars, RangeBarProcessor)"
+    raise ValueError(
+        f"reset is {shown}: expected 'day', 'week', 'month', 'year' or None"
+        f"{'' if isinstance(reset, str) else others}"
+    )
 
 
 _LENGTH: Final = re.compile(r"([1-9]\d*)(ns|us|ms|s|m|h|d|w)")

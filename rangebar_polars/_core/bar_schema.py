@@ -6,7 +6,8 @@ import polars as pl
 from polars._typing import PolarsDataType
 
 from rangebar_polars._argument_names import named
-from rangebar_polars._core.arguments import MaxGap, Reset, Threshold, check_keys
+from rangebar_polars._core.arguments import MaxGap, Threshold, check_keys
+from rangebar_polars._core.borders import Borders
 from rangebar_polars._core.fold import fold
 from rangebar_polars._core.forks import use_threads
 from rangebar_polars._core.options import Options
@@ -21,7 +22,7 @@ def bar_schema(
     *,
     rule: Rule | Sequence[Rule] | None = None,
     by: str | Sequence[str] | None = None,
-    reset: Reset | None = None,
+    reset: Borders | None = None,
     max_gap: MaxGap | None = None,
     aggs: pl.Expr | Iterable[pl.Expr] | None = None,
     include_microstructure: bool = False,

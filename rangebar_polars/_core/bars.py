@@ -8,7 +8,8 @@ import polars as pl
 from rangebar_polars import _internal
 from rangebar_polars._argument_names import named
 from rangebar_polars._core import plugin as _plugin
-from rangebar_polars._core.arguments import MaxGap, Reset, SingleThreshold, Threshold, check_keys
+from rangebar_polars._core.arguments import MaxGap, SingleThreshold, Threshold, check_keys
+from rangebar_polars._core.borders import Borders
 from rangebar_polars._core.caller import warn_of
 from rangebar_polars._core.fold import exported, flagged, fold, read_table
 from rangebar_polars._core.forks import use_own_threads, use_threads
@@ -24,7 +25,7 @@ def bars(
     *,
     rule: Rule | Sequence[Rule] | None = None,
     by: str | Sequence[str] | None = None,
-    reset: Reset | None = None,
+    reset: Borders | None = None,
     max_gap: MaxGap | None = None,
     aggs: pl.Expr | Iterable[pl.Expr] | None = None,
     include_microstructure: bool = False,
@@ -42,7 +43,7 @@ def bars(
     *,
     rule: Rule | Sequence[Rule] | None = None,
     by: str | Sequence[str] | None = None,
-    reset: Reset | None = None,
+    reset: Borders | None = None,
     max_gap: MaxGap | None = None,
     aggs: pl.Expr | Iterable[pl.Expr] | None = None,
     include_microstructure: bool = False,
@@ -60,7 +61,7 @@ def bars(
     *,
     rule: Rule | Sequence[Rule] | None = None,
     by: str | Sequence[str] | None = None,
-    reset: Reset | None = None,
+    reset: Borders | None = None,
     max_gap: MaxGap | None = None,
     aggs: pl.Expr | Iterable[pl.Expr] | None = None,
     include_microstructure: bool = False,
@@ -92,8 +93,12 @@ def bars(
         One or several key columns: each key has its own chain of bars, and the key columns come
         first in the output. Any dtype except floats; null is a key.
     reset
-        "day", "week" (from Monday), "month" or "year": the first trade at or after a UTC border of
-        that period begins a new chain. The bar cut off there is incomplete.
+        Where a new chain begins; the bar cut off there is incomplete. "day", "week" (from Monday),
+        "month" or "year": at the first trade at or after a UTC border of that period. A
+        `TradingDay`: after a time of day in a zone. An expression, such as ``pl.col("session")`` or
+        `sessions`: where its value differs from that of the trade before (of the same key); null is
+        a value. It may be Boolean, an integer, Date, Datetime, String, Categorical or Enum, and is
+        computed as in ``with_columns``, before the bars; with ``state`` it must be a column.
     max_gap
         A length of time such as "30m", or a timedelta: a trade more than that after the one before
         does not join the open bar. The bar cut off there is incomplete.
@@ -217,7 +222,7 @@ def bars_expr(
     threshold_decimal_bps: SingleThreshold | None = None,
     *,
     rule: Rule | None = None,
-    reset: Reset | None = None,
+    reset: Borders | None = None,
     max_gap: MaxGap | None = None,
     include_microstructure: bool = False,
     include_incomplete: bool = False,
@@ -295,7 +300,7 @@ def bar_id(
     threshold_decimal_bps: SingleThreshold | None = None,
     *,
     rule: Rule | None = None,
-    reset: Reset | None = None,
+    reset: Borders | None = None,
     max_gap: MaxGap | None = None,
     prevent_same_timestamp_close: bool | None = None,
     columns: TradeColumns | None = None,

@@ -16,8 +16,9 @@ from rangebar_polars._convert.arrow_table import to_arrow
 from rangebar_polars._convert.nautilus_bars import to_nautilus
 from rangebar_polars._convert.pandas_frame import to_backtesting, to_pandas
 from rangebar_polars._core import plugin as _plugin
-from rangebar_polars._core.arguments import MaxGap, Reset, SingleThreshold, Threshold
+from rangebar_polars._core.arguments import MaxGap, SingleThreshold, Threshold
 from rangebar_polars._core.bars import bar_id, bars, bars_expr
+from rangebar_polars._core.borders import Borders
 from rangebar_polars._core.options import Options
 from rangebar_polars._core.rules.rule import Rule
 from rangebar_polars.schema import TradeColumns
@@ -156,7 +157,7 @@ class FrameNamespace(_OfBars):
         *,
         rule: Rule | Sequence[Rule] | None = None,
         by: str | Sequence[str] | None = None,
-        reset: Reset | None = None,
+        reset: Borders | None = None,
         max_gap: MaxGap | None = None,
         aggs: pl.Expr | Iterable[pl.Expr] | None = None,
         include_microstructure: bool = False,
@@ -196,7 +197,7 @@ class LazyFrameNamespace(_OfBars):
         *,
         rule: Rule | Sequence[Rule] | None = None,
         by: str | Sequence[str] | None = None,
-        reset: Reset | None = None,
+        reset: Borders | None = None,
         max_gap: MaxGap | None = None,
         aggs: pl.Expr | Iterable[pl.Expr] | None = None,
         include_microstructure: bool = False,
@@ -235,7 +236,7 @@ class ExprNamespace:
         threshold_decimal_bps: SingleThreshold | None = None,
         *,
         rule: Rule | None = None,
-        reset: Reset | None = None,
+        reset: Borders | None = None,
         max_gap: MaxGap | None = None,
         include_microstructure: bool = False,
         include_incomplete: bool = False,
@@ -287,7 +288,7 @@ class ExprNamespace:
         threshold_decimal_bps: SingleThreshold | None = None,
         *,
         rule: Rule | None = None,
-        reset: Reset | None = None,
+        reset: Borders | None = None,
         max_gap: MaxGap | None = None,
         prevent_same_timestamp_close: bool | None = None,
         columns: TradeColumns | None = None,

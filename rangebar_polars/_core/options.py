@@ -9,17 +9,22 @@ import polars as pl
 from rangebar_polars import _internal
 from rangebar_polars._core.arguments import (
     MaxGap,
-    Reset,
     Threshold,
     check_aggs,
     check_by,
     check_columns,
     check_flags,
     check_max_gap,
-    check_reset,
     check_state,
     check_threshold,
     check_thresholds,
+)
+from rangebar_polars._core.borders import (
+    Borders,
+    border_column,
+    border_expression,
+    borders_text,
+    check_borders,
 )
 from rangebar_polars._core.rules.expressions import ExpressionRule, is_column
 from rangebar_polars._core.rules.prices import RangeRule
@@ -88,7 +93,7 @@ class Options:
     rules: tuple[Rule, ...]
     rule_column: str | None
     by: tuple[str, ...] = ()
-    reset: Reset | None = None
+    reset: Borders | None = None
     include_microstructure: bool = False
     include_incomplete: bool = False
     max_gap: int | None = None
@@ -99,7 +104,7 @@ class Options:
     """The columns of trades that the compiled extension may read."""
 
     def __post_init__(self) -> None:
-        read = frozenset([*self.by, *self.extras, *self.columns.names().values()])
+        read = frozenset([*self.by, *self.brought, *self.columns.names().values()])
         object.__setattr__(self, "reads_at_most", read)
 
     @classmethod
@@ -114,7 +119,7 @@ class Options:
         one: str | None = None,
         in_batches: bool = False,
         by: str | Sequence[str] | None = None,
-        reset: Reset | None = None,
+        reset: Borders | None = None,
         aggs: pl.Expr | Iterable[pl.Expr] | None = None,
         state: bytes | None = None,
         **flags: bool,
@@ -149,10 +154,15 @@ class Options:
             max_gap=check_max_gap(max_gap),
             aggs=check_aggs(aggs, keys),
             state=check_state(state),
-            reset=check_reset(reset),
+            reset=check_borders(reset),
             columns=check_columns(columns),
             **flags,
         )
+        if (in_batches or state is not None) and border_expression(options.reset):
+            raise ValueError(
+                "the expression of reset would begin anew with each batch: expected a column of "
+                'the trades, such as reset=pl.col("session") (compute it beforehand)'
+            )
         if (in_batches or state is not None) and options.expressions:
             raise ValueError(
                 f"the expression of {rules[0]} would begin anew with each batch: expected a column "
@@ -199,7 +209,8 @@ class Options:
             "rules": [str(rule) for rule in self.rules],
             "rule_column": self.rule_column,
             "by": list(self.by),
-            "reset": self.reset,
+            "reset": borders_text(self.reset),
+            "reset_column": self.reset_column,
             "include_microstructure": self.include_microstructure,
             "include_incomplete": self.include_incomplete,
             "max_gap": self.max_gap,
@@ -230,9 +241,21 @@ class Options:
 
     @property
     def expressions(self) -> list[pl.Expr]:
-        """The columns that must be added to the trades before rules can read them."""
+        """The columns that must be added to the trades before rules and resets can read them."""
         named = zip(self._brought, self.extras, strict=True)
-        return [expr.alias(name) for expr, name in named if not is_column(expr)]
+        of_rules = [expr.alias(name) for expr, name in named if not is_column(expr)]
+        return of_rules + border_expression(self.reset)
+
+    @property
+    def reset_column(self) -> str | None:
+        """The name of the column whose changes begin new chains, if an expression was given."""
+        return border_column(self.reset)
+
+    @property
+    def brought(self) -> list[str]:
+        """The names of the columns that rules and the reset bring along."""
+        column = self.reset_column
+        return list(dict.fromkeys(self.extras if column is None else [*self.extras, column]))
 
     @property
     def _brought(self) -> list[pl.Expr]:
@@ -241,7 +264,7 @@ class Options:
     def reads(self, only: list[str] | None = None) -> list[str]:
         """Return the columns of trades that are read for these columns of bars."""
         if self.state is not None:
-            every = [*self.by, *self.columns.names().values(), *self.extras]
+            every = [*self.by, *self.columns.names().values(), *self.brought]
             return list(dict.fromkeys(every))
         wanted = [
             output
@@ -253,4 +276,4 @@ class Options:
         roles = {*ALWAYS_READ, *required, *(role for output in wanted for role in output.reads)}
         names = self.columns.names()
         read = [names[role] for role in names if role in roles]
-        return list(dict.fromkeys([*self.by, *read, *self.extras]))
+        return list(dict.fromkeys([*self.by, *read, *self.brought]))

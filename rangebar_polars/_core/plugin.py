@@ -51,7 +51,8 @@ def trades_struct(
     fields = [] if price is None else [price.alias(columns.price)]
     if options is not None:
         fields += options.expressions
-        others += options.extras
+        names_read = {*others, *(field.meta.output_name() for field in fields)}
+        others += [name for name in options.brought if name not in names_read]
     # Polars refuses an empty struct with an error of its own; with the last field ours is raised.
     return pl.struct(
         *fields, cs.by_name(*others, require_all=False), pl.lit(None).alias("rangebar trades")

@@ -14,13 +14,13 @@ from rangebar_polars._argument_names import named_methods
 from rangebar_polars._core import checkpoint_text
 from rangebar_polars._core.arguments import (
     MaxGap,
-    Reset,
     Threshold,
     TimeUnit,
     check_symbol,
     check_time_unit,
 )
 from rangebar_polars._core.batch import Batch, Overlap, check_overlap, push
+from rangebar_polars._core.borders import Borders
 from rangebar_polars._core.caller import warn_caller, warn_of
 from rangebar_polars._core.forks import use_own_threads
 from rangebar_polars._core.options import Options
@@ -56,7 +56,9 @@ class RangeBarProcessor(Processed):
         Whether a trade at the opening time of a bar cannot close it; None is True. A rule has its
         own.
     reset
-        The period at whose UTC borders a new chain begins.
+        As in `bars`. An expression must be a column that the trades have, such as
+        ``pl.col("session")``; in dicts its values are text, integers, True or False, dates,
+        datetimes or None.
     max_gap
         As in `bars`.
     include_microstructure
@@ -120,7 +122,7 @@ class RangeBarProcessor(Processed):
         rule: Rule | Sequence[Rule] | None = None,
         by: str | Sequence[str] | None = None,
         prevent_same_timestamp_close: bool | None = None,
-        reset: Reset | None = None,
+        reset: Borders | None = None,
         max_gap: MaxGap | None = None,
         include_microstructure: bool = False,
         include_incomplete: bool = False,
@@ -156,10 +158,14 @@ class RangeBarProcessor(Processed):
         return f"RangeBarProcessor({what}, symbol={self.symbol!r}{by})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # The checkpoint has every rule but the expression of one.
-        rule = self.rule if self._options.extras else None
-        settings = rule, self._options.columns, self._time_unit
-        return _restored, (self.create_checkpoint(), *settings)
+        # The checkpoint has every rule and reset but the expression of one.
+        given = {
+            "rule": self.rule if self._options.extras else None,
+            "reset": self._options.reset,
+            "columns": self._options.columns,
+            "known": self._time_unit,
+        }
+        return _restored, (self.create_checkpoint(), given)
 
     def _begin(self, checkpoint: bytes | None, symbol: str | None) -> State:
         """Return the state before any trade, or that of a checkpoint."""
@@ -282,6 +288,7 @@ class RangeBarProcessor(Processed):
         threshold_decimal_bps: Threshold | None = None,
         rule: Rule | Sequence[Rule] | None = None,
         by: str | Sequence[str] | None = None,
+        reset: Borders | None = None,
         columns: TradeColumns | None = None,
         time_unit: TimeUnit | None = None,
     ) -> Self:
@@ -291,9 +298,9 @@ class RangeBarProcessor(Processed):
         ----------
         data
             The bytes of `create_checkpoint`.
-        symbol, threshold_decimal_bps, rule, by
-            The values that the checkpoint must have; None: any. A rule with an expression must be
-            given, since a checkpoint holds only its text.
+        symbol, threshold_decimal_bps, rule, by, reset
+            The values that the checkpoint must have; None: any. A rule with an expression, and the
+            column of ``reset``, must be given, since a checkpoint does not hold them.
         columns
             The names of the columns of the trades, if they are not the default ones.
         time_unit
@@ -303,8 +310,8 @@ class RangeBarProcessor(Processed):
         Raises
         ------
         CheckpointError
-            The bytes are damaged or have an unknown version, the symbol, the thresholds or the keys
-            differ, or earlier times do not fit ``time_unit``.
+            The bytes are damaged or have an unknown version, the symbol, the thresholds, the keys
+            or the reset differ, or earlier times do not fit ``time_unit``.
 
         Examples
         --------
@@ -325,6 +332,7 @@ class RangeBarProcessor(Processed):
             threshold_decimal_bps=threshold_decimal_bps,
             rule=rule,
             by=by,
+            reset=reset,
             columns=columns,
             time_unit=time_unit,
         )
@@ -339,6 +347,7 @@ class RangeBarProcessor(Processed):
         threshold_decimal_bps: Threshold | None = None,
         rule: Rule | Sequence[Rule] | None = None,
         by: str | Sequence[str] | None = None,
+        reset: Borders | None = None,
         time_unit: TimeUnit | None = None,
         known: TimeUnit | None = None,
     ) -> Self:
@@ -349,6 +358,7 @@ class RangeBarProcessor(Processed):
             threshold_decimal_bps=threshold_decimal_bps,
             rule=rule,
             by=by,
+            reset=reset,
             time_unit=time_unit,
             known=known,
         )
@@ -396,6 +406,7 @@ class RangeBarProcessor(Processed):
         threshold_decimal_bps: Threshold | None = None,
         rule: Rule | Sequence[Rule] | None = None,
         by: str | Sequence[str] | None = None,
+        reset: Borders | None = None,
         columns: TradeColumns | None = None,
         time_unit: TimeUnit | None = None,
     ) -> Self:
@@ -422,6 +433,7 @@ class RangeBarProcessor(Processed):
             threshold_decimal_bps=threshold_decimal_bps,
             rule=rule,
             by=by,
+            reset=reset,
             columns=columns,
             time_unit=time_unit,
             known=unit,
@@ -431,10 +443,6 @@ class RangeBarProcessor(Processed):
         return processor
 
 
-def _restored(
-    data: bytes, rule: Rule | list[Rule] | None, columns: TradeColumns, time_unit: TimeUnit
-) -> RangeBarProcessor:
+def _restored(data: bytes, given: dict[str, Any]) -> RangeBarProcessor:
     """Return a processor that was pickled or copied."""
-    return RangeBarProcessor._restore(  # noqa: SLF001 - of this module
-        data, rule=rule, columns=columns, known=time_unit
-    )
+    return RangeBarProcessor._restore(data, **given)  # noqa: SLF001 - of this module

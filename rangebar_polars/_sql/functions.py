@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
-from rangebar_polars._core.arguments import Reset
+from rangebar_polars._core.arguments import Reset, check_reset
 from rangebar_polars._core.bars import bars
 from rangebar_polars._core.rules.prices import RangeRule
 from rangebar_polars._core.rules.rule import Rule
@@ -140,7 +140,7 @@ def _bars_of(
     made = bars(
         rows.struct.unnest(),
         rule=_rule_of(rule),
-        reset=reset,
+        reset=check_reset(reset),
         max_gap=max_gap,
         include_microstructure=True,
         include_incomplete=True,

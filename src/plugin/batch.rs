@@ -7,16 +7,18 @@ use crate::builder::{Builder, Ended};
 use crate::check::Check;
 use crate::error::Error;
 use crate::overlap;
-use crate::plugin::inputs::{Inputs, Names};
+use crate::plugin::inputs::{Inputs, Meaning, Names};
 use crate::plugin::refusal::{Refusal, compute_error};
 use crate::plugin::side_text::SideTexts;
 use crate::rule::Rule;
-use crate::trades::{Bits, Column, Extra, Flags, Role, Sides, TimeUnit, Trades};
-use polars_arrow::array::{Array, BooleanArray, PrimitiveArray};
+use crate::session::Kind;
+use crate::trades::{Bits, Column, Extra, Flags, Role, Sessions, Sides, Texts, TimeUnit, Trades};
+use polars_arrow::array::{Array, BooleanArray, PrimitiveArray, Utf8ViewArray};
 use polars_arrow::bitmap::Bitmap;
 use polars_arrow::types::NativeType;
 use polars_core::prelude::{
-    ChunkFull, DataType, Field, Float64Chunked, IntoSeries, PolarsResult, Series,
+    ChunkFull, DataType, Field, Float64Chunked, Int64Chunked, IntoSeries, NewChunkedArray,
+    PolarsResult, Series,
 };
 use std::ops::Range;
 use std::sync::Arc;
@@ -25,8 +27,8 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub struct Batch {
     columns: Vec<(Role, Series)>,
-    /// The columns that rules bring along.
-    extras: Vec<Series>,
+    /// The columns that rules and a reset bring along, and what their values mean.
+    extras: Vec<(Meaning, Series)>,
     unit: TimeUnit,
     bad: Vec<Bad>,
 }
@@ -34,7 +36,7 @@ pub struct Batch {
 /// The columns of a batch, borrowed: what is lent once can be folded key by key.
 #[derive(Debug)]
 pub struct Lent<'a> {
-    /// The trades of each chunk, and the columns that rules bring along.
+    /// The trades of each chunk, and the columns that rules and a reset bring along.
     chunks: Vec<(Trades<'a>, Vec<Extra<'a>>)>,
     bad: &'a [Bad],
 }
@@ -75,8 +77,12 @@ impl Batch {
         }
         for extra in inputs.extras() {
             let series = column(extra.index)?;
-            let series = if extra.is_flags { series } else { series.cast(&DataType::Float64)? };
-            batch.extras.push(series.with_name(extra.name.clone()));
+            let series = match extra.meaning {
+                Meaning::Flags => series,
+                Meaning::Numbers => series.cast(&DataType::Float64)?,
+                Meaning::Sessions(kind) => sessions(kind, &series)?,
+            };
+            batch.extras.push((extra.meaning, series.with_name(extra.name.clone())));
         }
         if inputs.counts_records() {
             let name = Role::Quantity.name().into();
@@ -191,7 +197,8 @@ impl Batch {
     /// Give all columns the same chunks, so that the slices of a chunk have the same rows.
     fn align(&mut self) {
         let columns = self.columns.iter_mut().map(|(_, series)| series);
-        let mut all: Vec<_> = columns.chain(&mut self.extras).collect();
+        let mut all: Vec<_> =
+            columns.chain(self.extras.iter_mut().map(|(_, extra)| extra)).collect();
         let lengths = |series: &Series| series.chunk_lengths().collect::<Vec<_>>();
         if all.windows(2).any(|pair| lengths(pair[0]) != lengths(pair[1])) {
             for series in &mut all {
@@ -201,7 +208,7 @@ impl Batch {
     }
 
     fn extras(&self, chunk: usize) -> PolarsResult<Vec<Extra<'_>>> {
-        self.extras.iter().map(|series| extra(series, chunk)).collect()
+        self.extras.iter().map(|(meaning, series)| extra(*meaning, series, chunk)).collect()
     }
 
     fn chunk(&self, chunk: usize) -> PolarsResult<Trades<'_>> {
@@ -287,14 +294,39 @@ fn ids<'a>(name: &'a str, array: &'a dyn Array) -> PolarsResult<Option<Column<'a
     if array.null_count() == array.len() { Ok(None) } else { column(name, array).map(Some) }
 }
 
-fn extra(series: &Series, chunk: usize) -> PolarsResult<Extra<'_>> {
+fn extra(meaning: Meaning, series: &Series, chunk: usize) -> PolarsResult<Extra<'_>> {
     let (name, array) = (series.name().as_str(), series.chunks()[chunk].as_ref());
-    Ok(if *series.dtype() == DataType::Boolean {
-        let set = bits(downcast::<BooleanArray>(name, array)?.values());
-        Extra::Flags(Flags { set, known: valid(array) })
-    } else {
-        Extra::Numbers(column(name, array)?)
+    Ok(match meaning {
+        Meaning::Flags => {
+            let set = bits(downcast::<BooleanArray>(name, array)?.values());
+            Extra::Flags(Flags { set, known: valid(array) })
+        }
+        Meaning::Numbers => Extra::Numbers(column(name, array)?),
+        Meaning::Sessions(Kind::Text) => {
+            let texts = downcast::<Utf8ViewArray>(name, array)?;
+            Extra::Sessions(Sessions::Texts { texts, first: 0, len: array.len() })
+        }
+        Meaning::Sessions(kind) => Extra::Sessions(Sessions::Numbers(kind, column(name, array)?)),
     })
+}
+
+impl Texts for Utf8ViewArray {
+    fn text(&self, row: usize) -> Option<&str> {
+        self.get(row)
+    }
+}
+
+/// Values whose changes begin a new chain, as texts or as integers of 64 bits.
+fn sessions(kind: Kind, series: &Series) -> PolarsResult<Series> {
+    match kind {
+        Kind::Text => series.cast(&DataType::String),
+        Kind::Unsigned => {
+            let numbers = series.u64()?.iter().map(|number| number.map(u64::cast_signed));
+            let name = series.name().clone();
+            Ok(Int64Chunked::from_iter_options(name, numbers).into_series())
+        }
+        _ => series.to_physical_repr().cast(&DataType::Int64),
+    }
 }
 
 fn sides<'a>(name: &str, array: &'a dyn Array) -> PolarsResult<Sides<'a>> {

@@ -16,6 +16,7 @@ use crate::plugin::repeats::Repeats;
 use crate::plugin::seams::Seams;
 use crate::plugin::trace::{KeyRows, Trace};
 use crate::rule::AnyRule;
+use crate::session::Kind;
 use crate::trades::{Layout, Role, TimeUnit};
 use polars_core::prelude::{
     DataFrame, DataType, Field, IdxSize, Int64Chunked, IntoColumn, PolarsResult, Series,
@@ -33,6 +34,8 @@ pub struct Fold {
     pub(super) options: Arc<Options>,
     /// The layout of the trades, once a schema was bound.
     pub(super) layout: Option<Layout>,
+    /// What the values are whose changes begin a new chain, once that is known.
+    pub(super) session: Option<Kind>,
     pub(super) keys: Option<Arc<Keys>>,
     /// A builder for each key, or a single one without keys. Copies of a fold share those that did
     /// not change.
@@ -59,6 +62,7 @@ impl Fold {
         Ok(Self {
             unused,
             layout: None,
+            session: None,
             keys: None,
             builders,
             rows: BarRows::new(options),
@@ -86,6 +90,7 @@ impl Fold {
         }
         let inputs = self.options.inputs(schema, self.options.needs())?;
         self.agree(&inputs.layout())?;
+        self.agree_on_session(inputs.session_kind())?;
         match &self.keys {
             Some(keys) => keys.agree(schema)?,
             None if self.options.by.is_empty() => {}
@@ -115,6 +120,21 @@ impl Fold {
                 self.notices.note_layout(layout, &self.options);
                 Ok(())
             }
+        }
+    }
+
+    /// Check that the values whose changes begin a new chain are what they were before.
+    pub(super) fn agree_on_session(&mut self, kind: Option<Kind>) -> PolarsResult<()> {
+        match (self.session, kind) {
+            (Some(first), Some(kind)) if first != kind => Err(compute_error(&format!(
+                "the column of reset is {kind}: expected {first}, as in the trades before (cast it, \
+                 or use another processor)"
+            ))),
+            (None, _) => {
+                self.session = kind;
+                Ok(())
+            }
+            _ => Ok(()),
         }
     }
 
@@ -176,6 +196,11 @@ impl Fold {
     /// The keys so far, once a schema was bound.
     pub fn keys(&self) -> Option<&Keys> {
         self.keys.as_deref()
+    }
+
+    /// What the values are whose changes begin a new chain, once that is known.
+    pub const fn session(&self) -> Option<Kind> {
+        self.session
     }
 
     /// How many trades were folded.

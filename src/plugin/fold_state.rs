@@ -12,6 +12,7 @@ use crate::plugin::options::{Options, RULE};
 use crate::plugin::refusal::{Refusal, compute_error};
 use crate::plugin::saved_keys::{frame_of, saved};
 use crate::rule::{AnyRule, Rule};
+use crate::session::Session;
 use crate::trades::Layout;
 use polars_core::prelude::{
     DataFrame, DataType, IdxSize, Int64Chunked, IntoColumn, IntoSeries, NewChunkedArray,
@@ -76,10 +77,11 @@ fn check_position(checkpoint: &Checkpoint, other: &Checkpoint) -> Result<(), Err
 /// A builder that continues from the states of its rules after the same trades.
 fn resumed(options: &Options, states: Vec<Checkpoint>) -> Result<Builder<AnyRule>, Refusal> {
     let check = states.first().map(|state| state.check.clone()).unwrap_or_default();
+    let session = states.first().and_then(|state| state.session.clone());
     let chains = options.rules()?.into_iter().zip(states);
     let chains = chains.map(|(rule, state)| (state.rule_after(rule), state.open));
     let builder = Builder::resume(chains, check, options.needs());
-    Ok(builder.reset_every(options.period()?).cut_off_after(options.max_gap()))
+    Ok(builder.reset_at(options.reset()?, session).cut_off_after(options.max_gap()))
 }
 
 impl Fold {
@@ -89,9 +91,9 @@ impl Fold {
     /// A checkpoint of other thresholds, keys or rules.
     pub fn resume(options: &Options, saved: Saved) -> Result<Self, Refusal> {
         check_shape(options, &saved)?;
-        let period = options.period()?;
+        let reset = options.reset()?;
         for (state, rule) in saved.settings().iter().zip(options.rules()?) {
-            state.agrees(&rule, period, options.max_gap())?;
+            state.agrees(&rule, reset, options.max_gap())?;
         }
         let mut fold = Self::of_layout(options, saved.settings().first())?;
         let states = match saved {
@@ -105,6 +107,8 @@ impl Fold {
         };
         let builders = states.into_iter().map(|of_key| resumed(options, of_key).map(Arc::new));
         fold.builders = builders.collect::<Result<_, _>>()?;
+        let sessions = fold.builders.iter().filter_map(|builder| builder.session());
+        fold.session = sessions.filter_map(Session::kind).next();
         fold.trades = fold.builders.iter().map(|builder| builder.rows()).sum();
         Ok(fold)
     }
@@ -116,7 +120,7 @@ impl Fold {
     /// A checkpoint of another rule, or checkpoints of chains after different trades.
     pub fn resume_chains(options: &Options, checkpoints: Vec<Checkpoint>) -> Result<Self, Refusal> {
         let Some(first) = checkpoints.first() else { return Ok(Self::new(options)?) };
-        let (rules, period, gap) = (options.rules()?, options.period()?, options.max_gap());
+        let (rules, reset, gap) = (options.rules()?, options.reset()?, options.max_gap());
         if !options.by.is_empty() {
             return Err(compute_error(KEYED).into());
         }
@@ -126,7 +130,7 @@ impl Fold {
             return Err(compute_error(&text).into());
         }
         for (rule, checkpoint) in rules.iter().zip(&checkpoints) {
-            checkpoint.agrees(rule, period, gap)?;
+            checkpoint.agrees(rule, reset, gap)?;
             check_position(checkpoint, first)?;
         }
         let mut fold = Self::of_layout(options, Some(first))?;
@@ -182,7 +186,7 @@ impl Fold {
 
     /// The state of each rule of a builder; without one, before any trade.
     fn states(&self, builder: Option<&Arc<Builder<AnyRule>>>) -> PolarsResult<Vec<Checkpoint>> {
-        let (unused, reset) = (&self.unused, self.options.period()?);
+        let (unused, reset) = (&self.unused, self.options.reset()?);
         let builder = builder.unwrap_or(unused);
         let of_chain = |(begun, (rule, open)): (AnyRule, (&AnyRule, Option<&Bar>))| Checkpoint {
             symbol: None,
@@ -193,6 +197,7 @@ impl Fold {
             include_incomplete: self.options.include_incomplete,
             layout: self.layout.clone(),
             check: builder.check().clone(),
+            session: builder.session().cloned(),
             open: open.cloned(),
             memory: rule.memory(),
         };

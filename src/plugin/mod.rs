@@ -11,6 +11,7 @@ pub mod keys;
 pub mod values;
 pub mod dict_keys;
 pub mod dict_columns;
+pub mod dict_extras;
 pub mod dicts;
 pub mod trace;
 pub mod key_share;

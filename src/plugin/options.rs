@@ -3,9 +3,9 @@
 use crate::builder::{Builder, MaxGap};
 use crate::columns::{Group, OUTPUTS, Output, Table};
 use crate::needs::Needs;
-use crate::period::Period;
 use crate::plugin::inputs::{Inputs, Names};
 use crate::plugin::refusal::compute_error;
+use crate::reset::Reset;
 use crate::rule::{AnyRule, Rule};
 use crate::trades::Role;
 use polars_core::prelude::{Field, PolarsResult};
@@ -32,8 +32,10 @@ pub struct Options {
     pub rule_column: Option<String>,
     /// The columns of the keys; each key has its own chain of bars.
     pub by: Vec<String>,
-    /// The period at whose borders chains begin.
+    /// The text of the borders at which chains begin.
     pub reset: Option<String>,
+    /// The name of the column whose changes are these borders, if it is a column.
+    pub reset_column: Option<String>,
     /// The longest time between two trades of one bar, in nanoseconds.
     pub max_gap: Option<u64>,
     /// The names of the columns that rules bring along, in the order of these rules.
@@ -144,6 +146,9 @@ impl Options {
         inputs.require(schema, &self.columns, required)?;
         let flags = rules.iter().filter_map(AnyRule::extra).map(|(_, is_flags)| is_flags);
         inputs.add_extras(schema, self.extras.iter().zip(flags))?;
+        if let Some(name) = &self.reset_column {
+            inputs.add_sessions(schema, name)?;
+        }
         Ok(inputs)
     }
 
@@ -155,21 +160,25 @@ impl Options {
     /// A builder that has seen no trade.
     ///
     /// # Errors
-    /// As [`Self::rules`] and [`Self::period`].
+    /// As [`Self::rules`] and [`Self::reset`].
     pub fn builder(&self, needs: Needs) -> PolarsResult<Builder<AnyRule>> {
         let builder = Builder::new(self.rules()?, needs);
-        Ok(builder.reset_every(self.period()?).cut_off_after(self.max_gap()))
+        Ok(builder.reset_at(self.reset()?, None).cut_off_after(self.max_gap()))
     }
 
-    /// The period of `reset`.
+    /// The borders at which chains begin.
     ///
     /// # Errors
-    /// A name that is not that of a period.
-    pub fn period(&self) -> PolarsResult<Option<Period>> {
-        let Some(name) = &self.reset else { return Ok(None) };
+    /// A text of none.
+    pub fn reset(&self) -> PolarsResult<Option<Reset>> {
+        let Some(text) = &self.reset else { return Ok(None) };
         let unknown =
-            || compute_error(&format!("reset is {name:?}: expected day, week, month or year"));
-        Period::named(name).map(Some).ok_or_else(unknown)
+            |_| compute_error(&format!("reset is {text:?}: expected a period or a time in a zone"));
+        Ok(Some(match text.parse().map_err(unknown)? {
+            // After the columns of the rules.
+            Reset::Column { .. } => Reset::Column { place: self.extras.len() },
+            other => other,
+        }))
     }
 }
 

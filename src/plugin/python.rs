@@ -15,7 +15,6 @@ use crate::epoch::EpochUnit;
 use crate::error::Error;
 use crate::fixed::to_f64;
 use crate::notice::Notice;
-use crate::period::Period;
 use crate::plugin::arrow_stream::TableStream;
 use crate::plugin::bar_rows::exact_dtype;
 use crate::plugin::dicts::{Form, Records};
@@ -30,6 +29,7 @@ use crate::plugin::trade_file::TradeWriter;
 use crate::row_hash::RowHash;
 use crate::rule::{AnyRule, Rule};
 use crate::trades::Role;
+use crate::trading_day::TradingDay;
 use polars_core::prelude::{DataFrame, DataType, IntoColumn, PolarsResult};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -90,7 +90,7 @@ impl BarBuilder {
         let unit = EpochUnit::named(time_unit).ok_or_else(|| {
             PyValueError::new_err(format!("time_unit is {time_unit:?}: expected s, ms, us or ns"))
         })?;
-        let form = Arc::new(Form::new(py, &options.columns, &options.by, unit));
+        let form = Arc::new(Form::new(py, &options, unit)?);
         let fold = match checkpoint {
             None => Fold::new(&options)?,
             Some(bytes) => Fold::resume(&options, Saved::from_bytes(bytes)?)?,
@@ -129,8 +129,13 @@ impl BarBuilder {
     fn push_records(&self, trades: &Bound<'_, PyList>) -> Result<Option<PythonFrame>, Refusal> {
         let mut fold = self.lock();
         let layout = fold.layout();
-        let (records, refused) =
-            Records::read(trades, &self.form, layout, fold.keys(), fold.trades())?;
+        let (records, refused) = Records::read(
+            trades,
+            &self.form,
+            layout,
+            (fold.keys(), fold.session()),
+            fold.trades(),
+        )?;
         let (ended, left_out) = if records.is_empty() && refused.is_none() && layout.is_none() {
             (Some(fold.empty_of(&records.layout())?), 0)
         } else {
@@ -310,7 +315,7 @@ type Settings = (
     Vec<String>,
     Option<String>,
     Vec<String>,
-    Option<&'static str>,
+    Option<String>,
     Option<u64>,
     bool,
     bool,
@@ -331,7 +336,7 @@ fn read_checkpoint(checkpoint: &[u8]) -> Result<Settings, Refusal> {
         saved.settings().iter().map(|state| state.rule.to_string()).collect(),
         saved.rule_column().map(str::to_owned),
         saved.by().into_iter().map(str::to_owned).collect(),
-        first.reset.map(Period::name),
+        first.reset.map(|reset| reset.to_string()),
         first.max_gap.map(|MaxGap(gap)| gap),
         first.include_microstructure,
         first.include_incomplete,
@@ -344,6 +349,12 @@ fn read_checkpoint(checkpoint: &[u8]) -> Result<Settings, Refusal> {
 fn check_rule(text: &str) -> PyResult<()> {
     let rule = text.parse::<AnyRule>();
     rule.map(|_| ()).map_err(|error| PyValueError::new_err(error.to_string()))
+}
+
+/// Whether this is the name of a time zone.
+#[pyfunction]
+fn has_zone(name: &str) -> bool {
+    format!("00:00@{name}").parse::<TradingDay>().is_ok()
 }
 
 /// The columns of trades that the rules with these texts need, beside those that every bar needs.
@@ -461,6 +472,7 @@ fn _internal(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(derive, module)?)?;
     module.add_function(wrap_pyfunction!(null_side, module)?)?;
     module.add_function(wrap_pyfunction!(check_rule, module)?)?;
+    module.add_function(wrap_pyfunction!(has_zone, module)?)?;
     module.add_function(wrap_pyfunction!(rules_read, module)?)?;
     module.add_function(wrap_pyfunction!(checkpoint_position, module)?)?;
     module.add_function(wrap_pyfunction!(read_checkpoint, module)?)?;

@@ -84,6 +84,7 @@ impl From<Refusal> for PyErr {
                     | Error::CheckpointVersion { .. }
                     | Error::CheckpointOther { .. }
                     | Error::KeyType { .. }
+                    | Error::SessionTooLong { .. }
                     | Error::ChainsTooLarge { .. } => "CheckpointError",
                     _ => "RangeBarError",
                 };

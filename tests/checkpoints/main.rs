@@ -28,7 +28,7 @@ fn every_sum() -> Needs {
 /// What continues from a state.
 fn builder(state: &Checkpoint) -> Builder<AnyRule> {
     Builder::resume([(state.rule(), state.open.clone())], state.check.clone(), every_sum())
-        .reset_every(state.reset)
+        .reset_at(state.reset, state.session.clone())
         .cut_off_after(state.max_gap)
 }
 
@@ -37,6 +37,7 @@ fn state_of(builder: &Builder<AnyRule>, settings: &Checkpoint) -> Checkpoint {
     let (rule, open) = builder.chains().next().unwrap();
     Checkpoint {
         check: builder.check().clone(),
+        session: builder.session().cloned(),
         open: open.cloned(),
         memory: rule.memory(),
         ..settings.clone()
@@ -54,7 +55,8 @@ proptest! {
         piece in 1..4_usize,
     ) {
         let owned = Owned::after(time, None, price, &drawn);
-        let trades = owned.trades(settings.layout.as_ref().unwrap());
+        let extras = owned.extras(&settings);
+        let trades = owned.trades(settings.layout.as_ref().unwrap(), &extras);
         let mut folded = builder(&settings);
 
         for at in (0..trades.len).step_by(piece) {
@@ -108,7 +110,8 @@ fn reached(draw: &mut Draw, settings: &Checkpoint, pool: &[Vec<Drawn>]) -> Check
     let most = draw.below(40);
     let drawn = &pool[draw.below(pool.len())];
     let owned = Owned::after(time, None, price, &drawn[..most.min(drawn.len())]);
-    let trades = owned.trades(settings.layout.as_ref().unwrap());
+    let extras = owned.extras(settings);
+    let trades = owned.trades(settings.layout.as_ref().unwrap(), &extras);
     let mut folded = builder(settings);
     for row in 0..trades.len {
         let before = folded.clone();
@@ -129,7 +132,9 @@ fn continues(state: &Checkpoint, draw: &mut Draw, pool: &[Vec<Drawn>]) -> bool {
     while left > 0 {
         let drawn = &pool[draw.below(pool.len())];
         let owned = Owned::after(time, id, price, &drawn[..left.min(drawn.len())]);
-        let result = folded.push(&owned.trades(&layout), &mut |ended| assert_holds(&ended.bar));
+        let extras = owned.extras(state);
+        let result =
+            folded.push(&owned.trades(&layout, &extras), &mut |ended| assert_holds(&ended.bar));
         folded.open_bars().for_each(|(_, bar)| assert_holds(bar));
         match result {
             Ok(()) => {}

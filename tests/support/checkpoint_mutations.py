@@ -132,7 +132,8 @@ def _memory(chance: random.Random, state: State) -> None:
 
 
 def _reset(chance: random.Random, state: State) -> None:
-    state.reset = chance.choice([None, 0, 1, 2, 3, 4, 255])
+    days = ["17:00@America/New_York", "25:00@UTC", "17:00@Nowhere", "17:00"]
+    state.reset = chance.choice([None, "day", "week", "hour", "", "column", *days])
 
 
 def _flags(chance: random.Random, state: State) -> None:
