@@ -56,6 +56,19 @@ fn check_shape(options: &Options, saved: &Saved) -> Result<(), Error> {
     }
 }
 
+/// Check that the open bar of a checkpoint has what the wanted columns need.
+fn check_features(options: &Options, checkpoint: &Checkpoint) -> Result<(), Error> {
+    if checkpoint.needs_of_run().contains(options.needs().of_run()) {
+        return Ok(());
+    }
+    let names = |names: &[String]| match names {
+        [] => "None".to_owned(),
+        names => format!("['{}']", names.join("', '")),
+    };
+    let (got, expected) = (names(&checkpoint.features), names(&options.features));
+    Err(Error::CheckpointFeatures { got, expected })
+}
+
 /// Check that a checkpoint is of a chain after the same trades as another.
 fn check_position(checkpoint: &Checkpoint, other: &Checkpoint) -> Result<(), Error> {
     if (&checkpoint.check, &checkpoint.layout) == (&other.check, &other.layout) {
@@ -77,8 +90,12 @@ fn check_position(checkpoint: &Checkpoint, other: &Checkpoint) -> Result<(), Err
 fn resumed(options: &Options, states: Vec<Checkpoint>) -> Result<Builder<AnyRule>, Refusal> {
     let check = states.first().map(|state| state.check.clone()).unwrap_or_default();
     let chains = options.rules()?.into_iter().zip(states);
-    let chains = chains.map(|(rule, state)| (state.rule_after(rule), state.open));
-    let builder = Builder::resume(chains, check, options.needs());
+    let needs = options.needs();
+    let chains = chains.map(|(rule, state)| {
+        let rule = state.rule_after(rule);
+        (rule, state.open.map(|bar| bar.with_run_of(needs)))
+    });
+    let builder = Builder::resume(chains, check, needs);
     Ok(builder.reset_every(options.period()?).cut_off_after(options.max_gap()))
 }
 
@@ -92,6 +109,7 @@ impl Fold {
         let period = options.period()?;
         for (state, rule) in saved.settings().iter().zip(options.rules()?) {
             state.agrees(&rule, period, options.max_gap())?;
+            check_features(options, state)?;
         }
         let mut fold = Self::of_layout(options, saved.settings().first())?;
         let states = match saved {
@@ -127,6 +145,7 @@ impl Fold {
         }
         for (rule, checkpoint) in rules.iter().zip(&checkpoints) {
             checkpoint.agrees(rule, period, gap)?;
+            check_features(options, checkpoint)?;
             check_position(checkpoint, first)?;
         }
         let mut fold = Self::of_layout(options, Some(first))?;
@@ -191,6 +210,7 @@ impl Fold {
             max_gap: self.options.max_gap(),
             include_microstructure: self.options.include_microstructure,
             include_incomplete: self.options.include_incomplete,
+            features: self.options.features.clone(),
             layout: self.layout.clone(),
             check: builder.check().clone(),
             open: open.cloned(),

@@ -26,6 +26,7 @@ fn state() -> Checkpoint {
         reset: Some(Period::Day),
         include_microstructure: true,
         include_incomplete: false,
+        features: Vec::new(),
         layout: Some(Layout {
             unit: TimeUnit::Milliseconds,
             zone: None,
@@ -43,6 +44,7 @@ fn state() -> Checkpoint {
             rows_with_trade_ids: 2,
             first_agg_trade_id: Some(7),
             last_agg_trade_id: Some(9),
+            run: None,
         }),
     }
 }
