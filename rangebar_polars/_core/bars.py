@@ -126,9 +126,10 @@ def bars(
         One row for each bar, in the order in which bars end (by threshold if several end with the
         same trade): ``open_time``, ``close_time`` (in the dtype of the input), ``open``,
         ``high``, ``low``, ``close``, ``volume`` (Float64, never null); with
-        ``include_microstructure`` the columns of the README's table, then ``features``. The result is lazy for a
-        LazyFrame: trades are streamed in constant memory, only the columns that the plan uses are
-        computed, and a head after it stops the reading early. Conditions of a later filter that
+        ``include_microstructure`` the columns of the README's table, then ``features``. The result
+        is lazy for a LazyFrame: trades are streamed in constant memory, only the columns that the
+        plan uses are computed, and a head after it stops the reading early. Conditions of a later
+        filter that
         read keys alone are applied to the trades too, and those on ``threshold_decimal_bps`` to the
         thresholds: bars of no other chain are computed, and its trades are not checked. Without
         ``by``, ``close_time`` is flagged as sorted.

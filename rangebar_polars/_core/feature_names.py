@@ -42,23 +42,24 @@ def check_features(
     if not names:
         raise ValueError("features is empty: expected names of columns of bars, or None")
     for name in names:
-        if name not in _GROUPS:
-            raise ValueError(
-                f"features holds {name!r}: expected names of columns of bars ({_remedy(name)})"
-            )
-        if _GROUPS[name] == "bar":
-            raise ValueError(
-                f"features holds {name!r}, which all bars have: expected other columns (leave it "
-                "out)"
-            )
-        if include_microstructure and _GROUPS[name] != "intra":
-            raise ValueError(
-                f"features holds {name!r}, which include_microstructure adds: expected other "
-                "columns (leave it out)"
-            )
+        _check_name(name, include_microstructure=include_microstructure)
         if names.count(name) > 1:
             raise ValueError(f"features holds {name!r} twice: expected each once")
     return names
+
+
+def _check_name(name: str, *, include_microstructure: bool) -> None:
+    """Refuse the name of no column, and of one that bars have without it."""
+    group = _GROUPS.get(name)
+    if group is None:
+        raise ValueError(
+            f"features holds {name!r}: expected names of columns of bars ({_remedy(name)})"
+        )
+    adds = "all bars have" if group == "bar" else "include_microstructure adds"
+    if group == "bar" or (include_microstructure and group != "intra"):
+        raise ValueError(
+            f"features holds {name!r}, which {adds}: expected other columns (leave it out)"
+        )
 
 
 def _remedy(name: str) -> str:

@@ -3,9 +3,9 @@
 Each computes the column of the same name in a frame of bars, or the one with ``intra_`` before its
 name, with the same compiled code, over the group in which it is used: ``group_by``,
 ``group_by_dynamic``, ``over``, or a whole frame. The group's first and last row are its open and
-close; an empty group gives null. Only the columns that the formula needs are read, and checked as in
-`rangebar_polars.bars`. A record counts ``last_trade_id - first_trade_id + 1`` individual trades, or 1
-without both ids.
+close; an empty group gives null. Only the columns that the formula needs are read, and checked as
+in `rangebar_polars.bars`. A record counts ``last_trade_id - first_trade_id + 1`` individual trades,
+or 1 without both ids.
 """
 
 from rangebar_polars.features.microstructure import (

@@ -12,10 +12,10 @@ from rangebar_polars.schema import TradeColumns
 def tick_rule_ofi(columns: TradeColumns | None = None) -> pl.Expr:
     """Return the imbalance of volume by the tick rule, in -1 to 1.
 
-    ``(up - down) / (up + down)`` of the volumes of trades after a rise and after a fall: a trade has the
-    direction of the last change of the price, its own included (the tick test of Lee and Ready 1991).
-    Trades before the first change count in neither. It needs no side, and is wrong for single trades
-    often enough that `ofi` is better where there is one.
+    ``(up - down) / (up + down)`` of the volumes of trades after a rise and after a fall: a trade
+    has the direction of the last change of the price, its own included (the tick test of Lee and
+    Ready 1991). Trades before the first change count in neither. It needs no side, and is wrong for
+    single trades often enough that `ofi` is better where there is one.
 
     Parameters
     ----------
@@ -47,9 +47,9 @@ def tick_rule_ofi(columns: TradeColumns | None = None) -> pl.Expr:
 def kyle_lambda_ols(columns: TradeColumns | None = None) -> pl.Expr:
     """Return the slope of price changes on signed volume.
 
-    ``sum(x * v) / sum(v**2)``, where ``x`` are the changes of the price and ``v`` the quantities of the
-    same trades, negative if the aggressor sold: the regression through the origin (Kyle 1985; López de
-    Prado 2018, chapter 19). A trade that nobody knows the side of has ``v = 0``.
+    ``sum(x * v) / sum(v**2)``, where ``x`` are the changes of the price and ``v`` the quantities of
+    the same trades, negative if the aggressor sold: the regression through the origin (Kyle 1985;
+    López de Prado 2018, chapter 19). A trade that nobody knows the side of has ``v = 0``.
 
     Parameters
     ----------
@@ -83,8 +83,8 @@ def kyle_lambda_ols(columns: TradeColumns | None = None) -> pl.Expr:
 def amihud(columns: TradeColumns | None = None) -> pl.Expr:
     """Return the absolute return for each unit of turnover.
 
-    ``abs(close - open) / open / turnover`` (Amihud 2002), the group as one period. It falls with the
-    length of the group.
+    ``abs(close - open) / open / turnover`` (Amihud 2002), the group as one period. It falls with
+    the length of the group.
 
     Parameters
     ----------

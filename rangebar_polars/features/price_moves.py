@@ -12,7 +12,8 @@ from rangebar_polars.schema import TradeColumns
 def kaufman_er(columns: TradeColumns | None = None) -> pl.Expr:
     """Return how straight the price went, in 0 to 1.
 
-    ``abs(P[-1] - P[0]) / sum(abs(x))``, where ``x`` are the changes of the price ``P`` (Kaufman 1995).
+    ``abs(P[-1] - P[0]) / sum(abs(x))``, where ``x`` are the changes of the price ``P`` (Kaufman
+    1995).
 
     Parameters
     ----------
@@ -43,8 +44,8 @@ def kaufman_er(columns: TradeColumns | None = None) -> pl.Expr:
 def permutation_entropy(columns: TradeColumns | None = None) -> pl.Expr:
     """Return how evenly the orders of three successive prices occur, in 0 to 1.
 
-    The entropy of the shares of the six orders, over ``ln(6)`` (Bandt and Pompe 2002). Of equal prices
-    the earlier ranks lower, so they count as rising, and quiet markets look ordered.
+    The entropy of the shares of the six orders, over ``ln(6)`` (Bandt and Pompe 2002). Of equal
+    prices the earlier ranks lower, so they count as rising, and quiet markets look ordered.
 
     Parameters
     ----------
@@ -75,8 +76,8 @@ def permutation_entropy(columns: TradeColumns | None = None) -> pl.Expr:
 def roll_spread(columns: TradeColumns | None = None) -> pl.Expr:
     """Return the spread that the bounce of the price suggests.
 
-    ``2 * sqrt(-c)`` of the covariance ``c`` of successive price changes (Roll 1984). It assumes that
-    the price is otherwise a random walk.
+    ``2 * sqrt(-c)`` of the covariance ``c`` of successive price changes (Roll 1984). It assumes
+    that the price is otherwise a random walk.
 
     Parameters
     ----------
@@ -86,8 +87,8 @@ def roll_spread(columns: TradeColumns | None = None) -> pl.Expr:
     Returns
     -------
     Expr
-        Float64, in units of the price; null where there are fewer than 4 trades, or the covariance is
-        0 or more, as it often is (Harris 1990).
+        Float64, in units of the price; null where there are fewer than 4 trades, or the covariance
+        is 0 or more, as it often is (Harris 1990).
 
     Examples
     --------
@@ -108,8 +109,8 @@ def roll_spread(columns: TradeColumns | None = None) -> pl.Expr:
 def direction_changes(columns: TradeColumns | None = None) -> pl.Expr:
     """Return how often the price turned.
 
-    How often a change of the price has the other sign than the one before; trades without a change are
-    left out.
+    How often a change of the price has the other sign than the one before; trades without a change
+    are left out.
 
     Parameters
     ----------

@@ -12,10 +12,11 @@ from rangebar_polars.schema import TradeColumns
 def burstiness(columns: TradeColumns | None = None) -> pl.Expr:
     """Return how unevenly the trades follow each other, in -1 to 1.
 
-    ``(s - m) / (s + m)`` of the mean ``m`` and the population deviation ``s`` of the times between trades
-    (Goh and Barabási 2008): -1 if they are all equal, 0 for a Poisson process. Of ``n`` times it is at
-    most ``(sqrt(n - 1) - 1) / (sqrt(n - 1) + 1)`` (Kim and Jo 2016), so groups of different length do
-    not compare. Trades of one time are 0 apart, so a coarser clock makes it larger.
+    ``(s - m) / (s + m)`` of the mean ``m`` and the population deviation ``s`` of the times between
+    trades (Goh and Barabási 2008): -1 if they are all equal, 0 for a Poisson process. Of ``n``
+    times it is at most ``(sqrt(n - 1) - 1) / (sqrt(n - 1) + 1)`` (Kim and Jo 2016), so groups of
+    different length do not compare. Trades of one time are 0 apart, so a coarser clock makes it
+    larger.
 
     Parameters
     ----------

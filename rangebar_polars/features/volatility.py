@@ -12,10 +12,10 @@ from rangebar_polars.schema import TradeColumns
 def realized_volatility(columns: TradeColumns | None = None) -> pl.Expr:
     """Return the root of the sum of squared returns from trade to trade.
 
-    ``sqrt(sum(k**2))`` of the simple returns ``k = x / P``, each rounded to a multiple of 2**-52, where
-    ``x`` are the changes of the price and ``P`` the prices before them. It is not annualised, and it
-    grows with the number of trades; so does the noise of the spread in it (Andersen, Bollerslev,
-    Diebold and Labys 2003).
+    ``sqrt(sum(k**2))`` of the simple returns ``k = x / P``, each rounded to a multiple of 2**-52,
+    where ``x`` are the changes of the price and ``P`` the prices before them. It is not annualised,
+    and it grows with the number of trades; so does the noise of the spread in it (Andersen,
+    Bollerslev, Diebold and Labys 2003).
 
     Parameters
     ----------
@@ -141,8 +141,8 @@ def variance_ratio(columns: TradeColumns | None = None) -> pl.Expr:
     """Return the variance of changes over ten trades by ten times that of one.
 
     Changes over ten trades overlap, and both variances are unbiased (Lo and MacKinlay 1988). It is
-    about 1 for a random walk, below 1 where the price reverts and above 1 where it trends. The bounce
-    between bid and ask alone puts it below 1.
+    about 1 for a random walk, below 1 where the price reverts and above 1 where it trends. The
+    bounce between bid and ask alone puts it below 1.
 
     Parameters
     ----------
