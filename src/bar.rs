@@ -9,6 +9,7 @@
 
 use crate::fixed::is_finer;
 use crate::needs::Needs;
+use crate::run::Run;
 use crate::sums::{DURATION_LIMIT, Mask, MaskedSums, Overflow, Sums, TRADES_LIMIT, TURNOVER_LIMIT};
 use crate::trades::{Sides, TimeUnit, Trades};
 use std::ops::Range;
@@ -36,6 +37,8 @@ pub struct Bar {
     pub first_agg_trade_id: Option<i64>,
     /// Id of the last record.
     pub last_agg_trade_id: Option<i64>,
+    /// What depends on neighbours or order; `None` if no statistic needs it.
+    pub run: Option<Box<Run>>,
 }
 
 /// The time from the first trade to the last.
@@ -129,10 +132,13 @@ impl Bar {
             rows_with_trade_ids: sums.all.rows_with_ids.try_into().map_err(|_| TRADES_LIMIT)?,
             first_agg_trade_id: id_at(rows.start),
             last_agg_trade_id: id_at(rows.end - 1),
+            run: (needs.of_run() != Needs::NOTHING)
+                .then(|| Box::new(Run::of(&trades.slice(rows), needs))),
         }))
     }
 
-    /// Add the bar of the trades that follow.
+    /// Add the bar of the trades that follow. The time above the first price is left to
+    /// [`Self::follow`].
     ///
     /// # Errors
     /// [`Overflow`] if a sum is beyond its integer; the bar is then unchanged.
@@ -143,6 +149,11 @@ impl Bar {
         }
         let turnover = self.turnover.checked_add(next.turnover).ok_or(TURNOVER_LIMIT)?;
         let trades = self.trades.checked_add(next.trades).ok_or(TRADES_LIMIT)?;
+        if let (Some(run), Some(next_run)) = (&mut self.run, &next.run) {
+            // Times do not go back, so their difference is right modulo 2^64.
+            let wait = next.time.open.wrapping_sub(self.time.close);
+            run.merge(next_run, wait.cast_unsigned());
+        }
         self.time = time;
         self.turnover = turnover;
         self.trades = trades;
@@ -160,6 +171,23 @@ impl Bar {
         self.rows_with_trade_ids += next.rows_with_trade_ids;
         self.last_agg_trade_id = next.last_agg_trade_id;
         Ok(())
+    }
+
+    /// The same bar, with what these needs demand of its run.
+    #[must_use]
+    pub fn with_run_of(mut self, needs: Needs) -> Self {
+        if let Some(run) = &mut self.run {
+            run.keep(needs);
+        }
+        self.run = self.run.filter(|run| run.needs() != Needs::NOTHING);
+        self
+    }
+
+    /// Add what depends on the first price of the bar, in trades whose bar was merged.
+    pub fn follow(&mut self, trades: &Trades<'_>) {
+        if let Some(run) = &mut self.run {
+            run.follow(trades);
+        }
     }
 }
 

@@ -309,8 +309,14 @@ impl<R: Rule> Builder<R> {
     ) -> Result<(), Error> {
         let needs = self.needs;
         let piece = Bar::of(trades, rows.clone(), needs);
+        let follows = needs.contains(Needs::TIME_ABOVE);
         let faults = self.chains.iter_mut().filter_map(|chain| {
-            let overflow = chain.merge(piece.as_ref()).err()?;
+            let is_open = chain.open.is_some();
+            let merged = chain.merge(piece.as_ref());
+            if let Some(open) = chain.open.as_mut().filter(|_| follows && is_open) {
+                open.follow(&trades.slice(rows.clone()));
+            }
+            let overflow = merged.err()?;
             // A failed merge does not change the open bar, so the trades can be added one by one.
             let mut chain = Chain { rule: (), open: chain.open.clone(), cut: None };
             let one = |row: usize| Bar::of(trades, row..row + 1, needs);

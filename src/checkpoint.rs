@@ -14,13 +14,17 @@
 
 pub mod chains;
 mod reachable;
+mod reachable_run;
 
 use crate::bar::{Bar, BySide, Prices, Side, Span};
 use crate::builder::MaxGap;
 use crate::check::{Check, Last};
+use crate::columns::output;
 use crate::error::Error;
+use crate::needs::Needs;
 use crate::reset::Reset;
 use crate::rule::{AnyRule, Memory, Rule};
+use crate::run::Run;
 use crate::session::{MAX_TEXT, Session};
 use crate::trades::{Layout, Role, TimeUnit};
 use serde::{Deserialize, Serialize};
@@ -30,7 +34,7 @@ pub const VERSION: u8 = 4;
 /// The longest symbol, in bytes.
 pub const MAX_SYMBOL: usize = 128;
 /// The most bytes of a checkpoint.
-pub const MAX_BYTES: usize = 1_000;
+pub const MAX_BYTES: usize = 4_000;
 
 const MAGIC: &[u8] = b"RBCP";
 const HEADER: usize = MAGIC.len() + 1 + 4;
@@ -53,6 +57,8 @@ pub struct Checkpoint {
     pub include_microstructure: bool,
     /// Whether bars that were cut off are rows too.
     pub include_incomplete: bool,
+    /// The columns that are asked for by name.
+    pub features: Vec<String>,
     /// The layout of the trades, if there was a batch.
     pub layout: Option<Layout>,
     /// What is known of the trades so far.
@@ -73,6 +79,7 @@ struct Wire {
     max_gap: Option<u64>,
     include_microstructure: bool,
     include_incomplete: bool,
+    features: Vec<String>,
     layout: Option<(u8, Option<String>, u8)>,
     rows: u64,
     last: Option<(i64, Option<i64>)>,
@@ -93,6 +100,7 @@ struct WireBar {
     trades: i64,
     rows_with_trade_ids: i64,
     agg_trade_ids: [Option<i64>; 2],
+    run: Option<Box<Run>>,
 }
 
 const UNITS: [TimeUnit; 3] =
@@ -101,6 +109,12 @@ const UNITS: [TimeUnit; 3] =
 /// The code of an item: its place in a list whose order is part of the format.
 fn code<T: PartialEq>(list: &[T], item: &T) -> u8 {
     list.iter().position(|other| other == item).map_or(u8::MAX, |place| place.to_le_bytes()[0])
+}
+
+/// What columns of these names need of a run.
+pub fn needs_of_run(features: &[String]) -> Needs {
+    let outputs = features.iter().filter_map(|name| output(name));
+    outputs.fold(Needs::NOTHING, |needs, output| needs.and(output.needs)).of_run()
 }
 
 fn damaged(why: &'static str) -> Error {
@@ -202,6 +216,11 @@ impl Checkpoint {
         }
     }
 
+    /// What its columns need of a run beside every sum.
+    pub fn needs_of_run(&self) -> Needs {
+        needs_of_run(&self.features)
+    }
+
     fn wire(&self) -> Wire {
         let columns = |columns: &[Role]| {
             let bit = |role: &Role| 1 << code(&Role::ALL, role);
@@ -217,6 +236,7 @@ impl Checkpoint {
             max_gap: self.max_gap.map(|MaxGap(nanoseconds)| nanoseconds),
             include_microstructure: self.include_microstructure,
             include_incomplete: self.include_incomplete,
+            features: self.features.clone(),
             layout,
             rows: self.check.rows(),
             last: self.check.last().map(|last| (last.time, last.id)),
@@ -252,6 +272,7 @@ impl Wire {
             max_gap: self.max_gap.map(MaxGap),
             include_microstructure: self.include_microstructure,
             include_incomplete: self.include_incomplete,
+            features: self.features,
             layout,
             check: Check::at(self.rows, last, self.last_id),
             session: self.session,
@@ -274,6 +295,7 @@ impl WireBar {
             trades: bar.trades,
             rows_with_trade_ids: bar.rows_with_trade_ids,
             agg_trade_ids: [bar.first_agg_trade_id, bar.last_agg_trade_id],
+            run: bar.run.clone(),
         }
     }
 
@@ -291,6 +313,7 @@ impl WireBar {
             rows_with_trade_ids: self.rows_with_trade_ids,
             first_agg_trade_id: self.agg_trade_ids[0],
             last_agg_trade_id: self.agg_trade_ids[1],
+            run: self.run,
         }
     }
 }

@@ -262,6 +262,17 @@ pub enum Error {
         /// The wanted value.
         expected: String,
     },
+    /// A checkpoint without what features need.
+    #[error(
+        "the checkpoint is of features {got}: expected those, or some of them, not {expected} \
+         (give features of the checkpoint, or read the trades again with others)"
+    )]
+    CheckpointFeatures {
+        /// The features of the checkpoint.
+        got: String,
+        /// The wanted features.
+        expected: String,
+    },
     /// A key of a dtype that checkpoints do not have.
     #[error(
         "column {column:?} is {dtype}, and a checkpoint holds no such keys: expected text, whole \
@@ -315,6 +326,7 @@ impl Error {
             | Self::CheckpointDamaged { .. }
             | Self::CheckpointVersion { .. }
             | Self::CheckpointOther { .. }
+            | Self::CheckpointFeatures { .. }
             | Self::OverlapUnknown { .. }
             | Self::OverlapNull { .. }
             | Self::OverlapLater { .. }

@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use rangebar_polars::bar::Bar;
 use rangebar_polars::builder::{Builder, Ended, MaxGap};
 use rangebar_polars::checkpoint::Checkpoint;
-use rangebar_polars::columns::OUTPUTS;
+use rangebar_polars::columns::{Group, OUTPUTS};
 use rangebar_polars::error::Error;
 use rangebar_polars::fixed::to_fixed;
 use rangebar_polars::needs::Needs;
@@ -100,6 +100,12 @@ fn owned() -> impl Strategy<Value = Owned> {
 
 fn every_sum() -> Needs {
     OUTPUTS.iter().fold(Needs::NOTHING, |needs, output| needs.and(output.needs))
+}
+
+/// The names of the statistics of the trades of a bar.
+fn statistics() -> Vec<String> {
+    let outputs = OUTPUTS.iter().filter(|output| output.group == Group::Intra);
+    outputs.map(|output| output.name.to_owned()).collect()
 }
 
 fn range_rule(decimal_bps: i64, same_time_gate: bool) -> RangeRule {
@@ -249,6 +255,7 @@ proptest! {
                 reset,
                 include_microstructure: true,
                 include_incomplete: false,
+                features: statistics(),
                 layout: Some(Layout {
                     unit: TimeUnit::Milliseconds,
                     zone: Some("UTC".to_owned()),
@@ -262,7 +269,7 @@ proptest! {
             let bytes = checkpoint.to_bytes().unwrap();
             let restored = Checkpoint::from_bytes(&bytes).unwrap();
 
-            prop_assert!(bytes.len() < 1_000);
+            prop_assert!(bytes.len() < 2_000);
             prop_assert_eq!(&restored, &checkpoint);
             chains.push((restored.rule(), restored.open));
         }

@@ -89,7 +89,7 @@ FLOORS_OF_THE_CORE = (
     ("forks", "caller", "plan_order", "conditions"),
     ("lazy_source", "batches"),
     ("turn", "open_bars", "threshold"),
-    ("arguments", "fixed"),
+    ("arguments", "feature_names", "fixed"),
     ("tick_rule", "sides", "whole_times", "trading_day"),
     ("off_market",),
     ("rules.rule",),

@@ -26,6 +26,7 @@ def bar_schema(
     max_gap: MaxGap | None = None,
     aggs: pl.Expr | Iterable[pl.Expr] | None = None,
     include_microstructure: bool = False,
+    features: Sequence[str] | None = None,
     include_incomplete: bool = False,
     prevent_same_timestamp_close: bool | None = None,
     columns: TradeColumns | None = None,
@@ -40,7 +41,9 @@ def bar_schema(
         `rangebar_polars.schema.TRADE_SCHEMA` or a dict of dtypes.
     threshold_decimal_bps, rule, by, reset, max_gap, aggs
         As in `bars`.
-    include_microstructure, include_incomplete, prevent_same_timestamp_close, columns, state
+    include_microstructure, features, include_incomplete, prevent_same_timestamp_close
+        As in `bars`.
+    columns, state
         As in `bars`.
 
     Returns
@@ -49,7 +52,8 @@ def bar_schema(
         The names and dtypes of the columns that `bars` returns for such trades and the same
         options: the keys, ``threshold_decimal_bps`` (Int64) with a list of thresholds or ``rule``
         (String) with a list of rules, the columns
-        of the README's table, your aggregations, and ``is_complete`` with ``include_incomplete``.
+        of the README's table, ``features``, your aggregations, and ``is_complete`` with
+        ``include_incomplete``.
         ``open_time`` and ``close_time`` have the dtype of the trades' times.
 
     Raises
@@ -84,6 +88,7 @@ def bar_schema(
         aggs=aggs,
         state=state,
         include_microstructure=include_microstructure,
+        features=features,
         include_incomplete=include_incomplete,
         prevent_same_timestamp_close=prevent_same_timestamp_close,
     )

@@ -29,6 +29,7 @@ def bars(
     max_gap: MaxGap | None = None,
     aggs: pl.Expr | Iterable[pl.Expr] | None = None,
     include_microstructure: bool = False,
+    features: Sequence[str] | None = None,
     include_incomplete: bool = False,
     prevent_same_timestamp_close: bool | None = None,
     columns: TradeColumns | None = None,
@@ -47,6 +48,7 @@ def bars(
     max_gap: MaxGap | None = None,
     aggs: pl.Expr | Iterable[pl.Expr] | None = None,
     include_microstructure: bool = False,
+    features: Sequence[str] | None = None,
     include_incomplete: bool = False,
     prevent_same_timestamp_close: bool | None = None,
     columns: TradeColumns | None = None,
@@ -65,6 +67,7 @@ def bars(
     max_gap: MaxGap | None = None,
     aggs: pl.Expr | Iterable[pl.Expr] | None = None,
     include_microstructure: bool = False,
+    features: Sequence[str] | None = None,
     include_incomplete: bool = False,
     prevent_same_timestamp_close: bool | None = None,
     columns: TradeColumns | None = None,
@@ -107,6 +110,10 @@ def bars(
         columns come last. The trades of open bars are in memory until the bars end.
     include_microstructure
         Add sums, counts, ids and the features.
+    features
+        Names of columns to add after those, in this order, such as ``["intra_kaufman_er", "ofi"]``:
+        the statistics of the trades of each bar (`rangebar_polars.schema.INTRA`), and single ones
+        of the columns that ``include_microstructure`` adds.
     include_incomplete
         Add bars that were cut off, at the end the open bars, and the column ``is_complete``.
     prevent_same_timestamp_close
@@ -124,9 +131,10 @@ def bars(
         One row for each bar, in the order in which bars end (by threshold if several end with the
         same trade): ``open_time``, ``close_time`` (in the dtype of the input), ``open``,
         ``high``, ``low``, ``close``, ``volume`` (Float64, never null); with
-        ``include_microstructure`` the columns of the README's table. The result is lazy for a
-        LazyFrame: trades are streamed in constant memory, only the columns that the plan uses are
-        computed, and a head after it stops the reading early. Conditions of a later filter that
+        ``include_microstructure`` the columns of the README's table, then ``features``. The result
+        is lazy for a LazyFrame: trades are streamed in constant memory, only the columns that the
+        plan uses are computed, and a head after it stops the reading early. Conditions of a later
+        filter that
         read keys alone are applied to the trades too, and those on ``threshold_decimal_bps`` to the
         thresholds: bars of no other chain are computed, and its trades are not checked. Without
         ``by``, ``close_time`` is flagged as sorted.
@@ -182,6 +190,7 @@ def bars(
         aggs=aggs,
         state=state,
         include_microstructure=include_microstructure,
+        features=features,
         include_incomplete=include_incomplete,
         prevent_same_timestamp_close=prevent_same_timestamp_close,
     )
@@ -225,6 +234,7 @@ def bars_expr(
     reset: Borders | None = None,
     max_gap: MaxGap | None = None,
     include_microstructure: bool = False,
+    features: Sequence[str] | None = None,
     include_incomplete: bool = False,
     prevent_same_timestamp_close: bool | None = None,
     columns: TradeColumns | None = None,
@@ -239,7 +249,7 @@ def bars_expr(
     ----------
     threshold_decimal_bps, rule, reset, max_gap, include_microstructure, include_incomplete
         As in `bars`; one rule.
-    prevent_same_timestamp_close
+    features, prevent_same_timestamp_close
         As in `bars`.
     columns
         The names of the columns of the trades.
@@ -289,6 +299,7 @@ def bars_expr(
         reset=reset,
         max_gap=max_gap,
         include_microstructure=include_microstructure,
+        features=features,
         include_incomplete=include_incomplete,
         prevent_same_timestamp_close=prevent_same_timestamp_close,
     )

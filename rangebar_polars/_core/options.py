@@ -26,10 +26,19 @@ from rangebar_polars._core.borders import (
     borders_text,
     check_borders,
 )
+from rangebar_polars._core.feature_names import check_features
 from rangebar_polars._core.rules.expressions import ExpressionRule, is_column
 from rangebar_polars._core.rules.prices import RangeRule
 from rangebar_polars._core.rules.rule import Rule
-from rangebar_polars.schema import ALWAYS_READ, COLUMNS, RULE, THRESHOLD, TradeColumns
+from rangebar_polars.schema import (
+    ALWAYS_READ,
+    COLUMNS,
+    INTRA,
+    RULE,
+    THRESHOLD,
+    Output,
+    TradeColumns,
+)
 
 
 def check_rules(
@@ -96,6 +105,7 @@ class Options:
     reset: Borders | None = None
     include_microstructure: bool = False
     include_incomplete: bool = False
+    features: tuple[str, ...] = ()
     max_gap: int | None = None
     columns: TradeColumns
     aggs: tuple[pl.Expr, ...] = ()
@@ -121,6 +131,7 @@ class Options:
         by: str | Sequence[str] | None = None,
         reset: Borders | None = None,
         aggs: pl.Expr | Iterable[pl.Expr] | None = None,
+        features: Sequence[str] | None = None,
         state: bytes | None = None,
         **flags: bool,
     ) -> "Options":
@@ -153,6 +164,9 @@ class Options:
             by=keys,
             max_gap=check_max_gap(max_gap),
             aggs=check_aggs(aggs, keys),
+            features=check_features(
+                features, include_microstructure=flags.get("include_microstructure", False)
+            ),
             state=check_state(state),
             reset=check_borders(reset),
             columns=check_columns(columns),
@@ -213,6 +227,7 @@ class Options:
             "reset_column": self.reset_column,
             "include_microstructure": self.include_microstructure,
             "include_incomplete": self.include_incomplete,
+            "features": list(self.features),
             "max_gap": self.max_gap,
             "extras": self.extras,
             "columns": self.columns.kwargs(),
@@ -261,6 +276,11 @@ class Options:
     def _brought(self) -> list[pl.Expr]:
         return [rule.expr for rule in self.rules if isinstance(rule, ExpressionRule)]
 
+    def _has(self, output: Output) -> bool:
+        """Return whether bars have a column."""
+        added = self.include_microstructure and output.group != "intra"
+        return added or output.group == "bar" or output.name in self.features
+
     def reads(self, only: list[str] | None = None) -> list[str]:
         """Return the columns of trades that are read for these columns of bars."""
         if self.state is not None:
@@ -268,9 +288,8 @@ class Options:
             return list(dict.fromkeys(every))
         wanted = [
             output
-            for output in COLUMNS
-            if (self.include_microstructure or output.group == "bar")
-            and (only is None or output.name in only)
+            for output in (*COLUMNS, *INTRA)
+            if self._has(output) and (only is None or output.name in only)
         ]
         required = _internal.rules_read([str(rule) for rule in self.rules])
         roles = {*ALWAYS_READ, *required, *(role for output in wanted for role in output.reads)}

@@ -20,7 +20,7 @@ from rangebar_polars._core.fold import CLOSE_TIME, columns_read, fold
 from rangebar_polars._core.forks import check_threads
 from rangebar_polars._core.lazy_source import lazy_source
 from rangebar_polars._core.options import Options
-from rangebar_polars.schema import COLUMNS, THRESHOLD, TradeColumns
+from rangebar_polars.schema import COLUMNS, INTRA, THRESHOLD, TradeColumns
 
 # The file itself: given a folder, Polars loads the first library in it, which may be stale.
 _LIBRARY: Final = Path(_internal.__file__)
@@ -78,13 +78,14 @@ def bar_id(trades: pl.Expr, options: Options) -> pl.Expr:
 
 
 def feature(name: str, columns: TradeColumns) -> pl.Expr:
-    """Return a feature over all trades of a group."""
-    (output,) = (output for output in COLUMNS if output.name == name)
+    """Return a feature, or a statistic of the bars' trades, over all trades of a group."""
+    columns_of_name = {name, f"intra_{name}"}
+    (output,) = (output for output in (*COLUMNS, *INTRA) if output.name in columns_of_name)
     return register_plugin_function(
         plugin_path=_LIBRARY,
         function_name="feature",
         args=[trades_struct(columns, output.reads)],
-        kwargs={"name": name, "columns": columns.kwargs()},
+        kwargs={"name": output.name, "columns": columns.kwargs()},
         returns_scalar=True,
     ).alias(name)
 

@@ -63,6 +63,8 @@ class RangeBarProcessor(Processed):
         As in `bars`.
     include_microstructure
         Add sums, counts, ids and the features.
+    features
+        As in `bars`; a checkpoint has what these columns need of the open bar.
     include_incomplete
         Also return bars that a reset cut off, with ``is_complete`` false. The open bar is never
         returned: see `get_incomplete_bar`.
@@ -76,7 +78,8 @@ class RangeBarProcessor(Processed):
 
     Notes
     -----
-    Every sum is computed, so that you can choose other columns when you continue from a checkpoint.
+    Every sum is computed, so that you can choose other columns when you continue from a checkpoint;
+    of the statistics of ``features``, those that the checkpoint has, or fewer.
     So side and trade ids are read and checked if they exist.
 
     Trades must come in order, so only one thread at a time may pass them. A second call at the same
@@ -125,6 +128,7 @@ class RangeBarProcessor(Processed):
         reset: Borders | None = None,
         max_gap: MaxGap | None = None,
         include_microstructure: bool = False,
+        features: Sequence[str] | None = None,
         include_incomplete: bool = False,
         columns: TradeColumns | None = None,
         time_unit: TimeUnit = "ms",
@@ -138,6 +142,7 @@ class RangeBarProcessor(Processed):
             reset=reset,
             max_gap=max_gap,
             include_microstructure=include_microstructure,
+            features=features,
             include_incomplete=include_incomplete,
             prevent_same_timestamp_close=prevent_same_timestamp_close,
         )

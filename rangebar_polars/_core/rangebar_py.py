@@ -46,6 +46,7 @@ def process_trades_polars(
     prevent_same_timestamp_close: bool = True,
     reset: Borders | None = None,
     include_microstructure: bool = False,
+    features: Sequence[str] | None = None,
     include_incomplete: bool = False,
     columns: TradeColumns | None = None,
     time_unit: TimeUnit = "ms",
@@ -59,7 +60,7 @@ def process_trades_polars(
         any iterable of mappings with the keys of `RangeBarProcessor.process_trades`.
     threshold_decimal_bps, prevent_same_timestamp_close, reset, include_microstructure
         As in `bars`.
-    include_incomplete, columns
+    features, include_incomplete, columns
         As in `bars`.
     time_unit
         Unit of times that are whole numbers, in a column or in dicts: "s", "ms", "us" or "ns". Bars
@@ -108,6 +109,7 @@ def process_trades_polars(
             prevent_same_timestamp_close=prevent_same_timestamp_close,
             reset=reset,
             include_microstructure=include_microstructure,
+            features=features,
             include_incomplete=include_incomplete,
             columns=columns,
             time_unit=time_unit,
@@ -119,6 +121,7 @@ def process_trades_polars(
         prevent_same_timestamp_close=prevent_same_timestamp_close,
         reset=reset,
         include_microstructure=include_microstructure,
+        features=features,
         include_incomplete=include_incomplete,
         columns=columns,
     )
@@ -136,6 +139,7 @@ def process_trades_chunked(
     reset: Borders | None = None,
     max_gap: MaxGap | None = None,
     include_microstructure: bool = False,
+    features: Sequence[str] | None = None,
     include_incomplete: bool = False,
     columns: TradeColumns | None = None,
     time_unit: TimeUnit = "ms",
@@ -153,7 +157,7 @@ def process_trades_chunked(
         LazyFrame, which is streamed.
     threshold_decimal_bps, rule, prevent_same_timestamp_close, reset, max_gap, columns
         As in `bars`; one rule.
-    include_microstructure
+    include_microstructure, features
         As in `bars`.
     chunk_size
         How many trades of an iterable of dicts, or of one frame, are a chunk at most.
@@ -194,6 +198,7 @@ def process_trades_chunked(
         reset=reset,
         max_gap=max_gap,
         include_microstructure=include_microstructure,
+        features=features,
         include_incomplete=include_incomplete,
         prevent_same_timestamp_close=prevent_same_timestamp_close,
     )
@@ -271,6 +276,7 @@ def bars_with_state(
     reset: Borders | None = None,
     max_gap: MaxGap | None = None,
     include_microstructure: bool = False,
+    features: Sequence[str] | None = None,
     include_incomplete: bool = False,
     columns: TradeColumns | None = None,
 ) -> tuple[pl.DataFrame, bytes]:
@@ -284,7 +290,7 @@ def bars_with_state(
         A DataFrame, a LazyFrame, which is streamed, or anything with ``__arrow_c_stream__``.
     threshold_decimal_bps, rule, by, prevent_same_timestamp_close, reset, max_gap, columns
         As in `bars`, also several rules.
-    include_microstructure
+    include_microstructure, features
         As in `bars`.
     include_incomplete
         Add bars that a reset cut off; the bar that is still open is in the checkpoint.
@@ -332,6 +338,7 @@ def bars_with_state(
         reset=reset,
         max_gap=max_gap,
         include_microstructure=include_microstructure,
+        features=features,
         include_incomplete=include_incomplete,
         columns=columns,
     )

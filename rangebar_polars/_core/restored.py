@@ -65,7 +65,9 @@ def arguments_of(
             f"{hint if isinstance(data, dict) else ''}"
         )
     checkpoint = _internal.read_checkpoint(data)
-    of, texts, column, keys, borders, max_gap, microstructure, incomplete, unit = checkpoint
+    of, texts, column, keys, borders, max_gap, microstructure, incomplete, features, unit = (
+        checkpoint
+    )
     got = _shown(texts, column)
     expected: str | None = None
     if rule is None:
@@ -107,6 +109,7 @@ def arguments_of(
         "max_gap": None if max_gap is None else f"{max_gap}ns",
         "include_microstructure": microstructure,
         "include_incomplete": incomplete,
+        "features": features or None,
         "time_unit": time_unit or known or unit or "ms",
     }
 

@@ -11,7 +11,9 @@
 use crate::bar::{Bar, BySide, Prices, Side, Span};
 use crate::builder::MaxGap;
 use crate::check::{MAX_ROWS, is_price};
+use crate::checkpoint::reachable_run::has_run;
 use crate::checkpoint::{Checkpoint, MAX_SYMBOL};
+use crate::columns::{Group, output};
 use crate::fixed::to_fixed;
 use crate::reset::Reset;
 use crate::rule::Rule;
@@ -22,12 +24,14 @@ use crate::trades::{Layout, Role};
 pub(crate) fn is_reachable(state: &Checkpoint) -> bool {
     let Some(layout) = &state.layout else {
         return has_symbol(state)
+            && has_features(state)
             && has_gap(state)
             && has_session(state)
             && is_unused(state)
             && is_rule_unused(state);
     };
     has_symbol(state)
+        && has_features(state)
         && has_required_columns(state, layout)
         && has_gap(state)
         && has_session(state)
@@ -39,12 +43,27 @@ pub(crate) fn is_reachable(state: &Checkpoint) -> bool {
                 && has_prices(bar)
                 && has_sums(bar, layout)
                 && has_ids(bar, state)
+                && has_run(bar, state.needs_of_run())
         })
         && state.rule.clone().resume(state.open.as_ref(), &state.memory, state.check.rows())
 }
 
 fn has_symbol(state: &Checkpoint) -> bool {
     state.symbol.as_ref().is_none_or(|symbol| symbol.len() <= MAX_SYMBOL)
+}
+
+/// Whether each feature is a column that bars do not have without its name, once.
+fn has_features(state: &Checkpoint) -> bool {
+    let is_added = |name: &String| {
+        output(name).is_some_and(|output| match output.group {
+            Group::Bar | Group::Stored => false,
+            Group::Sum | Group::Feature => !state.include_microstructure,
+            Group::Intra => true,
+        })
+    };
+    let features = &state.features;
+    features.iter().all(is_added)
+        && (1..features.len()).all(|place| !features[..place].contains(&features[place]))
 }
 
 /// Whether there was no trade.

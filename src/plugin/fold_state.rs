@@ -57,6 +57,19 @@ fn check_shape(options: &Options, saved: &Saved) -> Result<(), Error> {
     }
 }
 
+/// Check that the open bar of a checkpoint has what the wanted columns need.
+fn check_features(options: &Options, checkpoint: &Checkpoint) -> Result<(), Error> {
+    if checkpoint.needs_of_run().contains(options.needs().of_run()) {
+        return Ok(());
+    }
+    let names = |names: &[String]| match names {
+        [] => "None".to_owned(),
+        names => format!("['{}']", names.join("', '")),
+    };
+    let (got, expected) = (names(&checkpoint.features), names(&options.features));
+    Err(Error::CheckpointFeatures { got, expected })
+}
+
 /// Check that a checkpoint is of a chain after the same trades as another.
 fn check_position(checkpoint: &Checkpoint, other: &Checkpoint) -> Result<(), Error> {
     if (&checkpoint.check, &checkpoint.layout) == (&other.check, &other.layout) {
@@ -79,8 +92,12 @@ fn resumed(options: &Options, states: Vec<Checkpoint>) -> Result<Builder<AnyRule
     let check = states.first().map(|state| state.check.clone()).unwrap_or_default();
     let session = states.first().and_then(|state| state.session.clone());
     let chains = options.rules()?.into_iter().zip(states);
-    let chains = chains.map(|(rule, state)| (state.rule_after(rule), state.open));
-    let builder = Builder::resume(chains, check, options.needs());
+    let needs = options.needs();
+    let chains = chains.map(|(rule, state)| {
+        let rule = state.rule_after(rule);
+        (rule, state.open.map(|bar| bar.with_run_of(needs)))
+    });
+    let builder = Builder::resume(chains, check, needs);
     Ok(builder.reset_at(options.reset()?, session).cut_off_after(options.max_gap()))
 }
 
@@ -94,6 +111,7 @@ impl Fold {
         let reset = options.reset()?;
         for (state, rule) in saved.settings().iter().zip(options.rules()?) {
             state.agrees(&rule, reset, options.max_gap())?;
+            check_features(options, state)?;
         }
         let mut fold = Self::of_layout(options, saved.settings().first())?;
         let states = match saved {
@@ -131,6 +149,7 @@ impl Fold {
         }
         for (rule, checkpoint) in rules.iter().zip(&checkpoints) {
             checkpoint.agrees(rule, reset, gap)?;
+            check_features(options, checkpoint)?;
             check_position(checkpoint, first)?;
         }
         let mut fold = Self::of_layout(options, Some(first))?;
@@ -195,6 +214,7 @@ impl Fold {
             max_gap: self.options.max_gap(),
             include_microstructure: self.options.include_microstructure,
             include_incomplete: self.options.include_incomplete,
+            features: self.options.features.clone(),
             layout: self.layout.clone(),
             check: builder.check().clone(),
             session: builder.session().cloned(),

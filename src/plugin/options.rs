@@ -1,7 +1,7 @@
 //! The options of a fold: the arguments of `bars()` as Python passes them.
 
 use crate::builder::{Builder, MaxGap};
-use crate::columns::{Group, OUTPUTS, Output, Table};
+use crate::columns::{Group, OUTPUTS, Output, Table, output};
 use crate::needs::Needs;
 use crate::plugin::inputs::{Inputs, Names};
 use crate::plugin::refusal::compute_error;
@@ -44,6 +44,8 @@ pub struct Options {
     pub include_microstructure: bool,
     /// Whether bars that did not close are rows too.
     pub include_incomplete: bool,
+    /// The columns that are asked for by name, in order.
+    pub features: Vec<String>,
     /// The names of the columns of the trades.
     pub columns: Names,
     /// The wanted columns of bars; `None` for all.
@@ -66,15 +68,26 @@ pub struct Options {
 impl Options {
     /// The computed columns that are wanted.
     pub fn outputs(&self) -> impl Iterator<Item = &'static Output> {
-        let shown = |output: &Output| match output.group {
+        let is_there = |output: &&Output| {
+            if self.stored { output.is_stored() } else { self.is_shown(output) }
+        };
+        let asked = self.asked().filter(|output| !self.stored && !self.is_shown(output));
+        let all = OUTPUTS.iter().filter(is_there).chain(asked);
+        all.filter(|output| self.wants(output.name))
+    }
+
+    /// Whether a column is there although nobody asks for it by name.
+    fn is_shown(&self, output: &Output) -> bool {
+        match output.group {
             Group::Bar => true,
             Group::Sum | Group::Feature => self.include_microstructure,
-            Group::Stored => false,
-        };
-        OUTPUTS.iter().filter(move |output| {
-            let is_there = if self.stored { output.is_stored() } else { shown(output) };
-            is_there && self.wants(output.name)
-        })
+            Group::Intra | Group::Stored => false,
+        }
+    }
+
+    /// The columns that are asked for by name, in order.
+    fn asked(&self) -> impl Iterator<Item = &'static Output> {
+        self.features.iter().filter_map(|name| output(name))
     }
 
     /// A table of the wanted columns without a row.
@@ -95,8 +108,11 @@ impl Options {
 
     /// The sums that must be computed.
     pub fn needs(&self) -> Needs {
-        let all = OUTPUTS.iter().filter(|_| self.every_sum);
-        self.outputs().chain(all).fold(Needs::NOTHING, |needs, output| needs.and(output.needs))
+        let is_sum = |output: &&Output| output.group != Group::Intra;
+        let all = OUTPUTS.iter().filter(is_sum).chain(self.asked());
+        self.outputs()
+            .chain(all.filter(|_| self.every_sum))
+            .fold(Needs::NOTHING, |needs, output| needs.and(output.needs))
     }
 
     /// On how many threads a batch may be folded: as many as Polars would use.

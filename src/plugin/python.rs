@@ -319,11 +319,13 @@ type Settings = (
     Option<u64>,
     bool,
     bool,
+    Vec<String>,
     Option<&'static str>,
 );
 
 /// The settings in a checkpoint: symbol, texts of the rules, the column of rules, by, reset, longest
-/// gap in nanoseconds, the two `include_` flags, and the unit of the times, if there was a trade.
+/// gap in nanoseconds, the two `include_` flags, the features, and the unit of the times, if there
+/// was a trade.
 #[pyfunction]
 fn read_checkpoint(checkpoint: &[u8]) -> Result<Settings, Refusal> {
     let saved = Saved::from_bytes(checkpoint)?;
@@ -340,6 +342,7 @@ fn read_checkpoint(checkpoint: &[u8]) -> Result<Settings, Refusal> {
         first.max_gap.map(|MaxGap(gap)| gap),
         first.include_microstructure,
         first.include_incomplete,
+        first.features.clone(),
         unit,
     ))
 }
@@ -428,6 +431,7 @@ fn row(output: &Output) -> Row {
         Group::Bar => "bar",
         Group::Sum => "sum",
         Group::Feature => "feature",
+        Group::Intra => "intra",
         Group::Stored => "stored",
     };
     let dtype = match output.compute {

@@ -83,6 +83,7 @@ impl From<Refusal> for PyErr {
                     Error::CheckpointDamaged { .. }
                     | Error::CheckpointVersion { .. }
                     | Error::CheckpointOther { .. }
+                    | Error::CheckpointFeatures { .. }
                     | Error::KeyType { .. }
                     | Error::SessionTooLong { .. }
                     | Error::ChainsTooLarge { .. } => "CheckpointError",

@@ -6,6 +6,7 @@ use proptest::sample::select;
 use rangebar_polars::builder::MaxGap;
 use rangebar_polars::check::Check;
 use rangebar_polars::checkpoint::Checkpoint;
+use rangebar_polars::columns::{Group, OUTPUTS};
 use rangebar_polars::fixed::{LIMIT, SCALE};
 use rangebar_polars::period::Period;
 use rangebar_polars::reset::Reset;
@@ -45,6 +46,16 @@ pub const RULES: [&str; 22] = [
     "when",
 ];
 
+/// The names of the statistics of the trades of a bar.
+fn statistics() -> Vec<String> {
+    let of_run = OUTPUTS.iter().filter(|output| output.group == Group::Intra);
+    of_run.map(|output| output.name.to_owned()).collect()
+}
+
+fn some_statistics() -> impl Strategy<Value = Vec<String>> {
+    prop::sample::subsequence(statistics(), 0..4)
+}
+
 /// What a chain of trades looks like, and the settings of its bars.
 pub fn settings() -> impl Strategy<Value = Checkpoint> {
     let units = vec![TimeUnit::Milliseconds, TimeUnit::Microseconds, TimeUnit::Nanoseconds];
@@ -61,8 +72,9 @@ pub fn settings() -> impl Strategy<Value = Checkpoint> {
         select(units),
         option::of(select(vec!["UTC", "America/Argentina/ComodRivadavia"])),
         prop::sample::subsequence(optional, 0..=4),
+        prop_oneof![Just(Vec::new()), Just(statistics()), some_statistics()],
     )
-        .prop_map(|(symbol, rule, max_gap, reset, unit, zone, optional)| {
+        .prop_map(|(symbol, rule, max_gap, reset, unit, zone, optional, features)| {
             let rule: AnyRule = rule.parse().unwrap();
             let columns = Role::ALL.into_iter();
             let columns = columns.filter(|role| {
@@ -77,6 +89,7 @@ pub fn settings() -> impl Strategy<Value = Checkpoint> {
                 max_gap: max_gap.map(MaxGap),
                 include_microstructure: true,
                 include_incomplete: max_gap.is_some(),
+                features,
                 layout: Some(layout),
                 check: Check::default(),
                 session: None,

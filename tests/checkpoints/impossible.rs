@@ -28,6 +28,7 @@ fn state() -> Checkpoint {
         reset: Some(Reset::Period(Period::Day)),
         include_microstructure: true,
         include_incomplete: false,
+        features: Vec::new(),
         layout: Some(Layout {
             unit: TimeUnit::Milliseconds,
             zone: None,
@@ -46,6 +47,7 @@ fn state() -> Checkpoint {
             rows_with_trade_ids: 2,
             first_agg_trade_id: Some(7),
             last_agg_trade_id: Some(9),
+            run: None,
         }),
     }
 }

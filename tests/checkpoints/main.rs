@@ -16,18 +16,20 @@ use rangebar_polars::bar::Bar;
 use rangebar_polars::builder::Builder;
 use rangebar_polars::check::Last;
 use rangebar_polars::checkpoint::Checkpoint;
-use rangebar_polars::columns::{Compute, OUTPUTS};
+use rangebar_polars::columns::{Compute, Group, OUTPUTS};
 use rangebar_polars::error::Error;
 use rangebar_polars::needs::Needs;
 use rangebar_polars::rule::{AnyRule, Rule};
 
-fn every_sum() -> Needs {
-    OUTPUTS.iter().fold(Needs::NOTHING, |needs, output| needs.and(output.needs))
+/// Every sum, and what the features of a state need.
+fn needs(state: &Checkpoint) -> Needs {
+    let sums = OUTPUTS.iter().filter(|output| output.group != Group::Intra);
+    sums.fold(state.needs_of_run(), |needs, output| needs.and(output.needs))
 }
 
 /// What continues from a state.
 fn builder(state: &Checkpoint) -> Builder<AnyRule> {
-    Builder::resume([(state.rule(), state.open.clone())], state.check.clone(), every_sum())
+    Builder::resume([(state.rule(), state.open.clone())], state.check.clone(), needs(state))
         .reset_at(state.reset, state.session.clone())
         .cut_off_after(state.max_gap)
 }

@@ -34,6 +34,8 @@ class OpenBar:
     trades: int
     rows_with_trade_ids: int
     agg_trade_ids: list[Id]
+    has_run: bool = False
+    """Whether the state of a run follows, which is not read here."""
 
 
 @dataclass
@@ -46,6 +48,7 @@ class State:
     max_gap: int | None
     include_microstructure: bool
     include_incomplete: bool
+    features: list[str]
     layout: tuple[int, str | None, int] | None
     rows: int
     last: tuple[int, Id] | None
@@ -67,6 +70,7 @@ class State:
             max_gap=read.unsigned() if read.flag() else None,
             include_microstructure=read.flag(),
             include_incomplete=read.flag(),
+            features=[read.text() for _ in range(read.unsigned())],
             layout=(
                 (read.byte(), read.text() if read.flag() else None, read.byte())
                 if read.flag()
@@ -92,6 +96,7 @@ class State:
         yield _maybe(None if self.reset is None else _text(self.reset))
         yield _maybe(None if self.max_gap is None else varint(self.max_gap % 2**64))
         yield bytes([self.include_microstructure, self.include_incomplete])
+        yield varint(len(self.features)) + b"".join(map(_text, self.features))
         if self.layout is None:
             yield b"\0"
         else:
@@ -124,6 +129,7 @@ def _bar_parts(bar: OpenBar) -> Iterator[bytes]:
         yield _signed(volume, "i128") + _signed(turnover, "i128") + _signed(trades, "i64")
     yield from (_signed(x, "i64") for x in (bar.rows, bar.trades, bar.rows_with_trade_ids))
     yield from map(_optional, bar.agg_trade_ids)
+    yield bytes([bar.has_run])
 
 
 def varint(value: int) -> bytes:
@@ -218,4 +224,5 @@ class _Reader:
             trades=self.signed(),
             rows_with_trade_ids=self.signed(),
             agg_trade_ids=[self.optional(), self.optional()],
+            has_run=self.flag(),
         )

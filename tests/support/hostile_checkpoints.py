@@ -215,6 +215,7 @@ def drawn(chance: random.Random) -> State:
         max_gap=chance.choice([None, None, 1, 10**9]),
         include_microstructure=True,
         include_incomplete=True,
+        features=[],
         layout=STORED_LAYOUT if chance.random() < 0.5 else layout,
         rows=0,
         last=(chance.choice([-(10**15), 0, 1_700_000_000_000, 1_700_000_000_000_000]), None),
