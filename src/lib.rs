@@ -31,6 +31,7 @@ pub mod features;
 pub mod columns;
 pub mod threads;
 pub mod builder;
+pub mod label;
 pub mod checkpoint;
 pub mod row_hash;
 
