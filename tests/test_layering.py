@@ -34,6 +34,7 @@ MAY: dict[str, set[str]] = {
     "_plot": {"_argument_names", "_core", "_extras", "schema"},
     "_validation": {"_argument_names", "_core", "_extras", "errors", "schema"},
     "features": {"_argument_names", "_core", "schema"},
+    "labels": {"_argument_names", "_core", "schema"},
     "archive": {"_argument_names", "_days", "_disk", "errors", "schema"},
     "_ticks": {"_core", "_days", "_disk", "_internal", "errors", "schema"},
     "store": {
@@ -78,6 +79,7 @@ MAY: dict[str, set[str]] = {
         "duckdb",
         "errors",
         "features",
+        "labels",
     }
     | {"schema", "testing"},
 }
@@ -89,7 +91,7 @@ FLOORS_OF_THE_CORE = (
     ("lazy_source", "batches"),
     ("turn", "open_bars", "threshold"),
     ("arguments", "fixed"),
-    ("tick_rule", "sides", "whole_times"),
+    ("tick_rule", "sides", "whole_times", "labels"),
     ("off_market",),
     ("rules.rule",),
     ("rules.prices", "rules.totals", "rules.sides", "rules.expressions"),

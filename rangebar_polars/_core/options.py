@@ -21,6 +21,7 @@ from rangebar_polars._core.arguments import (
     check_threshold,
     check_thresholds,
 )
+from rangebar_polars._core.labels import Labels
 from rangebar_polars._core.rules.expressions import ExpressionRule, is_column
 from rangebar_polars._core.rules.prices import RangeRule
 from rangebar_polars._core.rules.rule import Rule
@@ -95,6 +96,7 @@ class Options:
     columns: TradeColumns
     aggs: tuple[pl.Expr, ...] = ()
     state: bytes | None = None
+    labels: Labels | None = None
     reads_at_most: frozenset[str] = field(init=False, repr=False, compare=False)
     """The columns of trades that the compiled extension may read."""
 
@@ -211,7 +213,13 @@ class Options:
             "stored": stored,
             "threaded": threaded,
             "whole": whole,
+            "labels": None if self.labels is None else self.labels.kwargs(),
         }
+
+    @property
+    def has_events(self) -> bool:
+        """Whether labels of events of the caller are made."""
+        return self.labels is not None and self.labels.events is not None
 
     @property
     def range_rules(self) -> tuple[RangeRule, ...]:

@@ -5,6 +5,7 @@ use crate::columns::{Group, OUTPUTS, Output, Table};
 use crate::needs::Needs;
 use crate::period::Period;
 use crate::plugin::inputs::{Inputs, Names};
+use crate::plugin::labels::LabelOptions;
 use crate::plugin::refusal::compute_error;
 use crate::rule::{AnyRule, Rule};
 use crate::trades::Role;
@@ -56,6 +57,8 @@ pub struct Options {
     pub whole: bool,
     /// Whether the bar of each trade is recorded.
     pub trace: bool,
+    /// The labels of the ends of bars that are wanted instead of bars.
+    pub labels: Option<LabelOptions>,
     /// Whether large batches are folded on several threads. Not within a plan, whose engine has
     /// a thread for each processor already.
     pub threaded: bool,
@@ -71,7 +74,7 @@ impl Options {
         };
         OUTPUTS.iter().filter(move |output| {
             let is_there = if self.stored { output.is_stored() } else { shown(output) };
-            is_there && self.wants(output.name)
+            is_there && self.labels.is_none() && self.wants(output.name)
         })
     }
 
@@ -94,7 +97,9 @@ impl Options {
     /// The sums that must be computed.
     pub fn needs(&self) -> Needs {
         let all = OUTPUTS.iter().filter(|_| self.every_sum);
-        self.outputs().chain(all).fold(Needs::NOTHING, |needs, output| needs.and(output.needs))
+        // Labels read prices, about which there are notices.
+        let none = if self.labels.is_some() { Needs::PRICE } else { Needs::NOTHING };
+        self.outputs().chain(all).fold(none, |needs, output| needs.and(output.needs))
     }
 
     /// On how many threads a batch may be folded: as many as Polars would use.

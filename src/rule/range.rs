@@ -118,11 +118,7 @@ impl Limits {
     fn new(by: Move, open: f64, open_time: i64) -> Self {
         let open = to_fixed(open);
         let delta = by.delta(open);
-        Self {
-            open_time,
-            upper: upper_limit(open, delta),
-            lower: lower_limit(open, delta),
-        }
+        Self { open_time, upper: upper_limit(open, delta), lower: lower_limit(open, delta) }
     }
 
     /// Whether a price is at or beyond a limit.
