@@ -340,9 +340,10 @@ def _options(
         reset=reset,
         max_gap=max_gap,
         prevent_same_timestamp_close=prevent_same_timestamp_close,
+        labels=labels,
     )
     check_names([*options.by, *labels.columns()])
-    return replace(options, labels=labels)
+    return options
 
 
 @named

@@ -187,7 +187,7 @@ def check_events(
     columns = [_column(events, name, labels) for name in ("row", "take_profit", "stop_loss")]
     checked, before = list[tuple[int, int | None, int | None]](), 0
     for number, (row, up, down) in enumerate(zip(*columns, strict=True)):
-        _check_event(number, row, (up, down), before, labels)
+        _check_event(number, row, (up, down), before=before, labels=labels)
         checked.append((row, up, down))
         before = row
     return tuple(checked)
@@ -204,8 +204,8 @@ def _column(events: pl.DataFrame, name: str, labels: Labels) -> list[Any]:
     if name not in events.columns:
         if name == "row":
             raise pl.exceptions.ComputeError(
-                f"events have no column 'row': they have [{', '.join(events.columns)}] (add the row "
-                'of each event among the trades, counted from 0: trades.with_row_index("row"))'
+                f"events have no column 'row': they have [{', '.join(events.columns)}] (add "
+                'the row of each among the trades, counted from 0: trades.with_row_index("row"))'
             )
         return [getattr(labels, name)] * events.height
     if getattr(labels, name, None) is not None:
@@ -223,6 +223,7 @@ def _check_event(
     number: int,
     row: int | None,
     barriers: tuple[int | None, int | None],
+    *,
     before: int,
     labels: Labels,
 ) -> None:

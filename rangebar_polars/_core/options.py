@@ -119,6 +119,7 @@ class Options:
         reset: Reset | None = None,
         aggs: pl.Expr | Iterable[pl.Expr] | None = None,
         state: bytes | None = None,
+        labels: Labels | None = None,
         **flags: bool,
     ) -> "Options":
         """Return the options.
@@ -153,6 +154,7 @@ class Options:
             state=check_state(state),
             reset=check_reset(reset),
             columns=check_columns(columns),
+            labels=labels,
             **flags,
         )
         if (in_batches or state is not None) and options.expressions:
