@@ -377,15 +377,15 @@ def forward_return_of_bars(horizon: int) -> pl.Expr:
     >>> bars = pl.DataFrame({"close": [100.0, 101.0, 99.99]})
     >>> bars.with_columns(rb.labels.forward_return_of_bars(1))
     shape: (3, 2)
-    ┌────────┬────────────────┐
-    │ close  ┆ forward_return │
-    │ ---    ┆ ---            │
-    │ f64    ┆ f64            │
-    ╞════════╪════════════════╡
-    │ 100.0  ┆ 0.01           │
-    │ 101.0  ┆ -0.01          │
-    │ 99.99  ┆ null           │
-    └────────┴────────────────┘
+    ┌───────┬────────────────┐
+    │ close ┆ forward_return │
+    │ ---   ┆ ---            │
+    │ f64   ┆ f64            │
+    ╞═══════╪════════════════╡
+    │ 100.0 ┆ 0.01           │
+    │ 101.0 ┆ -0.01          │
+    │ 99.99 ┆ null           │
+    └───────┴────────────────┘
     """
     if isinstance(horizon, str):
         raise TypeError(

@@ -91,7 +91,8 @@ impl Fold {
         let inputs = self.options.inputs(schema, self.options.needs())?;
         self.agree(&inputs.layout())?;
         if let Some(labels) = &mut self.labels {
-            labels.bind(inputs.unit())?;
+            let times = self.options.columns.get(Role::Timestamp.name());
+            labels.bind(inputs.unit(), times.map_or("", String::as_str))?;
         }
         match &self.keys {
             Some(keys) => keys.agree(schema)?,

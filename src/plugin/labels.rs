@@ -139,11 +139,11 @@ impl Labels {
         })
     }
 
-    /// Learn the unit of the times.
+    /// Learn the unit of the times, which are in the column with this name.
     ///
     /// # Errors
     /// A horizon that is no whole number of units.
-    pub fn bind(&mut self, unit: TimeUnit) -> PolarsResult<()> {
+    pub fn bind(&mut self, unit: TimeUnit, times: &str) -> PolarsResult<()> {
         if self.unused.is_some() {
             return Ok(());
         }
@@ -160,7 +160,7 @@ impl Labels {
                     return Err(compute_error(&format!(
                         "horizon is {text:?}: expected a whole number of {unit}, the unit of the \
                          times (round it, or cast the times to a finer unit: \
-                         pl.col(\"timestamp\").dt.cast_time_unit(\"ns\"))"
+                         pl.col({times:?}).dt.cast_time_unit(\"ns\"))"
                     )));
                 }
             })

@@ -1,4 +1,4 @@
-"""Triple barriers: the cases of the specification, and the definition through every door."""
+"""Triple barriers: the cases of the specification, and the definition through every entry point."""
 
 from fractions import Fraction
 from typing import Any
@@ -33,8 +33,8 @@ CASES = [
     (301, 200, None, (SL, Fraction(-4, 1010), 6000), None),
 ]
 LABELS = {TP: 1, SL: -1, END: 0}
-DOORS = {
-    "eager": lambda frame, **options: rb.labels.triple_barrier(frame, **options),
+ENTRY_POINTS = {
+    "eager": rb.labels.triple_barrier,
     "one chunk a row": lambda frame, **options: rb.labels.triple_barrier(
         one_chunk_a_row(frame), **options
     ),
@@ -52,14 +52,14 @@ HORIZONS = st.sampled_from([1, 2, 5, "1ms", "1s", "2s", "60s", "30h"])
 BARRIERS = st.sampled_from([None, 1, 7, 250, 999, 1_000, 25_000, 100_000])
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_the_ten_trades_have_the_labels_of_the_specification(
-    case: tuple[Any, ...], door: str
+    case: tuple[Any, ...], entry_point: str
 ) -> None:
     take_profit, stop_loss, horizon, *expected = case
 
-    labels = DOORS[door](
+    labels = ENTRY_POINTS[entry_point](
         TEN,
         threshold_decimal_bps=1000,
         take_profit=take_profit,
@@ -98,7 +98,7 @@ def test_barriers_are_rounded_up_to_a_unit(
 
 @settings(max_examples=60)
 @given(st.data(), THRESHOLDS, st.lists(HORIZONS, min_size=1, max_size=3, unique=True))
-def test_labels_are_those_of_the_definition_through_every_door(
+def test_labels_are_those_of_the_definition_through_every_entry_point(
     data: st.DataObject, threshold: int, horizons: list[int | str]
 ) -> None:
     frame = data.draw(frames(threshold))
@@ -107,7 +107,7 @@ def test_labels_are_those_of_the_definition_through_every_door(
     )
     events = events_of(rows(frame), f"range-{threshold}", take_profit, stop_loss)
     expected = frame_of(frame, events, {f"_{horizon}": horizon for horizon in horizons})
-    for of in DOORS.values():
+    for of in ENTRY_POINTS.values():
         labels = of(
             frame,
             threshold_decimal_bps=threshold,
