@@ -86,7 +86,9 @@ __all__ = [
 
 # A star-import binds the names in __all__. Modules are not among them: our `duckdb` would replace
 # the caller's `duckdb`.
-_MODULES: Final = ("archive", "duckdb", "errors", "features", "schema", "store", "testing")
+_MODULES: Final = (
+    *("archive", "duckdb", "errors", "features", "labels", "schema", "store", "testing"),
+)
 
 _HOMES: Final = {
     name: module
@@ -192,6 +194,7 @@ if TYPE_CHECKING:
     from rangebar_polars import duckdb as duckdb
     from rangebar_polars import errors as errors
     from rangebar_polars import features as features
+    from rangebar_polars import labels as labels
     from rangebar_polars import schema as schema
     from rangebar_polars import store as store
     from rangebar_polars import testing as testing

@@ -37,6 +37,7 @@ pub mod statistics;
 pub mod columns;
 pub mod threads;
 pub mod builder;
+pub mod label;
 pub mod checkpoint;
 pub mod row_hash;
 

@@ -15,11 +15,16 @@ from rangebar_polars.schema import COLUMNS, INTRA, IS_COMPLETE
 
 README = Path(__file__).parents[1] / "README.md"
 FEATURES = {f"features.{name}": getattr(rb.features, name) for name in rb.features.__all__}
-NAMES = {
-    name: getattr(rb, name)
-    for name in dir(rb)
-    if not isinstance(getattr(rb, name), int | str | Mapping)
-} | FEATURES
+LABELS = {f"labels.{name}": getattr(rb.labels, name) for name in rb.labels.__all__}
+NAMES = (
+    {
+        name: getattr(rb, name)
+        for name in dir(rb)
+        if not isinstance(getattr(rb, name), int | str | Mapping)
+    }
+    | FEATURES
+    | LABELS
+)
 METHODS = {
     f"{space.__name__}.{name}": method
     for space in (rb.FrameNamespace, rb.LazyFrameNamespace, rb.ExprNamespace)

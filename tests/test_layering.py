@@ -35,6 +35,7 @@ MAY: dict[str, set[str]] = {
     "_plot": {"_argument_names", "_core", "_extras", "schema"},
     "_validation": {"_argument_names", "_core", "_extras", "errors", "schema"},
     "features": {"_argument_names", "_core", "schema"},
+    "labels": {"_argument_names", "_core", "schema"},
     "archive": {"_argument_names", "_days", "_disk", "errors", "schema"},
     "_ticks": {"_core", "_days", "_disk", "_internal", "errors", "schema"},
     "store": {
@@ -79,6 +80,7 @@ MAY: dict[str, set[str]] = {
         "duckdb",
         "errors",
         "features",
+        "labels",
     }
     | {"schema", "testing"},
 }
@@ -90,7 +92,7 @@ FLOORS_OF_THE_CORE = (
     ("lazy_source", "batches"),
     ("turn", "open_bars", "threshold"),
     ("arguments", "feature_names", "fixed"),
-    ("tick_rule", "sides", "whole_times", "trading_day"),
+    ("tick_rule", "sides", "whole_times", "trading_day", "labels"),
     ("off_market",),
     ("rules.rule",),
     ("rules.prices", "rules.totals", "rules.sides", "rules.expressions"),

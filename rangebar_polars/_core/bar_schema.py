@@ -1,6 +1,7 @@
 """The columns of the bars that trades with a given schema have."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import polars as pl
 from polars._typing import PolarsDataType
@@ -114,5 +115,8 @@ def schema_of(trades: pl.Schema, options: Options) -> pl.Schema:
         The arguments of ``bars()``.
     """
     check_keys(trades, options.by)
+    if options.labels is not None and options.has_events:
+        # Without a trade, every event would be after the last one.
+        options = replace(options, labels=replace(options.labels, events=()))
     (empty,) = fold([], trades, options)
     return empty.schema

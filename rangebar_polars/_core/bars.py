@@ -194,6 +194,27 @@ def bars(
         include_incomplete=include_incomplete,
         prevent_same_timestamp_close=prevent_same_timestamp_close,
     )
+    return bars_of(trades, options)
+
+
+@overload
+def bars_of(trades: pl.LazyFrame, options: Options) -> pl.LazyFrame: ...
+
+
+@overload
+def bars_of(trades: pl.DataFrame | ArrowStream, options: Options) -> pl.DataFrame: ...
+
+
+@overload
+def bars_of(
+    trades: pl.DataFrame | pl.LazyFrame | ArrowStream, options: Options
+) -> pl.DataFrame | pl.LazyFrame: ...
+
+
+def bars_of(
+    trades: pl.DataFrame | pl.LazyFrame | ArrowStream, options: Options
+) -> pl.DataFrame | pl.LazyFrame:
+    """Return the bars of trades, or what the options ask for instead."""
     if isinstance(trades, pl.LazyFrame):
         return _plugin.scan(trades, options)
     if options.by:
@@ -208,7 +229,7 @@ def bars(
             f"trades is a {type(trades).__name__}: expected a DataFrame, a LazyFrame or an object "
             "with __arrow_c_stream__"
         )
-    if options.aggs or options.expressions or options.state is not None:
+    if options.aggs or options.expressions or options.state is not None or options.has_events:
         frame = (
             trades
             if isinstance(trades, pl.DataFrame)

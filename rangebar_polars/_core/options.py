@@ -27,6 +27,7 @@ from rangebar_polars._core.borders import (
     check_borders,
 )
 from rangebar_polars._core.feature_names import check_features
+from rangebar_polars._core.labels import Labels
 from rangebar_polars._core.rules.expressions import ExpressionRule, is_column
 from rangebar_polars._core.rules.prices import RangeRule
 from rangebar_polars._core.rules.rule import Rule
@@ -110,6 +111,7 @@ class Options:
     columns: TradeColumns
     aggs: tuple[pl.Expr, ...] = ()
     state: bytes | None = None
+    labels: Labels | None = None
     reads_at_most: frozenset[str] = field(init=False, repr=False, compare=False)
     """The columns of trades that the compiled extension may read."""
 
@@ -133,6 +135,7 @@ class Options:
         aggs: pl.Expr | Iterable[pl.Expr] | None = None,
         features: Sequence[str] | None = None,
         state: bytes | None = None,
+        labels: Labels | None = None,
         **flags: bool,
     ) -> "Options":
         """Return the options.
@@ -170,6 +173,7 @@ class Options:
             state=check_state(state),
             reset=check_borders(reset),
             columns=check_columns(columns),
+            labels=labels,
             **flags,
         )
         if (in_batches or state is not None) and border_expression(options.reset):
@@ -237,7 +241,13 @@ class Options:
             "stored": stored,
             "threaded": threaded,
             "whole": whole,
+            "labels": None if self.labels is None else self.labels.kwargs(),
         }
+
+    @property
+    def has_events(self) -> bool:
+        """Whether labels of events of the caller are made."""
+        return self.labels is not None and self.labels.events is not None
 
     @property
     def thresholds(self) -> tuple[int, ...]:

@@ -100,7 +100,8 @@ def scan(trades: pl.LazyFrame, options: Options) -> pl.LazyFrame:
         if not asked.rules:
             return iter(())
         # Chains of keys are independent, so what no chain of the result needs is not read.
-        of_keys = implied(predicate, options.by)
+        # Rows of events count the trades of all keys.
+        of_keys = None if options.has_events else implied(predicate, options.by)
         chosen = trades if of_keys is None else trades.filter(of_keys)
         read = columns_read(given, asked, wanted)
         schema = pl.Schema({name: given[name] for name in read})

@@ -6,6 +6,7 @@
 use crate::builder::{Builder, Ended};
 use crate::check::Check;
 use crate::error::Error;
+use crate::label::{Event, Labeller};
 use crate::overlap;
 use crate::plugin::inputs::{Inputs, Meaning, Names};
 use crate::plugin::refusal::{Refusal, compute_error};
@@ -265,6 +266,27 @@ impl Lent<'_> {
                 Error::Side { column, row, value, expected: expected.to_string() }.into()
             }
         })
+    }
+}
+
+impl Lent<'_> {
+    /// Look for what became of events at some rows of the batch, which were folded without an error.
+    pub fn label(&self, rows: Range<usize>, events: &[Event], labeller: &mut Labeller) {
+        let (mut offset, mut events) = (0, events);
+        for (trades, _) in &self.chunks {
+            let (from, to) = (rows.start.max(offset), rows.end.min(offset + trades.len));
+            if from < to {
+                let before = from - rows.start;
+                let here = events.partition_point(|event| event.row < to - rows.start);
+                let (of_chunk, rest) = events.split_at(here);
+                let of_chunk =
+                    of_chunk.iter().map(|event| Event { row: event.row - before, ..*event });
+                let of_chunk: Vec<_> = of_chunk.collect();
+                labeller.push(&trades.slice(from - offset..to - offset), &of_chunk);
+                events = rest;
+            }
+            offset += trades.len;
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use crate::builder::{Builder, MaxGap};
 use crate::columns::{Group, OUTPUTS, Output, Table, output};
 use crate::needs::Needs;
 use crate::plugin::inputs::{Inputs, Names};
+use crate::plugin::labels::LabelOptions;
 use crate::plugin::refusal::compute_error;
 use crate::reset::Reset;
 use crate::rule::{AnyRule, Rule};
@@ -60,6 +61,8 @@ pub struct Options {
     pub whole: bool,
     /// Whether the bar of each trade is recorded.
     pub trace: bool,
+    /// The labels of the ends of bars that are wanted instead of bars.
+    pub labels: Option<LabelOptions>,
     /// Whether large batches are folded on several threads. Not within a plan, whose engine has
     /// a thread for each processor already.
     pub threaded: bool,
@@ -73,7 +76,7 @@ impl Options {
         };
         let asked = self.asked().filter(|output| !self.stored && !self.is_shown(output));
         let all = OUTPUTS.iter().filter(is_there).chain(asked);
-        all.filter(|output| self.wants(output.name))
+        all.filter(|output| self.labels.is_none() && self.wants(output.name))
     }
 
     /// Whether a column is there although nobody asks for it by name.
@@ -109,10 +112,10 @@ impl Options {
     /// The sums that must be computed.
     pub fn needs(&self) -> Needs {
         let is_sum = |output: &&Output| output.group != Group::Intra;
-        let all = OUTPUTS.iter().filter(is_sum).chain(self.asked());
-        self.outputs()
-            .chain(all.filter(|_| self.every_sum))
-            .fold(Needs::NOTHING, |needs, output| needs.and(output.needs))
+        let all = OUTPUTS.iter().filter(is_sum).chain(self.asked()).filter(|_| self.every_sum);
+        // Labels read prices, about which there are notices.
+        let none = if self.labels.is_some() { Needs::PRICE } else { Needs::NOTHING };
+        self.outputs().chain(all).fold(none, |needs, output| needs.and(output.needs))
     }
 
     /// On how many threads a batch may be folded: as many as Polars would use.
