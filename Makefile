@@ -71,7 +71,7 @@ bench-guard: ## compare the kernel's instruction counts with the stored ones (ne
 	$(PYTHON) benches/instructions.py
 
 bench-peers: $(VENV)/built ## compare with other packages, each in an environment of its own
-	$(BIN)/python benches/peers.py
+	$(BIN)/python benches/peer_times.py
 
 bench-validate: $(VENV)/built ## fail if bars of a million trades take 100 ms or more
 	$(BIN)/python benches/validate.py

@@ -1,9 +1,9 @@
 """Range bars of a million trades: this package, its peers and the limits, in one interleaved run.
 
-    python benches/peers.py [--rows N] [--rounds N] [--only NAME ...]
+    python benches/peer_times.py [--rows N] [--rounds N] [--only NAME ...]
 
 Each peer is installed into an environment of its own, in `.venv-peers`, and each call runs in a new
-process (`peer.py`). The bars are compared with ours before any time counts: they are the same, or
+process (`peer_call.py`). The bars are compared with ours before any time counts: they are the same, or
 differ by what is named here, which is checked too. A peer that cannot be installed has a line that
 says why.
 """
@@ -27,7 +27,7 @@ from walks import Walk
 ROWS = 1_000_000
 ROUNDS = 5
 ENVIRONMENTS = REPOSITORY / ".venv-peers"
-CALLS = Path(__file__).with_name("peer.py")
+CALLS = Path(__file__).with_name("peer_call.py")
 Closes = tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]
 
 
@@ -65,7 +65,7 @@ class Peer:
     what
         Its line in the table.
     call
-        The name of the function in ``peer.py``.
+        The name of the function in ``peer_call.py``.
     requirements
         What its environment holds; none: ours.
     check
@@ -169,7 +169,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rows", type=int, default=ROWS, help="of the trades (%(default)s)")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="of each call (%(default)s)")
-    parser.add_argument("--only", nargs="*", default=[], help="calls of peer.py, besides ours")
+    parser.add_argument("--only", nargs="*", default=[], help="calls of peer_call.py, besides ours")
     given = parser.parse_args()
     wanted = [peer for peer in PEERS if peer is OURS or peer.call in (given.only or [peer.call])]
     pythons = {peer: environment(peer) for peer in wanted}

@@ -1,6 +1,6 @@
-"""One call of a peer, in the environment of that peer: `peers.py` starts it.
+"""One call of a peer, in the environment of that peer: `peer_times.py` starts it.
 
-    python benches/peer.py NAME trades.parquet closes.npz
+    python benches/peer_call.py NAME trades.parquet closes.npz
 
 It reads the trades, calls the function twice and times the second call, after which everything is
 compiled and loaded. The times, in
