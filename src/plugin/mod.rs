@@ -31,6 +31,7 @@ mod exports;
 pub mod arrow_hash;
 pub mod arrow_stream;
 pub mod trade_file;
+pub mod python_frame;
 pub mod python;
 
 /// Polars' own allocator, so that a column made here can be freed there.

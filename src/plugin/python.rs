@@ -23,6 +23,7 @@ use crate::plugin::fold::Fold;
 use crate::plugin::inputs::{Inputs, Names};
 use crate::plugin::notices::Warning;
 use crate::plugin::options::{OPENING_ROW, Options, is_always_read};
+use crate::plugin::python_frame::PythonFrame;
 use crate::plugin::refusal::{Refusal, compute_error};
 use crate::plugin::stored_bars;
 use crate::plugin::trade_file::TradeWriter;
@@ -34,7 +35,6 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyList};
-use pyo3_polars::PyDataFrame;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The warning about bars whose trades all have a null side, in which these columns are 0 or null.
@@ -48,12 +48,12 @@ fn null_side(columns: Vec<String>) -> Warning {
 fn bars(
     trades: &Bound<'_, PyAny>,
     options: Options,
-) -> Result<(PyDataFrame, Vec<Warning>), Refusal> {
+) -> Result<(PythonFrame, Vec<Warning>), Refusal> {
     let mut stream = TableStream::open(trades)?;
     let mut fold = Fold::new(&options)?;
     let inputs = bind(&stream, &mut fold)?;
     stream.drain(trades.py(), |stream| push(stream, &mut fold, &inputs))?;
-    Ok((PyDataFrame(fold.finish()?), fold.warnings()))
+    Ok((PythonFrame(fold.finish()?), fold.warnings()))
 }
 
 /// Find the columns of the trades in the schema of a stream.
@@ -118,7 +118,7 @@ impl BarBuilder {
     }
 
     /// The bars that ended in the next table of trades; None for no bar.
-    fn push(&self, trades: &Bound<'_, PyAny>) -> Result<Option<PyDataFrame>, Refusal> {
+    fn push(&self, trades: &Bound<'_, PyAny>) -> Result<Option<PythonFrame>, Refusal> {
         let mut stream = TableStream::open(trades)?;
         let inputs = bind(&stream, &mut self.lock())?;
         stream.drain(trades.py(), |stream| push(stream, &mut self.lock(), &inputs))?;
@@ -126,7 +126,7 @@ impl BarBuilder {
     }
 
     /// The bars that ended in a list of dicts of trades; None for no bar.
-    fn push_records(&self, trades: &Bound<'_, PyList>) -> Result<Option<PyDataFrame>, Refusal> {
+    fn push_records(&self, trades: &Bound<'_, PyList>) -> Result<Option<PythonFrame>, Refusal> {
         let mut fold = self.lock();
         let layout = fold.layout();
         let (records, refused) =
@@ -138,7 +138,7 @@ impl BarBuilder {
             fold.push_records(&records)?
         };
         match refused {
-            None => Ok(ended.map(PyDataFrame)),
+            None => Ok(ended.map(PythonFrame)),
             Some(Refusal::Dict(error)) => Err(error.earlier(left_out).into()),
             Some(other) => Err(other),
         }
@@ -146,22 +146,22 @@ impl BarBuilder {
 
     /// For each threshold, the number of the trade that opened the bar of each trade of the last
     /// table.
-    fn trace(&self) -> Result<PyDataFrame, Refusal> {
+    fn trace(&self) -> Result<PythonFrame, Refusal> {
         self.frame(Fold::take_trace)
     }
 
     /// A frame of bars without a row.
-    fn empty(&self) -> Result<PyDataFrame, Refusal> {
+    fn empty(&self) -> Result<PythonFrame, Refusal> {
         self.frame(|fold| fold.empty())
     }
 
     /// The bars that are still open, if incomplete bars are wanted.
-    fn finish(&self) -> Result<PyDataFrame, Refusal> {
+    fn finish(&self) -> Result<PythonFrame, Refusal> {
         self.frame(Fold::finish)
     }
 
     /// The bars that are still open, with their features so far; no row if there is none.
-    fn open_bar(&self) -> Result<PyDataFrame, Refusal> {
+    fn open_bar(&self) -> Result<PythonFrame, Refusal> {
         self.frame(|fold| fold.open_bar())
     }
 
@@ -192,8 +192,8 @@ impl BarBuilder {
     }
 
     /// The keys, a row for each; no column without keys.
-    fn keys(&self) -> PyDataFrame {
-        PyDataFrame(self.lock().keys().map(|keys| keys.seen().clone()).unwrap_or_default())
+    fn keys(&self) -> PythonFrame {
+        PythonFrame(self.lock().keys().map(|keys| keys.seen().clone()).unwrap_or_default())
     }
 
     /// The messages about the gaps found at seams, from number `known` on.
@@ -207,12 +207,12 @@ impl BarBuilder {
     }
 
     /// The gaps found at seams.
-    fn gaps(&self) -> Result<PyDataFrame, Refusal> {
+    fn gaps(&self) -> Result<PythonFrame, Refusal> {
         self.frame(|fold| fold.gaps())
     }
 
     /// The time and the id of the last trade.
-    fn position(&self) -> Result<PyDataFrame, Refusal> {
+    fn position(&self) -> Result<PythonFrame, Refusal> {
         self.frame(|fold| fold.position())
     }
 
@@ -253,8 +253,8 @@ impl BarBuilder {
     fn frame(
         &self,
         make: impl FnOnce(&mut Fold) -> PolarsResult<DataFrame>,
-    ) -> Result<PyDataFrame, Refusal> {
-        Ok(PyDataFrame(make(&mut self.lock())?))
+    ) -> Result<PythonFrame, Refusal> {
+        Ok(PythonFrame(make(&mut self.lock())?))
     }
 }
 
@@ -373,12 +373,12 @@ fn checkpoint_position(checkpoint: &[u8]) -> Result<Position, Refusal> {
 fn read_table(
     table: &Bound<'_, PyAny>,
     names: Option<Vec<String>>,
-) -> Result<PyDataFrame, Refusal> {
-    Ok(PyDataFrame(TableStream::open(table)?.read(table.py(), names.as_deref())?))
+) -> Result<PythonFrame, Refusal> {
+    Ok(PythonFrame(TableStream::open(table)?.read(table.py(), names.as_deref())?))
 }
 
 /// Sides; the first row whose text means nothing, and the text; what is expected.
-type SidesOfTable = (PyDataFrame, Option<(usize, String)>, String);
+type SidesOfTable = (PythonFrame, Option<(usize, String)>, String);
 
 /// The sides in the first column of a table, as Booleans; the first row whose text means nothing, if
 /// there is one, with the text; and what is expected there.
@@ -390,7 +390,7 @@ fn read_sides(table: &Bound<'_, PyAny>, columns: Names) -> Result<SidesOfTable, 
     };
     let read = texts.read(column.as_materialized_series())?;
     let sold = DataFrame::new(table.height(), vec![read.sold.into_column()])?;
-    Ok((PyDataFrame(sold), read.strange.into_iter().next(), texts.expected()))
+    Ok((PythonFrame(sold), read.strange.into_iter().next(), texts.expected()))
 }
 
 /// The name of the one unit in which a number is a time from 1990 to 2100, if there is one.
@@ -439,9 +439,9 @@ fn row(output: &Output) -> Row {
 
 /// The columns of bars with these names, from a table of bars in the form of stores.
 #[pyfunction]
-fn derive(stored: &Bound<'_, PyAny>, names: Vec<String>) -> Result<PyDataFrame, Refusal> {
+fn derive(stored: &Bound<'_, PyAny>, names: Vec<String>) -> Result<PythonFrame, Refusal> {
     let stored = TableStream::open(stored)?.read(stored.py(), None)?;
-    Ok(PyDataFrame(stored_bars::derive(&stored, &names)?))
+    Ok(PythonFrame(stored_bars::derive(&stored, &names)?))
 }
 
 /// The stub that this extension was compiled with. Python compares it with the one that it finds.
