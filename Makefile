@@ -81,7 +81,7 @@ bench-guard: ## compare the kernel's instruction counts with the stored ones (ne
 docs: $(VENV)/built $(VENV)/docs ## build the site into _site/ (open _site/index.html)
 	rm -rf docs/api
 	$(BIN)/python -m sphinx -c docs --fail-on-warning --jobs 2 . _site
-	RANGEBAR_SITE=_site $(BIN)/pytest -q tests/site
+	RANGEBAR_SITE=_site $(BIN)/python -m pytest -q tests/site
 
 links: $(VENV)/built $(VENV)/docs ## check the external links of the site (needs the network)
 	$(BIN)/python -m sphinx -c docs -b linkcheck -D nb_execution_mode=off . _site/links
