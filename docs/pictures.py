@@ -14,9 +14,10 @@ import rangebar_polars as rb
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "pictures"
+Chart = alt.VConcatChart | alt.LayerChart | alt.FacetChart
 
 
-def pictures() -> dict[str, alt.TopLevelMixin]:
+def pictures() -> dict[str, Chart]:
     """Return a chart of bars, of each of their features, and of speed, by names of files."""
     trades = pl.scan_parquet(ROOT / "examples" / "btcusdt-trades.parquet")
     bars = rb.bars(trades, 25, include_microstructure=True).collect()
@@ -24,7 +25,7 @@ def pictures() -> dict[str, alt.TopLevelMixin]:
         bars, panes=(), units={"price": "USDT"}, title="BTCUSDT, 0.025 %", width=640, height=180
     )
     panes = {name: pane_of(bars, name) for name in rb.features.__all__}
-    return {"bars": candles, "speed": speed()} | panes
+    return {"bars": candles, "speed": speed(), **panes}
 
 
 def pane_of(bars: pl.DataFrame, feature: str) -> alt.VConcatChart:
@@ -37,7 +38,7 @@ def pane_of(bars: pl.DataFrame, feature: str) -> alt.VConcatChart:
     return chart
 
 
-def speed() -> alt.LayerChart:
+def speed() -> Chart:
     """Return the chart of the table of times by the number of bars."""
     row = re.compile(
         r"^\| `bars\(\d+\)`, ([\d,]+) bars \| ([\d.]+) s[^|]*\| ([\d.]+) s", re.MULTILINE
