@@ -76,13 +76,13 @@ bench-peers: $(VENV)/built ## compare with other packages, each in an environmen
 bench-validate: $(VENV)/built ## fail if bars of a million trades take 100 ms or more
 	$(BIN)/python benches/validate.py
 
-docs: $(VENV)/built $(VENV)/docs ## build the site into _site/ (open _site/index.html)
+docs: $(VENV)/built $(VENV)/docs ## build the site (open _site/html/index.html), and test it
 	rm -rf docs/api
-	$(BIN)/python -m sphinx -c docs --fail-on-warning --jobs 2 . _site
-	RANGEBAR_SITE=_site $(BIN)/pytest -q tests/site
+	$(BIN)/python -m sphinx -c docs -d _site/doctrees --fail-on-warning --jobs 2 . _site/html
+	RANGEBAR_SITE=_site/html $(BIN)/python -m pytest -q tests/site
 
 links: $(VENV)/built $(VENV)/docs ## check the external links of the site (needs the network)
-	$(BIN)/python -m sphinx -c docs -b linkcheck -D nb_execution_mode=off . _site/links
+	$(BIN)/python -m sphinx -c docs -b linkcheck -d _site/doctrees -D nb_execution_mode=off . _site/links
 
 pictures: $(VENV)/built ## draw the pictures of the features again
 	$(BIN)/python docs/pictures.py
