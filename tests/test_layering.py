@@ -73,6 +73,7 @@ MAY: dict[str, set[str]] = {
         "_core",
         "_live",
         "_plot",
+        "_sessions",
         "_validation",
         "archive",
         "store",
