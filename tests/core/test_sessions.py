@@ -1,7 +1,9 @@
 """The sessions of exchanges: regular hours, holidays and early closes."""
 
 import sys
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import polars as pl
 import pytest
@@ -21,7 +23,7 @@ MADE = {
 }
 
 
-def sessions(calendar: str, times: list[datetime | None], **cast: str) -> list[date | None]:
+def sessions(calendar: str, times: Sequence[datetime | None], **cast: str) -> list[date | None]:
     """Return the session of each time."""
     column = pl.Series("timestamp", times, pl.Datetime("us", "UTC"))
     frame = column.to_frame().with_columns(
@@ -74,7 +76,7 @@ def test_a_session_holds_its_open_and_not_its_close(
     step = timedelta(milliseconds=1)
     times = [at(begin) - step, at(begin), at(end) - step, at(end)]
 
-    assert sessions(calendar, list(times), unit=unit)[1:3] == [session, session]
+    assert sessions(calendar, times, unit=unit)[1:3] == [session, session]
     assert session not in [sessions(calendar, [times[0]])[0], sessions(calendar, [times[3]])[0]]
 
 
@@ -89,7 +91,7 @@ def test_a_holiday_a_weekend_and_no_time_have_no_session() -> None:
 def test_rows_of_any_order_and_years_have_their_sessions() -> None:
     times = [at("2031-06-02 15:00"), at("1985-06-03 15:00"), at("2024-06-03 15:00")]
 
-    assert sessions("XNYS", list(times)) == [moment.date() for moment in times]
+    assert sessions("XNYS", times) == [moment.date() for moment in times]
 
 
 def test_a_plan_has_the_schema_before_it_runs_and_streams() -> None:
@@ -171,7 +173,7 @@ def test_without_the_extra_the_message_says_how_to_install_it() -> None:
 @pytest.mark.filterwarnings("ignore::rangebar_polars.RangeBarWarning")
 def test_bars_of_spy_in_regular_hours_begin_anew_each_session() -> None:
     trades = pl.scan_parquet(SHARED / "trades" / "lean_spy_us_equity_20131007_11.parquet")
-    options = {"rule": rb.RangeRule(50), "include_incomplete": True}
+    options: dict[str, Any] = {"rule": rb.RangeRule(50), "include_incomplete": True}
     regular = trades.with_columns(rb.sessions("XNYS")).filter(pl.col("session").is_not_null())
 
     bars = rb.bars(regular, reset=pl.col("session"), **options).collect(engine="streaming")
