@@ -1,7 +1,7 @@
 """Measure triple barriers in memory, to the bars that they are labels of.
 
-``python benches/labels.py [--rows N] [--rounds N]`` prints a table. The labels of a sample of events
-are compared with the definition in numpy before they are timed.
+``python benches/labels.py [--rows N] [--rounds N]`` prints a table of processor time. The labels of
+some of the events are compared with the definition in numpy before they are timed.
 """
 
 import argparse
