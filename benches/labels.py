@@ -26,7 +26,7 @@ GOAL = 100e6
 
 def triple(trades: pl.DataFrame, threshold: int) -> pl.DataFrame:
     """Return the labels that are timed."""
-    horizons = [BARS, *(ending[1:] for ending in SPANS)]
+    horizons: list[int | str] = [BARS, *(ending[1:] for ending in SPANS)]
     return rb.labels.triple_barrier(
         trades, threshold, take_profit=UP, stop_loss=DOWN, horizon=horizons
     )

@@ -40,7 +40,7 @@ CALLS: dict[str, dict[str, Any]] = {
     "a gap": {"threshold_decimal_bps": 1000, "max_gap": "10m"},
     "ties": {"threshold_decimal_bps": 300, "prevent_same_timestamp_close": False},
 }
-LABELS = {"take_profit": 800, "stop_loss": 500, "horizon": [3, "20m"]}
+LABELS: dict[str, Any] = {"take_profit": 800, "stop_loss": 500, "horizon": [3, "20m"]}
 OF_LABELS = [
     f"{name}{end}"
     for end in ("_3", "_20m")
@@ -166,7 +166,7 @@ def test_no_trades_have_no_labels() -> None:
 @pytest.mark.parametrize("cut", [5, 200, 450, 899])
 def test_a_label_depends_on_no_trade_before_its_event(cut: int) -> None:
     """Every trade is an event here, so that the trades may begin with any."""
-    options = {"take_profit": 300, "stop_loss": 300, "horizon": [2, "20m"]}
+    options: dict[str, Any] = {"take_profit": 300, "stop_loss": 300, "horizon": [2, "20m"]}
     every = rb.labels.triple_barrier(FRAME, rule=rb.TickRule(1), **options)
 
     later = rb.labels.triple_barrier(FRAME[cut:], rule=rb.TickRule(1), **options)

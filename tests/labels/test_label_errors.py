@@ -98,7 +98,7 @@ def test_events_exclude_what_says_where_bars_end(options: dict[str, Any], text: 
     ids=lambda value: str(value) if isinstance(value, str) else "",
 )
 def test_a_wrong_event_is_refused_by_the_call(events: pl.DataFrame, text: str) -> None:
-    barriers = {} if "stop_loss" in events.columns else {"stop_loss": 100}
+    barriers: dict[str, Any] = {} if "stop_loss" in events.columns else {"stop_loss": 100}
     for of in (FRAME, FRAME.lazy()):
         with pytest.raises(pl.exceptions.ComputeError, match=text):
             rb.labels.triple_barrier(of, events=events, **barriers)
