@@ -47,7 +47,7 @@ def test_returns_are_those_of_the_definition(data: st.DataObject, threshold: int
     horizons: dict[str, int | str | None] = {"_1": 1, "_3": 3, "_1ms": "1ms", "_1m": "1m"}
     expected = frame_of(frame, events, horizons, names=OF_RETURNS)
 
-    asked = [1, 3, "1ms", "1m"]
+    asked: list[int | str] = [1, 3, "1ms", "1m"]
     returns = rb.labels.forward_return(frame, threshold, horizon=asked)
     of_plan = rb.labels.forward_return(frame.lazy(), threshold, horizon=asked)
 

@@ -36,7 +36,11 @@ def triple(**options: Any) -> pl.DataFrame:  # noqa: ANN401 - any wrong argument
         ({"take_profit": 1, "horizon": []}, ValueError, "horizon is empty: expected a number"),
         ({"take_profit": 1, "horizon": [None]}, TypeError, "horizon is None: expected a number"),
         ({"take_profit": 1, "horizon": [2, 2]}, ValueError, "horizon holds 2 twice"),
-        ({"take_profit": 1, "horizon": ["60s", "1m"]}, ValueError, "horizon holds 60s twice"),
+        (
+            {"take_profit": 1, "horizon": ["60s", "1m"]},
+            ValueError,
+            "horizon holds 60s, as 1m, twice",
+        ),
         ({"take_profit": 1, "by": "label"}, ValueError, "column 'label' would appear twice"),
         ({"take_profit": 1, "by": "close_time"}, ValueError, "'close_time' would appear twice"),
         ({"take_profit": 1, "features": ["ofi"]}, TypeError, "has no argument 'features'"),
