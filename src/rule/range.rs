@@ -145,6 +145,7 @@ fn is_outside(price: f64, lower: f64, upper: f64) -> bool {
 }
 
 /// The first price at or beyond a limit, searched in blocks that a compiler can vectorise.
+#[inline]
 pub(crate) fn first_outside(prices: &[f64], lower: f64, upper: f64) -> Option<usize> {
     const BLOCK: usize = 32;
     let outside = |price: &f64| is_outside(*price, lower, upper);
