@@ -197,8 +197,8 @@ def filled():
 REFUSED = (
     "failed RangeBarError: this process was forked after its parent had begun the threads of "
     "Polars, and would wait for ever for threads that a fork does not copy (start it by "
-    'multiprocessing.get_context("spawn") or "forkserver", or make bars of frames, without by and '
-    "aggs)\n"
+    'multiprocessing.get_context("spawn") or "forkserver", or make bars of frames, without by, '
+    "aggs and events)\n"
 )
 
 
