@@ -2,10 +2,10 @@
 
 import polars as pl
 
-from rangebar_polars._core.fixed import to_fixed
+from rangebar_polars._core.fixed import delta, to_fixed
 from rangebar_polars._validation.asked import Asked, is_complete
 from rangebar_polars._validation.checklist import Checklist
-from rangebar_polars._validation.fixed import delta, period
+from rangebar_polars._validation.fixed import period
 from rangebar_polars.schema import IS_COMPLETE, THRESHOLD
 
 c = pl.col

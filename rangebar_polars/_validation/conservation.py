@@ -6,10 +6,10 @@ from typing import Final
 
 import polars as pl
 
-from rangebar_polars._core.fixed import SCALE, to_fixed
+from rangebar_polars._core.fixed import SCALE, delta, to_fixed
 from rangebar_polars._validation.asked import OPTIONAL, ROW, is_complete, numbered
 from rangebar_polars._validation.checklist import Checklist
-from rangebar_polars._validation.fixed import delta, period
+from rangebar_polars._validation.fixed import period
 from rangebar_polars._validation.report import Finding, row_finding
 from rangebar_polars._validation.trade_rows import (
     FIRST,

@@ -8,11 +8,10 @@ import polars as pl
 
 from rangebar_polars._argument_names import named
 from rangebar_polars._core.arguments import Reset, SingleThreshold, check_flags
-from rangebar_polars._core.fixed import to_fixed
+from rangebar_polars._core.fixed import PER_THRESHOLD, to_fixed
 from rangebar_polars._validation.asked import Asked, frame_of
 from rangebar_polars._validation.chains import add_ids, add_times, previous
 from rangebar_polars._validation.checklist import Checklist, schema_finding
-from rangebar_polars._validation.fixed import PER_THRESHOLD
 from rangebar_polars._validation.report import Report, report_of
 
 TOLERANCE: Final = 500
