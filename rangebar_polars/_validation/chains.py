@@ -1,5 +1,7 @@
 """Checks of bars that follow each other: times, ids, thresholds."""
 
+from typing import Final
+
 import polars as pl
 
 from rangebar_polars._core.fixed import delta, to_fixed
@@ -9,6 +11,9 @@ from rangebar_polars._validation.fixed import period
 from rangebar_polars.schema import IS_COMPLETE, THRESHOLD
 
 c = pl.col
+UNKNOWN: Final = (
+    f"the bars have no column {THRESHOLD}: not checked (give it as an argument, or their rule)"
+)
 
 
 def previous(name: str, chain: list[str]) -> pl.Expr:
@@ -69,7 +74,12 @@ def _has_one_before(bars: pl.DataFrame, asked: Asked) -> pl.Expr:
 
 def _new_chain(bars: pl.DataFrame, asked: Asked) -> pl.Expr:
     """Return whether a reset lies between a bar and the one before, and its cut bar is left out."""
-    if asked.reset is None or IS_COMPLETE in bars.columns:
+    if IS_COMPLETE in bars.columns:
+        return pl.lit(value=False)
+    if asked.max_gap is not None:
+        # A bar that a gap cut off may lie before any other.
+        return pl.lit(value=True)
+    if asked.reset is None:
         return pl.lit(value=False)
     dtype = bars.schema["open_time"]
     before = previous("close_time", asked.chain(bars))
@@ -81,11 +91,7 @@ def add_threshold(checklist: Checklist) -> None:
     bars, asked = checklist.bars, checklist.asked
     threshold = asked.threshold(bars)
     if threshold is None:
-        checklist.fail(
-            "threshold",
-            None,
-            f"the bars have no column {THRESHOLD}: not checked (give it as an argument)",
-        )
+        checklist.fail("threshold", None, UNKNOWN)
         return
     if asked.threshold_decimal_bps is not None and THRESHOLD in bars.columns:
         good = c(THRESHOLD) == asked.threshold_decimal_bps

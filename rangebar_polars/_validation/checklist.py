@@ -47,6 +47,10 @@ class Checklist:
         """Add a check that failed as a whole."""
         self._findings.append(Finding(check, subject, "fail", None, [], message))
 
+    def note(self, check: str, subject: str | None, message: str) -> None:
+        """Add a note about a check that was not made."""
+        self._findings.append(Finding(check, subject, "note", None, [], message))
+
     def findings(self) -> list[Finding]:
         """Compute all checks, and return what they found."""
         # A check whose columns hold a null says nothing about the row, so that the row offends.
