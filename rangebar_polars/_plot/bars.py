@@ -36,8 +36,8 @@ def plot_bars(
     """Return a chart of bars: candles on an axis of bar numbers, and panes of columns below them.
 
     The horizontal axis counts bars, because range bars follow the market and not the clock; times
-    are its sparse labels and in the tooltip. Bars of several keys or thresholds are charts one
-    below the other. The mouse wheel zooms, dragging moves. It needs the extra ``plot``.
+    are its sparse labels and in the tooltip. Bars of several keys, rules or thresholds are charts
+    one below the other. The mouse wheel zooms, dragging moves. It needs the extra ``plot``.
 
     Parameters
     ----------
@@ -54,13 +54,14 @@ def plot_bars(
         that is null or not finite is not drawn.
     by
         The columns of the keys. None means those that lead the frame, where `bars` puts them; with
-        ``()`` there are none. A column ``threshold_decimal_bps`` is always a key.
+        ``()`` there are none. ``threshold_decimal_bps`` and ``rule`` are always keys.
     units
         Units for the titles of the axes, by column; ``"price"`` is that of the candles. For example
         ``{"price": "USDT", "volume": "BTC"}``.
     title
-        What the bars are of, as far as they do not say it: ``"BTCUSDT, 0.25 %"``. None is "Range
-        bars". The keys of a chain, and its threshold if there are several, follow.
+        What the bars are of, as far as they do not say it: ``"BTCUSDT, 0.25 %"``. None is "Bars",
+        or "Range bars" where they have a column of thresholds. The keys of a chain, its rule and
+        its threshold follow, if they are columns.
     width, height
         Of the candles, in pixels of the layout.
 

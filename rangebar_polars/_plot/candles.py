@@ -161,7 +161,8 @@ class _ChainChart:
     def _title(self) -> str:
         title, of_chain = self._layout.title, self._chain.title
         if not title:
-            return f"Range bars of {of_chain}" if of_chain else "Range bars"
+            bars = "Range bars" if self._chain.has_threshold else "Bars"
+            return f"{bars} of {of_chain}" if of_chain else bars
         return f"{title}: {of_chain}" if of_chain else title
 
     def _subtitle(self) -> str:

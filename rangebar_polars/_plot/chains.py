@@ -7,7 +7,7 @@ from typing import Final
 import polars as pl
 
 from rangebar_polars._plot.number_axis import check_time
-from rangebar_polars.schema import COLUMNS, THRESHOLD
+from rangebar_polars.schema import COLUMNS, RULE, THRESHOLD
 
 _TIMES: Final = ("open_time", "close_time")
 _PRICES: Final = ("open", "high", "low", "close")
@@ -32,11 +32,14 @@ class Chain:
         Those that are drawn.
     height
         How many bars it has.
+    has_threshold
+        Whether it says that its bars are range bars.
     """
 
     title: str
     bars: pl.DataFrame
     height: int
+    has_threshold: bool
 
     @property
     def first(self) -> int:
@@ -106,8 +109,7 @@ def keys_of(schema: pl.Schema, by: str | Sequence[str] | None) -> list[str]:
                     f"by is {by!r}, and the bars have no column {name!r}: they have "
                     f"[{', '.join(schema)}]"
                 )
-    if THRESHOLD in schema and THRESHOLD not in keys:
-        keys.append(THRESHOLD)
+    keys += [name for name in (THRESHOLD, RULE) if name in schema]
     return list(dict.fromkeys(keys))
 
 
@@ -149,7 +151,10 @@ def _has_prices() -> pl.Expr:
 
 def _chain(part: pl.DataFrame, keys: Sequence[str], last: int | None) -> Chain:
     drawn = part if last is None else part.tail(last)
-    return Chain(title=_title(part, keys), bars=drawn, height=part.height)
+    has_threshold = THRESHOLD in keys
+    return Chain(
+        title=_title(part, keys), bars=drawn, height=part.height, has_threshold=has_threshold
+    )
 
 
 def _title(part: pl.DataFrame, keys: Sequence[str]) -> str:

@@ -22,7 +22,7 @@ def test_keys_that_lead_the_frame_are_a_chart_each() -> None:
     charts = rb.plot_bars(bars).to_dict()["vconcat"]
 
     titles = [chart["title"]["text"] for chart in charts]
-    assert sorted(titles) == ["Range bars of A", "Range bars of B"]
+    assert sorted(titles) == ["Bars of A", "Bars of B"]
     for title, chart in zip(titles, charts, strict=True):
         own = bars.filter(pl.col("symbol") == title[-1])
         assert values(chart)["close"].to_list() == own["close"].to_list()
@@ -46,6 +46,15 @@ def test_keys_and_thresholds_are_named_together() -> None:
     titles = {chart["title"]["text"] for chart in charts}
     assert "Range bars of A, is_buyer_maker True, 0.25 %" in titles
     assert "Range bars of A, is_buyer_maker None, 0.1 %" in titles
+
+
+def test_each_rule_is_a_chart() -> None:
+    rules = [rb.TickRule(40), rb.RangeRule(100)]
+    bars = rb.bars(TRADES.drop("symbol"), rule=rules)
+
+    titles = [chart["title"]["text"] for chart in rb.plot_bars(bars, by=()).to_dict()["vconcat"]]
+
+    assert sorted(titles) == ["Bars of range-100", "Bars of tick-40"]
 
 
 def test_the_last_bars_of_each_chain_are_drawn() -> None:

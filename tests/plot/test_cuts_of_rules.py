@@ -71,7 +71,7 @@ def test_a_bar_ends_where_what_is_drawn_reaches_a_limit_and_not_before(text: str
         number = row["number"]
         opened = time[found.bars["begin"][begin]]
         is_blocked = gate and time[number] == opened
-        # With the gate, a trade that cannot close its bar may take high - low there.
+        # A trade that cannot close its bar may have taken high - low there.
         before = text.startswith("highlow") and gate and number in ends
         assert before or (reaches(row) and not is_blocked) == (number in ends)
 
@@ -118,7 +118,7 @@ def roles(frame: pl.DataFrame, rule: rb.Rule, **asked: Any) -> list[str | None]:
     return cut_of(frame, rule, **asked).trades["role"].to_list()
 
 
-def test_the_sides_that_close_bars_are_told_apart() -> None:
+def test_the_sides_that_close_bars_have_different_marks() -> None:
     frame = trades([100.0] * 6, sold=[False, False, True, True, None, False])
 
     assert roles(frame, rb.ImbalanceRule(2)) == [OPENS, UP, OPENS, DOWN, OPENS, None]
