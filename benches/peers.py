@@ -8,6 +8,7 @@ this file.
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from itertools import accumulate
 from typing import Any, Final
 
@@ -46,19 +47,15 @@ class Peer:
 
 def _frame(trades: pl.DataFrame) -> Any:  # noqa: ANN401 - of pandas
     """Return trades in the three columns that mlfinpy reads."""
-    import pandas as pd  # noqa: PLC0415 - of the peers
-
     columns = {"date_time": "timestamp", "price": "price", "volume": "quantity"}
-    return pd.DataFrame({name: trades[column].to_numpy() for name, column in columns.items()})
+    frame = {name: trades[column].to_numpy() for name, column in columns.items()}
+    return import_module("pandas").DataFrame(frame)
 
 
 def _mlfinpy(kind: str, limit: float) -> Callable[[pl.DataFrame], Ends]:
     def ends(trades: pl.DataFrame) -> Ends:
-        from mlfinpy.data_structure import standard_bars  # noqa: PLC0415
-
-        bars = getattr(standard_bars, f"get_{kind}_bars")(
-            _frame(trades), threshold=limit, verbose=False
-        )
+        made = import_module("mlfinpy.data_structure.standard_bars")
+        bars = getattr(made, f"get_{kind}_bars")(_frame(trades), threshold=limit, verbose=False)
         return [int(number) - 1 for number in bars["tick_num"]]
 
     return ends
@@ -66,19 +63,15 @@ def _mlfinpy(kind: str, limit: float) -> Callable[[pl.DataFrame], Ends]:
 
 def mlfinpy_cusum(trades: pl.DataFrame, threshold_decimal_bps: int = CUSUM) -> Ends:
     """Return the events of mlfinpy's filter, in the log returns of a threshold."""
-    from mlfinpy.filters.filters import cusum_filter  # noqa: PLC0415
-
+    found = import_module("mlfinpy.filters.filters").cusum_filter
     threshold = math.log1p(threshold_decimal_bps / 100_000)
-    return [*map(int, cusum_filter(_frame(trades)["price"], threshold, time_stamps=False))]
+    return [*map(int, found(_frame(trades)["price"], threshold, time_stamps=False))]
 
 
 def mlfinpy_imbalance(trades: pl.DataFrame, expected_ticks: int, window: int) -> Ends:
     """Return mlfinpy's bars of the tick imbalance, with a number of ticks that stands still."""
-    from mlfinpy.data_structure.imbalance_bars import (  # noqa: PLC0415
-        get_const_tick_imbalance_bars,
-    )
-
-    bars, _ = get_const_tick_imbalance_bars(
+    made = import_module("mlfinpy.data_structure.imbalance_bars")
+    bars, _ = made.get_const_tick_imbalance_bars(
         _frame(trades),
         expected_imbalance_window=window,
         exp_num_ticks_init=expected_ticks,
@@ -87,16 +80,14 @@ def mlfinpy_imbalance(trades: pl.DataFrame, expected_ticks: int, window: int) ->
     return [int(number) - 1 for number in bars["tick_num"]]
 
 
-def _finmlkit(kind: str, *limit: float) -> Callable[[pl.DataFrame], Ends]:
+def _finmlkit(kind: str, *limit: object) -> Callable[[pl.DataFrame], Ends]:
     def ends(trades: pl.DataFrame) -> Ends:
-        from finmlkit.bar import kit  # noqa: PLC0415
-        from finmlkit.bar.data_model import TradesData  # noqa: PLC0415
-
+        made, of_trades = (import_module(f"finmlkit.bar.{name}") for name in ("kit", "data_model"))
         times = trades["timestamp"].dt.epoch("ns").to_numpy()
-        given = TradesData(
+        given = of_trades.TradesData(
             times, trades["price"].to_numpy(), trades["quantity"].to_numpy(), timestamp_unit="ns"
         )
-        _, rows = getattr(kit, f"{kind}BarKit")(given, *limit)._comp_bar_close()  # noqa: SLF001
+        _, rows = getattr(made, f"{kind}BarKit")(given, *limit)._comp_bar_close()  # noqa: SLF001
         # The first is where it begins.
         return [*map(int, rows[1:])]
 
@@ -105,9 +96,8 @@ def _finmlkit(kind: str, *limit: float) -> Callable[[pl.DataFrame], Ends]:
 
 def finmlkit_cusum(trades: pl.DataFrame) -> Ends:
     """Return the bars of finmlkit's filter, with a threshold that stands still."""
-    import numpy as np  # noqa: PLC0415 - of the peers
-
-    sigma = np.full(trades.height, math.log1p(CUSUM / 100_000))
+    threshold = math.log1p(CUSUM / 100_000)
+    sigma = pl.select(pl.repeat(threshold, trades.height)).to_series().to_numpy(writable=True)
     return _finmlkit("CUSUM", sigma, 0.0, 1.0)(trades)
 
 
@@ -117,9 +107,7 @@ def _tickbar(kind: str, limit: float) -> Callable[[pl.DataFrame], Ends]:
     units = round(limit * {"tick": 1, "volume": size, "dollar": price * size}[kind])
 
     def ends(trades: pl.DataFrame) -> Ends:
-        import tickbar  # noqa: PLC0415
-
-        bars = getattr(tickbar.TickAggregator, f"{kind}_bar")(units)
+        bars = getattr(import_module("tickbar").TickAggregator, f"{kind}_bar")(units)
         whole = [
             (trades[name] * of).round().cast(pl.Int64)
             for name, of in (("price", price), ("quantity", size))
@@ -136,9 +124,7 @@ def _tickbar(kind: str, limit: float) -> Callable[[pl.DataFrame], Ends]:
 
 def _wickra(kind: str, limit: float, *, sized: bool) -> Callable[[pl.DataFrame], Ends]:
     def ends(trades: pl.DataFrame) -> Ends:
-        import wickra  # noqa: PLC0415
-
-        bars = getattr(wickra, f"{kind}Bars")(limit)
+        bars = getattr(import_module("wickra"), f"{kind}Bars")(limit)
         pairs = zip(trades["price"], trades["quantity"], strict=True)
         return [
             row
@@ -158,9 +144,8 @@ def _groups_end(groups: pl.Series) -> Ends:
 
 def _polars_trading(column: pl.Expr, limit: float) -> Callable[[pl.DataFrame], Ends]:
     def ends(trades: pl.DataFrame) -> Ends:
-        from polars_trading.bars import _bar_groups_expr  # noqa: PLC0415
-
-        groups = _bar_groups_expr(column, limit, allow_splits=False).list.first()
+        grouped = import_module("polars_trading.bars")._bar_groups_expr  # noqa: SLF001
+        groups = grouped(column, limit, allow_splits=False).list.first()
         return _groups_end(trades.select(groups.struct.field("bar_group__id")).to_series())
 
     return ends
@@ -213,3 +198,12 @@ PEERS: Final[Mapping[str, Peer]] = {
     )
 }
 """The functions, by library and rule."""
+
+DIFFERENT: Final = frozenset(
+    {f"finmlkit dollar-{DOLLARS:.0f}", f"finmlkit cusum-{CUSUM}"}
+    | {f"wickra runlength-tick-tickrule-{RUN_LENGTH}"}
+)
+"""Those whose bars end elsewhere, as docs/rules.md says."""
+
+MODULES: Final = {peer.library: peer.library.replace("-", "_") for peer in PEERS.values()}
+"""The module of each library."""

@@ -22,18 +22,11 @@ def _loaded(path: Path) -> ModuleType:
     return module
 
 
-RECORD = _loaded(HERE / "record.py")
+RECORD = _loaded(HERE / "record_ends.py")
 RECORDED = json.loads((HERE / "recorded.json").read_text(encoding="utf-8"))
 ENDS: dict[str, list[int]] = RECORDED["ends"]
 TRADES: pl.DataFrame = RECORD.sample()
-DIFFERENT = {
-    "finmlkit dollar-250000",
-    "finmlkit cusum-10",
-    "wickra runlength-tick-tickrule-10",
-    "finmlkit cusum-10, times apart",
-    "mlfinpy cusum-100000, doubled",
-    "mlfinpy imbalance, rising",
-}
+PEERS = _loaded(HERE.parents[1] / "benches" / "peers.py")
 
 
 def ends(rule: rb.Rule, trades: pl.DataFrame = TRADES) -> list[int]:
@@ -43,7 +36,7 @@ def ends(rule: rb.Rule, trades: pl.DataFrame = TRADES) -> list[int]:
     return sorted(last["index"])[: rb.bars(trades, rule=rule).height]
 
 
-@pytest.mark.parametrize("name", sorted({*ENDS} - DIFFERENT))
+@pytest.mark.parametrize("name", sorted({*PEERS.PEERS} - PEERS.DIFFERENT))
 def test_bars_end_at_the_same_records(name: str) -> None:
     rule = rb.parse_rule(name.partition(" ")[2])
 
@@ -114,6 +107,4 @@ def test_every_library_is_recorded_with_its_version_and_licence() -> None:
     names = {name.partition(" ")[0] for name in ENDS}
 
     assert names == {*RECORDED["libraries"]}
-    peers = _loaded(HERE.parents[1] / "benches" / "peers.py")
-    assert {*peers.PEERS} <= {*ENDS}
-    assert {*RECORD.calls(peers)} == {*ENDS}
+    assert {*RECORD.calls(PEERS)} == {*ENDS}

@@ -68,8 +68,8 @@ def calls(peers: Any) -> dict[str, tuple[str, Callable[[], list[int]]]]:  # noqa
 
 def licence_of(library: str) -> str:
     """Return the licence that a distribution states."""
-    found = metadata(library)
-    return found.get("License-Expression") or found.get("License") or "none stated"
+    found = metadata(library).json
+    return str(found.get("license_expression") or found.get("license") or "none stated")
 
 
 def main() -> None:
