@@ -6,7 +6,7 @@ this file.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sized
 from dataclasses import dataclass
 from importlib import import_module
 from itertools import accumulate
@@ -38,11 +38,15 @@ class Peer:
         The text of the rule.
     ends
         The call.
+    bars
+        A quicker one, where the library has one that does not say at which rows bars end; it
+        returns something that has the length of the bars.
     """
 
     library: str
     rule: str
     ends: Callable[[pl.DataFrame], Ends]
+    bars: Callable[[pl.DataFrame], Sized] | None = None
 
 
 def _frame(trades: pl.DataFrame) -> Any:  # noqa: ANN401 - of pandas
@@ -112,9 +116,8 @@ def _tickbar(kind: str, limit: float) -> Callable[[pl.DataFrame], Ends]:
             (trades[name] * of).round().cast(pl.Int64)
             for name, of in (("price", price), ("quantity", size))
         ]
-        bars.push_from_arrays(
-            trades["timestamp"].dt.epoch("ns").to_list(), *(column.to_list() for column in whole)
-        )
+        times = trades["timestamp"].dt.epoch("ns")
+        bars.push_from_numpy(*(column.to_numpy() for column in (times, *whole)))
         is_open = bars.current_bar() is not None
         counts = [int(bar[6]) for bar in bars.finalize().to_records()]
         return [through - 1 for through in accumulate(counts)][: len(counts) - is_open]
@@ -133,6 +136,25 @@ def _wickra(kind: str, limit: float, *, sized: bool) -> Callable[[pl.DataFrame],
         ]
 
     return ends
+
+
+def _wickra_batch(kind: str, limit: float, *, sized: bool) -> Callable[[pl.DataFrame], Sized]:
+    def bars(trades: pl.DataFrame) -> Sized:
+        price, size = trades["price"].to_numpy(), trades["quantity"].to_numpy()
+        columns = [price] * 4 + ([size] if sized else [])
+        made: Sized = getattr(import_module("wickra"), f"{kind}Bars")(limit).batch(*columns)
+        return made
+
+    return bars
+
+
+def _wickra_peer(rule: str, kind: str, limit: float, *, sized: bool = True) -> Peer:
+    return Peer(
+        library="wickra",
+        rule=rule,
+        ends=_wickra(kind, limit, sized=sized),
+        bars=_wickra_batch(kind, limit, sized=sized),
+    )
 
 
 def _groups_end(groups: pl.Series) -> Ends:
@@ -166,25 +188,11 @@ PEERS: Final[Mapping[str, Peer]] = {
         Peer(library="tickbar", rule=f"tick-{TICKS}", ends=_tickbar("tick", TICKS)),
         Peer(library="tickbar", rule=f"volume-{VOLUME:g}", ends=_tickbar("volume", VOLUME)),
         Peer(library="tickbar", rule=f"dollar-{DOLLARS:.0f}", ends=_tickbar("dollar", DOLLARS)),
-        Peer(library="wickra", rule=f"tick-{TICKS}", ends=_wickra("Tick", TICKS, sized=True)),
-        Peer(
-            library="wickra", rule=f"volume-{VOLUME:g}", ends=_wickra("Volume", VOLUME, sized=True)
-        ),
-        Peer(
-            library="wickra",
-            rule=f"dollar-{DOLLARS:.0f}",
-            ends=_wickra("Dollar", DOLLARS, sized=True),
-        ),
-        Peer(
-            library="wickra",
-            rule=f"imbalance-tick-tickrule-{IMBALANCE}",
-            ends=_wickra("Imbalance", IMBALANCE, sized=False),
-        ),
-        Peer(
-            library="wickra",
-            rule=f"runlength-tick-tickrule-{RUN_LENGTH}",
-            ends=_wickra("Run", RUN_LENGTH, sized=False),
-        ),
+        _wickra_peer(f"tick-{TICKS}", "Tick", TICKS),
+        _wickra_peer(f"volume-{VOLUME:g}", "Volume", VOLUME),
+        _wickra_peer(f"dollar-{DOLLARS:.0f}", "Dollar", DOLLARS),
+        _wickra_peer(f"imbalance-tick-tickrule-{IMBALANCE}", "Imbalance", IMBALANCE, sized=False),
+        _wickra_peer(f"runlength-tick-tickrule-{RUN_LENGTH}", "Run", RUN_LENGTH, sized=False),
         Peer(
             library="polars-trading",
             rule=f"volume-{VOLUME:g}",
