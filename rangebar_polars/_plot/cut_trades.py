@@ -1,5 +1,6 @@
 """Trades with the bars that they are cut into: what a picture of cuts is drawn from."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -137,7 +138,8 @@ def cut(trades: pl.DataFrame, options: "Options", last: int | None) -> CutTrades
     fields = (
         [] if measure.axis is None else [_as_float(name, measure) for name in (ABOVE, BELOW, AT)]
     )
-    thinned = _thin(rows).select(
+    lines = ["price"] if measure.axis is None else ["price", ABOVE, BELOW]
+    thinned = _thin(rows, lines[: 3 if measure.two_sided else 2]).select(
         NUMBER,
         short_time("timestamp", times),
         whole_time("timestamp", times.dtype).alias("time"),
@@ -276,20 +278,22 @@ def _limits(rows: pl.DataFrame, measure: Measure) -> pl.DataFrame:
     )
 
 
-def _thin(rows: pl.DataFrame) -> pl.DataFrame:
+def _thin(rows: pl.DataFrame, lines: Sequence[str]) -> pl.DataFrame:
     """Return the trades that are drawn: all, or those that show every extreme, open and close.
 
-    Of every few trades the lowest and the highest stay, and so do those at round numbers, which the
-    axis labels with their times.
+    Of every few trades the lowest and the highest of each line stay, and so do those at round
+    numbers, which the axis labels with their times.
     """
     if rows.height <= _MOST:
         return rows
-    few = -(-2 * rows.height // _MOST)
-    price, number = pl.col("price"), pl.col(NUMBER)
-    extremes = rows.group_by("bar", number.alias("few") // few).agg(
-        lowest_row=number.get(price.arg_min()), highest_row=number.get(price.arg_max())
-    )
-    kept = pl.concat([extremes["lowest_row"], extremes["highest_row"].rename("lowest_row")])
+    few, number = -(-2 * len(lines) * rows.height // _MOST), pl.col(NUMBER)
+    ends = [
+        number.get(end).alias(f"{line} {at}")
+        for line in lines
+        for at, end in enumerate((pl.col(line).arg_min(), pl.col(line).arg_max()))
+    ]
+    extremes = rows.group_by("bar", number.alias("few") // few).agg(ends)
+    kept = pl.concat([extremes[end.meta.output_name()].alias(NUMBER) for end in ends])
     label_step = 10 ** (len(str(rows.height // 20)) - 1)
     return rows.filter(
         (pl.col("role") != BLOCKED)  # of which there may be any number

@@ -87,7 +87,8 @@ def plot_cuts(
     -------
     altair.VConcatChart
         With a ``save`` as that of `plot_bars`. Of more than 4,000 trades, those are drawn that open
-        and close bars, and of every few the lowest and the highest; the subtitle says how many.
+        and close bars, and of every few the lowest and the highest of prices and of sums; the
+        subtitle says how many.
 
     Raises
     ------

@@ -208,3 +208,13 @@ def test_sides_that_are_text_and_counted_records_are_drawn() -> None:
     drawn_of_text = rb.plot_cuts(frame.drop("quantity"), rule=rule, columns=columns).to_dict()
 
     assert values(drawn_of_text).equals(values(rb.plot_cuts(walk(80), rule=rule).to_dict()))
+
+
+def test_of_many_trades_the_extremes_of_the_sum_are_drawn_too() -> None:
+    sides = [row // 40 % 2 == 0 for row in range(9_000)]
+    frame = trades([100.0] * 9_000, sold=sides)
+
+    found = cut_of(frame, rb.ImbalanceRule(50))
+
+    assert found.trades.height < 5_000
+    assert found.trades.select(pl.col("above").min(), high=pl.col("above").max()).row(0) == (-40, 0)
