@@ -242,7 +242,23 @@ class StoredBars:
 
     def _warn_of_wrong(self, bars: pl.DataFrame) -> None:
         options = self.options
-        # A column says which rule each bar is of, except whether a threshold has the guard.
+        # Trades without sides or ids have columns without a value, and null ids do not rise.
+        ids = [name for name in ("first_agg_trade_id", "last_agg_trade_id") if name in bars.columns]
+        ignored = {"values", *(["ids"] if any(bars[name].has_nulls() for name in ids) else [])}
+        is_split = options.rule_column == RULE
+        parts = bars.partition_by(RULE, maintain_order=True) if is_split else [bars]
+        wrong = {check for part in parts for check in self._failures(part)} - ignored
+        if wrong:
+            checks = ", ".join(sorted(wrong))
+            warn_caller(
+                f"bars of {self.series.label} fail checks that all bars should pass: {checks} "
+                "(validate_tier1 shows the rows; please report it, with the days and the options)"
+            )
+
+    def _failures(self, bars: pl.DataFrame) -> set[str]:
+        """Return which checks bars of one rule, or of thresholds, fail."""
+        options = self.options
+        # A column says which rule a bar is of, except whether a threshold has the guard.
         has_thresholds = options.rule_column == THRESHOLD
         report = validate_tier1(
             bars,
@@ -256,16 +272,7 @@ class StoredBars:
             # Records are missing at times, which is warned of already.
             consecutive_ids=False,
         )
-        # Trades without sides or ids have columns without a value, and null ids do not rise.
-        ids = [name for name in ("first_agg_trade_id", "last_agg_trade_id") if name in bars.columns]
-        ignored = ["values", *(["ids"] if any(bars[name].has_nulls() for name in ids) else [])]
-        wrong = report.failures.filter(~pl.col("check").is_in(ignored))
-        if not wrong.is_empty():
-            checks = ", ".join(sorted(set(wrong["check"])))
-            warn_caller(
-                f"bars of {self.series.label} fail checks that all bars should pass: {checks} "
-                "(validate_tier1 shows the rows; please report it, with the days and the options)"
-            )
+        return {*report.failures["check"]}
 
     def scan(self, address: StoreAddress | None) -> pl.LazyFrame:
         """Return the bars as a lazy frame; each run opens the store and closes it."""

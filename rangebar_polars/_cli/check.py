@@ -34,8 +34,13 @@ def _table(name: str) -> pl.DataFrame:
     type=options.THRESHOLD,
     help="The threshold of the bars, where they have no column of it.",
 )
-@options.bar_rule
+@click.option(
+    "--rule",
+    type=options.RULE,
+    help="The rule of the bars, such as dollar-1000000, where they have no column of it.",
+)
 @options.reset
+@options.max_gap
 @options.same_timestamp_close
 @_by
 @click.option(

@@ -94,6 +94,10 @@ class _Rule(click.ParamType[Rule]):
             self.fail(str(error), param, ctx)
 
 
+RULE: Final = _Rule()
+"""The type of a rule."""
+
+
 def _one_or_several(_: click.Context, __: click.Parameter, given: tuple[Any, ...]) -> Any:  # noqa: ANN401
     """Return one value as itself, whose bars need no column of it, and none as None."""
     return (list(given) if len(given) > 1 else given[0]) if given else None
@@ -112,7 +116,7 @@ threshold = click.option(
 bar_rule = click.option(
     "--rule",
     "rule",
-    type=_Rule(),
+    type=RULE,
     multiple=True,
     callback=_one_or_several,
     help="When a bar ends, in place of a threshold: dollar-1000000, volume-10, tick-1000 and "
@@ -234,7 +238,7 @@ only = _all(
         type=THRESHOLD,
         help="Only bars of this threshold.",
     ),
-    click.option("--rule", type=_Rule(), help="Only bars of this rule."),
+    click.option("--rule", type=RULE, help="Only bars of this rule."),
     store,
     cache_dir,
 )

@@ -55,6 +55,16 @@ def test_good_bars_pass(suffix: str, tmp_path: Path) -> None:
     assert "fail" not in {row["status"] for row in json.loads(done.stdout)}
 
 
+def test_good_bars_of_a_rule_with_gaps_pass_and_of_another_rule_do_not(tmp_path: Path) -> None:
+    walk(500).write_parquet(tmp_path / "trades.parquet")
+    cut = ("--rule", "tick-7", "--max-gap", "2s")
+    run("bars", tmp_path / "trades.parquet", *cut, "-o", tmp_path / "bars.parquet")
+
+    for rule, code in ((cut, 0), (("--rule", "tick-8", "--max-gap", "2s"), 1)):
+        done = run("validate", tmp_path / "bars.parquet", tmp_path / "trades.parquet", *rule)
+        assert (done.exit_code, done.stderr) == (code, "")
+
+
 def test_good_bars_are_made_of_their_trades(tmp_path: Path) -> None:
     walk(500).write_parquet(tmp_path / "trades.parquet")
     BARS.write_parquet(tmp_path / "bars.parquet")
