@@ -198,3 +198,15 @@ def test_stores_and_checks_refuse_days_and_expressions() -> None:
             rb.get_range_bars("BTCUSDT", "2024-01-01", "2024-01-02", reset=reset)  # type: ignore[arg-type]
         with says(ValueError, expected):
             rb.validate_continuity(rb.bars(trades([100.0])), reset=reset)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("reset", [NEW_YORK, pl.col("price") > 100.15], ids=["day", "expression"])
+def test_a_picture_of_cuts_shows_where_a_chain_begins(reset: Borders) -> None:
+    at = 1_710_018_000_000  # 2024-03-09 21:00 UTC
+    moments = [at, at + 1, at + 3_600_000, at + 3_600_001]
+    frame = trades([100.0, 100.1, 100.2, 100.2], moments, unit="ms", zone="UTC")
+
+    for table in (frame, frame.lazy(), frame.to_arrow()):
+        spec = rb.plot_cuts(table, 250, reset=reset).to_dict()
+        roles = [trade["role"] for trade in spec["data"]["values"]]
+        assert roles == ["opens a bar", "is the last before a reset", "opens a bar", None]

@@ -133,7 +133,7 @@ def _memory(chance: random.Random, state: State) -> None:
 
 def _reset(chance: random.Random, state: State) -> None:
     days = ["17:00@America/New_York", "25:00@UTC", "17:00@Nowhere", "17:00"]
-    state.reset = chance.choice([None, "day", "week", "hour", "", "column", *days])
+    state.reset = chance.choice([None, "day", "week", "hour", "", *days])
 
 
 def _flags(chance: random.Random, state: State) -> None:

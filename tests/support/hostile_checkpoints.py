@@ -87,9 +87,18 @@ def rule_of(state: State) -> dict[str, Any]:
     is_gap = state.max_gap is not None and 0 < state.max_gap < 2**63
     return {
         "rule": rule,
-        "reset": state.reset if state.reset in RESETS else None,
+        "reset": _reset_of(state.reset),
         "max_gap": f"{state.max_gap}ns" if is_gap else None,
     }
+
+
+def _reset_of(text: str | None) -> Any:  # noqa: ANN401 - a period or a day
+    if text in RESETS:
+        return text
+    try:
+        return rb.TradingDay(*(text or "").split("@"))
+    except (TypeError, ValueError):
+        return None
 
 
 def _key(state: State) -> BarKey:
@@ -105,7 +114,11 @@ def _key(state: State) -> BarKey:
 def is_storable(state: State) -> bool:
     """Return whether a store can hold such a state."""
     options = rule_of(state)
-    is_stored = isinstance(options["rule"], rb.RangeRule) and options["max_gap"] is None
+    is_stored = (
+        isinstance(options["rule"], rb.RangeRule)
+        and options["max_gap"] is None
+        and not isinstance(options["reset"], rb.TradingDay)
+    )
     return is_stored and state.layout in {None, STORED_LAYOUT}
 
 
