@@ -58,9 +58,9 @@ def get_n_range_bars(
     threshold_decimal_bps
         One threshold, as in `get_range_bars`.
     rule
-        One rule, as in `get_range_bars`. Bars of a rule that remembers trades of earlier bars, such
-        as `EwmaRunRule`, are those of a chain that begins with few days, so the first of them
-        differ from those of a longer chain: `get_range_bars` begins on a day of yours.
+        One rule, as in `get_range_bars`. A rule that remembers trades of earlier bars, such as
+        `EwmaRunRule`, warms up in this chain, which begins only some days earlier: the bars of a
+        chain from a first day of your own are those of `get_range_bars`.
     end_date
         The last UTC day, included. By default the last published day; for sources other than
         Binance, and with ``fetch_if_missing=False``, the last cached day.

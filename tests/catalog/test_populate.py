@@ -41,7 +41,12 @@ def test_the_first_call_computes_the_bars_and_the_second_finds_them(
         "trades": 14 * PER_DAY, "defects": zeros(DAYS), "message": None,
     }  # fmt: skip
     expected = [
-        row | {"threshold_decimal_bps": threshold, "bars": bars.height}
+        row
+        | {
+            "rule": f"range-{threshold}",
+            "threshold_decimal_bps": threshold,
+            "bars": bars.height,
+        }
         for threshold, bars in want.items()
     ]
 
@@ -99,7 +104,9 @@ def test_a_failing_symbol_is_reported_and_the_others_are_filled_in_the_order_giv
     assert report["status"].to_list() == ["ok"] * 2 + ["failed"] * 2 + ["ok"] * 2
     failed = dict.fromkeys(report.drop("seconds").columns)
     failed |= {"symbol": "NONE", "status": "failed", "message": reason}
-    assert rows_of(report)[2:4] == [failed | {"threshold_decimal_bps": each} for each in (30, 50)]
+    assert rows_of(report)[2:4] == [
+        failed | {"rule": f"range-{each}", "threshold_decimal_bps": each} for each in (30, 50)
+    ]
     assert [worker.exitcode for worker in workers] == [0, 0]
 
 
@@ -107,7 +114,8 @@ def test_bars_after_missing_trades_are_not_stored_and_that_is_reported(tmp_path:
     give(tmp_path, trades_of(DAYS[:3]))
     give(tmp_path, trades_of(DAYS[12:]))
     row = {
-        "symbol": SYMBOL, "threshold_decimal_bps": 30, "status": "incomplete", "days": 5,
+        "symbol": SYMBOL, "rule": "range-30", "threshold_decimal_bps": 30,
+        "status": "incomplete", "days": 5,
         "stored": 0, "made": 5, "fetched": 0, "trades": 3 * PER_DAY,
         "bars": one_pass(tmp_path, DAYS[0], DAYS[2], threshold_decimal_bps=30).height,
         "defects": f"{zeros(DAYS[:3] + DAYS[12:])}, not cached 9",
