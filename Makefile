@@ -20,11 +20,11 @@ RUST := Cargo.toml Cargo.lock rangebar_polars/_internal.pyi $(shell find src -na
 # Prints how many seconds a recipe took.
 TOOK = echo "$(1): $$(( $$(date +%s) - start )) s"
 
-.PHONY: help demo build test test-rust test-python test-floor lint fmt bench bench-guard docs links \
-	pictures fuzz wheel clean need
+.PHONY: help demo build test test-rust test-python test-floor lint fmt bench bench-guard bench-peers bench-validate docs \
+	links pictures fuzz wheel wheel-2014 release-check deny check-workflows publish clean need
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1|/' | column -t -s '|'
 
 demo: $(VENV)/built ## set up, build, and print bars of a small real sample
 	@$(BIN)/python examples/demo.py demo-bars.parquet
@@ -40,16 +40,8 @@ test-rust: ## the kernel's unit, property and doc tests, without Polars
 test-python: $(VENV)/built $(VENV)/server $(VENV)/docs ## Python tests, doctests, README and examples
 	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
-test-floor: $(VENV)/built ## the Python tests on the oldest Polars that is supported, with the wheel
-	rm -rf $(FLOOR) dist
-	$(BIN)/maturin build --release --out dist
-	$(PYTHON) -m venv $(FLOOR)
-	$(FLOOR)/bin/pip install --quiet --constraint constraints.txt --upgrade pip
-	grep -v '^polars' constraints.txt > $(FLOOR)/constraints.txt
-	$(FLOOR)/bin/pip install --quiet --constraint $(FLOOR)/constraints.txt --group test \
-		polars==1.41.1 dist/*.whl
-	$(FLOOR)/bin/$(SERVER)
-	$(FLOOR)/bin/pytest tests
+test-floor: wheel ## the Python tests on the oldest Polars that is supported, with the wheel
+	$(PYTHON) .ci/wheel.py dist --polars 1.41.1 --environment $(FLOOR)
 
 lint: $(VENV)/linted ## formatters, linters and type checkers
 	cargo fmt --check
@@ -78,6 +70,12 @@ fuzz: $(VENV)/built ## read N damaged or hostile inputs of each kind (default 20
 bench-guard: ## compare the kernel's instruction counts with the stored ones (needs valgrind)
 	$(PYTHON) benches/instructions.py
 
+bench-peers: $(VENV)/built ## compare with other packages, each in an environment of its own
+	$(BIN)/python benches/peer_times.py
+
+bench-validate: $(VENV)/built ## fail if bars of a million trades take 100 ms or more
+	$(BIN)/python benches/validate.py
+
 docs: $(VENV)/built $(VENV)/docs ## build the site (open _site/html/index.html), and test it
 	rm -rf docs/api
 	$(BIN)/python -m sphinx -c docs -d _site/doctrees --fail-on-warning --jobs 2 . _site/html
@@ -90,10 +88,44 @@ pictures: $(VENV)/built ## draw the pictures of the features again
 	$(BIN)/python docs/pictures.py
 
 wheel: $(VENV)/tools ## build the wheel into dist/
+	rm -rf dist
 	$(BIN)/maturin build --release --out dist
 
+# zig links against an older glibc than this machine's, so the wheel installs on older systems; all
+# crates are built again for it.
+wheel-2014: $(VENV)/tools ## build a wheel for glibc 2.17 and newer into dist/ (the first time ten minutes)
+	$(BIN)/pip install --quiet --constraint constraints.txt ziglang
+	rm -rf dist
+	$(BIN)/maturin build --release --zig --compatibility manylinux2014 --out dist
+
+release-check: wheel ## build the wheel and the sdist, and test both in environments of their own
+	$(PYTHON) .ci/wheel.py dist --environment .venv-wheel
+	rm -rf dist/sdist && $(BIN)/maturin sdist --out dist/sdist
+	$(PYTHON) .ci/wheel.py dist/sdist --demo-only --environment .venv-wheel
+
+# Advisories need a network; without one, `make deny CHECK="licenses bans sources"`.
+CHECK ?= advisories licenses bans sources
+deny: ## licences, sources and advisories of the crates
+	@cargo deny --version >/dev/null 2>&1 || cargo install --locked cargo-deny
+	cargo deny --locked check $(CHECK)
+
+AUDIT := .venv-audit
+check-workflows: ## audit the workflows of GitHub, offline
+	$(PYTHON) -m venv $(AUDIT)
+	$(AUDIT)/bin/pip install --quiet zizmor==1.32.0 check-jsonschema==0.39.0
+	$(AUDIT)/bin/zizmor --offline --min-severity medium .github
+	$(AUDIT)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(AUDIT)/bin/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(AUDIT)/bin/check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
+
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
+publish: ## tag the version and push the tag, which the release workflow builds and publishes
+	$(PYTHON) .ci/tag.py v$(VERSION)
+	git tag --annotate --message "Version $(VERSION)" v$(VERSION)
+	git push origin v$(VERSION)
+
 clean: ## remove the environments and the package; dependencies stay in CARGO_TARGET_DIR
-	rm -rf $(VENV) $(FLOOR) dist _site docs/api rangebar_polars/*.so
+	rm -rf $(VENV) $(FLOOR) .venv-wheel $(AUDIT) .venv-peers dist _site docs/api rangebar_polars/*.so
 
 need:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \

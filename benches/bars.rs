@@ -8,7 +8,7 @@ mod generated;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use generated::Generated;
 use rangebar_polars::builder::Builder;
-use rangebar_polars::columns::{OUTPUTS, Table};
+use rangebar_polars::columns::{Group, OUTPUTS, Output, Table};
 use rangebar_polars::needs::Needs;
 use rangebar_polars::rule::{RangeRule, Rule, Threshold};
 use rangebar_polars::trades::Trades;
@@ -41,7 +41,10 @@ fn kernel(criterion: &mut Criterion) {
     let all = generated.trades();
     let bare = Trades { is_buyer_maker: None, first_trade_id: None, last_trade_id: None, ..all };
     let four = Trades { first_trade_id: None, last_trade_id: None, ..all };
-    let every_sum = OUTPUTS.iter().fold(Needs::NOTHING, |needs, output| needs.and(output.needs));
+    let is_sum = |output: &&Output| output.group != Group::Intra;
+    let of = |needs: Needs, output: &Output| needs.and(output.needs);
+    let every_sum = OUTPUTS.iter().filter(is_sum).fold(Needs::NOTHING, of);
+    let statistics = OUTPUTS.iter().filter(|output| !is_sum(output)).fold(Needs::NOTHING, of);
     let basic = Needs::TIME.and(Needs::PRICE).and(Needs::VOLUME);
     let mut group = criterion.benchmark_group("kernel");
     group.throughput(Throughput::Elements(ROWS as u64)).sample_size(20);
@@ -56,6 +59,7 @@ fn kernel(criterion: &mut Criterion) {
             ("basic", &bare, basic),
             ("four columns, all sums", &four, every_sum),
             ("six columns, all sums", &all, every_sum),
+            ("statistics", &four, statistics),
         ] {
             group.bench_function(BenchmarkId::new(name, decimal_bps), |bencher| {
                 bencher
@@ -64,7 +68,7 @@ fn kernel(criterion: &mut Criterion) {
         }
         group.bench_function(BenchmarkId::new("columns", decimal_bps), |bencher| {
             bencher.iter(|| {
-                let mut table = Table::new(OUTPUTS);
+                let mut table = Table::new(OUTPUTS.iter().filter(is_sum));
                 let mut builder = Builder::new([rule(decimal_bps)], every_sum);
                 builder.push(&all, &mut |ended| table.push(ended.bar)).expect("good trades");
                 table

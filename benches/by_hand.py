@@ -9,13 +9,10 @@ Needs numba, which nothing else here does: `pip install numba`.
 
 import argparse
 from collections.abc import Callable
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import polars as pl
 from calls import in_turn, millions
-from numba import njit
+from loop import loop
 from plans import FINE, FOUR, ONE
 from polars.testing import assert_frame_equal
 from table import Row, each, machine, table
@@ -25,52 +22,6 @@ import rangebar_polars as rb
 
 ROWS = 5_000_000
 ROUNDS = 15
-Columns = tuple[npt.NDArray[Any], ...]
-
-
-@njit(error_model="numpy")  # type: ignore[untyped-decorator]  # numba has no types
-def loop(
-    times: npt.NDArray[np.int64],
-    prices: npt.NDArray[np.float64],
-    quantities: npt.NDArray[np.float64],
-    decimal_bps: int,
-) -> Columns:
-    """Return the columns of the closed bars."""
-    count = len(times)
-    opened, closed = np.empty(count, np.int64), np.empty(count, np.int64)
-    opens, highs, lows = np.empty(count), np.empty(count), np.empty(count)
-    closes, volumes = np.empty(count), np.empty(count)
-    bars, is_open = 0, False
-    begun, before = np.int64(0), times[0]
-    first = high = low = upper = lower = volume = 0.0
-    for row in range(count):
-        time, price, quantity = times[row], prices[row], quantities[row]
-        if time < before:
-            raise ValueError("times go back")
-        if not (0 < price < np.inf and 0 <= quantity < np.inf):
-            raise ValueError("no price or quantity")
-        before = time
-        if not is_open:
-            is_open, begun, first, high, low, volume = True, time, price, price, price, quantity
-            step = max(price * decimal_bps / 100_000, 1e-8)
-            upper, lower = price + step, price - step
-            continue
-        high, low = max(high, price), min(low, price)
-        volume += quantity
-        if (price >= upper or price <= lower) and time != begun:
-            opened[bars], closed[bars], opens[bars], highs[bars] = begun, time, first, high
-            lows[bars], closes[bars], volumes[bars] = low, price, volume
-            bars += 1
-            is_open = False
-    return (
-        opened[:bars],
-        closed[:bars],
-        opens[:bars],
-        highs[:bars],
-        lows[:bars],
-        closes[:bars],
-        volumes[:bars],
-    )
 
 
 def by_hand(trades: pl.DataFrame, decimal_bps: int) -> pl.DataFrame:

@@ -29,6 +29,7 @@ struct Case {
     has_sides: bool,
     is_unknown: bool,
     has_ids: bool,
+    statistics: bool,
 }
 
 const BASIC: Case = Case {
@@ -38,11 +39,12 @@ const BASIC: Case = Case {
     has_sides: false,
     is_unknown: false,
     has_ids: false,
+    statistics: false,
 };
 const ALL: Case = Case { every_sum: true, has_sides: true, has_ids: true, ..BASIC };
 
 #[rustfmt::skip]
-const CASES: [(&str, Case); 9] = [
+const CASES: [(&str, Case); 11] = [
     ("basic-250", BASIC),
     ("basic-25", Case { thresholds: &[25], ..BASIC }),
     ("basic-1", Case { thresholds: &[1], ..BASIC }),
@@ -51,6 +53,8 @@ const CASES: [(&str, Case); 9] = [
     ("no-side-250", Case { is_unknown: true, ..ALL }),
     ("columns-1", Case { thresholds: &[1], columns: true, ..ALL }),
     ("seven-columns-1", Case { thresholds: &[1], columns: true, ..BASIC }),
+    ("statistics-250", Case { statistics: true, ..ALL }),
+    ("statistics-25", Case { statistics: true, thresholds: &[25], ..ALL }),
     ("ten-thresholds", Case { thresholds: &[25, 50, 75, 100, 125, 150, 175, 200, 225, 250], ..ALL }),
 ];
 
@@ -71,7 +75,11 @@ fn trades_of<'a>(case: &Case, all: &Trades<'a>, unknown: &'a [u8]) -> Trades<'a>
 #[inline(never)]
 fn measured(trades: &Trades<'_>, case: &Case) -> usize {
     let rule = |bps: &i64| format!("range-{bps}").parse::<AnyRule>().expect("valid");
-    let is_wanted = |output: &&Output| case.every_sum || output.group == Group::Bar;
+    let is_wanted = |output: &&Output| match output.group {
+        Group::Bar => true,
+        Group::Intra => case.statistics,
+        Group::Sum | Group::Feature | Group::Stored => case.every_sum,
+    };
     let outputs = || OUTPUTS.iter().filter(is_wanted);
     let needs = outputs().fold(Needs::NOTHING, |needs, output| needs.and(output.needs));
     let mut table = Table::new(outputs());

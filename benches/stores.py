@@ -177,7 +177,7 @@ def main() -> int:
                 name = f"{want.height:,} bars, {want.width} columns"
                 made = timed(partial(asked, files, cache, threshold, all_columns=all_columns))
                 every = files.keys()
-                key = next(key for key in every if key.rule.threshold_decimal_bps == threshold)
+                key = next(key for key in every if key.rule == rb.RangeRule(threshold))
                 ask = partial(asked, files, cache, threshold, all_columns=all_columns)
                 assert ask().equals(want)
                 path, names = files.path(key, DAYS[0]), stored_columns(want.columns)

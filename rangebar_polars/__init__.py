@@ -49,6 +49,7 @@ __all__ = [
     "SumRule",
     "TickRule",
     "TradeColumns",
+    "TradingDay",
     "ValidationError",
     "VolumeRule",
     "WhenRule",
@@ -76,6 +77,7 @@ __all__ = [
     "scan_range_bars",
     "scan_recorded_bars",
     "scan_ticks",
+    "sessions",
     "tick_rule",
     "validate_continuity",
     "validate_tier1",
@@ -84,7 +86,9 @@ __all__ = [
 
 # A star-import binds the names in __all__. Modules are not among them: our `duckdb` would replace
 # the caller's `duckdb`.
-_MODULES: Final = ("archive", "duckdb", "errors", "features", "schema", "store", "testing")
+_MODULES: Final = (
+    *("archive", "duckdb", "errors", "features", "labels", "schema", "store", "testing"),
+)
 
 _HOMES: Final = {
     name: module
@@ -92,7 +96,8 @@ _HOMES: Final = {
         "_catalog.catalog": ("Catalog",),
         "_catalog.import_trades": ("import_trades",),
         "_catalog.populate": ("populate",),
-        "_catalog.range_bars": ("get_n_range_bars", "get_range_bars", "scan_range_bars"),
+        "_catalog.last_range_bars": ("get_n_range_bars",),
+        "_catalog.range_bars": ("get_range_bars", "scan_range_bars"),
         "_catalog.resume_range_bars": ("resume_range_bars",),
         "_catalog.scan_ticks": ("archive_quality", "scan_ticks"),
         "_catalog.status": ("cache_clear", "cache_status"),
@@ -117,6 +122,8 @@ _HOMES: Final = {
         ),
         "_live.recorder": ("BarRecorder", "scan_recorded_bars"),
         "_core.tick_rule": ("tick_rule",),
+        "_core.trading_day": ("TradingDay",),
+        "_sessions": ("sessions",),
         "_validation.continuity": ("validate_continuity",),
         "_validation.report": ("Report",),
         "_validation.tier1": ("validate_tier1",),
@@ -187,17 +194,15 @@ if TYPE_CHECKING:
     from rangebar_polars import duckdb as duckdb
     from rangebar_polars import errors as errors
     from rangebar_polars import features as features
+    from rangebar_polars import labels as labels
     from rangebar_polars import schema as schema
     from rangebar_polars import store as store
     from rangebar_polars import testing as testing
     from rangebar_polars._catalog.catalog import Catalog
     from rangebar_polars._catalog.import_trades import import_trades
+    from rangebar_polars._catalog.last_range_bars import get_n_range_bars
     from rangebar_polars._catalog.populate import populate
-    from rangebar_polars._catalog.range_bars import (
-        get_n_range_bars,
-        get_range_bars,
-        scan_range_bars,
-    )
+    from rangebar_polars._catalog.range_bars import get_range_bars, scan_range_bars
     from rangebar_polars._catalog.resume_range_bars import resume_range_bars
     from rangebar_polars._catalog.scan_ticks import archive_quality, scan_ticks
     from rangebar_polars._catalog.status import cache_clear, cache_status
@@ -230,9 +235,11 @@ if TYPE_CHECKING:
         THRESHOLD_PRESETS,
     )
     from rangebar_polars._core.tick_rule import tick_rule
+    from rangebar_polars._core.trading_day import TradingDay
     from rangebar_polars._live.recorder import BarRecorder, scan_recorded_bars
     from rangebar_polars._plot.bars import plot_bars
     from rangebar_polars._plot.cuts import plot_cuts
+    from rangebar_polars._sessions import sessions
     from rangebar_polars._validation.continuity import validate_continuity
     from rangebar_polars._validation.report import Report
     from rangebar_polars._validation.tier1 import validate_tier1

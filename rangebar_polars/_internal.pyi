@@ -19,6 +19,7 @@ __all__ = [
     "checkpoint_position",
     "derive",
     "fitting_time_unit",
+    "has_zone",
     "null_side",
     "read_checkpoint",
     "read_sides",
@@ -27,9 +28,9 @@ __all__ = [
 ]
 
 OUTPUTS: Final[list[tuple[str, str, str, list[str], str, str, str | None, list[str]]]]
-"""The columns of bars: name, group ("bar", "sum", "feature", "stored"), dtype, the columns of
-trades they read, formula, when they are null (empty: never), dtype in stores (None: not stored),
-the stored columns they are computed from."""
+"""The columns of bars: name, group ("bar", "sum", "feature", "intra", "stored"), dtype, the
+columns of trades they read, formula, when they are null (empty: never), dtype in stores (None: not
+stored), the stored columns they are computed from."""
 
 ALWAYS_READ: Final[list[str]]
 """The columns of trades that every bar reads, if they are there."""
@@ -72,21 +73,25 @@ def read_checkpoint(
     list[str],
     str | None,
     list[str],
-    Literal["day", "week", "month", "year"] | None,
+    str | None,
     int | None,
     bool,
     bool,
+    list[str],
     Literal["ms", "us", "ns"] | None,
 ]:
     """Return the settings in a checkpoint, and the unit of the times.
 
     They are symbol, texts of the rules, the column of rules, ``by``, ``reset``, ``max_gap`` in
-    nanoseconds,
-    ``include_microstructure`` and ``include_incomplete``. The unit is None before the first trade.
+    nanoseconds, ``include_microstructure``, ``include_incomplete`` and ``features``. The unit is
+    None before the first trade.
     """
 
 def check_rule(text: str) -> None:
     """Raise ValueError for the text of no rule."""
+
+def has_zone(name: str) -> bool:
+    """Return whether this is the name of a time zone of the IANA database."""
 
 def rules_read(texts: list[str]) -> list[str]:
     """Return the columns that rules need, beside those that every bar needs."""

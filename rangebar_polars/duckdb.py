@@ -41,8 +41,9 @@ def connect(
 
     bars
         The stored bars of all chains, as in `BarStore.scan_bars`: ``source``, ``market``,
-        ``symbol``, ``threshold_decimal_bps``, ``prevent_same_timestamp_close``, ``reset``,
-        ``origin``; then the columns of bars, with microstructure, and ``is_complete``.
+        ``symbol``, ``rule``, ``threshold_decimal_bps``, ``prevent_same_timestamp_close``,
+        ``reset``, ``max_gap``, ``origin``; then the columns of bars, with microstructure, and
+        ``is_complete``.
     ticks
         The cached trades of all series: ``source``, ``market``, ``symbol``, ``day`` (DATE, of the
         file); ``timestamp``, ``price``, ``quantity``, ``is_buyer_maker``, ``agg_trade_id``,
@@ -55,26 +56,28 @@ def connect(
 
     The functions:
 
-    range_bars(trades, threshold_decimal_bps)
+    range_bars(trades, rule)
         The bars of a list of trades, as a list of structs with the columns of `bars` with
         ``include_microstructure=True``, and ``is_complete``. Trades are structs with the seven
-        columns of trades, matched by name, in order of time. The result is NULL for a NULL list or
-        threshold, and ``[]`` for an empty list. Turn a table of trades into such a list with
-        ``list({timestamp: timestamp, ...} ORDER BY ...)``. DuckDB reads times without a zone in
-        the time zone of the connection.
-    bars_of(table, threshold_decimal_bps)
+        columns of trades, matched by name, in order of time. The rule is a threshold in decimal
+        basis points, or the text of another rule, such as ``'dollar-1000000'``. The result is NULL
+        for a NULL list or rule, and ``[]`` for an empty list. Turn a table of trades into such a
+        list with ``list({timestamp: timestamp, ...} ORDER BY ...)``. DuckDB reads times without a
+        zone in the time zone of the connection.
+    bars_of(table, rule)
         A table macro: the bars of the trades of one symbol in a table, a view or a common table
         expression, as rows. Trades are sorted by ``timestamp``, ``agg_trade_id`` and
         ``first_trade_id``; ties stay in the order of the table. All of them are in memory at
         once. Times without a zone are UTC. The last four columns of trades may be absent and are
-        then NULL, and the sums by side are 0. There are no rows for a NULL threshold.
-    bars_by_symbol(table, threshold_decimal_bps)
+        then NULL, and the sums by side are 0. There are no rows for a NULL rule.
+    bars_by_symbol(table, rule)
         The same for the trades of several symbols: the bars of each ``source``, ``market`` and
         ``symbol``, which lead the columns and are NULL where the table has none. The rows of one
         symbol are in order, and the symbols in none.
 
-    Each function takes ``reset := 'day'`` (or ``'week'``, ``'month'``, ``'year'``; NULL by default)
-    and ``include_incomplete := true`` (false by default), as in `bars`.
+    Each function takes ``reset := 'day'`` (or ``'week'``, ``'month'``, ``'year'``; NULL by
+    default), ``max_gap := '30m'`` (NULL by default) and ``include_incomplete := true`` (false by
+    default), as in `bars`.
 
     Views, columns and functions have descriptions: ``comment`` in ``duckdb_views()``,
     ``duckdb_columns()`` and ``duckdb_functions()``.
@@ -103,7 +106,7 @@ def connect(
     TypeError, ValueError, StoreError
         As in `open_store`.
     duckdb.Error
-        A query fails when it runs: bad trades, a threshold out of range, or a file that cannot be
+        A query fails when it runs: bad trades, a text of no rule, or a file that cannot be
         read. The error contains the message.
 
     Notes

@@ -205,7 +205,8 @@ class Output(NamedTuple):
     name: str
     """Its name."""
     group: str
-    """"bar": in every frame; "sum" and "feature": with ``include_microstructure=True``."""
+    """"bar": in every frame; "sum" and "feature": with ``include_microstructure=True``; "intra": by
+    name, with ``features``."""
     dtype: str
     """"Float64", "Int64" or "as the input"."""
     reads: list[str]
@@ -222,8 +223,11 @@ class Output(NamedTuple):
 
 _OUTPUTS: Final = tuple(Output(*row) for row in _internal.OUTPUTS)
 
-COLUMNS: Final = tuple(output for output in _OUTPUTS if output.group != "stored")
+COLUMNS: Final = tuple(output for output in _OUTPUTS if output.group not in {"intra", "stored"})
 """The columns of bars, in order."""
+
+INTRA: Final = tuple(output for output in _OUTPUTS if output.group == "intra")
+"""The statistics of the trades of a bar, which ``features`` adds by name."""
 
 STORED: Final = tuple(output for output in _OUTPUTS if output.stored is not None)
 """The columns that stores keep: the cuts and the exact sums of a bar."""
@@ -258,7 +262,10 @@ RULE: Final = "rule"
 """The column that distinguishes the bars of several rules."""
 
 RESERVED: Final = frozenset(
-    [THRESHOLD, RULE, IS_COMPLETE, _internal.OPENING_ROW, *(output.name for output in COLUMNS)]
+    [
+        *(THRESHOLD, RULE, IS_COMPLETE, _internal.OPENING_ROW),
+        *(output.name for output in (*COLUMNS, *INTRA)),
+    ]
 )
 """Names that your own columns must not have, because bars have columns of these names."""
 

@@ -9,8 +9,10 @@
 
 use crate::fixed::is_finer;
 use crate::needs::Needs;
+use crate::run::Run;
 use crate::sums::{DURATION_LIMIT, Mask, MaskedSums, Overflow, Sums, TRADES_LIMIT, TURNOVER_LIMIT};
 use crate::trades::{Sides, TimeUnit, Trades};
+use std::ops::Range;
 
 /// A bar, open or closed: sums at scale 1e8 (quantities) and 1e16 (turnover).
 #[derive(Clone, Debug, PartialEq)]
@@ -35,6 +37,8 @@ pub struct Bar {
     pub first_agg_trade_id: Option<i64>,
     /// Id of the last record.
     pub last_agg_trade_id: Option<i64>,
+    /// What depends on neighbours or order; `None` if no statistic needs it.
+    pub run: Option<Box<Run>>,
 }
 
 /// The time from the first trade to the last.
@@ -89,43 +93,52 @@ impl Prices {
 }
 
 impl Bar {
-    /// The bar of all these trades; `None` if there is no trade.
+    /// The bar of these rows of the trades; `None` if there is no row.
     ///
     /// # Errors
     /// [`Overflow`] if a sum is beyond its integer.
-    pub fn of(trades: &Trades<'_>, needs: Needs) -> Result<Option<Self>, Overflow> {
-        let Some(last) = trades.len.checked_sub(1) else { return Ok(None) };
-        let time = Span::of(trades);
+    pub fn of(
+        trades: &Trades<'_>,
+        rows: Range<usize>,
+        needs: Needs,
+    ) -> Result<Option<Self>, Overflow> {
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        let time = Span::of(trades, &rows);
         if time.micros().is_none() {
             return Err(DURATION_LIMIT);
         }
-        let sides = trades.is_buyer_maker;
+        let sides = trades.is_buyer_maker.map(|sides| sides.slice(rows.clone()));
         // Trades without any side need no sums by side.
         let with_side = sides.filter(|sides| sides.known.is_none_or(|known| known.any()));
         let sold = with_side.map(|sides| {
             move |row| sides.sold.word(row) & sides.known.map_or(!0, |known| known.word(row))
         });
         let sold = sold.as_ref().map(|sold| sold as Mask<'_>);
-        let sums = MaskedSums::of(trades, needs, sold)?;
+        let sums = MaskedSums::of(trades, rows.clone(), needs, sold)?;
         let id_at = |row: usize| trades.agg_trade_id.and_then(|ids| ids.get(row));
         Ok(Some(Self {
             time,
-            price: Prices::of(trades.prices()),
+            price: Prices::of(trades.price.map_or(&[], |prices| &prices.values[rows.clone()])),
             volume: sums.all.volume,
             turnover: sums.all.turnover,
             sides: match with_side {
-                Some(sides) => Some(BySide::of(trades, needs, sides, &sums)?),
+                Some(sides) => Some(BySide::of(trades, rows.clone(), needs, sides, &sums)?),
                 None => sides.map(|_| BySide::default()),
             },
-            rows: trades.len.try_into().map_err(|_| TRADES_LIMIT)?,
+            rows: rows.len().try_into().map_err(|_| TRADES_LIMIT)?,
             trades: sums.all.trades.try_into().map_err(|_| TRADES_LIMIT)?,
             rows_with_trade_ids: sums.all.rows_with_ids.try_into().map_err(|_| TRADES_LIMIT)?,
-            first_agg_trade_id: id_at(0),
-            last_agg_trade_id: id_at(last),
+            first_agg_trade_id: id_at(rows.start),
+            last_agg_trade_id: id_at(rows.end - 1),
+            run: (needs.of_run() != Needs::NOTHING)
+                .then(|| Box::new(Run::of(&trades.slice(rows), needs))),
         }))
     }
 
-    /// Add the bar of the trades that follow.
+    /// Add the bar of the trades that follow. The time above the first price is left to
+    /// [`Self::follow`].
     ///
     /// # Errors
     /// [`Overflow`] if a sum is beyond its integer; the bar is then unchanged.
@@ -136,6 +149,11 @@ impl Bar {
         }
         let turnover = self.turnover.checked_add(next.turnover).ok_or(TURNOVER_LIMIT)?;
         let trades = self.trades.checked_add(next.trades).ok_or(TRADES_LIMIT)?;
+        if let (Some(run), Some(next_run)) = (&mut self.run, &next.run) {
+            // Times do not go back, so their difference is right modulo 2^64.
+            let wait = next.time.open.wrapping_sub(self.time.close);
+            run.merge(next_run, wait.cast_unsigned());
+        }
         self.time = time;
         self.turnover = turnover;
         self.trades = trades;
@@ -154,6 +172,23 @@ impl Bar {
         self.last_agg_trade_id = next.last_agg_trade_id;
         Ok(())
     }
+
+    /// The same bar, with what these needs demand of its run.
+    #[must_use]
+    pub fn with_run_of(mut self, needs: Needs) -> Self {
+        if let Some(run) = &mut self.run {
+            run.keep(needs);
+        }
+        self.run = self.run.filter(|run| run.needs() != Needs::NOTHING);
+        self
+    }
+
+    /// Add what depends on the first price of the bar, in trades whose bar was merged.
+    pub fn follow(&mut self, trades: &Trades<'_>) {
+        if let Some(run) = &mut self.run {
+            run.follow(trades);
+        }
+    }
 }
 
 impl Bar {
@@ -169,8 +204,8 @@ impl Bar {
 }
 
 impl Span {
-    fn of(trades: &Trades<'_>) -> Self {
-        let times = trades.times();
+    fn of(trades: &Trades<'_>, rows: &Range<usize>) -> Self {
+        let times = trades.timestamp.map_or(&[][..], |times| &times.values[rows.clone()]);
         let (open, close) = times.first().zip(times.last()).unwrap_or((&0, &0));
         Self { open: *open, close: *close, unit: trades.unit }
     }
@@ -196,18 +231,25 @@ impl Prices {
         let (Some(&open), Some(&close)) = (prices.first(), prices.last()) else {
             return Self { open: 0.0, high: 0.0, low: 0.0, close: 0.0 };
         };
-        // Independent lanes, because a compiler does not reorder a fold of floats.
-        let (mut highs, mut lows) = ([open; LANES], [open; LANES]);
+        let higher = |high: f64, price: f64| if price > high { price } else { high };
+        let lower = |low: f64, price: f64| if price < low { price } else { low };
+        let (mut high, mut low) = (open, open);
         let blocks = prices.chunks_exact(LANES);
-        let rest = blocks.remainder();
-        for block in blocks {
-            for lane in 0..LANES {
-                highs[lane] = if block[lane] > highs[lane] { block[lane] } else { highs[lane] };
-                lows[lane] = if block[lane] < lows[lane] { block[lane] } else { lows[lane] };
-            }
+        for price in blocks.remainder() {
+            (high, low) = (higher(high, *price), lower(low, *price));
         }
-        let high = highs.iter().chain(rest).copied().fold(open, f64::max);
-        let low = lows.iter().chain(rest).copied().fold(open, f64::min);
+        if prices.len() >= LANES {
+            // Independent lanes, because a compiler does not reorder a fold of floats.
+            let (mut highs, mut lows) = ([open; LANES], [open; LANES]);
+            for block in blocks {
+                for lane in 0..LANES {
+                    highs[lane] = higher(highs[lane], block[lane]);
+                    lows[lane] = lower(lows[lane], block[lane]);
+                }
+            }
+            high = highs.into_iter().fold(high, higher);
+            low = lows.into_iter().fold(low, lower);
+        }
         Self { open, high, low, close }
     }
 }
@@ -217,13 +259,15 @@ impl BySide {
     /// unknown side was bought.
     fn of(
         trades: &Trades<'_>,
+        rows: Range<usize>,
         needs: Needs,
         sides: Sides<'_>,
         split: &MaskedSums,
     ) -> Result<Self, Overflow> {
         let mut unknown = Sums::default();
         if let Some(known) = sides.known.filter(|known| !known.all()) {
-            unknown = MaskedSums::of(trades, needs, Some(&|row| !known.word(row)))?.masked;
+            let mask = |row| !known.word(row);
+            unknown = MaskedSums::of(trades, rows, needs, Some(&mask))?.masked;
         }
         let (all, sold) = (&split.all, &split.masked);
         let side = |volume, turnover, trades: i128| -> Result<Side, Overflow> {
@@ -276,7 +320,7 @@ mod tests {
             agg_trade_id: Some(Column::new("agg_trade_id", times)),
             ..Trades::new(times.len(), TimeUnit::Milliseconds)
         };
-        Bar::of(&trades, ALL).unwrap().unwrap()
+        Bar::of(&trades, 0..trades.len, ALL).unwrap().unwrap()
     }
 
     #[test]
@@ -317,6 +361,6 @@ mod tests {
 
     #[test]
     fn no_trade_is_no_bar() {
-        assert_eq!(Bar::of(&Trades::new(0, TimeUnit::Milliseconds), ALL), Ok(None));
+        assert_eq!(Bar::of(&Trades::new(0, TimeUnit::Milliseconds), 0..0, ALL), Ok(None));
     }
 }

@@ -18,11 +18,13 @@ use crate::bar::Bar;
 use crate::check::{Check, Fault};
 use crate::error::Error;
 use crate::needs::Needs;
-use crate::period::Period;
+use crate::reset::Reset;
 use crate::rule::Rule;
+use crate::session::Session;
 use crate::sums::Overflow;
-use crate::trades::{TimeUnit, Trades};
+use crate::trades::{Extra, TimeUnit, Trades};
 use std::fmt;
+use std::ops::Range;
 
 mod on_threads;
 
@@ -35,9 +37,11 @@ pub struct Builder<R> {
     chains: Vec<Chain<R>>,
     check: Check,
     needs: Needs,
-    reset: Option<Period>,
+    reset: Option<Reset>,
     /// The end of the period of the last trade, once it was computed.
     until: Option<i64>,
+    /// The value of the last trade, if a column says where chains begin.
+    session: Option<Session>,
     max_gap: Option<MaxGap>,
 }
 
@@ -115,13 +119,22 @@ impl<R: Rule> Builder<R> {
     /// ```
     pub fn new(rules: impl IntoIterator<Item = R>, needs: Needs) -> Self {
         let chains = rules.into_iter().map(|rule| Chain { rule, open: None, cut: None }).collect();
-        Self { chains, check: Check::default(), needs, reset: None, until: None, max_gap: None }
+        Self {
+            chains,
+            check: Check::default(),
+            needs,
+            reset: None,
+            until: None,
+            session: None,
+            max_gap: None,
+        }
     }
 
-    /// The same builder, but the first trade of every such period begins a new chain.
+    /// The same builder, but the first trade after every such border begins a new chain. `session`
+    /// is the value of the last trade so far, if a column says where the borders are.
     #[must_use]
-    pub fn reset_every(self, period: Option<Period>) -> Self {
-        Self { reset: period, until: None, ..self }
+    pub fn reset_at(self, reset: Option<Reset>, session: Option<Session>) -> Self {
+        Self { reset, until: None, session, ..self }
     }
 
     /// The same builder, but a trade that is later than this after the one before does not join the
@@ -150,6 +163,11 @@ impl<R: Rule> Builder<R> {
     /// Trades seen so far.
     pub const fn rows(&self) -> u64 {
         self.check.rows()
+    }
+
+    /// The value of the last trade, if a column says where chains begin.
+    pub const fn session(&self) -> Option<&Session> {
+        self.session.as_ref()
     }
 
     /// The rules, each with the bar that is open.
@@ -197,18 +215,12 @@ impl<R: Rule> Builder<R> {
         while from < trades.len {
             let mut to = trades.len;
             let row = first_row + from as u64;
-            if let Some(period) = self.reset {
-                let times = &trades.times()[from..];
-                let end = |time| period.end(time, trades.unit);
-                self.until = self.until.or_else(|| before.and_then(end));
-                if self.until.is_some_and(|until| times[0] >= until) {
+            if let Some(reset) = self.reset {
+                let (is_border, rows) = self.period(reset, &trades.slice(from..to), before);
+                if is_border {
                     self.cut_off(row, Rule::begin_chain, emit);
-                    self.until = None;
                 }
-                self.until = self.until.or_else(|| end(times[0]));
-                if let Some(until) = self.until {
-                    to = from + times.partition_point(|time| *time < until);
-                }
+                to = from + rows;
             }
             if let Some(gap) = self.max_gap {
                 let times = &trades.times()[from..to];
@@ -223,6 +235,29 @@ impl<R: Rule> Builder<R> {
             from = to;
         }
         Ok(())
+    }
+
+    /// Whether the first of these trades is in another period than the trade before it, which was
+    /// at the time `before`; and how many of them are in the period of the first.
+    fn period(&mut self, reset: Reset, trades: &Trades<'_>, before: Option<i64>) -> (bool, usize) {
+        if let Reset::Column { place } = reset {
+            let Some(Extra::Sessions(sessions)) = trades.extra(place) else {
+                return (false, trades.len);
+            };
+            let before = self.session.replace(sessions.get(0));
+            let is_border = before.is_some() && before != self.session;
+            return (is_border, sessions.first_change());
+        }
+        let times = trades.times();
+        let end = |time| reset.end(time, trades.unit);
+        self.until = self.until.or_else(|| before.and_then(end));
+        let is_border = self.until.is_some_and(|until| times[0] >= until);
+        if is_border {
+            self.until = None;
+        }
+        self.until = self.until.or_else(|| end(times[0]));
+        let rows = self.until.map(|until| times.partition_point(|time| *time < until));
+        (is_border, rows.unwrap_or(trades.len))
     }
 
     /// End every open bar before the trade `row`.
@@ -249,7 +284,7 @@ impl<R: Rule> Builder<R> {
         while from < trades.len {
             let cut = self.chains.iter().filter_map(|chain| chain.cut).min();
             let to = cut.map_or(trades.len, |cut| cut + 1);
-            self.absorb(&trades.slice(from..to), first_row + from as u64)?;
+            self.absorb(trades, from..to, first_row)?;
             from = to;
             for (number, chain) in self.chains.iter_mut().enumerate() {
                 if cut.is_none() || chain.cut != cut {
@@ -265,18 +300,29 @@ impl<R: Rule> Builder<R> {
         Ok(())
     }
 
-    /// Sum a piece once and merge it into every open bar.
-    fn absorb(&mut self, trades: &Trades<'_>, first_row: u64) -> Result<(), Error> {
+    /// Sum a piece once and merge it into every open bar; `first_row` is that of the trades.
+    fn absorb(
+        &mut self,
+        trades: &Trades<'_>,
+        rows: Range<usize>,
+        first_row: u64,
+    ) -> Result<(), Error> {
         let needs = self.needs;
-        let piece = Bar::of(trades, needs);
+        let piece = Bar::of(trades, rows.clone(), needs);
+        let follows = needs.contains(Needs::TIME_ABOVE);
         let faults = self.chains.iter_mut().filter_map(|chain| {
-            let overflow = chain.merge(piece.as_ref()).err()?;
+            let is_open = chain.open.is_some();
+            let merged = chain.merge(piece.as_ref());
+            if let Some(open) = chain.open.as_mut().filter(|_| follows && is_open) {
+                open.follow(&trades.slice(rows.clone()));
+            }
+            let overflow = merged.err()?;
             // A failed merge does not change the open bar, so the trades can be added one by one.
             let mut chain = Chain { rule: (), open: chain.open.clone(), cut: None };
-            let mut rows = 0..trades.len;
-            let one = |row: usize| Bar::of(&trades.slice(row..row + 1), needs);
-            let fault = rows.find_map(|row| Some((row, chain.merge(one(row).as_ref()).err()?)));
-            Some(fault.unwrap_or((0, overflow)))
+            let one = |row: usize| Bar::of(trades, row..row + 1, needs);
+            let fault =
+                rows.clone().find_map(|row| Some((row, chain.merge(one(row).as_ref()).err()?)));
+            Some(fault.unwrap_or((rows.start, overflow)))
         });
         match faults.min_by_key(|(row, _)| *row) {
             None => Ok(()),
@@ -301,6 +347,7 @@ impl<R> Chain<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::period::Period;
     use crate::rule::{RangeRule, Threshold};
     use crate::trades::Column;
 
@@ -348,7 +395,7 @@ mod tests {
 
     #[test]
     fn the_end_of_a_period_cuts_the_open_bar_off() {
-        let mut builder = builder(&[1_000]).reset_every(Some(Period::Day));
+        let mut builder = builder(&[1_000]).reset_at(Some(Reset::Period(Period::Day)), None);
 
         let ends = ends(&mut builder, &trades(&[DAY - 1, DAY], &[100.0, 200.0]));
 

@@ -7,29 +7,34 @@
 //! Within a version, the fields of [`Wire`] and [`WireBar`], their order and types never change,
 //! and neither does the rule that will close an open bar: a change of either is a new version. Sums
 //! are kept in full width. What a rule knows is computed from the open bar and its [`Memory`], and
-//! the end of the period from the last time.
+//! the end of the period from the last time. With a column the last value is kept.
 //!
 //! The checksum finds accidents, not forgery. So bytes are read as a state only if trades can lead
 //! to it and it is written as the same bytes again.
 
 pub mod chains;
 mod reachable;
+mod reachable_run;
 
 use crate::bar::{Bar, BySide, Prices, Side, Span};
 use crate::builder::MaxGap;
 use crate::check::{Check, Last};
+use crate::columns::output;
 use crate::error::Error;
-use crate::period::Period;
+use crate::needs::Needs;
+use crate::reset::Reset;
 use crate::rule::{AnyRule, Memory, Rule};
+use crate::run::Run;
+use crate::session::{MAX_TEXT, Session};
 use crate::trades::{Layout, Role, TimeUnit};
 use serde::{Deserialize, Serialize};
 
 /// The version that is written.
-pub const VERSION: u8 = 3;
+pub const VERSION: u8 = 4;
 /// The longest symbol, in bytes.
 pub const MAX_SYMBOL: usize = 128;
 /// The most bytes of a checkpoint.
-pub const MAX_BYTES: usize = 1_000;
+pub const MAX_BYTES: usize = 4_000;
 
 const MAGIC: &[u8] = b"RBCP";
 const HEADER: usize = MAGIC.len() + 1 + 4;
@@ -44,18 +49,22 @@ pub struct Checkpoint {
     pub symbol: Option<String>,
     /// The rule, at the beginning of a chain.
     pub rule: AnyRule,
-    /// The period at whose borders chains begin.
-    pub reset: Option<Period>,
+    /// The borders at which chains begin.
+    pub reset: Option<Reset>,
     /// The longest time between two trades of one bar.
     pub max_gap: Option<MaxGap>,
     /// Whether the sums and the features are columns too.
     pub include_microstructure: bool,
     /// Whether bars that were cut off are rows too.
     pub include_incomplete: bool,
+    /// The columns that are asked for by name.
+    pub features: Vec<String>,
     /// The layout of the trades, if there was a batch.
     pub layout: Option<Layout>,
     /// What is known of the trades so far.
     pub check: Check,
+    /// The value of the last trade, if a column says where chains begin.
+    pub session: Option<Session>,
     /// The open bar.
     pub open: Option<Bar>,
     /// What the rule remembers beside it.
@@ -66,14 +75,16 @@ pub struct Checkpoint {
 struct Wire {
     symbol: Option<String>,
     rule: String,
-    reset: Option<u8>,
+    reset: Option<String>,
     max_gap: Option<u64>,
     include_microstructure: bool,
     include_incomplete: bool,
+    features: Vec<String>,
     layout: Option<(u8, Option<String>, u8)>,
     rows: u64,
     last: Option<(i64, Option<i64>)>,
     last_id: Option<i64>,
+    session: Option<Session>,
     open: Option<WireBar>,
     memory: Memory,
 }
@@ -89,15 +100,21 @@ struct WireBar {
     trades: i64,
     rows_with_trade_ids: i64,
     agg_trade_ids: [Option<i64>; 2],
+    run: Option<Box<Run>>,
 }
 
-const PERIODS: [Period; 4] = [Period::Day, Period::Week, Period::Month, Period::Year];
 const UNITS: [TimeUnit; 3] =
     [TimeUnit::Milliseconds, TimeUnit::Microseconds, TimeUnit::Nanoseconds];
 
 /// The code of an item: its place in a list whose order is part of the format.
 fn code<T: PartialEq>(list: &[T], item: &T) -> u8 {
     list.iter().position(|other| other == item).map_or(u8::MAX, |place| place.to_le_bytes()[0])
+}
+
+/// What columns of these names need of a run.
+pub fn needs_of_run(features: &[String]) -> Needs {
+    let outputs = features.iter().filter_map(|name| output(name));
+    outputs.fold(Needs::NOTHING, |needs, output| needs.and(output.needs)).of_run()
 }
 
 fn damaged(why: &'static str) -> Error {
@@ -108,11 +125,16 @@ impl Checkpoint {
     /// Write the checkpoint as bytes.
     ///
     /// # Errors
-    /// A symbol of more than 128 bytes, or a name of a zone so long that [`MAX_BYTES`] do not hold
-    /// the checkpoint.
+    /// A symbol or a value of more than 128 bytes, or a name of a zone so long that [`MAX_BYTES`] do
+    /// not hold the checkpoint.
     pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
         if let Some(symbol) = self.symbol.as_ref().filter(|symbol| symbol.len() > MAX_SYMBOL) {
             return Err(Error::SymbolTooLong { bytes: symbol.len() });
+        }
+        if let Some(Session::Text(text)) = &self.session
+            && text.len() > MAX_TEXT
+        {
+            return Err(Error::SessionTooLong { bytes: text.len() });
         }
         let mut bytes = [MAGIC, &[VERSION], &[0; 4]].concat();
         bytes = postcard::to_extend(&self.wire(), bytes).map_err(|_| damaged(TOO_LARGE))?;
@@ -177,20 +199,26 @@ impl Checkpoint {
     pub fn agrees(
         &self,
         rule: &AnyRule,
-        reset: Option<Period>,
+        reset: Option<Reset>,
         max_gap: Option<MaxGap>,
     ) -> Result<(), Error> {
-        let period = |period: Option<Period>| period.map_or("none", Period::name).to_owned();
+        let borders =
+            |reset: Option<Reset>| reset.map_or("none".to_owned(), |reset| reset.to_string());
         let gap = |gap: Option<MaxGap>| gap.map_or("none".to_owned(), |gap| gap.to_string());
         let all = [
             ("rule", self.rule.to_string(), rule.to_string()),
-            ("reset", period(self.reset), period(reset)),
+            ("reset", borders(self.reset), borders(reset)),
             ("max_gap", gap(self.max_gap), gap(max_gap)),
         ];
         match all.into_iter().find(|(_, got, expected)| got != expected) {
             Some((what, got, expected)) => Err(Error::CheckpointOther { what, got, expected }),
             None => Ok(()),
         }
+    }
+
+    /// What its columns need of a run beside every sum.
+    pub fn needs_of_run(&self) -> Needs {
+        needs_of_run(&self.features)
     }
 
     fn wire(&self) -> Wire {
@@ -204,14 +232,16 @@ impl Checkpoint {
         Wire {
             symbol: self.symbol.clone(),
             rule: self.rule.to_string(),
-            reset: self.reset.as_ref().map(|period| code(&PERIODS, period)),
+            reset: self.reset.as_ref().map(Reset::to_string),
             max_gap: self.max_gap.map(|MaxGap(nanoseconds)| nanoseconds),
             include_microstructure: self.include_microstructure,
             include_incomplete: self.include_incomplete,
+            features: self.features.clone(),
             layout,
             rows: self.check.rows(),
             last: self.check.last().map(|last| (last.time, last.id)),
             last_id: self.check.last_id(),
+            session: self.session.clone(),
             open: self.open.as_ref().map(WireBar::of),
             memory: self.memory.clone(),
         }
@@ -227,7 +257,7 @@ impl Wire {
             Ok(Layout { unit, zone, columns: Role::ALL.into_iter().filter(there).collect() })
         });
         let layout = layout.transpose()?;
-        let period = |code: u8| PERIODS.get(usize::from(code)).copied().ok_or_else(unknown);
+        let borders = |text: String| text.parse().map_err(|_| unknown());
         let unit = layout.as_ref().map(|layout| layout.unit);
         let open = match (self.open, unit) {
             (Some(bar), Some(unit)) => Some(bar.bar(unit)),
@@ -238,12 +268,14 @@ impl Wire {
         Ok(Checkpoint {
             symbol: self.symbol,
             rule: self.rule.parse().map_err(|_| unknown())?,
-            reset: self.reset.map(period).transpose()?,
+            reset: self.reset.map(borders).transpose()?,
             max_gap: self.max_gap.map(MaxGap),
             include_microstructure: self.include_microstructure,
             include_incomplete: self.include_incomplete,
+            features: self.features,
             layout,
             check: Check::at(self.rows, last, self.last_id),
+            session: self.session,
             open,
             memory: self.memory,
         })
@@ -263,6 +295,7 @@ impl WireBar {
             trades: bar.trades,
             rows_with_trade_ids: bar.rows_with_trade_ids,
             agg_trade_ids: [bar.first_agg_trade_id, bar.last_agg_trade_id],
+            run: bar.run.clone(),
         }
     }
 
@@ -280,6 +313,7 @@ impl WireBar {
             rows_with_trade_ids: self.rows_with_trade_ids,
             first_agg_trade_id: self.agg_trade_ids[0],
             last_agg_trade_id: self.agg_trade_ids[1],
+            run: self.run,
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::bar::Bar;
 use crate::features;
 use crate::fixed::{to_f64, turnover_to_f64};
 use crate::needs::Needs;
+use crate::statistics;
 use std::mem::take;
 
 /// The group of columns that an output belongs to.
@@ -22,6 +23,8 @@ pub enum Group {
     Sum,
     /// With `include_microstructure`: the features.
     Feature,
+    /// By name alone, with `features`: the statistics of the trades of a bar.
+    Intra,
     /// In stores alone, for what is computed from it.
     Stored,
 }
@@ -107,6 +110,29 @@ pub const OUTPUTS: &[Output] = outputs! {
     Feature aggression_ratio Float(features::aggression_ratio) [TRADES SIDES] "min(buy_trade_count / sell_trade_count, 100)" null "both counts are 0, or unknown";
     Feature aggregation_density Float(features::aggregation_density) [TRADES] "individual_trade_count / agg_record_count" null "no row has both trade ids";
     Feature turnover_imbalance Float(features::turnover_imbalance) [TURNOVER SIDES] "(buy_turnover - sell_turnover) / (buy_turnover + sell_turnover)" null "that sum is 0 or unknown";
+    Intra intra_vwap_position Float(statistics::vwap_position) [PRICE TURNOVER VOLUME] "(vwap - low) / (high - low)" null "high = low or volume is 0";
+    Intra intra_realized_volatility Float(statistics::realized_volatility) [RETURNS] "root of the sum of squared simple returns from trade to trade, in units of 2^-52" null "1 trade";
+    Intra intra_garman_klass_vol Float(statistics::garman_klass_vol) [PRICE] "sqrt(ln(high / low)^2 / 2 - (2 ln 2 - 1) ln(close / open)^2)";
+    Intra intra_kaufman_er Float(statistics::kaufman_er) [PRICE CHANGES] "abs(close - open) / sum of the absolute price changes" null "the price never moved";
+    Intra intra_max_drawdown Float(statistics::max_drawdown) [DRAWDOWNS] "greatest fall from the highest price so far, by that price";
+    Intra intra_max_run_up Float(statistics::max_run_up) [DRAWDOWNS] "greatest rise from the lowest price so far, by that price";
+    Intra intra_variance_ratio Float(statistics::variance_ratio) [LAGS] "unbiased variance of overlapping price changes over 10 trades / (10 * that of single changes)" null "fewer than 21 trades, or all changes are equal";
+    Intra intra_permutation_entropy Float(statistics::permutation_entropy) [ORDERS] "entropy of the orders of 3 successive prices / ln 6" null "fewer than 60 trades";
+    Intra intra_burstiness Float(statistics::burstiness) [TIME INTERVALS] "(deviation - mean) / (deviation + mean) of the times between trades" null "fewer than 3 trades, or all have one time";
+    Intra intra_largest_trade_share Float(statistics::largest_trade_share) [VOLUME SIZES] "largest quantity / volume" null "volume is 0";
+    Intra intra_volume_skew Float(statistics::volume_skew) [VOLUME SIZES] "population skewness of the quantities" null "fewer than 3 trades, or all quantities are equal";
+    Intra intra_volume_kurt Float(statistics::volume_kurt) [VOLUME SIZES] "population excess kurtosis of the quantities" null "fewer than 4 trades, or all quantities are equal";
+    Intra intra_tick_rule_ofi Float(statistics::tick_rule_ofi) [DIRECTIONS] "(up - down) / (up + down) of the volumes after a rise and after a fall of the price" null "that sum is 0";
+    Intra intra_kyle_lambda_ols Float(statistics::kyle_lambda_ols) [SIDES FLOWS] "slope of the price changes on signed volume, through the origin" null "no trade but the first has a side and a volume";
+    Intra intra_amihud Float(statistics::amihud) [PRICE TURNOVER] "abs(close - open) / open / turnover" null "turnover is 0";
+    Intra intra_roll_spread Float(statistics::roll_spread) [PRODUCTS] "2 * sqrt(-covariance of successive price changes)" null "fewer than 4 trades, or the covariance is 0 or more";
+    Intra intra_direction_changes Int(statistics::direction_changes) [CHANGES] "how often a price change has the other sign than the one before, zeros left out";
+    Intra intra_uptick_count Int(statistics::uptick_count) [CHANGES] "number of price changes above 0";
+    Intra intra_downtick_count Int(statistics::downtick_count) [CHANGES] "number of price changes below 0";
+    Intra intra_time_above_open Float(statistics::time_above_open) [TIME TIME_ABOVE] "share of the time in which the price was above open" null "all trades have one time";
+    Intra intra_delta Float(statistics::delta) [VOLUME SIDES] "buy_volume - sell_volume" null "no is_buyer_maker column";
+    Intra intra_max_delta Float(statistics::max_delta) [SIDES DELTAS] "greatest running buy_volume - sell_volume, 0 before the first trade" null "no is_buyer_maker column";
+    Intra intra_min_delta Float(statistics::min_delta) [SIDES DELTAS] "least running buy_volume - sell_volume, 0 before the first trade" null "no is_buyer_maker column";
     Stored record_count_with_trade_ids Int(|bar| Some(bar.rows_with_trade_ids)) [TRADES] "number of rows with first_trade_id and last_trade_id";
 };
 
@@ -117,7 +143,7 @@ impl Output {
             Compute::Time(_) | Compute::Price(_) | Compute::Volume(_) | Compute::Turnover(_) => {
                 true
             }
-            Compute::Int(_) => !matches!(self.group, Group::Feature),
+            Compute::Int(_) => !matches!(self.group, Group::Feature | Group::Intra),
             Compute::Float(_) => false,
         }
     }
@@ -160,15 +186,16 @@ pub struct Nullable<T> {
 impl<T: Default> Nullable<T> {
     /// Add values; `None` is null.
     fn extend(&mut self, values: impl Iterator<Item = Option<T>>) {
-        for value in values {
-            if value.is_none() {
-                let row = self.values.len();
-                let valid = self.valid.get_or_insert_default();
+        let (before, valid) = (self.values.len(), &mut self.valid);
+        self.values.extend(values.enumerate().map(|(place, value)| {
+            value.unwrap_or_else(|| {
+                let row = before + place;
+                let valid = valid.get_or_insert_default();
                 valid.resize(row / 8 + 1, !0);
                 valid[row / 8] &= !(1 << (row % 8));
-            }
-            self.values.push(value.unwrap_or_default());
-        }
+                T::default()
+            })
+        }));
         if let Some(valid) = &mut self.valid {
             valid.resize(self.values.len().div_ceil(8), !0);
         }
@@ -287,7 +314,7 @@ mod tests {
             quantity: Some(Column::new("quantity", &[1.0])),
             ..Trades::new(1, TimeUnit::Milliseconds)
         };
-        let bar = Bar::of(&trades, Needs::PRICE).unwrap().unwrap();
+        let bar = Bar::of(&trades, 0..1, Needs::PRICE).unwrap().unwrap();
         let wanted = ["open_time", "open"].map(|name| output(name).unwrap());
         let mut table = Table::new(wanted);
 

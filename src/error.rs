@@ -262,6 +262,17 @@ pub enum Error {
         /// The wanted value.
         expected: String,
     },
+    /// A checkpoint without what features need.
+    #[error(
+        "the checkpoint is of features {got}: expected those, or some of them, not {expected} \
+         (give features of the checkpoint, or read the trades again with others)"
+    )]
+    CheckpointFeatures {
+        /// The features of the checkpoint.
+        got: String,
+        /// The wanted features.
+        expected: String,
+    },
     /// A key of a dtype that checkpoints do not have.
     #[error(
         "column {column:?} is {dtype}, and a checkpoint holds no such keys: expected text, whole \
@@ -288,6 +299,16 @@ pub enum Error {
         /// How many bytes they need.
         bytes: usize,
     },
+    /// A value of the column of a reset that is too long for a checkpoint.
+    #[error(
+        "the last value of the column of reset has {bytes} bytes: expected at most {} in a checkpoint \
+         (give each session a shorter name, its date or a number)",
+        crate::session::MAX_TEXT
+    )]
+    SessionTooLong {
+        /// Its length.
+        bytes: usize,
+    },
     /// A symbol that is too long for a checkpoint.
     #[error("the symbol has {bytes} bytes: expected at most 128")]
     SymbolTooLong {
@@ -305,11 +326,13 @@ impl Error {
             | Self::CheckpointDamaged { .. }
             | Self::CheckpointVersion { .. }
             | Self::CheckpointOther { .. }
+            | Self::CheckpointFeatures { .. }
             | Self::OverlapUnknown { .. }
             | Self::OverlapNull { .. }
             | Self::OverlapLater { .. }
             | Self::KeyType { .. }
             | Self::ChainsTooLarge { .. }
+            | Self::SessionTooLong { .. }
             | Self::SymbolTooLong { .. } => 0,
             Self::Null { row, .. }
             | Self::Price { row, .. }

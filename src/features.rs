@@ -12,7 +12,7 @@ const MOST_AGGRESSIVE: f64 = 100.0;
 
 /// `a / b`, each cast once; `None` if `b` is 0.
 #[allow(clippy::cast_precision_loss)]
-fn ratio(a: i128, b: i128) -> Option<f64> {
+pub(crate) fn ratio(a: i128, b: i128) -> Option<f64> {
     (b != 0).then(|| nearest(a) / nearest(b))
 }
 
@@ -21,7 +21,7 @@ fn imbalance(a: i128, b: i128) -> Option<f64> {
     ratio(a - b, a + b)
 }
 
-fn price_change(bar: &Bar) -> i128 {
+pub(crate) fn price_change(bar: &Bar) -> i128 {
     i128::from(to_fixed(bar.price.close)) - i128::from(to_fixed(bar.price.open))
 }
 
@@ -144,6 +144,7 @@ mod tests {
             rows_with_trade_ids: 2,
             first_agg_trade_id: None,
             last_agg_trade_id: None,
+            run: None,
         }
     }
 

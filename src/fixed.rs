@@ -111,27 +111,29 @@ pub fn turnover_to_f64(sum: i128) -> f64 {
 /// assert_eq!(to_fixed(border), 5_012_500_000_000);
 /// assert_eq!(to_fixed(border.next_down()), 5_012_499_999_999);
 /// ```
-#[allow(clippy::cast_precision_loss)]
+#[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation)]
 pub fn lowest_reaching(value: i64) -> f64 {
     if value <= 0 {
         return 0.0;
     }
-    // Rounding changes at the half below `value`. A start at `value` itself would be hundreds of
-    // steps away for small prices.
-    let mut x = (value as f64 - 0.5) / SCALE;
-    if to_fixed(x) < value {
-        while to_fixed(x) < value {
-            x = x.next_up();
-        }
-        return x;
+    // The smallest scaled f64 that rounds to `value`: the half below, or beyond 2^52, where every
+    // f64 is whole, the first that is not below.
+    let nearest = value as f64;
+    let border = match value <= 1 << 52 {
+        true => nearest - 0.5,
+        false if (nearest as i64) < value => nearest.next_up(),
+        false => nearest,
+    };
+    // Products and quotients are rounded, so the border may be some steps away.
+    let is_reaching = |x: f64| x * SCALE >= border;
+    let mut x = border / SCALE;
+    while !is_reaching(x) {
+        x = x.next_up();
     }
-    loop {
-        let below = x.next_down();
-        if to_fixed(below) < value {
-            return x;
-        }
-        x = below;
+    while is_reaching(x.next_down()) {
+        x = x.next_down();
     }
+    x
 }
 
 /// The largest f64 whose [`to_fixed`] is `value` or less: below 0 if `value` is, and infinity if it
@@ -212,7 +214,9 @@ mod tests {
 
     #[test]
     fn borders_are_the_first_and_last_f64_that_round_to_a_value() {
-        for value in [1, 2, 3, 399, 10_000, 5_012_500_000_000, i64::MAX / 3, i64::MAX - 1024] {
+        let around = |bit: u32| (1_i64 << bit) - 1..(1 << bit) + 4;
+        let others = [399, 10_000, 5_012_500_000_000, i64::MAX / 3, i64::MAX - 1024];
+        for value in (1..63).flat_map(around).chain(others) {
             let reaching = lowest_reaching(value);
             assert!(to_fixed(reaching) >= value && to_fixed(reaching.next_down()) < value);
             let within = highest_within(value);

@@ -15,6 +15,7 @@
 pub const RULE_VERSION: u32 = 2;
 
 pub mod fixed;
+pub mod session;
 pub mod trades;
 pub mod epoch;
 pub mod error;
@@ -23,14 +24,20 @@ pub mod check;
 pub mod overlap;
 pub mod notice;
 pub mod period;
+pub mod trading_day;
+pub mod reset;
 pub mod needs;
 pub mod sums;
+pub mod wide;
+pub mod run;
 pub mod bar;
 pub mod rule;
 pub mod features;
+pub mod statistics;
 pub mod columns;
 pub mod threads;
 pub mod builder;
+pub mod label;
 pub mod checkpoint;
 pub mod row_hash;
 

@@ -4,7 +4,7 @@ use crate::trades::Role;
 
 /// Which sums of a bar are needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Needs(u8);
+pub struct Needs(u32);
 
 impl Needs {
     /// Nothing but the number of rows.
@@ -23,6 +23,33 @@ impl Needs {
     pub const TRADES: Self = Self(1 << 5);
     /// First and last id of a record.
     pub const AGG_IDS: Self = Self(1 << 6);
+    /// Powers of the quantities, and the largest.
+    pub const SIZES: Self = Self(1 << 7);
+    /// How far, how often and in which direction the price moved.
+    pub const CHANGES: Self = Self(1 << 8);
+    /// Squares of simple returns.
+    pub const RETURNS: Self = Self(1 << 9);
+    /// Products of successive price changes.
+    pub const PRODUCTS: Self = Self(1 << 10);
+    /// Squares of changes over one trade and over ten.
+    pub const LAGS: Self = Self(1 << 11);
+    /// The orders of three successive prices.
+    pub const ORDERS: Self = Self(1 << 12);
+    /// The deepest fall and the highest rise.
+    pub const DRAWDOWNS: Self = Self(1 << 13);
+    /// Volume by the tick rule.
+    pub const DIRECTIONS: Self = Self(1 << 14);
+    /// Price changes against signed volume.
+    pub const FLOWS: Self = Self(1 << 15);
+    /// The running difference of bought and sold volume.
+    pub const DELTAS: Self = Self(1 << 16);
+    /// Squares of the times between trades.
+    pub const INTERVALS: Self = Self(1 << 17);
+    /// The time above the first price.
+    pub const TIME_ABOVE: Self = Self(1 << 18);
+
+    /// What the state of a run serves.
+    const OF_RUN: Self = Self((1 << 19) - Self::SIZES.0);
 
     /// Whether all of `other` is needed.
     pub const fn contains(self, other: Self) -> bool {
@@ -35,13 +62,26 @@ impl Needs {
         Self(self.0 | other.0)
     }
 
+    /// Those of them that the state of a run serves.
+    #[must_use]
+    pub const fn of_run(self) -> Self {
+        Self(self.0 & Self::OF_RUN.0)
+    }
+
     /// Whether these sums read a column of trades.
     pub const fn reads(self, role: Role) -> bool {
+        let of_prices = Self::CHANGES
+            .and(Self::RETURNS)
+            .and(Self::PRODUCTS)
+            .and(Self::LAGS)
+            .and(Self::ORDERS)
+            .and(Self::DRAWDOWNS);
+        let of_both = Self::TURNOVER.and(Self::DIRECTIONS).and(Self::FLOWS);
         let readers = match role {
-            Role::Timestamp => Self::TIME,
-            Role::Price => Self::PRICE.and(Self::TURNOVER),
-            Role::Quantity => Self::VOLUME.and(Self::TURNOVER),
-            Role::IsBuyerMaker => Self::SIDES,
+            Role::Timestamp => Self::TIME.and(Self::INTERVALS).and(Self::TIME_ABOVE),
+            Role::Price => Self::PRICE.and(of_prices).and(of_both).and(Self::TIME_ABOVE),
+            Role::Quantity => Self::VOLUME.and(of_both).and(Self::SIZES).and(Self::DELTAS),
+            Role::IsBuyerMaker => Self::SIDES.and(Self::FLOWS).and(Self::DELTAS),
             Role::AggTradeId => Self::AGG_IDS,
             Role::FirstTradeId | Role::LastTradeId => Self::TRADES,
         };

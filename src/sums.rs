@@ -60,12 +60,17 @@ const FEW: usize = 12;
 type Group = [u64; GROUP];
 
 impl MaskedSums {
-    /// Sum `trades`. Without a mask, `masked` is zero. Sums that are not needed are zero too,
+    /// Sum these rows of the trades. The mask counts from the first of them. Without a mask, `masked` is zero. Sums that are not needed are zero too,
     /// except `trades`, which then counts the records.
     ///
     /// # Errors
     /// [`Overflow`] if 128 bits do not hold the turnover.
-    pub fn of(trades: &Trades<'_>, needs: Needs, mask: Option<Mask<'_>>) -> Result<Self, Overflow> {
+    pub fn of(
+        trades: &Trades<'_>,
+        rows: Range<usize>,
+        needs: Needs,
+        mask: Option<Mask<'_>>,
+    ) -> Result<Self, Overflow> {
         let turnover = needs.contains(Needs::TURNOVER);
         let volume = turnover || needs.contains(Needs::VOLUME);
         let columns = |rows: Range<usize>| {
@@ -73,16 +78,16 @@ impl MaskedSums {
             (prices, if volume { &trades.quantities()[rows] } else { &[] })
         };
         let mut split = Self::default();
-        if trades.len < FEW {
-            let (prices, quantities) = columns(0..trades.len);
+        if rows.len() < FEW {
+            let (prices, quantities) = columns(rows.clone());
             let bits = mask.map_or(0, |mask| mask(0));
             split.add_rows(prices, quantities, bits)?;
-            split.count_rows(trades, 0..trades.len, bits);
+            split.count_rows(trades, rows, bits);
             return Ok(split);
         }
-        for start in (0..trades.len).step_by(GROUP) {
-            let rows = start..trades.len.min(start + GROUP);
-            let bits = mask.map_or(0, |mask| mask(start));
+        for start in rows.clone().step_by(GROUP) {
+            let bits = mask.map_or(0, |mask| mask(start - rows.start));
+            let rows = start..rows.end.min(start + GROUP);
             let masks = mask.map(|_| spread(bits, rows.len()));
             if volume {
                 let (prices, quantities) = columns(rows.clone());
@@ -148,14 +153,19 @@ impl MaskedSums {
 
     /// Add rows one by one; those with a bit in `mask` are masked.
     fn add_rows(&mut self, prices: &[f64], quantities: &[f64], mask: u64) -> Result<(), Overflow> {
+        let (mut volumes, mut kept) = (0, 0);
         for (row, &quantity) in quantities.iter().enumerate() {
             let volume = i128::from(to_fixed(quantity));
-            let turnover = prices.get(row).map_or(0, |price| i128::from(to_fixed(*price)) * volume);
             let keep = if mask >> row & 1 == 1 { -1 } else { 0 };
-            self.all.volume += volume;
-            self.masked.volume += volume & keep;
-            self.add_turnover(turnover, turnover & keep)?;
+            volumes += volume;
+            kept += volume & keep;
+            if let Some(price) = prices.get(row) {
+                let turnover = i128::from(to_fixed(*price)) * volume;
+                self.add_turnover(turnover, turnover & keep)?;
+            }
         }
+        self.all.volume += volumes;
+        self.masked.volume += kept;
         Ok(())
     }
 
@@ -264,8 +274,12 @@ mod tests {
 
     #[test]
     fn sums_are_exact_integers_of_all_trades_and_of_the_mask() {
-        let sums =
-            MaskedSums::of(&trades(&[2.0, 3.0, 5.0], &[0.1, 0.2, 1.0]), ALL, Some(&|_| 0b101));
+        let sums = MaskedSums::of(
+            &trades(&[2.0, 3.0, 5.0], &[0.1, 0.2, 1.0]),
+            0..3,
+            ALL,
+            Some(&|_| 0b101),
+        );
 
         let sums = sums.unwrap();
         assert_eq!((sums.all.volume, sums.masked.volume), (130_000_000, 110_000_000));
@@ -281,7 +295,7 @@ mod tests {
         large[70] = 3e7;
 
         let of = |quantities: &[f64]| {
-            MaskedSums::of(&trades(&small, quantities), ALL, Some(&|_| !0)).unwrap()
+            MaskedSums::of(&trades(&small, quantities), 0..100, ALL, Some(&|_| !0)).unwrap()
         };
 
         let more = i128::from(to_fixed(3e7) - to_fixed(1.5));
@@ -300,7 +314,7 @@ mod tests {
             ..trades(&[1.0; 3], &[1.0; 3])
         };
 
-        let sums = MaskedSums::of(&trades, ALL, Some(&|_| 0b010)).unwrap();
+        let sums = MaskedSums::of(&trades, 0..3, ALL, Some(&|_| 0b010)).unwrap();
 
         assert_eq!((sums.all.trades, sums.all.rows_with_ids), (5 + 1 + 10, 2));
         assert_eq!(sums.masked.trades, 1);
@@ -308,7 +322,7 @@ mod tests {
 
     #[test]
     fn a_turnover_beyond_128_bits_is_an_overflow() {
-        let result = MaskedSums::of(&trades(&[9e10; 22], &[9e9; 22]), ALL, None);
+        let result = MaskedSums::of(&trades(&[9e10; 22], &[9e9; 22]), 0..22, ALL, None);
 
         assert_eq!(result, Err(TURNOVER_LIMIT));
     }

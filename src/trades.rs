@@ -4,6 +4,7 @@
 //! ones. A column that is absent or not read is `None`, and nothing that needs it may be computed.
 //! The values of a batch are not checked here; see [`Check`](crate::check::Check).
 
+use crate::session::{Kind, Session};
 use chrono::DateTime;
 use std::fmt;
 use std::ops::Range;
@@ -246,13 +247,89 @@ pub struct Sides<'a> {
     pub known: Option<Bits<'a>>,
 }
 
-/// A column that a rule brings along.
+impl Sides<'_> {
+    /// The sides of `rows`.
+    #[must_use]
+    pub fn slice(&self, rows: Range<usize>) -> Self {
+        let known = self.known.map(|known| known.slice(rows.clone()));
+        Self { sold: self.sold.slice(rows), known }
+    }
+}
+
+/// A column that a rule or a reset brings along.
 #[derive(Clone, Copy, Debug)]
 pub enum Extra<'a> {
     /// Conditions.
     Flags(Flags<'a>),
     /// Numbers.
     Numbers(Column<'a, f64>),
+    /// Values whose changes begin a new chain.
+    Sessions(Sessions<'a>),
+}
+
+/// A column of texts.
+pub trait Texts: fmt::Debug + Sync {
+    /// The text of a row, if it has one.
+    fn text(&self, row: usize) -> Option<&str>;
+}
+
+/// A column whose changes begin a new chain. Null is a value.
+#[derive(Clone, Copy, Debug)]
+pub enum Sessions<'a> {
+    /// Numbers, and what they mean.
+    Numbers(Kind, Column<'a, i64>),
+    /// Some rows of a column of texts.
+    Texts {
+        /// The column.
+        texts: &'a dyn Texts,
+        /// The first row.
+        first: usize,
+        /// Number of rows.
+        len: usize,
+    },
+}
+
+impl Sessions<'_> {
+    /// The value of a row.
+    pub fn get(&self, row: usize) -> Session {
+        match self {
+            Self::Numbers(kind, column) => {
+                column.get(row).map_or(Session::Null, |number| Session::Number(*kind, number))
+            }
+            Self::Texts { texts, first, .. } => {
+                texts.text(first + row).map_or(Session::Null, |text| Session::Text(text.to_owned()))
+            }
+        }
+    }
+
+    /// The first row from the second on whose value differs from that of the first; the number of
+    /// rows if none does.
+    pub fn first_change(&self) -> usize {
+        let differs = |len: usize, differs: &dyn Fn(usize) -> bool| {
+            (1..len).find(|row| differs(*row)).unwrap_or(len)
+        };
+        match self {
+            Self::Numbers(_, Column { values: [value, rest @ ..], valid: None, .. }) => {
+                1 + rest.iter().position(|other| other != value).unwrap_or(rest.len())
+            }
+            Self::Numbers(_, column) => {
+                differs(column.values.len(), &|row| column.get(row) != column.get(0))
+            }
+            Self::Texts { texts, first, len } => {
+                let value = texts.text(*first);
+                differs(*len, &|row| texts.text(first + row) != value)
+            }
+        }
+    }
+
+    fn slice(&self, rows: Range<usize>) -> Self {
+        match self {
+            Self::Numbers(kind, column) => Self::Numbers(*kind, column.slice(rows)),
+            Self::Texts { texts, first, .. } => {
+                Self::Texts { texts: *texts, first: first + rows.start, len: rows.len() }
+            }
+        }
+    }
 }
 
 /// A column of conditions.
@@ -268,6 +345,7 @@ impl Extra<'_> {
     fn slice(&self, rows: Range<usize>) -> Self {
         match self {
             Self::Numbers(column) => Self::Numbers(column.slice(rows)),
+            Self::Sessions(sessions) => Self::Sessions(sessions.slice(rows)),
             Self::Flags(Flags { set, known }) => Self::Flags(Flags {
                 set: set.slice(rows.clone()),
                 known: known.map(|known| known.slice(rows)),
@@ -297,7 +375,7 @@ pub struct Trades<'a> {
     pub first_trade_id: Option<Column<'a, i64>>,
     /// Last individual trade of each record.
     pub last_trade_id: Option<Column<'a, i64>>,
-    /// The columns that rules bring along, with all rows of the batch.
+    /// The columns that rules and a reset bring along, with all rows of the batch.
     pub extras: &'a [Extra<'a>],
     /// How many rows of the batch are before these.
     pub skipped: usize,
@@ -321,7 +399,7 @@ impl<'a> Trades<'a> {
         }
     }
 
-    /// The column that a rule brings along at this place.
+    /// The column that is brought along at this place.
     pub fn extra(&self, place: usize) -> Option<Extra<'a>> {
         let rows = self.skipped..self.skipped + self.len;
         self.extras.get(place).map(|extra| extra.slice(rows))
@@ -360,10 +438,7 @@ impl<'a> Trades<'a> {
             timestamp: self.timestamp.as_ref().map(ids),
             price: self.price.as_ref().map(numbers),
             quantity: self.quantity.as_ref().map(numbers),
-            is_buyer_maker: self.is_buyer_maker.map(|sides| Sides {
-                sold: sides.sold.slice(rows.clone()),
-                known: sides.known.map(|known| known.slice(rows.clone())),
-            }),
+            is_buyer_maker: self.is_buyer_maker.map(|sides| sides.slice(rows.clone())),
             agg_trade_id: self.agg_trade_id.as_ref().map(ids),
             first_trade_id: self.first_trade_id.as_ref().map(ids),
             last_trade_id: self.last_trade_id.as_ref().map(ids),

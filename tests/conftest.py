@@ -21,8 +21,8 @@ from support.published_file import published_file  # noqa: F401
 
 import rangebar_polars as rb
 from rangebar_polars._catalog import trades as catalog_trades
-from rangebar_polars._catalog.assemble import TickDay
 from rangebar_polars._catalog.bars import StoredBars
+from rangebar_polars._catalog.tick_day import TickDay
 from rangebar_polars.store import BarStore, ParquetStore
 
 TODAY = dt.date(2024, 10, 1)

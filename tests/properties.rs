@@ -13,11 +13,12 @@ use proptest::prelude::*;
 use rangebar_polars::bar::Bar;
 use rangebar_polars::builder::{Builder, Ended, MaxGap};
 use rangebar_polars::checkpoint::Checkpoint;
-use rangebar_polars::columns::OUTPUTS;
+use rangebar_polars::columns::{Group, OUTPUTS};
 use rangebar_polars::error::Error;
 use rangebar_polars::fixed::to_fixed;
 use rangebar_polars::needs::Needs;
 use rangebar_polars::period::Period;
+use rangebar_polars::reset::Reset;
 use rangebar_polars::rule::{AnyRule, RangeRule, Rule, Threshold};
 use rangebar_polars::trades::{Bits, Column, Layout, Role, Sides, TimeUnit, Trades};
 
@@ -101,6 +102,12 @@ fn every_sum() -> Needs {
     OUTPUTS.iter().fold(Needs::NOTHING, |needs, output| needs.and(output.needs))
 }
 
+/// The names of the statistics of the trades of a bar.
+fn statistics() -> Vec<String> {
+    let outputs = OUTPUTS.iter().filter(|output| output.group == Group::Intra);
+    outputs.map(|output| output.name.to_owned()).collect()
+}
+
 fn range_rule(decimal_bps: i64, same_time_gate: bool) -> RangeRule {
     RangeRule::new(Threshold::new(decimal_bps).unwrap(), same_time_gate)
 }
@@ -157,7 +164,7 @@ proptest! {
         let builder = || {
             let rules = rules.iter().map(|rule| rule.parse::<AnyRule>().unwrap());
             Builder::new(rules, every_sum())
-                .reset_every(day.then_some(Period::Day))
+                .reset_at(day.then_some(Reset::Period(Period::Day)), None)
                 .cut_off_after(max_gap.map(|gap| MaxGap(gap * 1_000_000)))
         };
 
@@ -227,12 +234,12 @@ proptest! {
     ) {
         let trades = owned.trades();
         let rule: AnyRule = rule.parse().unwrap();
-        let (at, reset) = (at.index(trades.len + 1), day.then_some(Period::Day));
+        let (at, reset) = (at.index(trades.len + 1), day.then_some(Reset::Period(Period::Day)));
         let max_gap = gap.map(|gap| MaxGap(gap * 1_000_000));
         let rules = [rule, "range-10".parse().unwrap(), "tick-3".parse().unwrap()];
         let new = || {
             let builder = Builder::new(rules.clone(), every_sum());
-            builder.reset_every(reset).cut_off_after(max_gap)
+            builder.reset_at(reset, None).cut_off_after(max_gap)
         };
         let (whole, open) = fold(new(), &[trades]);
         let mut before = new();
@@ -248,24 +255,26 @@ proptest! {
                 reset,
                 include_microstructure: true,
                 include_incomplete: false,
+                features: statistics(),
                 layout: Some(Layout {
                     unit: TimeUnit::Milliseconds,
                     zone: Some("UTC".to_owned()),
                     columns: Role::ALL.to_vec(),
                 }),
                 check: before.check().clone(),
+                session: None,
                 open: open.cloned(),
             };
 
             let bytes = checkpoint.to_bytes().unwrap();
             let restored = Checkpoint::from_bytes(&bytes).unwrap();
 
-            prop_assert!(bytes.len() < 1_000);
+            prop_assert!(bytes.len() < 2_000);
             prop_assert_eq!(&restored, &checkpoint);
             chains.push((restored.rule(), restored.open));
         }
         let after = Builder::resume(chains, before.check().clone(), every_sum());
-        let after = after.reset_every(reset).cut_off_after(max_gap);
+        let after = after.reset_at(reset, None).cut_off_after(max_gap);
         let (rest, still_open) = fold(after, &[trades.slice(at..trades.len)]);
         closed.extend(rest);
         prop_assert_eq!(closed, whole);

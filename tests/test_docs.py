@@ -11,15 +11,20 @@ from pathlib import Path
 import pytest
 
 import rangebar_polars as rb
-from rangebar_polars.schema import COLUMNS, IS_COMPLETE
+from rangebar_polars.schema import COLUMNS, INTRA, IS_COMPLETE
 
 README = Path(__file__).parents[1] / "README.md"
 FEATURES = {f"features.{name}": getattr(rb.features, name) for name in rb.features.__all__}
-NAMES = {
-    name: getattr(rb, name)
-    for name in dir(rb)
-    if not isinstance(getattr(rb, name), int | str | Mapping)
-} | FEATURES
+LABELS = {f"labels.{name}": getattr(rb.labels, name) for name in rb.labels.__all__}
+NAMES = (
+    {
+        name: getattr(rb, name)
+        for name in dir(rb)
+        if not isinstance(getattr(rb, name), int | str | Mapping)
+    }
+    | FEATURES
+    | LABELS
+)
 METHODS = {
     f"{space.__name__}.{name}": method
     for space in (rb.FrameNamespace, rb.LazyFrameNamespace, rb.ExprNamespace)
@@ -125,9 +130,10 @@ def test_a_function_takes_at_most_four_arguments_by_position(name: str) -> None:
 
 
 def test_the_features_of_the_package_are_those_of_the_table() -> None:
-    assert sorted(output.name for output in COLUMNS if output.group == "feature") == sorted(
-        rb.features.__all__
-    )
+    ten = [output.name for output in COLUMNS if output.group == "feature"]
+    statistics = [output.name.removeprefix("intra_") for output in INTRA]
+
+    assert sorted([*ten, *statistics]) == rb.features.__all__
 
 
 ROOT = README.parent

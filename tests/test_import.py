@@ -20,7 +20,7 @@ from rangebar_polars import _internal
 from rangebar_polars._core.options import Options
 
 PACKAGE = Path(__file__).parents[1] / "rangebar_polars"
-MODULES = {"archive", "duckdb", "errors", "features", "schema", "store", "testing"}
+MODULES = {"archive", "duckdb", "errors", "features", "labels", "schema", "store", "testing"}
 TRADES = """
 import polars as pl
 import rangebar_polars as rb

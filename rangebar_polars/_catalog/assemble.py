@@ -7,7 +7,7 @@ month of work.
 
 import datetime as dt
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Final
@@ -16,20 +16,20 @@ import polars as pl
 
 from rangebar_polars import _internal
 from rangebar_polars._catalog.chain_builders import ChainBuilders, builder_after
+from rangebar_polars._catalog.tick_day import TickDay
 from rangebar_polars._core.batches import batches
 from rangebar_polars._core.caller import warn_of
 from rangebar_polars._days import day_after, month_days
 from rangebar_polars._log import LOG
-from rangebar_polars._ticks.report import DayReport
 from rangebar_polars.errors import CacheError, QualityError, StoreError
 from rangebar_polars.schema import (
     COLUMNS,
     IS_COMPLETE,
     STORED_SCHEMA,
-    THRESHOLD,
     TRADE_SCHEMA,
 )
 from rangebar_polars.store import BarKey, BarStore, Link, StoredMonth
+from rangebar_polars.store.bar_key import KEY_SCHEMA
 from rangebar_polars.store.chain import proven
 from rangebar_polars.store.stored_bars import bar_columns, stored_columns
 
@@ -45,32 +45,6 @@ Found = Mapping[dt.date, StoredMonth]
 
 
 @dataclass(frozen=True, kw_only=True)
-class TickDay:
-    """A day of trades from which bars are computed.
-
-    Attributes
-    ----------
-    report
-        The report of the trades; None if the day has no trades.
-    trades
-        The trades.
-    proven
-        Yields the batches of the trades, and raises if they do not match the report.
-    defects
-        The defects of the day, by name.
-    is_final
-        Whether a later call will find the same trades; False for a day that was not searched for
-        or may still be published.
-    """
-
-    report: DayReport | None
-    trades: pl.LazyFrame
-    proven: Callable[[Iterable[pl.DataFrame]], Iterator[pl.DataFrame]]
-    defects: Mapping[str, int]
-    is_final: bool
-
-
-@dataclass(frozen=True, kw_only=True)
 class Assembly:
     """Everything from which the bars of chains are assembled.
 
@@ -79,7 +53,7 @@ class Assembly:
     label
         The name of the trades in messages.
     keys
-        The chains, ascending by threshold.
+        The chains, in the order of the rules.
     days
         Every day from the first day of the chains, ascending and without holes.
     shown_from
@@ -88,6 +62,8 @@ class Assembly:
         The store of the bars; None: bars are not stored.
     digests
         The digests of cached days.
+    rule_column
+        The column that says which rule a bar is of, if any.
     open_day
         Returns the trades of a day.
     """
@@ -98,6 +74,7 @@ class Assembly:
     shown_from: dt.date
     store: BarStore | None
     digests: Mapping[dt.date, str]
+    rule_column: str | None
     open_day: Callable[[dt.date], TickDay]
 
     def bars(
@@ -114,9 +91,9 @@ class Assembly:
         found
             The stored months of each chain.
         columns
-            The wanted columns, of `BAR_SCHEMA` and the threshold.
+            The wanted columns, of `BAR_SCHEMA` and `rule_column`.
         include_incomplete
-            Add bars that a reset cut off and, last, those still open.
+            Add bars that a reset or a gap cut off and, last, those still open.
 
         Raises
         ------
@@ -153,7 +130,7 @@ class Assembly:
             As in `bars`.
         """
         chains = self._chains(found)
-        deque(self._months(chains, [THRESHOLD], include_incomplete=False), maxlen=0)
+        deque(self._months(chains, [], include_incomplete=False), maxlen=0)
         for chain in chains:
             chain.log()
         return [chain.continued() for chain in chains]
@@ -167,12 +144,12 @@ class Assembly:
         """Yield the bars that end in each month."""
         several = len(chains) > 1
         read = {*columns, *([_COUNTED_BY] if several else [])}
-        # Without a reset every stored bar is complete.
-        is_cut = any(key.reset is not None for key in self.keys)
+        # Otherwise every stored bar is complete.
+        is_cut = any(key.reset is not None or key.max_gap is not None for key in self.keys)
         read |= {IS_COMPLETE} if is_cut else set()
         by_side = [name for name in columns if name in _BY_SIDE]
         read |= {*_SIDES} if by_side else set()
-        in_order = stored_columns(read - {THRESHOLD})
+        in_order = stored_columns(read - {self.rule_column})
         builders = ChainBuilders()
         # Every column is computed, so there would be warnings about unwanted columns too.
         warned, warned_of_sides = {_SIDE}, set[str]()
@@ -183,7 +160,7 @@ class Assembly:
             for day in days:
                 self._pass(day, chains, builders, warned)
             parts = [chain.end_month(in_order, placed=several) for chain in chains]
-            bars = pl.concat(parts).sort(_ROW_NUMBER, THRESHOLD) if several else parts[0]
+            bars = _in_order(parts) if several else parts[0]
             bars = bars.filter(IS_COMPLETE) if is_cut and not include_incomplete else bars
             if by_side and _has_sideless(bars):
                 warn_of([_internal.null_side(by_side)], warned_of_sides)
@@ -211,6 +188,14 @@ class Assembly:
         warn_of(builders.notices(), warned)
         for key, (bars, state) in builders.end_day(day).items():
             due[key].end_day(day, bars, state, opened)
+
+
+def _in_order(parts: list[pl.DataFrame]) -> pl.DataFrame:
+    """Return the bars of several chains in the order in which they end, as one pass gives them."""
+    bars = pl.concat(parts)
+    # A bar that was cut off comes before one that ends with the same trade.
+    places = [name for name in (_ROW_NUMBER, IS_COMPLETE) if name in bars.columns]
+    return bars.sort(places, maintain_order=True)
 
 
 def _has_sideless(bars: pl.DataFrame) -> bool:
@@ -304,7 +289,7 @@ class _Chain:
         if self._new:
             month, bars = self._joined()
             self._store(month, bars)
-        bars = self._with_threshold(month.of_days(bars, self._days).select(columns))
+        bars = self._with_rule(month.of_days(bars, self._days).select(columns))
         if placed:
             # The trade at which a bar ends; a bar that is cut off ends at the next trade.
             ends = pl.col(_COUNTED_BY).cum_sum()
@@ -350,8 +335,8 @@ class _Chain:
             )
 
     def open_bar(self) -> pl.DataFrame:
-        """Return the bar that is open after the last day, with its threshold, if there is one."""
-        return self._with_threshold(builder_after(self.key, self._last).finish())
+        """Return the bar that is open after the last day, with its rule, if there is one."""
+        return self._with_rule(builder_after(self.key, self._last).finish())
 
     def continued(self) -> _internal.BarBuilder:
         """Return what makes the bars after the last day.
@@ -381,10 +366,12 @@ class _Chain:
             builder.push(batch)
         return builder
 
-    def _with_threshold(self, bars: pl.DataFrame) -> pl.DataFrame:
-        """Add the threshold, which distinguishes the bars of this chain from others."""
-        threshold = pl.lit(self.key.rule.threshold_decimal_bps, pl.Int64)
-        return bars.with_columns(threshold.alias(THRESHOLD))
+    def _with_rule(self, bars: pl.DataFrame) -> pl.DataFrame:
+        """Add what distinguishes the bars of this chain from those of others."""
+        name = self._assembly.rule_column
+        if name is None:
+            return bars
+        return bars.with_columns(pl.lit(self.key.values[name], KEY_SCHEMA[name]).alias(name))
 
 
 def _month_of(day: dt.date) -> dt.date:

@@ -13,16 +13,18 @@ from functools import partial
 
 import polars as pl
 
-from rangebar_polars._catalog.assemble import Assembly, Found, TickDay
+from rangebar_polars._catalog.assemble import Assembly, Found
 from rangebar_polars._catalog.chain_builders import builder_after
+from rangebar_polars._catalog.chains import chains_of
 from rangebar_polars._catalog.settings import Settings
+from rangebar_polars._catalog.tick_day import TickDay
 from rangebar_polars._catalog.trades import (
     CachedTrades,
     incomplete,
     load_trades,
     warn_of_unverified,
 )
-from rangebar_polars._core.arguments import Reset, Threshold, check_flags
+from rangebar_polars._core.arguments import check_reset
 from rangebar_polars._core.caller import warn_caller
 from rangebar_polars._core.forks import use_threads
 from rangebar_polars._core.lazy_source import lazy_source
@@ -31,35 +33,18 @@ from rangebar_polars._days import day_before, day_range, runs
 from rangebar_polars._ticks.report import DayReport, DayStatus
 from rangebar_polars._validation.tier1 import validate_tier1
 from rangebar_polars.errors import CacheError
-from rangebar_polars.schema import BAR_SCHEMA, COLUMNS, IS_COMPLETE, THRESHOLD, TRADE_SCHEMA, Series
+from rangebar_polars.schema import (
+    BAR_SCHEMA,
+    COLUMNS,
+    IS_COMPLETE,
+    RULE,
+    THRESHOLD,
+    TRADE_SCHEMA,
+    Series,
+)
 from rangebar_polars.store import BarKey, BarStore, Link, StoreAddress
-from rangebar_polars.store.chain import period_start, proven
-
-
-def check_options(
-    threshold_decimal_bps: Threshold,
-    *,
-    include_microstructure: bool,
-    include_incomplete: bool,
-    prevent_same_timestamp_close: bool,
-    reset: Reset | None,
-) -> Options:
-    """Return the options of bars that can be stored.
-
-    Raises
-    ------
-    ValueError, TypeError
-        An argument is wrong.
-    """
-    check_flags(prevent_same_timestamp_close=prevent_same_timestamp_close)
-    return Options.check(
-        threshold_decimal_bps,
-        columns=None,
-        reset=reset,
-        include_microstructure=include_microstructure,
-        include_incomplete=include_incomplete,
-        prevent_same_timestamp_close=prevent_same_timestamp_close,
-    )
+from rangebar_polars.store.bar_key import period_start
+from rangebar_polars.store.chain import proven
 
 
 def load_bars(  # noqa: PLR0917
@@ -97,30 +82,11 @@ def load_bars(  # noqa: PLR0917
     """
     use_threads()
     keys, first = chains_of(series, days[0], options), days[0]
-    if options.reset is not None:
-        days = day_range(period_start(first, options.reset), days[-1])
+    if (reset := check_reset(options.reset)) is not None:
+        days = day_range(period_start(first, reset), days[-1])
     bars = StoredBars(settings, series, options, tuple(days), first, keys, store)
     bars.fetch_missing(allow_empty=allow_empty)
     return bars
-
-
-def chains_of(series: Series, first_day: dt.date, options: Options) -> tuple[BarKey, ...]:
-    """Return the chains to which the bars belong, ascending by threshold."""
-    return tuple(
-        BarKey(
-            series=series,
-            rule=rule,
-            reset=options.reset,
-            origin=first_day if options.reset is None else None,
-        )
-        for rule in options.range_rules
-    )
-
-
-def has_months(store: BarStore, keys: Sequence[BarKey], first_day: dt.date) -> bool:
-    """Return whether a store has the first month of each chain."""
-    month = first_day.replace(day=1)
-    return all(store.find(key, [month]) for key in keys)
 
 
 @dataclass
@@ -140,7 +106,7 @@ class StoredBars:
     shown_from
         The first wanted day.
     keys
-        The chains, ascending by threshold.
+        The chains, in the order of the rules.
     store
         The store of the bars; None: bars are not stored.
     stored
@@ -166,8 +132,9 @@ class StoredBars:
     @property
     def schema(self) -> pl.Schema:
         """The columns of the bars."""
-        options, dtypes = self.options, {**BAR_SCHEMA, THRESHOLD: pl.Int64()}
-        names = [THRESHOLD] if options.rule_column else []
+        options = self.options
+        dtypes = {**BAR_SCHEMA, THRESHOLD: pl.Int64(), RULE: pl.String()}
+        names = [] if options.rule_column is None else [options.rule_column]
         names += [c.name for c in COLUMNS if options.include_microstructure or c.group == "bar"]
         names += [IS_COMPLETE] if options.include_incomplete else []
         return pl.Schema({name: dtypes[name] for name in names})
@@ -275,12 +242,15 @@ class StoredBars:
 
     def _warn_of_wrong(self, bars: pl.DataFrame) -> None:
         options = self.options
+        has_thresholds = options.rule_column == THRESHOLD
         report = validate_tier1(
             bars,
-            threshold_decimal_bps=None if options.rule_column else options.thresholds[0],
-            reset=options.reset,
+            rule=None if has_thresholds else options.rules,
+            reset=check_reset(options.reset),
             include_microstructure=options.include_microstructure,
-            prevent_same_timestamp_close=options.rules[0].prevent_same_timestamp_close,
+            prevent_same_timestamp_close=(
+                options.rules[0].prevent_same_timestamp_close if has_thresholds else None
+            ),
             # Records are missing at times, which is warned of already.
             consecutive_ids=False,
         )
@@ -348,6 +318,7 @@ class StoredBars:
             shown_from=self.shown_from,
             store=self.store,
             digests=looked.digests,
+            rule_column=self.options.rule_column,
             open_day=self.open_day,
         )
 

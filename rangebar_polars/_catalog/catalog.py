@@ -6,16 +6,19 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import nullcontext
 from types import TracebackType
-from typing import Any, Final, Literal, Self, SupportsIndex
+from typing import Any, Literal, Self, SupportsIndex
 
 import polars as pl
 
 from rangebar_polars._argument_names import named_methods
-from rangebar_polars._catalog.bars import StoredBars, check_options, load_bars
-from rangebar_polars._catalog.last_bars import last_bars, last_day
+from rangebar_polars._catalog.bars import StoredBars, load_bars
+from rangebar_polars._catalog.chain_end import processor_after
+from rangebar_polars._catalog.chains import check_options
+from rangebar_polars._catalog.last_bars import last_bars
 from rangebar_polars._catalog.populate import populate
 from rangebar_polars._catalog.settings import Settings, check_symbols
 from rangebar_polars._catalog.status import Kind, cache_clear, cache_status
+from rangebar_polars._catalog.symbols import SYMBOL, Symbols, joined
 from rangebar_polars._catalog.trades import (
     Strictness,
     check_strictness,
@@ -23,17 +26,18 @@ from rangebar_polars._catalog.trades import (
     warn_of_unverified,
 )
 from rangebar_polars._core.arguments import (
+    MaxGap,
     Reset,
     SingleThreshold,
     Threshold,
     TimeUnit,
     check_count,
     check_flags,
-    check_threshold,
 )
 from rangebar_polars._core.caller import warn_caller
 from rangebar_polars._core.options import Options
 from rangebar_polars._core.processor import RangeBarProcessor
+from rangebar_polars._core.rules.rule import Rule
 from rangebar_polars._days import day_range, utc_day
 from rangebar_polars._progress import Progress
 from rangebar_polars._ticks.cache import TickCache
@@ -44,10 +48,6 @@ from rangebar_polars.archive import ARCHIVES, Archive
 from rangebar_polars.archive.binance_csv import AggTradesFile
 from rangebar_polars.schema import Series, TradeColumns
 from rangebar_polars.store import BarStore, Store, address_of, open_store
-
-SYMBOL: Final = "symbol"
-Symbols = str | Sequence[str]
-"""One symbol, or several, whose rows then have a leading column ``symbol``."""
 
 
 @named_methods()
@@ -210,7 +210,7 @@ class Catalog:
                 )
             warn_of_unverified(trades.defects(), series)
             plans.append(trades.scan())
-        return _joined(every, plans, alone=isinstance(symbols, str))
+        return joined(every, plans, alone=isinstance(symbols, str))
 
     def quality(
         self,
@@ -246,19 +246,21 @@ class Catalog:
                 trades.raise_first_error()
                 trades.raise_defects()
             frames.append(trades.quality().lazy())
-        return _joined(every, frames, alone=isinstance(symbols, str)).collect()
+        return joined(every, frames, alone=isinstance(symbols, str)).collect()
 
     def bars(
         self,
         symbols: Symbols,
         start: str | dt.date,
         end: str | dt.date,
-        threshold_decimal_bps: Threshold = 250,
+        threshold_decimal_bps: Threshold | None = None,
         *,
+        rule: Rule | Sequence[Rule] | None = None,
         include_microstructure: bool = False,
         include_incomplete: bool = False,
-        prevent_same_timestamp_close: bool = True,
+        prevent_same_timestamp_close: bool | None = None,
         reset: Reset | None = None,
+        max_gap: MaxGap | None = None,
         use_cache: bool = True,
         validate: bool = True,
     ) -> pl.DataFrame:
@@ -270,9 +272,9 @@ class Catalog:
             As in `trades`.
         start, end
             UTC days, both included; the first trade of `start` opens the first bar.
-        threshold_decimal_bps, include_microstructure, include_incomplete
+        threshold_decimal_bps, rule, include_microstructure, include_incomplete
             As in `get_range_bars`.
-        prevent_same_timestamp_close, reset, use_cache, validate
+        prevent_same_timestamp_close, reset, max_gap, use_cache, validate
             As in `get_range_bars`.
 
         Returns
@@ -285,27 +287,31 @@ class Catalog:
             threshold_decimal_bps,
             include_microstructure=include_microstructure,
             include_incomplete=include_incomplete,
+            rule=rule,
             prevent_same_timestamp_close=prevent_same_timestamp_close,
             reset=reset,
+            max_gap=max_gap,
         )
         check_flags(use_cache=use_cache, validate=validate)
         every = self._series(symbols)
         store = self.store if use_cache else None
         loaded = self._load(every, days, options, store)
         plans = [bars.collect(validate=validate).lazy() for bars in loaded]
-        return _joined(every, plans, alone=isinstance(symbols, str)).collect()
+        return joined(every, plans, alone=isinstance(symbols, str)).collect()
 
     def scan_bars(
         self,
         symbols: Symbols,
         start: str | dt.date,
         end: str | dt.date,
-        threshold_decimal_bps: Threshold = 250,
+        threshold_decimal_bps: Threshold | None = None,
         *,
+        rule: Rule | Sequence[Rule] | None = None,
         include_microstructure: bool = False,
         include_incomplete: bool = False,
-        prevent_same_timestamp_close: bool = True,
+        prevent_same_timestamp_close: bool | None = None,
         reset: Reset | None = None,
+        max_gap: MaxGap | None = None,
         use_cache: bool = True,
     ) -> pl.LazyFrame:
         """Return range bars over UTC days as a lazy frame.
@@ -314,9 +320,9 @@ class Catalog:
         ----------
         symbols
             As in `trades`.
-        start, end, threshold_decimal_bps, include_microstructure, include_incomplete
+        start, end, threshold_decimal_bps, rule, include_microstructure, include_incomplete
             As in `bars`.
-        prevent_same_timestamp_close, reset, use_cache
+        prevent_same_timestamp_close, reset, max_gap, use_cache
             As in `bars`.
 
         Returns
@@ -330,15 +336,17 @@ class Catalog:
             threshold_decimal_bps,
             include_microstructure=include_microstructure,
             include_incomplete=include_incomplete,
+            rule=rule,
             prevent_same_timestamp_close=prevent_same_timestamp_close,
             reset=reset,
+            max_gap=max_gap,
         )
         check_flags(use_cache=use_cache)
         every = self._series(symbols)
         address = self._address if use_cache else None
         with nullcontext() if address is None else address.opened() as store:
             plans = [bars.scan(address) for bars in self._load(every, days, options, store)]
-        return _joined(every, plans, alone=isinstance(symbols, str))
+        return joined(every, plans, alone=isinstance(symbols, str))
 
     def _load(
         self,
@@ -357,14 +365,16 @@ class Catalog:
         self,
         symbol: str,
         n_bars: SupportsIndex,
-        threshold_decimal_bps: SingleThreshold = 250,
+        threshold_decimal_bps: SingleThreshold | None = None,
         *,
+        rule: Rule | None = None,
         end: str | dt.date | None = None,
         max_lookback_days: SupportsIndex = 90,
         warn_if_fewer: bool | None = None,
         include_microstructure: bool = False,
-        prevent_same_timestamp_close: bool = True,
+        prevent_same_timestamp_close: bool | None = None,
         reset: Reset | None = None,
+        max_gap: MaxGap | None = None,
         use_cache: bool = True,
     ) -> pl.DataFrame:
         """Return exactly the last `n_bars` completed bars of a symbol.
@@ -373,11 +383,11 @@ class Catalog:
         ----------
         symbol
             As the source spells it.
-        n_bars, threshold_decimal_bps, max_lookback_days, warn_if_fewer
+        n_bars, threshold_decimal_bps, rule, max_lookback_days, warn_if_fewer
             As in `get_n_range_bars`.
         end
             The last UTC day, included, as ``end_date`` in `get_n_range_bars`.
-        include_microstructure, prevent_same_timestamp_close, reset, use_cache
+        include_microstructure, prevent_same_timestamp_close, reset, max_gap, use_cache
             As in `get_n_range_bars`.
 
         Returns
@@ -391,11 +401,13 @@ class Catalog:
         if warn_if_fewer is not None:
             check_flags(warn_if_fewer=warn_if_fewer)
         options = check_options(
-            check_threshold(threshold_decimal_bps),
-            include_microstructure=include_microstructure,
-            include_incomplete=False,
+            threshold_decimal_bps,
+            rule=rule,
             prevent_same_timestamp_close=prevent_same_timestamp_close,
             reset=reset,
+            max_gap=max_gap,
+            include_microstructure=include_microstructure,
+            one="the last bars are",
         )
         return last_bars(
             self._settings,
@@ -412,13 +424,15 @@ class Catalog:
         self,
         symbol: str,
         start: str | dt.date,
-        threshold_decimal_bps: SupportsIndex = 250,
+        threshold_decimal_bps: SingleThreshold | None = None,
         *,
+        rule: Rule | None = None,
         end: str | dt.date | None = None,
         include_microstructure: bool = False,
         include_incomplete: bool = False,
-        prevent_same_timestamp_close: bool = True,
+        prevent_same_timestamp_close: bool | None = None,
         reset: Reset | None = None,
+        max_gap: MaxGap | None = None,
         columns: TradeColumns | None = None,
         time_unit: TimeUnit = "ms",
         use_cache: bool = True,
@@ -429,9 +443,9 @@ class Catalog:
         ----------
         symbol
             As the source spells it.
-        start, threshold_decimal_bps, end, columns, time_unit, use_cache
+        start, threshold_decimal_bps, rule, end, columns, time_unit, use_cache
             As in `resume_range_bars`.
-        include_microstructure, include_incomplete, prevent_same_timestamp_close, reset
+        include_microstructure, include_incomplete, prevent_same_timestamp_close, reset, max_gap
             As in `resume_range_bars`.
 
         Returns
@@ -439,38 +453,27 @@ class Catalog:
         RangeBarProcessor
             As in `resume_range_bars`, which also documents errors and warnings.
         """
-        first = utc_day(start, "start")
-        threshold = check_threshold(threshold_decimal_bps)
         options = check_options(
-            threshold,
-            include_microstructure=include_microstructure,
-            include_incomplete=include_incomplete,
+            threshold_decimal_bps,
+            rule=rule,
             prevent_same_timestamp_close=prevent_same_timestamp_close,
             reset=reset,
+            max_gap=max_gap,
+            include_microstructure=include_microstructure,
+            include_incomplete=include_incomplete,
+            one="a feed continues bars",
         )
         check_flags(use_cache=use_cache)
-        series = self._settings.series(symbol)
-        processor = RangeBarProcessor(
-            threshold,
-            symbol,
-            prevent_same_timestamp_close=prevent_same_timestamp_close,
-            reset=reset,
-            include_microstructure=include_microstructure,
-            include_incomplete=include_incomplete,
+        return processor_after(
+            self._settings,
+            self._settings.series(symbol),
+            utc_day(start, "start"),
+            None if end is None else utc_day(end, "end"),
+            options,
+            self.store if use_cache else None,
             columns=columns,
             time_unit=time_unit,
         )
-        last = last_day(self._settings, series) if end is None else utc_day(end, "end")
-        if first > last:
-            raise ValueError(
-                f"start is {first}: expected a day up to {last}, the last day with trades of "
-                f"{series.label} (until there are trades of days, begin with RangeBarProcessor)"
-            )
-        store = self.store if use_cache else None
-        bars = load_bars(self._settings, series, day_range(first, last), options, store)
-        bars.warn_of_missing()
-        processor.resume(bars.checkpoint())
-        return processor
 
     def import_trades(
         self,
@@ -526,10 +529,12 @@ class Catalog:
         symbols: str | Iterable[str],
         start: str | dt.date,
         end: str | dt.date,
-        threshold_decimal_bps: Threshold = 250,
+        threshold_decimal_bps: Threshold | None = None,
         *,
-        prevent_same_timestamp_close: bool = True,
+        rule: Rule | Sequence[Rule] | None = None,
+        prevent_same_timestamp_close: bool | None = None,
         reset: Reset | None = None,
+        max_gap: MaxGap | None = None,
         processes: SupportsIndex | None = None,
         executor: Executor | None = None,
     ) -> pl.DataFrame:
@@ -537,9 +542,9 @@ class Catalog:
 
         Parameters
         ----------
-        symbols, start, end, threshold_decimal_bps
+        symbols, start, end, threshold_decimal_bps, rule
             As in `rangebar_polars.populate`.
-        prevent_same_timestamp_close, reset, processes, executor
+        prevent_same_timestamp_close, reset, max_gap, processes, executor
             As in `rangebar_polars.populate`.
 
         Returns
@@ -555,8 +560,10 @@ class Catalog:
             threshold_decimal_bps,
             source=settings.source,
             market=settings.market,
+            rule=rule,
             prevent_same_timestamp_close=prevent_same_timestamp_close,
             reset=reset,
+            max_gap=max_gap,
             fetch_if_missing=settings.fetch_if_missing,
             store=self._address.given,
             cache_dir=settings.root,
@@ -568,13 +575,17 @@ class Catalog:
         )
 
     def status(
-        self, symbol: str | None = None, threshold_decimal_bps: SingleThreshold | None = None
+        self,
+        symbol: str | None = None,
+        threshold_decimal_bps: SingleThreshold | None = None,
+        *,
+        rule: Rule | None = None,
     ) -> pl.DataFrame:
         """Return the cached trades and stored bars of the source and market.
 
         Parameters
         ----------
-        symbol, threshold_decimal_bps
+        symbol, threshold_decimal_bps, rule
             As in `cache_status`.
 
         Returns
@@ -587,6 +598,7 @@ class Catalog:
             market=self._settings.market,
             symbol=symbol,
             threshold_decimal_bps=threshold_decimal_bps,
+            rule=rule,
             store=self.store,
             cache_dir=self._settings.root,
         )
@@ -596,12 +608,14 @@ class Catalog:
         kind: Kind,
         symbol: str | None = None,
         threshold_decimal_bps: SingleThreshold | None = None,
+        *,
+        rule: Rule | None = None,
     ) -> pl.DataFrame:
         """Remove trades or bars of the source and market from the cache.
 
         Parameters
         ----------
-        kind, symbol, threshold_decimal_bps
+        kind, symbol, threshold_decimal_bps, rule
             As in `cache_clear`.
 
         Returns
@@ -615,6 +629,7 @@ class Catalog:
             market=self._settings.market,
             symbol=symbol,
             threshold_decimal_bps=threshold_decimal_bps,
+            rule=rule,
             # Trades can be cleared while the store cannot be reached.
             store=self.store if kind == "bars" else None,
             cache_dir=self._settings.root,
@@ -622,14 +637,3 @@ class Catalog:
 
     def _series(self, symbols: Symbols) -> list[Series]:
         return [self._settings.series(symbol) for symbol in check_symbols(symbols)]
-
-
-def _joined(every: Sequence[Series], plans: Sequence[pl.LazyFrame], *, alone: bool) -> pl.LazyFrame:
-    """Concatenate the rows of several symbols, each with its symbol."""
-    if alone:
-        return plans[0]
-    named = [
-        plan.select(pl.lit(series.symbol).alias(SYMBOL), pl.all())
-        for series, plan in zip(every, plans, strict=True)
-    ]
-    return pl.concat(named)

@@ -30,7 +30,7 @@ class ChainBuilders:
         Parameters
         ----------
         lasts
-            The last link of each chain, ascending by threshold; None: it begins.
+            The last link of each chain, in the order of the rules; None: it begins.
 
         Raises
         ------
@@ -124,8 +124,8 @@ def builder_of(states: Mapping[BarKey, bytes]) -> _internal.BarBuilder:
     Parameters
     ----------
     states
-        The state of each chain, ascending by threshold; empty at the beginning of the chains. The
-        keys differ in nothing else. The bars of several chains have their rule in front.
+        The state of each chain, in the order of the rules; empty at the beginning of the chains.
+        The keys differ in nothing else. The bars of several chains have their rule in front.
     """
     key, *others = states
     options = Options.check(
@@ -133,6 +133,7 @@ def builder_of(states: Mapping[BarKey, bytes]) -> _internal.BarBuilder:
         rule=[each.rule for each in states] if others else key.rule,
         columns=TradeColumns(),
         reset=key.reset,
+        max_gap=key.max_gap,
         include_microstructure=True,
         include_incomplete=True,
     )

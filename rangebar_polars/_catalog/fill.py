@@ -6,17 +6,21 @@ A `FillRequest` is sent as bytes to the process that fills the symbol, which ret
 import datetime as dt
 import pickle
 import time
+import uuid
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from itertools import groupby
-from typing import Any
+from typing import Any, Self
 
+from rangebar_polars import _internal
 from rangebar_polars._catalog.bars import StoredBars, load_bars
 from rangebar_polars._catalog.settings import Settings
 from rangebar_polars._core.options import Options
+from rangebar_polars._disk.cache_root import cache_root
 from rangebar_polars._progress import FetchProgress
-from rangebar_polars.schema import THRESHOLD, Series
+from rangebar_polars.errors import RangeBarError
+from rangebar_polars.schema import RULE, THRESHOLD, Series
 from rangebar_polars.store import BarKey, open_store
 
 Counts = tuple[int, int]
@@ -24,9 +28,13 @@ Counts = tuple[int, int]
 Report = Callable[[Counts], None]
 
 
+def _token() -> str:
+    return uuid.uuid4().hex
+
+
 @dataclass(frozen=True)
 class FillRequest:
-    """The bars of a symbol that must be computed and stored.
+    """The bars of a symbol that must be computed and stored: a unit of work.
 
     Attributes
     ----------
@@ -40,6 +48,13 @@ class FillRequest:
         The options of the bars.
     store
         What opens the store. The text of a request does not show its password.
+    has_workers_cache
+        Whether the trades are in the cache folder of the process that fills the symbol.
+    version
+        The version of the caller's package.
+    token
+        Another for each call, because an engine may return the result of an equal task instead of
+        running it again.
     """
 
     settings: Settings
@@ -47,6 +62,26 @@ class FillRequest:
     days: tuple[dt.date, ...]
     options: Options
     store: str = field(repr=False)
+    has_workers_cache: bool = False
+    version: str = _internal.VERSION
+    token: str = field(default_factory=_token)
+
+    def localized(self) -> Self:
+        """Return the request with the cache folder of this process, if that is the one wanted.
+
+        Raises
+        ------
+        RangeBarError
+            This process has another version of the package, which may know other options.
+        """
+        if self.version != _internal.VERSION:
+            raise RangeBarError(
+                f"the process that fills it has rangebar-polars {_internal.VERSION}, and the "
+                f"caller {self.version} (install the same version on both)"
+            )
+        if not self.has_workers_cache:
+            return self
+        return replace(self, settings=replace(self.settings, root=cache_root()))
 
 
 @dataclass(frozen=True)
@@ -81,7 +116,8 @@ def attempt(request: bytes, report: Report = lambda _: None) -> Outcome:
     began = time.monotonic()
     rows, error = None, None
     try:
-        rows = fill(pickle.loads(request), report)  # noqa: S301 - from the caller
+        asked: FillRequest = pickle.loads(request)  # noqa: S301 - from the caller
+        rows = fill(asked.localized(), report)
     except KeyboardInterrupt:
         raise
     except BaseException as raised:  # noqa: BLE001 - nothing is silent, not even a panic of Polars
@@ -125,7 +161,7 @@ def fill(request: FillRequest, report: Report) -> list[dict[str, Any]]:
         before = {key: set(links) for key, links in bars.stored.items()}
         if bars.fetched:
             months = groupby(bars.days, lambda day: day.replace(day=1))
-            for (_, days), _ in zip(months, bars.frames([THRESHOLD]), strict=True):
+            for (_, days), _ in zip(months, bars.frames([]), strict=True):
                 done += sum(day >= bars.shown_from for day in days)
                 report((done, received()))
             bars.find_stored()
@@ -134,7 +170,7 @@ def fill(request: FillRequest, report: Report) -> list[dict[str, Any]]:
 
 
 def _row(bars: StoredBars, key: BarKey, before: set[dt.date], fetched: int) -> dict[str, Any]:
-    """Return the row of the report for one threshold."""
+    """Return the row of the report for one rule."""
     days = [day for day in bars.days if day >= bars.shown_from]
     links = [link for day, link in bars.stored[key].items() if day >= bars.shown_from]
     traded = {link.day for link in links if link.trades_digest is not None}
@@ -149,7 +185,8 @@ def _row(bars: StoredBars, key: BarKey, before: set[dt.date], fetched: int) -> d
     )
     return {
         "symbol": key.series.symbol,
-        THRESHOLD: key.rule.threshold_decimal_bps,
+        RULE: key.values[RULE],
+        THRESHOLD: key.values[THRESHOLD],
         "status": "incomplete" if lost else "ok",
         "days": len(traded),
         "stored": len(traded & before),

@@ -6,7 +6,8 @@ from typing import Final
 
 import polars as pl
 
-from rangebar_polars._catalog.bars import StoredBars, chains_of, has_months, load_bars
+from rangebar_polars._catalog.bars import StoredBars, load_bars
+from rangebar_polars._catalog.chains import chains_of, has_months
 from rangebar_polars._catalog.settings import Settings
 from rangebar_polars._catalog.trades import CachedTrades, last_published_day
 from rangebar_polars._core.caller import warn_caller
@@ -77,12 +78,13 @@ def last_bars(  # noqa: PLR0917 - the arguments of Catalog.last_bars, checked
     bars.warn_of_missing()
     if found < count:
         text = (
-            f"{series.label} has {found} completed bars of {options.thresholds[0]} decimal basis "
-            f"points in the {most} days up to {last}: expected {count}"
+            f"{series.label} has {found} completed bars of {options.rules[0]} in the {most} days "
+            f"up to {last}: expected {count}"
         )
         if warn_if_fewer is None:
             raise RangeBarError(
-                f"{text} (raise max_lookback_days, lower the threshold, or give warn_if_fewer=True)"
+                f"{text} (raise max_lookback_days, give a rule of shorter bars, or give "
+                "warn_if_fewer=True)"
             )
         if warn_if_fewer:
             warn_caller(text)

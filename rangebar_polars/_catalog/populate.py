@@ -7,10 +7,10 @@ symbol is only checked, and an interrupted one continues after its last stored m
 import datetime as dt
 import os
 import time
-from collections import deque
-from collections.abc import Iterable
-from concurrent.futures import BrokenExecutor, Executor, Future
-from dataclasses import dataclass, field
+from collections import Counter, deque
+from collections.abc import Iterable, Sequence
+from concurrent.futures import BrokenExecutor, CancelledError, Future
+from dataclasses import dataclass, field, replace
 from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, Final, Literal, SupportsIndex
@@ -18,23 +18,32 @@ from typing import Any, Final, Literal, SupportsIndex
 import polars as pl
 
 from rangebar_polars._argument_names import named
-from rangebar_polars._catalog.bars import check_options
-from rangebar_polars._catalog.fill import Counts, FillRequest, Outcome, attempt, describe
+from rangebar_polars._catalog.chains import chains_of, check_options
+from rangebar_polars._catalog.executors import (
+    OwnExecutor,
+    Submits,
+    check_executor,
+    check_processes,
+)
+from rangebar_polars._catalog.fill import Counts, FillRequest, Outcome, describe
 from rangebar_polars._catalog.settings import Settings, check_symbols
 from rangebar_polars._catalog.workers import Workers
-from rangebar_polars._core.arguments import Reset, Threshold, check_count
+from rangebar_polars._core.arguments import MaxGap, Reset, Threshold
 from rangebar_polars._core.caller import warn_caller
+from rangebar_polars._core.rules.rule import Rule
 from rangebar_polars._days import day_range
+from rangebar_polars._log import LOG
 from rangebar_polars._progress import FetchProgress, Progress, check_progress, reporter
 from rangebar_polars._ticks.day_file import Compression
 from rangebar_polars.archive import Archive
 from rangebar_polars.archive.url import with_logins
-from rangebar_polars.schema import THRESHOLD
-from rangebar_polars.store import BarStore, open_store
+from rangebar_polars.schema import RULE, THRESHOLD
+from rangebar_polars.store import BarStore, ParquetStore, open_store
 
 REPORT_SCHEMA: Final = pl.Schema(
     {
         "symbol": pl.String(),
+        RULE: pl.String(),
         THRESHOLD: pl.Int64(),
         "status": pl.String(),
         "days": pl.Int64(),
@@ -48,9 +57,8 @@ REPORT_SCHEMA: Final = pl.Schema(
         "message": pl.String(),
     }
 )
+_OF_KEYS: Final = ("symbol", RULE, THRESHOLD)
 POLL_SECONDS: Final = 0.1
-IN_FLIGHT: Final = 64
-"""The most symbols that are submitted to the caller's executor and not yet done."""
 
 
 @named
@@ -58,19 +66,21 @@ def populate(
     symbols: str | Iterable[str],
     start: str | dt.date,
     end: str | dt.date,
-    threshold_decimal_bps: Threshold = 250,
+    threshold_decimal_bps: Threshold | None = None,
     *,
     source: str = "binance",
     market: str = "spot",
-    prevent_same_timestamp_close: bool = True,
+    rule: Rule | Sequence[Rule] | None = None,
+    prevent_same_timestamp_close: bool | None = None,
     reset: Reset | None = None,
+    max_gap: MaxGap | None = None,
     fetch_if_missing: bool = True,
     store: BarStore | str | os.PathLike[str] | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
     cache_compression: Compression | None = None,
     archive: Archive | str | None = None,
     processes: SupportsIndex | None = None,
-    executor: Executor | None = None,
+    executor: Submits | None = None,
     progress: Progress | Literal["tqdm"] | None = None,
 ) -> pl.DataFrame:
     """Fill the caches with trades and bars of many symbols.
@@ -86,22 +96,27 @@ def populate(
     start, end
         UTC days, both included. The chains begin at `start`.
     threshold_decimal_bps
-        One threshold, or several for one pass over the trades of each symbol.
-    source, market, prevent_same_timestamp_close, reset, fetch_if_missing
+        One threshold, or several for one pass over the trades of each symbol. None is 250, or what
+        ``rule`` says.
+    rule
+        Another rule for when a bar ends, or several, as in `get_range_bars`.
+    source, market, prevent_same_timestamp_close, reset, max_gap, fetch_if_missing
         As in `get_range_bars`.
     store, cache_dir, cache_compression, archive
         As in `get_range_bars`. A `BarStore` of your own must be one that `open_store` opens by its
         `address`.
     processes
         How many symbols are filled at once, each in its own process; by default one for each two
-        cores. Each process holds a day of trades, or a month of bars of each threshold, in memory.
-        A script needs no ``if __name__ == "__main__"``. The processes end with the call.
+        cores. Each process holds a day of trades, or a month of bars of each rule, in memory.
+        A script needs no ``if __name__ == "__main__"``. The processes end with the call. If one is
+        killed, or runs out of memory, its symbol is filled by another, up to three times.
     executor
         Your own executor, which fills the symbols instead of new processes: any object with the
         `submit` of a `concurrent.futures.Executor`, whose workers may be threads, or processes on
-        this or other machines. `store` must name the same store on all of them; with
-        ``cache_dir=None`` each uses its own cache. The executor is not shut down. If the call is
-        interrupted, symbols that have begun are completed.
+        this or other machines; or a Dask client. `store` must name the same store on all of them;
+        with ``cache_dir=None`` each uses its own cache, that of its ``RANGEBAR_CACHE_DIR``. The
+        executor is not shut down. If the call is interrupted, symbols that have begun are
+        completed. All need the caller's version of this package.
     progress
         A callable that receives each `FetchProgress`, with the days of all symbols, or ``"tqdm"``
         for a progress bar. With an `executor` no bytes are reported, and the days of a symbol only
@@ -110,14 +125,15 @@ def populate(
     Returns
     -------
     DataFrame
-        A row for each symbol and threshold, symbols in the order given, thresholds ascending:
-        ``symbol``, ``threshold_decimal_bps``; ``status``, "ok", "incomplete" (bars after a day
-        that could not be fetched are not stored) or "failed"; ``days``, the number of days with
-        trades; of these ``stored``, whose bars were stored before, and ``made``, whose bars were
-        computed now; ``fetched``, the days of trades downloaded now; ``trades`` and ``bars``, the
-        numbers in the stored range, including bars that a reset cut off; ``defects``, the defects
-        of the trades with the count of each; ``seconds``, for the symbol; ``message``, the error.
-        For a failed symbol only the last two are known.
+        A row for each symbol and rule, both in the order given, thresholds ascending: ``symbol``;
+        ``rule``, its text; ``threshold_decimal_bps``, null for rules that have none; ``status``,
+        "ok", "incomplete" (bars after a day that could not be fetched are not stored) or "failed";
+        ``days``, the number of days with trades; of these ``stored``, whose bars were stored
+        before, and ``made``, whose bars were computed now; ``fetched``, the days of trades
+        downloaded now; ``trades`` and ``bars``, the numbers in the stored range, including bars
+        that were cut off; ``defects``, the defects of the trades with the count of each;
+        ``seconds``, for the symbol; ``message``, the error. For a failed symbol only the last two
+        are known. A symbol that was filled again has the row of its last attempt.
 
     Raises
     ------
@@ -154,7 +170,8 @@ def populate(
     """
     names = check_symbols(symbols)
     days = day_range(start, end)
-    most = _check_processes(processes, executor, store)
+    own = None if executor is None else check_executor(executor, processes, store)
+    most = check_processes(processes)
     settings = Settings.check(
         source=source,
         market=market,
@@ -163,20 +180,27 @@ def populate(
         archive=archive,
         fetch_if_missing=fetch_if_missing,
         progress=None,
-    )
+    ).absolute()
     options = check_options(
         threshold_decimal_bps,
-        include_microstructure=False,
-        include_incomplete=False,
+        rule=rule,
         prevent_same_timestamp_close=prevent_same_timestamp_close,
         reset=reset,
+        max_gap=max_gap,
     )
     check_progress(progress)
     series = [settings.series(name) for name in names]
     with reporter(progress) as report:
-        address = _address(store, cache_dir)
-        requests = [FillRequest(settings, each, tuple(days), options, address) for each in series]
-        pool = Workers(min(most, len(names))) if executor is None else _Given(executor)
+        request = FillRequest(
+            settings=settings,
+            series=series[0],
+            days=tuple(days),
+            options=options,
+            store=_address(store, cache_dir),
+            has_workers_cache=own is not None and not cache_dir,
+        )
+        requests = [replace(request, series=each) for each in series]
+        pool = own or Workers(min(most, len(names)))
         rows = _Run(requests, pool, len(days), report).rows()
     failed = {row["symbol"]: row["message"] for row in rows if row["status"] == "failed"}
     if failed:
@@ -184,29 +208,6 @@ def populate(
         text = f"{len(failed)} of {len(names)} symbols were not filled: {why}"
         warn_caller(text)
     return pl.DataFrame(rows, schema=REPORT_SCHEMA, orient="row")
-
-
-def _check_processes(
-    processes: SupportsIndex | None,
-    executor: Executor | None,
-    store: BarStore | str | os.PathLike[str] | None,
-) -> int:
-    """Return how many symbols may be filled at once."""
-    if executor is None:
-        cores = os.cpu_count() or 1
-        return max(1, cores // 2) if processes is None else check_count(processes, "processes")
-    if not callable(getattr(executor, "submit", None)):
-        raise TypeError(f"executor is {executor!r} (give a concurrent.futures.Executor)")
-    if processes is not None:
-        raise ValueError(
-            f"processes is {processes!r} although an executor is given (give one of them)"
-        )
-    if store is None:
-        raise ValueError(
-            "store is None although an executor is given, whose machines may have caches of their "
-            "own (give a store that means the same to all: a URL or a shared folder)"
-        )
-    return IN_FLIGHT
 
 
 def _address(
@@ -220,35 +221,10 @@ def _address(
                 f"store is a {type(store).__name__}, whose address opens a {type(opened).__name__} "
                 "(give a store that open_store opens by its address)"
             )
+        if isinstance(opened, ParquetStore):
+            # Another process may have another working directory.
+            return str(opened.root.absolute())
         return opened.address
-
-
-@dataclass
-class _Given:
-    """The caller's executor, which is not shut down."""
-
-    executor: Executor
-    size: int = IN_FLIGHT
-    _futures: "dict[int, Future[Outcome]]" = field(default_factory=dict)
-
-    def submit(self, request: bytes, number: int) -> "Future[Outcome]":
-        """Submit a symbol."""
-        self._futures = {at: each for at, each in self._futures.items() if not each.done()}
-        self._futures[number] = self.executor.submit(attempt, request)
-        return self._futures[number]
-
-    def counts(self) -> Iterable[tuple[int, Counts]]:
-        """Return nothing, because there is no pipe to the workers."""
-        return ()
-
-    def describe(self, error: BrokenExecutor) -> str:
-        """Return why a symbol failed when the executor broke."""
-        return describe(error)
-
-    def end(self) -> None:
-        """Cancel symbols that have not begun."""
-        for future in self._futures.values():
-            future.cancel()
 
 
 @dataclass
@@ -256,11 +232,14 @@ class _Run:
     """The work of a call."""
 
     requests: list[FillRequest]
-    pool: Workers | _Given
+    pool: Workers | OwnExecutor
     days: int
     report: Progress
+    left: deque[int] = field(default_factory=deque)
     outcomes: dict[int, Outcome] = field(default_factory=dict)
     counts: dict[int, Counts] = field(default_factory=dict)
+    received_before: int = 0
+    attempts: Counter[int] = field(default_factory=Counter)
     at_work: dict[int, float] = field(default_factory=dict)
     ended: "SimpleQueue[tuple[int, Future[Outcome]]]" = field(default_factory=SimpleQueue)
 
@@ -269,11 +248,11 @@ class _Run:
 
         No process that was started here outlives this call, even if it is interrupted.
         """
-        left = deque(range(len(self.requests)))
+        self.left.extend(range(len(self.requests)))
         try:
             while len(self.outcomes) < len(self.requests):
-                while left and len(self.at_work) < self.pool.size:
-                    self._begin(left.popleft())
+                while self.left and len(self.at_work) < self.pool.size:
+                    self._begin(self.left.popleft())
                 self._report()
                 self._wait()
             self._report()
@@ -289,6 +268,7 @@ class _Run:
         with with_logins():
             request = dumps(self.requests[number])
         self.at_work[number] = time.monotonic()
+        self.attempts[number] += 1
         try:
             future = self.pool.submit(request, number)
         except Exception as error:  # noqa: BLE001 - an executor may raise anything
@@ -320,15 +300,22 @@ class _Run:
             self._take(number, future)
 
     def _take(self, number: int, future: "Future[Outcome]") -> None:
-        """Record the outcome of a symbol, or why there is none."""
-        try:
-            outcome = future.result()
-        except BrokenExecutor as error:
-            self._end(number, self.pool.describe(error))
-        except Exception as error:  # noqa: BLE001 - an executor may raise anything
-            self._end(number, describe(error))
+        """Record the outcome of a symbol, or fill it again if its process ended."""
+        error = CancelledError() if future.cancelled() else future.exception()
+        if error is None:
+            self._end(number, self.pool.checked(self.requests[number], future.result()))
+        elif isinstance(error, BrokenExecutor) and self.attempts[number] < self.pool.attempts:
+            self._retry(number, self.pool.describe(error))
         else:
-            self._end(number, outcome)
+            self._end(number, self.pool.describe(error))
+
+    def _retry(self, number: int, why: str) -> None:
+        """Fill a symbol again, after the others."""
+        label, attempt = self.requests[number].series.label, self.attempts[number]
+        LOG.warning("%s: attempt %d of %d: %s", label, attempt, self.pool.attempts, why)
+        del self.at_work[number]
+        self.received_before += self.counts.pop(number, (0, 0))[1]
+        self.left.append(number)
 
     def _end(self, number: int, outcome: Outcome | str) -> None:
         seconds = time.monotonic() - self.at_work.pop(number)
@@ -339,7 +326,7 @@ class _Run:
 
     def _report(self) -> None:
         days = sum(days for days, _ in self.counts.values())
-        received = sum(received for _, received in self.counts.values())
+        received = self.received_before + sum(received for _, received in self.counts.values())
         label = f"{len(self.outcomes)} of {len(self.requests)} symbols"
         self.report(FetchProgress(label, days, self.days * len(self.requests), received))
 
@@ -348,7 +335,7 @@ class _Run:
         request, outcome = self.requests[number], self.outcomes[number]
         rows = outcome.rows
         if rows is None:
-            symbol = request.series.symbol
-            failed = {"symbol": symbol, "status": "failed", "message": outcome.error}
-            rows = [failed | {THRESHOLD: each} for each in request.options.thresholds]
+            failed = {"status": "failed", "message": outcome.error}
+            keys = chains_of(request.series, request.days[0], request.options)
+            rows = [{name: key.values[name] for name in _OF_KEYS} | failed for key in keys]
         return [row | {"seconds": outcome.seconds} for row in rows]

@@ -1,15 +1,18 @@
-"""Range bars of days in one call: as a frame, as a lazy frame, or the last n bars."""
+"""Bars of days in one call: as a frame or as a lazy frame."""
 
 import datetime as dt
 import os
-from typing import Literal, SupportsIndex
+from collections.abc import Sequence
+from typing import Literal
 
 import polars as pl
 
 from rangebar_polars._argument_names import named
-from rangebar_polars._catalog.catalog import Catalog, Symbols
-from rangebar_polars._core.arguments import Reset, SingleThreshold, Threshold
-from rangebar_polars._days import day_range, utc_day
+from rangebar_polars._catalog.catalog import Catalog
+from rangebar_polars._catalog.symbols import Symbols
+from rangebar_polars._core.arguments import MaxGap, Reset, Threshold
+from rangebar_polars._core.rules.rule import Rule
+from rangebar_polars._days import day_range
 from rangebar_polars._progress import Progress
 from rangebar_polars._ticks.day_file import Compression
 from rangebar_polars.archive import Archive
@@ -21,14 +24,16 @@ def get_range_bars(
     symbol: Symbols,
     start_date: str | dt.date,
     end_date: str | dt.date,
-    threshold_decimal_bps: Threshold = 250,
+    threshold_decimal_bps: Threshold | None = None,
     *,
+    rule: Rule | Sequence[Rule] | None = None,
     source: str = "binance",
     market: str = "spot",
     include_microstructure: bool = False,
     include_incomplete: bool = False,
-    prevent_same_timestamp_close: bool = True,
+    prevent_same_timestamp_close: bool | None = None,
     reset: Reset | None = None,
+    max_gap: MaxGap | None = None,
     use_cache: bool = True,
     validate: bool = True,
     fetch_if_missing: bool = True,
@@ -38,7 +43,7 @@ def get_range_bars(
     archive: Archive | str | None = None,
     progress: Progress | Literal["tqdm"] | None = None,
 ) -> pl.DataFrame:
-    """Return the range bars of a symbol over UTC days, and store them for the next call.
+    """Return the bars of a symbol over UTC days, and store them for the next call.
 
     The bars form one chain: the first trade of `start_date` opens the first bar. Another
     `start_date` begins another chain with different bars, until both happen to close at the same
@@ -59,7 +64,12 @@ def get_range_bars(
         UTC days, both included: ``"YYYY-MM-DD"`` or a date.
     threshold_decimal_bps
         1 to 100,000 decimal basis points of 0.001 %, so that 250 is 0.25 %. Several take one
-        pass over the trades, and add a leading column ``threshold_decimal_bps``.
+        pass over the trades, and add a leading column ``threshold_decimal_bps``. None is 250, or
+        what ``rule`` says.
+    rule
+        Another rule for when a bar ends, such as ``DollarRule(1e6)``, or several, which add a
+        leading column ``rule`` with their texts. Each rule has its own stored chain, so a rule of
+        an expression cannot be stored: `bars` makes its bars of the trades of `scan_ticks`.
     source
         ``"binance"``, or the source that you named in `import_trades`.
     market
@@ -68,13 +78,17 @@ def get_range_bars(
     include_microstructure
         Add sums, counts, ids and the features. Stored bars have them either way.
     include_incomplete
-        Add bars that a reset cut off, at the end the bar that is still open after `end_date`, and
-        the column ``is_complete``.
+        Add bars that were cut off, at the end the bar that is still open after `end_date`, and the
+        column ``is_complete``.
     prevent_same_timestamp_close
-        Whether a trade at the opening time of a bar cannot close it.
+        Whether a trade at the opening time of a bar cannot close it; None is True. A rule has its
+        own.
     reset
         ``"day"``, ``"week"`` (from Monday), ``"month"`` or ``"year"``: a new chain at each UTC
         border.
+    max_gap
+        A length of time such as "30m", or a timedelta: a trade more than that after the one before
+        does not join the open bar, which is cut off.
     use_cache
         Whether stored bars are used and new bars are stored. Trades are always cached.
     validate
@@ -167,10 +181,12 @@ def get_range_bars(
             days[0],
             days[-1],
             threshold_decimal_bps,
+            rule=rule,
             include_microstructure=include_microstructure,
             include_incomplete=include_incomplete,
             prevent_same_timestamp_close=prevent_same_timestamp_close,
             reset=reset,
+            max_gap=max_gap,
             use_cache=use_cache,
             validate=validate,
         )
@@ -181,14 +197,16 @@ def scan_range_bars(
     symbol: Symbols,
     start_date: str | dt.date,
     end_date: str | dt.date,
-    threshold_decimal_bps: Threshold = 250,
+    threshold_decimal_bps: Threshold | None = None,
     *,
+    rule: Rule | Sequence[Rule] | None = None,
     source: str = "binance",
     market: str = "spot",
     include_microstructure: bool = False,
     include_incomplete: bool = False,
-    prevent_same_timestamp_close: bool = True,
+    prevent_same_timestamp_close: bool | None = None,
     reset: Reset | None = None,
+    max_gap: MaxGap | None = None,
     use_cache: bool = True,
     fetch_if_missing: bool = True,
     store: Store = None,
@@ -197,16 +215,16 @@ def scan_range_bars(
     archive: Archive | str | None = None,
     progress: Progress | Literal["tqdm"] | None = None,
 ) -> pl.LazyFrame:
-    """Return the range bars of a symbol over UTC days as a lazy frame.
+    """Return the bars of a symbol over UTC days as a lazy frame.
 
     This call fetches missing days of trades. When the plan runs, bars are read, or computed and
     stored, month by month. A plan that stops early computes only the months that it needs.
 
     Parameters
     ----------
-    symbol, start_date, end_date, threshold_decimal_bps, source, market
+    symbol, start_date, end_date, threshold_decimal_bps, rule, source, market
         As in `get_range_bars`.
-    include_microstructure, include_incomplete, prevent_same_timestamp_close, reset
+    include_microstructure, include_incomplete, prevent_same_timestamp_close, reset, max_gap
         As in `get_range_bars`.
     use_cache, fetch_if_missing, store, cache_dir, cache_compression, archive, progress
         As in `get_range_bars`.
@@ -262,122 +280,11 @@ def scan_range_bars(
         days[0],
         days[-1],
         threshold_decimal_bps,
+        rule=rule,
         include_microstructure=include_microstructure,
         include_incomplete=include_incomplete,
         prevent_same_timestamp_close=prevent_same_timestamp_close,
         reset=reset,
+        max_gap=max_gap,
         use_cache=use_cache,
     )
-
-
-@named
-def get_n_range_bars(
-    symbol: str,
-    n_bars: SupportsIndex,
-    threshold_decimal_bps: SingleThreshold = 250,
-    *,
-    end_date: str | dt.date | None = None,
-    max_lookback_days: SupportsIndex = 90,
-    warn_if_fewer: bool | None = None,
-    source: str = "binance",
-    market: str = "spot",
-    include_microstructure: bool = False,
-    prevent_same_timestamp_close: bool = True,
-    reset: Reset | None = None,
-    use_cache: bool = True,
-    fetch_if_missing: bool = True,
-    store: Store = None,
-    cache_dir: str | os.PathLike[str] | None = None,
-    cache_compression: Compression | None = None,
-    archive: Archive | str | None = None,
-    progress: Progress | Literal["tqdm"] | None = None,
-) -> pl.DataFrame:
-    """Return exactly the last `n_bars` completed bars of a symbol.
-
-    The bars of a chain depend on where it begins, so there is a fixed rule. The chains of the last
-    1, 2, 4, 8, ... days up to `end_date`, and finally of `max_lookback_days` days, are tried in
-    turn, and the first with enough bars is used. Equal arguments give equal bars, but for a larger
-    `n_bars` the chain may begin earlier. With `reset` bars do not depend on the beginning: they
-    are the last bars up to `end_date`, searched for in at most `max_lookback_days` days.
-
-    Parameters
-    ----------
-    symbol
-        As the source spells it.
-    n_bars
-        The number of bars.
-    threshold_decimal_bps
-        One threshold, as in `get_range_bars`.
-    end_date
-        The last UTC day, included. By default the last published day; for sources other than
-        Binance, and with ``fetch_if_missing=False``, the last cached day.
-    max_lookback_days
-        The largest number of days to search.
-    warn_if_fewer
-        What happens if there are fewer bars. None: an error. True: a warning. False: nothing.
-    source, market, include_microstructure, prevent_same_timestamp_close, reset
-        As in `get_range_bars`.
-    use_cache
-        As in `get_range_bars`. Without `reset`, bars are stored only if their chain is
-        stored already, so that a daily call does not store a new chain every day.
-    fetch_if_missing, store, cache_dir, cache_compression, archive, progress
-        As in `get_range_bars`.
-
-    Returns
-    -------
-    DataFrame
-        `n_bars` rows, as from `get_range_bars`, the latest last.
-
-    Raises
-    ------
-    RangeBarError
-        There are fewer bars, and ``warn_if_fewer`` is None; the error states how many.
-    ValueError, TypeError, ArchiveError, ChecksumError, CacheError, QualityError, StoreError
-        As in `get_range_bars`.
-
-    Warns
-    -----
-    RangeBarWarning
-        As in `get_range_bars`, for the days of the chain; and for fewer bars, with
-        ``warn_if_fewer=True``.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> import rangebar_polars as rb
-    >>> trades = pl.DataFrame(
-    ...     {
-    ...         "timestamp": pl.Series([0, 1000, 2000, 3000]).cast(pl.Datetime("ms")),
-    ...         "price": [100.0, 101.0, 100.0, 99.0],
-    ...         "quantity": [1.0, 2.0, 0.5, 4.0],
-    ...     },
-    ... )
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     own = {"source": "mine", "cache_dir": folder}
-    ...     report = rb.import_trades(trades, symbol="BTC-USD", **own)
-    ...     rb.get_n_range_bars("BTC-USD", 1, **own)["close"].to_list()
-    [99.0]
-    """
-    end = None if end_date is None else utc_day(end_date, "end_date")
-    with Catalog(
-        source,
-        market,
-        cache_dir=cache_dir,
-        cache_compression=cache_compression,
-        store=store,
-        archive=archive,
-        fetch_if_missing=fetch_if_missing,
-        progress=progress,
-    ) as catalog:
-        return catalog.last_bars(
-            symbol,
-            n_bars,
-            threshold_decimal_bps,
-            end=end,
-            max_lookback_days=max_lookback_days,
-            warn_if_fewer=warn_if_fewer,
-            include_microstructure=include_microstructure,
-            prevent_same_timestamp_close=prevent_same_timestamp_close,
-            reset=reset,
-            use_cache=use_cache,
-        )

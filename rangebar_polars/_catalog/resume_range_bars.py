@@ -2,12 +2,13 @@
 
 import datetime as dt
 import os
-from typing import Literal, SupportsIndex
+from typing import Literal
 
 from rangebar_polars._argument_names import named
 from rangebar_polars._catalog.catalog import Catalog
-from rangebar_polars._core.arguments import Reset, TimeUnit
+from rangebar_polars._core.arguments import MaxGap, Reset, SingleThreshold, TimeUnit
 from rangebar_polars._core.processor import RangeBarProcessor
+from rangebar_polars._core.rules.rule import Rule
 from rangebar_polars._progress import Progress
 from rangebar_polars.archive import Archive
 from rangebar_polars.schema import TradeColumns
@@ -18,15 +19,17 @@ from rangebar_polars.store import Store
 def resume_range_bars(
     symbol: str,
     start: str | dt.date,
-    threshold_decimal_bps: SupportsIndex = 250,
+    threshold_decimal_bps: SingleThreshold | None = None,
     *,
+    rule: Rule | None = None,
     end: str | dt.date | None = None,
     source: str = "binance",
     market: str = "spot",
     include_microstructure: bool = False,
     include_incomplete: bool = False,
-    prevent_same_timestamp_close: bool = True,
+    prevent_same_timestamp_close: bool | None = None,
     reset: Reset | None = None,
+    max_gap: MaxGap | None = None,
     columns: TradeColumns | None = None,
     time_unit: TimeUnit = "ms",
     use_cache: bool = True,
@@ -56,11 +59,13 @@ def resume_range_bars(
         `get_range_bars`.
     threshold_decimal_bps
         One threshold, as in `get_range_bars`.
+    rule
+        One rule, as in `get_range_bars`.
     end
         The last UTC day, included. By default the last published day, which is searched for from
         yesterday in UTC back; for sources other than Binance, and with
         ``fetch_if_missing=False``, the last cached day.
-    source, market, prevent_same_timestamp_close, reset
+    source, market, prevent_same_timestamp_close, reset, max_gap
         As in `get_range_bars`.
     include_microstructure, include_incomplete, columns, time_unit
         As in `RangeBarProcessor`: the columns of its bars, and the form of its trades. The times of
@@ -128,11 +133,13 @@ def resume_range_bars(
             symbol,
             start,
             threshold_decimal_bps,
+            rule=rule,
             end=end,
             include_microstructure=include_microstructure,
             include_incomplete=include_incomplete,
             prevent_same_timestamp_close=prevent_same_timestamp_close,
             reset=reset,
+            max_gap=max_gap,
             columns=columns,
             time_unit=time_unit,
             use_cache=use_cache,

@@ -7,7 +7,8 @@ from typing import Literal
 import polars as pl
 
 from rangebar_polars._argument_names import named
-from rangebar_polars._catalog.catalog import Catalog, Symbols
+from rangebar_polars._catalog.catalog import Catalog
+from rangebar_polars._catalog.symbols import Symbols
 from rangebar_polars._progress import Progress
 from rangebar_polars._ticks.day_file import Compression
 from rangebar_polars.archive import Archive

@@ -79,6 +79,10 @@ class Settings:
             progress=progress,
         )
 
+    def absolute(self) -> Self:
+        """Return the settings for a process that may have another working directory."""
+        return replace(self, root=self.root.absolute())
+
     def series(self, symbol: str) -> Series:
         """Return the series of a symbol.
 

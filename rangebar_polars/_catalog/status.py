@@ -7,15 +7,17 @@ import polars as pl
 
 from rangebar_polars._argument_names import named
 from rangebar_polars._catalog.settings import every_cache
-from rangebar_polars._core.arguments import SingleThreshold, check_threshold
+from rangebar_polars._core.arguments import SingleThreshold
+from rangebar_polars._core.rules.rule import Rule
 from rangebar_polars._disk.cache_root import cache_root
 from rangebar_polars._disk.disk_error import disk_errors
 from rangebar_polars._disk.locked_file import remove_abandoned
 from rangebar_polars._ticks.cache import TickCache
 from rangebar_polars.archive import ARCHIVES
 from rangebar_polars.errors import CacheError, StoreError
+from rangebar_polars.schema import RULE, THRESHOLD
 from rangebar_polars.store import BarKey, BarStore, Store, opened
-from rangebar_polars.store.chain import KEY_SCHEMA
+from rangebar_polars.store.bar_key import KEY_SCHEMA, values_of_rule
 
 Kind = Literal["ticks", "bars"]
 
@@ -32,6 +34,7 @@ STATUS_SCHEMA: Final = pl.Schema(
         "message": pl.String(),
     }
 )
+_OF_BARS: Final = frozenset({RULE, THRESHOLD})
 
 
 @named
@@ -41,6 +44,7 @@ def cache_status(
     market: str | None = None,
     symbol: str | None = None,
     threshold_decimal_bps: SingleThreshold | None = None,
+    rule: Rule | None = None,
     store: Store = None,
     cache_dir: str | os.PathLike[str] | None = None,
 ) -> pl.DataFrame:
@@ -48,19 +52,20 @@ def cache_status(
 
     Parameters
     ----------
-    source, market, symbol, threshold_decimal_bps
-        Only what is of these; a threshold leaves trades out.
+    source, market, symbol, threshold_decimal_bps, rule
+        Only what is of these; a threshold or a rule leaves trades out.
     store, cache_dir
         As in `get_range_bars`.
 
     Returns
     -------
     DataFrame
-        ``kind``, "ticks" or "bars"; ``source``, ``market``, ``symbol``; of bars
-        ``threshold_decimal_bps``, ``prevent_same_timestamp_close``, ``reset``, ``origin`` (the
-        first day of the chain; null with ``reset``) and ``rule_version`` (bars of another version
-        than today's are not used); ``days``, ``first_day``, ``last_day``; ``rows``, trades or bars;
-        ``bytes``, null where the store does not know; ``message``, what cannot be read and why.
+        ``kind``, "ticks" or "bars"; ``source``, ``market``, ``symbol``; of bars ``rule``, its text,
+        ``threshold_decimal_bps`` (null for rules that have none),
+        ``prevent_same_timestamp_close``, ``reset``, ``max_gap``, ``origin`` (the first day of the
+        chain; null with ``reset``) and ``rule_version`` (bars of another version than today's are
+        not used); ``days``, ``first_day``, ``last_day``; ``rows``, trades or bars; ``bytes``, null
+        where the store does not know; ``message``, what cannot be read and why.
 
     Raises
     ------
@@ -88,7 +93,7 @@ def cache_status(
     >>> status.select("kind", "symbol", "threshold_decimal_bps", "days", "rows").rows()
     [('ticks', 'BTC-USD', None, 1, 2), ('bars', 'BTC-USD', 250, 1, 1)]
     """
-    wanted = _wanted(source, market, symbol, threshold_decimal_bps)
+    wanted = _wanted(source, market, symbol) | values_of_rule(threshold_decimal_bps, rule)
     rows = [_of_ticks(cache) for cache in _series(wanted, cache_dir)]
     with opened(store, cache_dir) as where:
         rows += [_of_bars(where, key) for key in _keys(where, wanted)]
@@ -103,6 +108,7 @@ def cache_clear(
     market: str | None = None,
     symbol: str | None = None,
     threshold_decimal_bps: SingleThreshold | None = None,
+    rule: Rule | None = None,
     store: Store = None,
     cache_dir: str | os.PathLike[str] | None = None,
 ) -> pl.DataFrame:
@@ -115,7 +121,7 @@ def cache_clear(
     ----------
     kind
         ``"ticks"`` or ``"bars"``.
-    source, market, symbol, threshold_decimal_bps
+    source, market, symbol, threshold_decimal_bps, rule
         Only what is of these; without any of them, everything of the kind.
     store, cache_dir
         As in `get_range_bars`.
@@ -142,11 +148,11 @@ def cache_clear(
     """
     if kind not in ("ticks", "bars"):
         raise ValueError(f"kind is {kind!r}: expected 'ticks' or 'bars'")
-    wanted = _wanted(source, market, symbol, threshold_decimal_bps)
+    wanted = _wanted(source, market, symbol) | values_of_rule(threshold_decimal_bps, rule)
     rows = list[dict[str, Any]]()
     if kind == "ticks":
-        if threshold_decimal_bps is not None:
-            raise ValueError("threshold_decimal_bps is of bars: trades have none (leave it out)")
+        for name in _OF_BARS & wanted.keys():
+            raise ValueError(f"{name} is of bars: trades have none (leave it out)")
         for cache in _series(wanted, cache_dir):
             rows.append(_of_ticks(cache))
             cache.clear()
@@ -163,24 +169,19 @@ def cache_clear(
     return pl.DataFrame(rows, schema=STATUS_SCHEMA, orient="row")
 
 
-def _wanted(
-    source: str | None, market: str | None, symbol: str | None, threshold: SingleThreshold | None
-) -> dict[str, object]:
-    """Return what is asked of keys, by name."""
+def _wanted(source: str | None, market: str | None, symbol: str | None) -> dict[str, object]:
+    """Return what is asked of series, by name."""
     given = {"source": source, "market": market, "symbol": symbol}
     for name, value in given.items():
         if value is not None and not isinstance(value, str):
             raise TypeError(f"{name} is {value!r} (give a name, or None for all)")
     if source in ARCHIVES and market is not None:
         given["market"] = ARCHIVES[source].market_of(market)
-    wanted: dict[str, object] = {k: value for k, value in given.items() if value is not None}
-    if threshold is not None:
-        wanted["threshold_decimal_bps"] = check_threshold(threshold)
-    return wanted
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def _series(wanted: dict[str, object], cache_dir: str | os.PathLike[str] | None) -> list[TickCache]:
-    if "threshold_decimal_bps" in wanted:
+    if _OF_BARS & wanted.keys():
         return []
     return every_cache(cache_root(cache_dir), {name: str(each) for name, each in wanted.items()})
 

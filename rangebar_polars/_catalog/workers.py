@@ -1,7 +1,7 @@
 """The processes of `populate` if the caller gives no executor: loky's, with a pipe to each.
 
 Each process has its own executor: an executor that loses one of its processes gives up the work
-of all, but here a killed process fails only the symbol that it was filling.
+of all, but here only the symbol that the killed process was filling is filled again.
 
 The pipe carries progress and log records to the caller. A message from the caller, or the end of
 the pipe when the caller dies, stops the work: without it, loky's processes continue after the death
@@ -25,11 +25,13 @@ from multiprocessing.connection import Connection
 from types import FrameType
 from typing import Any, Final, Self
 
-from rangebar_polars._catalog.fill import Counts, Outcome, attempt
+from rangebar_polars._catalog.fill import Counts, FillRequest, Outcome, attempt, describe
 from rangebar_polars._log import LOG
 
 GRACE_SECONDS: Final = 2.0
 """How long a process may take to end its work before it is killed."""
+ATTEMPTS: Final = 3
+"""How many processes may end over a symbol before it counts as failed."""
 _WAIT_SECONDS: Final = 0.01
 _ENVIRONMENT: Final = threading.Lock()
 _EXIT_CODES: Final = re.compile(r"\{(.+)\}")
@@ -143,9 +145,12 @@ class Workers:
     ----------
     size
         How many there are at most.
+    attempts
+        How often a symbol is begun at most.
     """
 
     size: int
+    attempts: int = ATTEMPTS
     _workers: list[_Worker] = field(default_factory=list)
 
     def submit(self, request: bytes, number: int) -> "Future[Outcome]":
@@ -167,8 +172,14 @@ class Workers:
             for counts in worker.counts():
                 yield worker.number, counts
 
-    def describe(self, error: BrokenExecutor) -> str:
-        """Return why a symbol failed, if its process has ended."""
+    def checked(self, _: FillRequest, outcome: Outcome) -> Outcome:
+        """Return an outcome as it is, because the processes have the disks of the caller."""
+        return outcome
+
+    def describe(self, error: BaseException) -> str:
+        """Return why a symbol failed."""
+        if not isinstance(error, BrokenExecutor):
+            return describe(error)
         codes = _EXIT_CODES.search(str(error))
         how = f" with {codes[1]}" if codes else ""
         return f"its process ended{how} (was it killed, or out of memory?)"

@@ -54,14 +54,14 @@ def list_symbols(
     if available:
         found = _available(only["source"] or "binance", only["market"] or "spot", archive)
     else:
-        threshold, days = pl.col("threshold_decimal_bps"), pl.col("days")
+        days = pl.col("days")
         is_bars = pl.col("kind") == "bars"
         found = (
             rb.cache_status(**only)
             .group_by("source", "market", "symbol", maintain_order=True)
             .agg(
                 days.filter(~is_bars).sum().alias("days_of_trades"),
-                threshold.drop_nulls().unique().sort().alias("thresholds"),
+                pl.col("rule").drop_nulls().unique().sort().str.join(" ").alias("rules"),
                 pl.col("rows").filter(is_bars).sum().alias("bars"),
             )
         )
@@ -120,8 +120,9 @@ def clear(
     """
     if (symbol is None) != all_symbols:
         raise click.UsageError("give SYMBOL or --all-symbols, and not both")
-    if kind == "ticks" and only["threshold_decimal_bps"] is not None:
-        raise click.UsageError("trades have no threshold (leave -t out, or give --kind bars)")
+    for name, option in (("threshold_decimal_bps", "-t"), ("rule", "--rule")):
+        if kind == "ticks" and only[name] is not None:
+            raise click.UsageError(f"trades have no rule (leave {option} out, or give --kind bars)")
     console = ctx.ensure_object(Console)
     if confirm:
         gone = rb.cache_clear(kind, symbol=symbol, **only)

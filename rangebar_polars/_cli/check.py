@@ -34,6 +34,7 @@ def _table(name: str) -> pl.DataFrame:
     type=options.THRESHOLD,
     help="The threshold of the bars, where they have no column of it.",
 )
+@options.bar_rule
 @options.reset
 @options.same_timestamp_close
 @_by

@@ -8,6 +8,8 @@ import click
 from rangebar_polars._cli.console import Console
 from rangebar_polars._cli.formats import FORMATS
 from rangebar_polars._core.arguments import Reset, TimeUnit
+from rangebar_polars._core.rules.rule import Rule
+from rangebar_polars._core.rules.text import parse_rule
 from rangebar_polars._core.threshold import NAMES, THRESHOLD_PRESETS, readings
 from rangebar_polars._ticks.day_file import COMPRESSIONS
 from rangebar_polars.schema import TradeColumns
@@ -75,9 +77,26 @@ THRESHOLD: Final = _Threshold()
 """The type of a threshold."""
 
 
-def _thresholds(_: click.Context, __: click.Parameter, given: tuple[int, ...]) -> Any:  # noqa: ANN401
-    """Return one threshold as itself, whose bars need no column of it."""
-    return given[0] if len(given) == 1 else list(given)
+class _Rule(click.ParamType[Rule]):
+    """The text of a rule."""
+
+    name = "rule"
+
+    def convert(
+        self,
+        value: Any,  # noqa: ANN401 - text, or a rule
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> Rule:
+        try:
+            return value if isinstance(value, Rule) else parse_rule(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def _one_or_several(_: click.Context, __: click.Parameter, given: tuple[Any, ...]) -> Any:  # noqa: ANN401
+    """Return one value as itself, whose bars need no column of it, and none as None."""
+    return (list(given) if len(given) > 1 else given[0]) if given else None
 
 
 threshold = click.option(
@@ -86,10 +105,23 @@ threshold = click.option(
     "threshold_decimal_bps",
     type=THRESHOLD,
     multiple=True,
-    default=(250,),
-    callback=_thresholds,
+    callback=_one_or_several,
     help="Threshold in decimal basis points, by default 250, which is 0.25 %; or a name: "
     f"{', '.join(THRESHOLD_PRESETS)}. Repeatable: several thresholds in one pass.",
+)
+bar_rule = click.option(
+    "--rule",
+    "rule",
+    type=_Rule(),
+    multiple=True,
+    callback=_one_or_several,
+    help="When a bar ends, in place of a threshold: dollar-1000000, volume-10, tick-1000 and "
+    "others (docs/rules.md). Repeatable: several rules in one pass.",
+)
+max_gap = click.option(
+    "--max-gap",
+    metavar="TIME",
+    help="Cut off the open bar where no trade came for so long: 30m, 1h30m.",
 )
 reset = click.option(
     "--reset",
@@ -100,10 +132,11 @@ same_timestamp_close = click.option(
     "--same-timestamp-close",
     "prevent_same_timestamp_close",
     flag_value=False,
-    default=True,
+    # A rule has its own, so that it matters whether the option was given.
+    default=None,
     help="A trade of a bar's opening time may close it.",
 )
-rule = _all(threshold, reset, same_timestamp_close)
+rule = _all(threshold, bar_rule, reset, max_gap, same_timestamp_close)
 bar_columns = _all(
     click.option(
         "--features",
@@ -201,6 +234,7 @@ only = _all(
         type=THRESHOLD,
         help="Only bars of this threshold.",
     ),
+    click.option("--rule", type=_Rule(), help="Only bars of this rule."),
     store,
     cache_dir,
 )

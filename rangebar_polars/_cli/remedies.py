@@ -21,6 +21,9 @@ _CALLS: Final = {
     "archive_quality shows them": "rangebar-polars quality shows them",
     "strictness='report' accepts them": "without --strict they are accepted",
     "fetch_if_missing=True fetches them": "without --offline they are fetched",
+    "RangeRule(250) is the rule of a threshold": "--rule range-250 is that of a threshold",
+    "RangeRule(250, prevent_same_timestamp_close=False)": "--rule range-250-nogate",
+    "such as '30m', '1h30m' or timedelta(minutes=30)": "such as 30m or 1h30m",
     "import_trades puts them there": "rangebar-polars import puts them there",
     "import_trades with replace=True replaces days": "rangebar-polars import --replace does it",
 }

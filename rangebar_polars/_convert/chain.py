@@ -4,19 +4,19 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from rangebar_polars.schema import IS_COMPLETE, THRESHOLD
+from rangebar_polars.schema import IS_COMPLETE, RULE, THRESHOLD
 
 PRICES = ("open", "high", "low", "close", "volume")
 """What a backtest reads of a bar."""
 
 
 def with_columns(bars: pl.DataFrame, names: Sequence[str], *, needed_by: str) -> pl.DataFrame:
-    """Return the bars, if they have these columns and are those of one threshold.
+    """Return the bars, if they have these columns and are those of one rule.
 
     Raises
     ------
     ValueError
-        A column is missing, or there are several thresholds.
+        A column is missing, or there are several rules.
     """
     missing = [name for name in names if name not in bars.columns]
     if missing:
@@ -24,11 +24,12 @@ def with_columns(bars: pl.DataFrame, names: Sequence[str], *, needed_by: str) ->
             f"{needed_by} needs {', '.join(missing)}: the frame has {', '.join(bars.columns)} "
             "(call it on bars)"
         )
-    if THRESHOLD in bars.columns and bars[THRESHOLD].n_unique() > 1:
-        raise ValueError(
-            f"{needed_by} was given bars of {bars[THRESHOLD].n_unique()} thresholds: expected one "
-            f"(filter by {THRESHOLD})"
-        )
+    for name, what in ((THRESHOLD, "thresholds"), (RULE, "rules")):
+        if name in bars.columns and bars[name].n_unique() > 1:
+            raise ValueError(
+                f"{needed_by} was given bars of {bars[name].n_unique()} {what}: expected one "
+                f"(filter by {name})"
+            )
     return bars
 
 

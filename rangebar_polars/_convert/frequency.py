@@ -23,7 +23,7 @@ def bars_per_year(bars: pl.DataFrame | pl.LazyFrame) -> float:
     Parameters
     ----------
     bars
-        Bars of one chain: one key of ``by``, one threshold; a plan is collected. Bars that did not
+        Bars of one chain: one key of ``by``, one rule; a plan is collected. Bars that did not
         close are left out.
 
     Returns
@@ -37,7 +37,7 @@ def bars_per_year(bars: pl.DataFrame | pl.LazyFrame) -> float:
     TypeError
         ``close_time`` is no Datetime.
     ValueError
-        There is no column ``close_time``, there are several thresholds, fewer than two bars, or no
+        There is no column ``close_time``, there are several rules, fewer than two bars, or no
         time passes between them.
 
     Examples

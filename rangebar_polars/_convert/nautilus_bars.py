@@ -39,7 +39,7 @@ def to_nautilus(
     Parameters
     ----------
     bars
-        Bars of one chain: one key of ``by``, one threshold. Bars that did not close are left out.
+        Bars of one chain: one key of ``by``, one rule. Bars that did not close are left out.
     instrument
         An instrument of NautilusTrader, with a precision of prices and sizes that holds the bars.
     bar_type
@@ -55,7 +55,7 @@ def to_nautilus(
     ModuleNotFoundError
         NautilusTrader is not installed.
     ValueError
-        A column of a bar is missing, there are several thresholds, two bars close at once, or a
+        A column of a bar is missing, there are several rules, two bars close at once, or a
         price or volume has more decimals than the instrument.
 
     Examples

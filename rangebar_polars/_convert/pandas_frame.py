@@ -79,7 +79,7 @@ def to_backtesting(bars: pl.DataFrame) -> "pd.DataFrame":
     Parameters
     ----------
     bars
-        Bars of one chain: one key of ``by``, one threshold.
+        Bars of one chain: one key of ``by``, one rule.
 
     Returns
     -------
@@ -93,7 +93,7 @@ def to_backtesting(bars: pl.DataFrame) -> "pd.DataFrame":
     ModuleNotFoundError
         pandas or pyarrow is not installed.
     ValueError
-        A column of a bar is missing, there are several thresholds, or two bars close at once.
+        A column of a bar is missing, there are several rules, or two bars close at once.
 
     Examples
     --------

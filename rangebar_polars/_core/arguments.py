@@ -5,7 +5,7 @@ import operator
 import re
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from typing import Final, Literal, SupportsIndex, get_args
+from typing import Final, Literal, SupportsIndex, cast, get_args
 
 import polars as pl
 
@@ -39,8 +39,8 @@ TimeUnit = Literal["s", "ms", "us", "ns"]
 """The unit of a time that is a whole number, since 1970."""
 
 
-def check_threshold(threshold_decimal_bps: object) -> int:
-    """Return the threshold as an int.
+def check_threshold(given: object, name: str = "threshold_decimal_bps") -> int:
+    """Return a threshold, or another fraction with this name, as an int.
 
     Raises
     ------
@@ -61,19 +61,18 @@ def check_threshold(threshold_decimal_bps: object) -> int:
     TypeError: threshold_decimal_bps is 0.0025: expected an integer of decimal basis points (a
     fraction of 0.0025, 0.25 %, is 250)
     """
-    given = threshold_decimal_bps
     if isinstance(given, str) and (named := THRESHOLD_PRESETS.get(given)) is not None:
         return named
     if isinstance(given, bool) or not isinstance(given, SupportsIndex):
         is_name = isinstance(given, str) and not readings(given)
         raise (ValueError if is_name else TypeError)(
-            f"threshold_decimal_bps is {given!r}: expected an integer of decimal basis points"
+            f"{name} is {given!r}: expected an integer of decimal basis points"
             f"{f', or one of {NAMES}' if is_name else ''} ({readings(given) or '250 is 0.25 %'})"
         )
     threshold = operator.index(given)
     if not THRESHOLD_DECIMAL_MIN <= threshold <= THRESHOLD_DECIMAL_MAX:
         raise ValueError(
-            f"threshold_decimal_bps is {threshold}: expected {THRESHOLD_DECIMAL_MIN} to "
+            f"{name} is {threshold}: expected {THRESHOLD_DECIMAL_MIN} to "
             f"{THRESHOLD_DECIMAL_MAX} ({readings(threshold) or '1 is 0.001 %, 250 is 0.25 %'})"
         )
     return threshold
@@ -237,17 +236,24 @@ def check_state(state: bytes | None) -> bytes | None:
     return state
 
 
-def check_reset(reset: Reset | None) -> Reset | None:
-    """Return the period.
+def check_reset(reset: object) -> Reset | None:
+    """Return the period, where days of a zone and expressions are not taken.
 
     Raises
     ------
     ValueError
         It is not a period.
     """
-    if reset is not None and reset not in get_args(Reset):
-        raise ValueError(f"reset is {reset!r}: expected 'day', 'week', 'month', 'year' or None")
-    return reset
+    if reset is None:
+        return None
+    if isinstance(reset, str) and reset in get_args(Reset):
+        return cast("Reset", reset)
+    shown = f"an expression, {reset}" if isinstance(reset, pl.Expr) else repr(reset)
+    others = " (only what makes bars from trades takes more: bars, RangeBarProcessor)"
+    raise ValueError(
+        f"reset is {shown}: expected 'day', 'week', 'month', 'year' or None"
+        f"{'' if isinstance(reset, str) else others}"
+    )
 
 
 _LENGTH: Final = re.compile(r"([1-9]\d*)(ns|us|ms|s|m|h|d|w)")
@@ -261,6 +267,19 @@ _NANOSECONDS: Final = {
     "d": 86_400 * 10**9,
     "w": 604_800 * 10**9,
 }
+
+
+def nanoseconds_of(text: str) -> int:
+    """Return a fixed length of time in nanoseconds; 0 if the text is none.
+
+    Examples
+    --------
+    >>> nanoseconds_of("1m30s"), nanoseconds_of("1mo")
+    (90000000000, 0)
+    """
+    parts = _LENGTH.findall(text)
+    is_length = "".join(map("".join, parts)) == text
+    return sum(int(n) * _NANOSECONDS[unit] for n, unit in parts) if is_length else 0
 
 
 def check_max_gap(max_gap: MaxGap | None) -> int | None:
@@ -287,9 +306,7 @@ def check_max_gap(max_gap: MaxGap | None) -> int | None:
     if isinstance(max_gap, dt.timedelta):
         nanoseconds = (max_gap // dt.timedelta(microseconds=1)) * 1_000
     elif isinstance(max_gap, str):
-        parts = _LENGTH.findall(max_gap)
-        is_length = "".join(map("".join, parts)) == max_gap
-        nanoseconds = sum(int(n) * _NANOSECONDS[unit] for n, unit in parts) if is_length else 0
+        nanoseconds = nanoseconds_of(max_gap)
     else:
         raise TypeError(f"max_gap is {max_gap!r}: expected a text such as '30m', or a timedelta")
     if not 0 < nanoseconds < 1 << 63:
@@ -298,6 +315,28 @@ def check_max_gap(max_gap: MaxGap | None) -> int | None:
             "timedelta(minutes=30)"
         )
     return nanoseconds
+
+
+def gap_text(nanoseconds: int | None) -> str | None:
+    """Return a text for `check_max_gap`, which is the same for equal lengths.
+
+    Parameters
+    ----------
+    nanoseconds
+        What `check_max_gap` returned.
+
+    Examples
+    --------
+    >>> gap_text(1_800_000_000_000), gap_text(90_000_500_000)
+    ('30m', '1m30s500us')
+    """
+    if nanoseconds is None:
+        return None
+    parts = list[str]()
+    for unit in ("d", "h", "m", "s", "ms", "us", "ns"):
+        count, nanoseconds = divmod(nanoseconds, _NANOSECONDS[unit])
+        parts += [f"{count}{unit}"] if count else []
+    return "".join(parts)
 
 
 def check_time_unit(time_unit: TimeUnit) -> TimeUnit:

@@ -1,12 +1,14 @@
 """The columns of the bars that trades with a given schema have."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import polars as pl
 from polars._typing import PolarsDataType
 
 from rangebar_polars._argument_names import named
-from rangebar_polars._core.arguments import MaxGap, Reset, Threshold, check_keys
+from rangebar_polars._core.arguments import MaxGap, Threshold, check_keys
+from rangebar_polars._core.borders import Borders
 from rangebar_polars._core.fold import fold
 from rangebar_polars._core.forks import use_threads
 from rangebar_polars._core.options import Options
@@ -21,10 +23,11 @@ def bar_schema(
     *,
     rule: Rule | Sequence[Rule] | None = None,
     by: str | Sequence[str] | None = None,
-    reset: Reset | None = None,
+    reset: Borders | None = None,
     max_gap: MaxGap | None = None,
     aggs: pl.Expr | Iterable[pl.Expr] | None = None,
     include_microstructure: bool = False,
+    features: Sequence[str] | None = None,
     include_incomplete: bool = False,
     prevent_same_timestamp_close: bool | None = None,
     columns: TradeColumns | None = None,
@@ -39,7 +42,9 @@ def bar_schema(
         `rangebar_polars.schema.TRADE_SCHEMA` or a dict of dtypes.
     threshold_decimal_bps, rule, by, reset, max_gap, aggs
         As in `bars`.
-    include_microstructure, include_incomplete, prevent_same_timestamp_close, columns, state
+    include_microstructure, features, include_incomplete, prevent_same_timestamp_close
+        As in `bars`.
+    columns, state
         As in `bars`.
 
     Returns
@@ -48,7 +53,8 @@ def bar_schema(
         The names and dtypes of the columns that `bars` returns for such trades and the same
         options: the keys, ``threshold_decimal_bps`` (Int64) with a list of thresholds or ``rule``
         (String) with a list of rules, the columns
-        of the README's table, your aggregations, and ``is_complete`` with ``include_incomplete``.
+        of the README's table, ``features``, your aggregations, and ``is_complete`` with
+        ``include_incomplete``.
         ``open_time`` and ``close_time`` have the dtype of the trades' times.
 
     Raises
@@ -83,6 +89,7 @@ def bar_schema(
         aggs=aggs,
         state=state,
         include_microstructure=include_microstructure,
+        features=features,
         include_incomplete=include_incomplete,
         prevent_same_timestamp_close=prevent_same_timestamp_close,
     )
@@ -108,5 +115,8 @@ def schema_of(trades: pl.Schema, options: Options) -> pl.Schema:
         The arguments of ``bars()``.
     """
     check_keys(trades, options.by)
+    if options.labels is not None and options.has_events:
+        # Without a trade, every event would be after the last one.
+        options = replace(options, labels=replace(options.labels, events=()))
     (empty,) = fold([], trades, options)
     return empty.schema

@@ -8,7 +8,8 @@ import polars as pl
 from rangebar_polars import _internal
 from rangebar_polars._argument_names import named
 from rangebar_polars._core import plugin as _plugin
-from rangebar_polars._core.arguments import MaxGap, Reset, SingleThreshold, Threshold, check_keys
+from rangebar_polars._core.arguments import MaxGap, SingleThreshold, Threshold, check_keys
+from rangebar_polars._core.borders import Borders
 from rangebar_polars._core.caller import warn_of
 from rangebar_polars._core.fold import exported, flagged, fold, read_table
 from rangebar_polars._core.forks import use_own_threads, use_threads
@@ -24,10 +25,11 @@ def bars(
     *,
     rule: Rule | Sequence[Rule] | None = None,
     by: str | Sequence[str] | None = None,
-    reset: Reset | None = None,
+    reset: Borders | None = None,
     max_gap: MaxGap | None = None,
     aggs: pl.Expr | Iterable[pl.Expr] | None = None,
     include_microstructure: bool = False,
+    features: Sequence[str] | None = None,
     include_incomplete: bool = False,
     prevent_same_timestamp_close: bool | None = None,
     columns: TradeColumns | None = None,
@@ -42,10 +44,11 @@ def bars(
     *,
     rule: Rule | Sequence[Rule] | None = None,
     by: str | Sequence[str] | None = None,
-    reset: Reset | None = None,
+    reset: Borders | None = None,
     max_gap: MaxGap | None = None,
     aggs: pl.Expr | Iterable[pl.Expr] | None = None,
     include_microstructure: bool = False,
+    features: Sequence[str] | None = None,
     include_incomplete: bool = False,
     prevent_same_timestamp_close: bool | None = None,
     columns: TradeColumns | None = None,
@@ -60,10 +63,11 @@ def bars(
     *,
     rule: Rule | Sequence[Rule] | None = None,
     by: str | Sequence[str] | None = None,
-    reset: Reset | None = None,
+    reset: Borders | None = None,
     max_gap: MaxGap | None = None,
     aggs: pl.Expr | Iterable[pl.Expr] | None = None,
     include_microstructure: bool = False,
+    features: Sequence[str] | None = None,
     include_incomplete: bool = False,
     prevent_same_timestamp_close: bool | None = None,
     columns: TradeColumns | None = None,
@@ -92,8 +96,12 @@ def bars(
         One or several key columns: each key has its own chain of bars, and the key columns come
         first in the output. Any dtype except floats; null is a key.
     reset
-        "day", "week" (from Monday), "month" or "year": the first trade at or after a UTC border of
-        that period begins a new chain. The bar cut off there is incomplete.
+        Where a new chain begins; the bar cut off there is incomplete. "day", "week" (from Monday),
+        "month" or "year": at the first trade at or after a UTC border of that period. A
+        `TradingDay`: after a time of day in a zone. An expression, such as ``pl.col("session")`` or
+        `sessions`: where its value differs from that of the trade before (of the same key); null is
+        a value. It may be Boolean, an integer, Date, Datetime, String, Categorical or Enum, and is
+        computed as in ``with_columns``, before the bars; with ``state`` it must be a column.
     max_gap
         A length of time such as "30m", or a timedelta: a trade more than that after the one before
         does not join the open bar. The bar cut off there is incomplete.
@@ -102,6 +110,10 @@ def bars(
         columns come last. The trades of open bars are in memory until the bars end.
     include_microstructure
         Add sums, counts, ids and the features.
+    features
+        Names of columns to add after those, in this order, such as ``["intra_kaufman_er", "ofi"]``:
+        the statistics of the trades of each bar (`rangebar_polars.schema.INTRA`), and single ones
+        of the columns that ``include_microstructure`` adds.
     include_incomplete
         Add bars that were cut off, at the end the open bars, and the column ``is_complete``.
     prevent_same_timestamp_close
@@ -119,9 +131,10 @@ def bars(
         One row for each bar, in the order in which bars end (by threshold if several end with the
         same trade): ``open_time``, ``close_time`` (in the dtype of the input), ``open``,
         ``high``, ``low``, ``close``, ``volume`` (Float64, never null); with
-        ``include_microstructure`` the columns of the README's table. The result is lazy for a
-        LazyFrame: trades are streamed in constant memory, only the columns that the plan uses are
-        computed, and a head after it stops the reading early. Conditions of a later filter that
+        ``include_microstructure`` the columns of the README's table, then ``features``. The result
+        is lazy for a LazyFrame: trades are streamed in constant memory, only the columns that the
+        plan uses are computed, and a head after it stops the reading early. Conditions of a later
+        filter that
         read keys alone are applied to the trades too, and those on ``threshold_decimal_bps`` to the
         thresholds: bars of no other chain are computed, and its trades are not checked. Without
         ``by``, ``close_time`` is flagged as sorted.
@@ -177,9 +190,31 @@ def bars(
         aggs=aggs,
         state=state,
         include_microstructure=include_microstructure,
+        features=features,
         include_incomplete=include_incomplete,
         prevent_same_timestamp_close=prevent_same_timestamp_close,
     )
+    return bars_of(trades, options)
+
+
+@overload
+def bars_of(trades: pl.LazyFrame, options: Options) -> pl.LazyFrame: ...
+
+
+@overload
+def bars_of(trades: pl.DataFrame | ArrowStream, options: Options) -> pl.DataFrame: ...
+
+
+@overload
+def bars_of(
+    trades: pl.DataFrame | pl.LazyFrame | ArrowStream, options: Options
+) -> pl.DataFrame | pl.LazyFrame: ...
+
+
+def bars_of(
+    trades: pl.DataFrame | pl.LazyFrame | ArrowStream, options: Options
+) -> pl.DataFrame | pl.LazyFrame:
+    """Return the bars of trades, or what the options ask for instead."""
     if isinstance(trades, pl.LazyFrame):
         return _plugin.scan(trades, options)
     if options.by:
@@ -194,7 +229,7 @@ def bars(
             f"trades is a {type(trades).__name__}: expected a DataFrame, a LazyFrame or an object "
             "with __arrow_c_stream__"
         )
-    if options.aggs or options.expressions or options.state is not None:
+    if options.aggs or options.expressions or options.state is not None or options.has_events:
         frame = (
             trades
             if isinstance(trades, pl.DataFrame)
@@ -217,9 +252,10 @@ def bars_expr(
     threshold_decimal_bps: SingleThreshold | None = None,
     *,
     rule: Rule | None = None,
-    reset: Reset | None = None,
+    reset: Borders | None = None,
     max_gap: MaxGap | None = None,
     include_microstructure: bool = False,
+    features: Sequence[str] | None = None,
     include_incomplete: bool = False,
     prevent_same_timestamp_close: bool | None = None,
     columns: TradeColumns | None = None,
@@ -234,7 +270,7 @@ def bars_expr(
     ----------
     threshold_decimal_bps, rule, reset, max_gap, include_microstructure, include_incomplete
         As in `bars`; one rule.
-    prevent_same_timestamp_close
+    features, prevent_same_timestamp_close
         As in `bars`.
     columns
         The names of the columns of the trades.
@@ -284,6 +320,7 @@ def bars_expr(
         reset=reset,
         max_gap=max_gap,
         include_microstructure=include_microstructure,
+        features=features,
         include_incomplete=include_incomplete,
         prevent_same_timestamp_close=prevent_same_timestamp_close,
     )
@@ -295,7 +332,7 @@ def bar_id(
     threshold_decimal_bps: SingleThreshold | None = None,
     *,
     rule: Rule | None = None,
-    reset: Reset | None = None,
+    reset: Borders | None = None,
     max_gap: MaxGap | None = None,
     prevent_same_timestamp_close: bool | None = None,
     columns: TradeColumns | None = None,

@@ -17,6 +17,7 @@ from rangebar_polars import _internal
 from rangebar_polars._core.arguments import check_names
 from rangebar_polars._core.caller import warn_of
 from rangebar_polars._core.forks import has_lost_pool
+from rangebar_polars._core.labels import EVENT
 from rangebar_polars._core.options import Options
 from rangebar_polars.schema import IS_COMPLETE, RULE, THRESHOLD, ArrowStream
 
@@ -146,6 +147,9 @@ def fold(
     if _wanted_aggs(options, wanted):
         yield from _Aggregated(schema, options, wanted, whole=whole).fold(batches)
         return
+    if options.labels is not None and options.has_events:
+        schema = pl.Schema({**schema, EVENT: pl.Boolean()})
+        batches = options.labels.marked(batches)
     builder = _internal.BarBuilder(options.kwargs(wanted, whole=whole), options.state)
     builder.bind(exportable(schema, options).to_frame())
     warned, batches_seen = set[str](), False

@@ -16,8 +16,9 @@ from rangebar_polars._convert.arrow_table import to_arrow
 from rangebar_polars._convert.nautilus_bars import to_nautilus
 from rangebar_polars._convert.pandas_frame import to_backtesting, to_pandas
 from rangebar_polars._core import plugin as _plugin
-from rangebar_polars._core.arguments import MaxGap, Reset, SingleThreshold, Threshold
+from rangebar_polars._core.arguments import MaxGap, SingleThreshold, Threshold
 from rangebar_polars._core.bars import bar_id, bars, bars_expr
+from rangebar_polars._core.borders import Borders
 from rangebar_polars._core.options import Options
 from rangebar_polars._core.rules.rule import Rule
 from rangebar_polars.schema import TradeColumns
@@ -156,10 +157,11 @@ class FrameNamespace(_OfBars):
         *,
         rule: Rule | Sequence[Rule] | None = None,
         by: str | Sequence[str] | None = None,
-        reset: Reset | None = None,
+        reset: Borders | None = None,
         max_gap: MaxGap | None = None,
         aggs: pl.Expr | Iterable[pl.Expr] | None = None,
         include_microstructure: bool = False,
+        features: Sequence[str] | None = None,
         include_incomplete: bool = False,
         prevent_same_timestamp_close: bool | None = None,
         columns: TradeColumns | None = None,
@@ -175,6 +177,7 @@ class FrameNamespace(_OfBars):
             max_gap=max_gap,
             aggs=aggs,
             include_microstructure=include_microstructure,
+            features=features,
             include_incomplete=include_incomplete,
             prevent_same_timestamp_close=prevent_same_timestamp_close,
             columns=columns,
@@ -196,10 +199,11 @@ class LazyFrameNamespace(_OfBars):
         *,
         rule: Rule | Sequence[Rule] | None = None,
         by: str | Sequence[str] | None = None,
-        reset: Reset | None = None,
+        reset: Borders | None = None,
         max_gap: MaxGap | None = None,
         aggs: pl.Expr | Iterable[pl.Expr] | None = None,
         include_microstructure: bool = False,
+        features: Sequence[str] | None = None,
         include_incomplete: bool = False,
         prevent_same_timestamp_close: bool | None = None,
         columns: TradeColumns | None = None,
@@ -215,6 +219,7 @@ class LazyFrameNamespace(_OfBars):
             max_gap=max_gap,
             aggs=aggs,
             include_microstructure=include_microstructure,
+            features=features,
             include_incomplete=include_incomplete,
             prevent_same_timestamp_close=prevent_same_timestamp_close,
             columns=columns,
@@ -235,9 +240,10 @@ class ExprNamespace:
         threshold_decimal_bps: SingleThreshold | None = None,
         *,
         rule: Rule | None = None,
-        reset: Reset | None = None,
+        reset: Borders | None = None,
         max_gap: MaxGap | None = None,
         include_microstructure: bool = False,
+        features: Sequence[str] | None = None,
         include_incomplete: bool = False,
         prevent_same_timestamp_close: bool | None = None,
         columns: TradeColumns | None = None,
@@ -275,6 +281,7 @@ class ExprNamespace:
             reset=reset,
             max_gap=max_gap,
             include_microstructure=include_microstructure,
+            features=features,
             include_incomplete=include_incomplete,
             prevent_same_timestamp_close=prevent_same_timestamp_close,
         )
@@ -287,7 +294,7 @@ class ExprNamespace:
         threshold_decimal_bps: SingleThreshold | None = None,
         *,
         rule: Rule | None = None,
-        reset: Reset | None = None,
+        reset: Borders | None = None,
         max_gap: MaxGap | None = None,
         prevent_same_timestamp_close: bool | None = None,
         columns: TradeColumns | None = None,

@@ -9,22 +9,37 @@ import polars as pl
 from rangebar_polars import _internal
 from rangebar_polars._core.arguments import (
     MaxGap,
-    Reset,
     Threshold,
     check_aggs,
     check_by,
     check_columns,
     check_flags,
     check_max_gap,
-    check_reset,
     check_state,
     check_threshold,
     check_thresholds,
 )
+from rangebar_polars._core.borders import (
+    Borders,
+    border_column,
+    border_expression,
+    borders_text,
+    check_borders,
+)
+from rangebar_polars._core.feature_names import check_features
+from rangebar_polars._core.labels import Labels
 from rangebar_polars._core.rules.expressions import ExpressionRule, is_column
 from rangebar_polars._core.rules.prices import RangeRule
 from rangebar_polars._core.rules.rule import Rule
-from rangebar_polars.schema import ALWAYS_READ, COLUMNS, RULE, THRESHOLD, TradeColumns
+from rangebar_polars.schema import (
+    ALWAYS_READ,
+    COLUMNS,
+    INTRA,
+    RULE,
+    THRESHOLD,
+    Output,
+    TradeColumns,
+)
 
 
 def check_rules(
@@ -88,18 +103,20 @@ class Options:
     rules: tuple[Rule, ...]
     rule_column: str | None
     by: tuple[str, ...] = ()
-    reset: Reset | None = None
+    reset: Borders | None = None
     include_microstructure: bool = False
     include_incomplete: bool = False
+    features: tuple[str, ...] = ()
     max_gap: int | None = None
     columns: TradeColumns
     aggs: tuple[pl.Expr, ...] = ()
     state: bytes | None = None
+    labels: Labels | None = None
     reads_at_most: frozenset[str] = field(init=False, repr=False, compare=False)
     """The columns of trades that the compiled extension may read."""
 
     def __post_init__(self) -> None:
-        read = frozenset([*self.by, *self.extras, *self.columns.names().values()])
+        read = frozenset([*self.by, *self.brought, *self.columns.names().values()])
         object.__setattr__(self, "reads_at_most", read)
 
     @classmethod
@@ -114,9 +131,11 @@ class Options:
         one: str | None = None,
         in_batches: bool = False,
         by: str | Sequence[str] | None = None,
-        reset: Reset | None = None,
+        reset: Borders | None = None,
         aggs: pl.Expr | Iterable[pl.Expr] | None = None,
+        features: Sequence[str] | None = None,
         state: bytes | None = None,
+        labels: Labels | None = None,
         **flags: bool,
     ) -> "Options":
         """Return the options.
@@ -148,11 +167,20 @@ class Options:
             by=keys,
             max_gap=check_max_gap(max_gap),
             aggs=check_aggs(aggs, keys),
+            features=check_features(
+                features, include_microstructure=flags.get("include_microstructure", False)
+            ),
             state=check_state(state),
-            reset=check_reset(reset),
+            reset=check_borders(reset),
             columns=check_columns(columns),
+            labels=labels,
             **flags,
         )
+        if (in_batches or state is not None) and border_expression(options.reset):
+            raise ValueError(
+                "the expression of reset would begin anew with each batch: expected a column of "
+                'the trades, such as reset=pl.col("session") (compute it beforehand)'
+            )
         if (in_batches or state is not None) and options.expressions:
             raise ValueError(
                 f"the expression of {rules[0]} would begin anew with each batch: expected a column "
@@ -199,9 +227,11 @@ class Options:
             "rules": [str(rule) for rule in self.rules],
             "rule_column": self.rule_column,
             "by": list(self.by),
-            "reset": self.reset,
+            "reset": borders_text(self.reset),
+            "reset_column": self.reset_column,
             "include_microstructure": self.include_microstructure,
             "include_incomplete": self.include_incomplete,
+            "features": list(self.features),
             "max_gap": self.max_gap,
             "extras": self.extras,
             "columns": self.columns.kwargs(),
@@ -211,17 +241,20 @@ class Options:
             "stored": stored,
             "threaded": threaded,
             "whole": whole,
+            "labels": None if self.labels is None else self.labels.kwargs(),
         }
 
     @property
-    def range_rules(self) -> tuple[RangeRule, ...]:
-        """The range rules."""
-        return tuple(rule for rule in self.rules if isinstance(rule, RangeRule))
+    def has_events(self) -> bool:
+        """Whether labels of events of the caller are made."""
+        return self.labels is not None and self.labels.events is not None
 
     @property
     def thresholds(self) -> tuple[int, ...]:
         """The thresholds of the range rules."""
-        return tuple(rule.threshold_decimal_bps for rule in self.range_rules)
+        return tuple(
+            rule.threshold_decimal_bps for rule in self.rules if isinstance(rule, RangeRule)
+        )
 
     @property
     def extras(self) -> list[str]:
@@ -233,27 +266,43 @@ class Options:
 
     @property
     def expressions(self) -> list[pl.Expr]:
-        """The columns that must be added to the trades before rules can read them."""
+        """The columns that must be added to the trades before rules and resets can read them."""
         named = zip(self._brought, self.extras, strict=True)
-        return [expr.alias(name) for expr, name in named if not is_column(expr)]
+        of_rules = [expr.alias(name) for expr, name in named if not is_column(expr)]
+        return of_rules + border_expression(self.reset)
+
+    @property
+    def reset_column(self) -> str | None:
+        """The name of the column whose changes begin new chains, if an expression was given."""
+        return border_column(self.reset)
+
+    @property
+    def brought(self) -> list[str]:
+        """The names of the columns that rules and the reset bring along."""
+        column = self.reset_column
+        return list(dict.fromkeys(self.extras if column is None else [*self.extras, column]))
 
     @property
     def _brought(self) -> list[pl.Expr]:
         return [rule.expr for rule in self.rules if isinstance(rule, ExpressionRule)]
 
+    def _has(self, output: Output) -> bool:
+        """Return whether bars have a column."""
+        added = self.include_microstructure and output.group != "intra"
+        return added or output.group == "bar" or output.name in self.features
+
     def reads(self, only: list[str] | None = None) -> list[str]:
         """Return the columns of trades that are read for these columns of bars."""
         if self.state is not None:
-            every = [*self.by, *self.columns.names().values(), *self.extras]
+            every = [*self.by, *self.columns.names().values(), *self.brought]
             return list(dict.fromkeys(every))
         wanted = [
             output
-            for output in COLUMNS
-            if (self.include_microstructure or output.group == "bar")
-            and (only is None or output.name in only)
+            for output in (*COLUMNS, *INTRA)
+            if self._has(output) and (only is None or output.name in only)
         ]
         required = _internal.rules_read([str(rule) for rule in self.rules])
         roles = {*ALWAYS_READ, *required, *(role for output in wanted for role in output.reads)}
         names = self.columns.names()
         read = [names[role] for role in names if role in roles]
-        return list(dict.fromkeys([*self.by, *read, *self.extras]))
+        return list(dict.fromkeys([*self.by, *read, *self.brought]))

@@ -20,7 +20,7 @@ from rangebar_polars._core.fold import CLOSE_TIME, columns_read, fold
 from rangebar_polars._core.forks import check_threads
 from rangebar_polars._core.lazy_source import lazy_source
 from rangebar_polars._core.options import Options
-from rangebar_polars.schema import COLUMNS, THRESHOLD, TradeColumns
+from rangebar_polars.schema import COLUMNS, INTRA, THRESHOLD, TradeColumns
 
 # The file itself: given a folder, Polars loads the first library in it, which may be stale.
 _LIBRARY: Final = Path(_internal.__file__)
@@ -51,7 +51,8 @@ def trades_struct(
     fields = [] if price is None else [price.alias(columns.price)]
     if options is not None:
         fields += options.expressions
-        others += options.extras
+        names_read = {*others, *(field.meta.output_name() for field in fields)}
+        others += [name for name in options.brought if name not in names_read]
     # Polars refuses an empty struct with an error of its own; with the last field ours is raised.
     return pl.struct(
         *fields, cs.by_name(*others, require_all=False), pl.lit(None).alias("rangebar trades")
@@ -77,13 +78,14 @@ def bar_id(trades: pl.Expr, options: Options) -> pl.Expr:
 
 
 def feature(name: str, columns: TradeColumns) -> pl.Expr:
-    """Return a feature over all trades of a group."""
-    (output,) = (output for output in COLUMNS if output.name == name)
+    """Return a feature, or a statistic of the bars' trades, over all trades of a group."""
+    columns_of_name = {name, f"intra_{name}"}
+    (output,) = (output for output in (*COLUMNS, *INTRA) if output.name in columns_of_name)
     return register_plugin_function(
         plugin_path=_LIBRARY,
         function_name="feature",
         args=[trades_struct(columns, output.reads)],
-        kwargs={"name": name, "columns": columns.kwargs()},
+        kwargs={"name": output.name, "columns": columns.kwargs()},
         returns_scalar=True,
     ).alias(name)
 
@@ -98,7 +100,8 @@ def scan(trades: pl.LazyFrame, options: Options) -> pl.LazyFrame:
         if not asked.rules:
             return iter(())
         # Chains of keys are independent, so what no chain of the result needs is not read.
-        of_keys = implied(predicate, options.by)
+        # Rows of events count the trades of all keys.
+        of_keys = None if options.has_events else implied(predicate, options.by)
         chosen = trades if of_keys is None else trades.filter(of_keys)
         read = columns_read(given, asked, wanted)
         schema = pl.Schema({name: given[name] for name in read})

@@ -84,8 +84,9 @@ class Processed:
         Returns
         -------
         DataFrame or None
-            One row with all columns of ``include_microstructure=True``; with several thresholds or
-            keys, a row for each open bar. See `open_bar` for a faster call without the features.
+            One row with all columns of ``include_microstructure=True`` and ``features``; with
+            several thresholds or keys, a row for each open bar. See `open_bar` for a faster call
+            without the features.
         """
         bar = self._state[0].open_bar()
         return bar if bar.height > 0 else None

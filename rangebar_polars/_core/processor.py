@@ -14,13 +14,13 @@ from rangebar_polars._argument_names import named_methods
 from rangebar_polars._core import checkpoint_text
 from rangebar_polars._core.arguments import (
     MaxGap,
-    Reset,
     Threshold,
     TimeUnit,
     check_symbol,
     check_time_unit,
 )
 from rangebar_polars._core.batch import Batch, Overlap, check_overlap, push
+from rangebar_polars._core.borders import Borders
 from rangebar_polars._core.caller import warn_caller, warn_of
 from rangebar_polars._core.forks import use_own_threads
 from rangebar_polars._core.options import Options
@@ -56,11 +56,15 @@ class RangeBarProcessor(Processed):
         Whether a trade at the opening time of a bar cannot close it; None is True. A rule has its
         own.
     reset
-        The period at whose UTC borders a new chain begins.
+        As in `bars`. An expression must be a column that the trades have, such as
+        ``pl.col("session")``; in dicts its values are text, integers, True or False, dates,
+        datetimes or None.
     max_gap
         As in `bars`.
     include_microstructure
         Add sums, counts, ids and the features.
+    features
+        As in `bars`; a checkpoint has what these columns need of the open bar.
     include_incomplete
         Also return bars that a reset cut off, with ``is_complete`` false. The open bar is never
         returned: see `get_incomplete_bar`.
@@ -74,7 +78,8 @@ class RangeBarProcessor(Processed):
 
     Notes
     -----
-    Every sum is computed, so that you can choose other columns when you continue from a checkpoint.
+    Every sum is computed, so that you can choose other columns when you continue from a checkpoint;
+    of the statistics of ``features``, those that the checkpoint has, or fewer.
     So side and trade ids are read and checked if they exist.
 
     Trades must come in order, so only one thread at a time may pass them. A second call at the same
@@ -120,9 +125,10 @@ class RangeBarProcessor(Processed):
         rule: Rule | Sequence[Rule] | None = None,
         by: str | Sequence[str] | None = None,
         prevent_same_timestamp_close: bool | None = None,
-        reset: Reset | None = None,
+        reset: Borders | None = None,
         max_gap: MaxGap | None = None,
         include_microstructure: bool = False,
+        features: Sequence[str] | None = None,
         include_incomplete: bool = False,
         columns: TradeColumns | None = None,
         time_unit: TimeUnit = "ms",
@@ -136,6 +142,7 @@ class RangeBarProcessor(Processed):
             reset=reset,
             max_gap=max_gap,
             include_microstructure=include_microstructure,
+            features=features,
             include_incomplete=include_incomplete,
             prevent_same_timestamp_close=prevent_same_timestamp_close,
         )
@@ -156,10 +163,14 @@ class RangeBarProcessor(Processed):
         return f"RangeBarProcessor({what}, symbol={self.symbol!r}{by})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # The checkpoint has every rule but the expression of one.
-        rule = self.rule if self._options.extras else None
-        settings = rule, self._options.columns, self._time_unit
-        return _restored, (self.create_checkpoint(), *settings)
+        # The checkpoint has every rule and reset but the expression of one.
+        given = {
+            "rule": self.rule if self._options.extras else None,
+            "reset": self._options.reset,
+            "columns": self._options.columns,
+            "known": self._time_unit,
+        }
+        return _restored, (self.create_checkpoint(), given)
 
     def _begin(self, checkpoint: bytes | None, symbol: str | None) -> State:
         """Return the state before any trade, or that of a checkpoint."""
@@ -282,6 +293,7 @@ class RangeBarProcessor(Processed):
         threshold_decimal_bps: Threshold | None = None,
         rule: Rule | Sequence[Rule] | None = None,
         by: str | Sequence[str] | None = None,
+        reset: Borders | None = None,
         columns: TradeColumns | None = None,
         time_unit: TimeUnit | None = None,
     ) -> Self:
@@ -291,9 +303,9 @@ class RangeBarProcessor(Processed):
         ----------
         data
             The bytes of `create_checkpoint`.
-        symbol, threshold_decimal_bps, rule, by
-            The values that the checkpoint must have; None: any. A rule with an expression must be
-            given, since a checkpoint holds only its text.
+        symbol, threshold_decimal_bps, rule, by, reset
+            The values that the checkpoint must have; None: any. A rule with an expression, and the
+            column of ``reset``, must be given, since a checkpoint does not hold them.
         columns
             The names of the columns of the trades, if they are not the default ones.
         time_unit
@@ -303,8 +315,8 @@ class RangeBarProcessor(Processed):
         Raises
         ------
         CheckpointError
-            The bytes are damaged or have an unknown version, the symbol, the thresholds or the keys
-            differ, or earlier times do not fit ``time_unit``.
+            The bytes are damaged or have an unknown version, the symbol, the thresholds, the keys
+            or the reset differ, or earlier times do not fit ``time_unit``.
 
         Examples
         --------
@@ -325,6 +337,7 @@ class RangeBarProcessor(Processed):
             threshold_decimal_bps=threshold_decimal_bps,
             rule=rule,
             by=by,
+            reset=reset,
             columns=columns,
             time_unit=time_unit,
         )
@@ -339,6 +352,7 @@ class RangeBarProcessor(Processed):
         threshold_decimal_bps: Threshold | None = None,
         rule: Rule | Sequence[Rule] | None = None,
         by: str | Sequence[str] | None = None,
+        reset: Borders | None = None,
         time_unit: TimeUnit | None = None,
         known: TimeUnit | None = None,
     ) -> Self:
@@ -349,6 +363,7 @@ class RangeBarProcessor(Processed):
             threshold_decimal_bps=threshold_decimal_bps,
             rule=rule,
             by=by,
+            reset=reset,
             time_unit=time_unit,
             known=known,
         )
@@ -396,6 +411,7 @@ class RangeBarProcessor(Processed):
         threshold_decimal_bps: Threshold | None = None,
         rule: Rule | Sequence[Rule] | None = None,
         by: str | Sequence[str] | None = None,
+        reset: Borders | None = None,
         columns: TradeColumns | None = None,
         time_unit: TimeUnit | None = None,
     ) -> Self:
@@ -422,6 +438,7 @@ class RangeBarProcessor(Processed):
             threshold_decimal_bps=threshold_decimal_bps,
             rule=rule,
             by=by,
+            reset=reset,
             columns=columns,
             time_unit=time_unit,
             known=unit,
@@ -431,10 +448,6 @@ class RangeBarProcessor(Processed):
         return processor
 
 
-def _restored(
-    data: bytes, rule: Rule | list[Rule] | None, columns: TradeColumns, time_unit: TimeUnit
-) -> RangeBarProcessor:
+def _restored(data: bytes, given: dict[str, Any]) -> RangeBarProcessor:
     """Return a processor that was pickled or copied."""
-    return RangeBarProcessor._restore(  # noqa: SLF001 - of this module
-        data, rule=rule, columns=columns, known=time_unit
-    )
+    return RangeBarProcessor._restore(data, **given)  # noqa: SLF001 - of this module

@@ -11,7 +11,6 @@ from rangebar_polars import _internal
 from rangebar_polars._argument_names import named
 from rangebar_polars._core.arguments import (
     MaxGap,
-    Reset,
     SingleThreshold,
     Threshold,
     TimeUnit,
@@ -23,6 +22,7 @@ from rangebar_polars._core.arguments import (
 from rangebar_polars._core.bars import bars
 from rangebar_polars._core.batch import Batch, items_of
 from rangebar_polars._core.batches import batches
+from rangebar_polars._core.borders import Borders
 from rangebar_polars._core.caller import warn_of
 from rangebar_polars._core.fold import exported
 from rangebar_polars._core.options import Options
@@ -44,8 +44,9 @@ def process_trades_polars(
     threshold_decimal_bps: SingleThreshold = 250,
     *,
     prevent_same_timestamp_close: bool = True,
-    reset: Reset | None = None,
+    reset: Borders | None = None,
     include_microstructure: bool = False,
+    features: Sequence[str] | None = None,
     include_incomplete: bool = False,
     columns: TradeColumns | None = None,
     time_unit: TimeUnit = "ms",
@@ -59,7 +60,7 @@ def process_trades_polars(
         any iterable of mappings with the keys of `RangeBarProcessor.process_trades`.
     threshold_decimal_bps, prevent_same_timestamp_close, reset, include_microstructure
         As in `bars`.
-    include_incomplete, columns
+    features, include_incomplete, columns
         As in `bars`.
     time_unit
         Unit of times that are whole numbers, in a column or in dicts: "s", "ms", "us" or "ns". Bars
@@ -97,7 +98,9 @@ def process_trades_polars(
     if isinstance(trades, pl.LazyFrame):
         given = plan_with_datetimes(trades, name, time_unit)
     elif is_arrow_stream(trades):
-        given = with_datetimes(_frame_of(trades, columns), name, time_unit)
+        roots = reset.meta.root_names() if isinstance(reset, pl.Expr) else []
+        read = [*check_columns(columns).names().values(), *roots]
+        given = with_datetimes(_frame_of(trades, read), name, time_unit)
     else:
         # The first batch has no trade, and makes a frame of bars without a row.
         frames = process_trades_chunked(
@@ -106,6 +109,7 @@ def process_trades_polars(
             prevent_same_timestamp_close=prevent_same_timestamp_close,
             reset=reset,
             include_microstructure=include_microstructure,
+            features=features,
             include_incomplete=include_incomplete,
             columns=columns,
             time_unit=time_unit,
@@ -117,6 +121,7 @@ def process_trades_polars(
         prevent_same_timestamp_close=prevent_same_timestamp_close,
         reset=reset,
         include_microstructure=include_microstructure,
+        features=features,
         include_incomplete=include_incomplete,
         columns=columns,
     )
@@ -131,9 +136,10 @@ def process_trades_chunked(
     *,
     rule: Rule | None = None,
     prevent_same_timestamp_close: bool | None = None,
-    reset: Reset | None = None,
+    reset: Borders | None = None,
     max_gap: MaxGap | None = None,
     include_microstructure: bool = False,
+    features: Sequence[str] | None = None,
     include_incomplete: bool = False,
     columns: TradeColumns | None = None,
     time_unit: TimeUnit = "ms",
@@ -151,7 +157,7 @@ def process_trades_chunked(
         LazyFrame, which is streamed.
     threshold_decimal_bps, rule, prevent_same_timestamp_close, reset, max_gap, columns
         As in `bars`; one rule.
-    include_microstructure
+    include_microstructure, features
         As in `bars`.
     chunk_size
         How many trades of an iterable of dicts, or of one frame, are a chunk at most.
@@ -192,6 +198,7 @@ def process_trades_chunked(
         reset=reset,
         max_gap=max_gap,
         include_microstructure=include_microstructure,
+        features=features,
         include_incomplete=include_incomplete,
         prevent_same_timestamp_close=prevent_same_timestamp_close,
     )
@@ -199,24 +206,20 @@ def process_trades_chunked(
     size = check_count(chunk_size, "chunk_size")
     if not is_arrow_stream(trades_iterator) and not isinstance(trades_iterator, pl.LazyFrame):
         items_of(trades_iterator)
-    return _chunked(_batches_of(trades_iterator, columns, size), builder, options, time_unit)
+    return _chunked(_batches_of(trades_iterator, options, size), builder, options, time_unit)
 
 
-def _frame_of(table: ArrowStream, columns: TradeColumns | None) -> pl.DataFrame:
-    """Return a frame itself, or the columns of trades of a table of another library."""
-    if isinstance(table, pl.DataFrame):
-        return table
-    return _internal.read_table(table, [*check_columns(columns).names().values()])
+def _frame_of(table: ArrowStream, read: Iterable[str]) -> pl.DataFrame:
+    """Return a frame itself, or the columns that are read of a table of another library."""
+    return table if isinstance(table, pl.DataFrame) else _internal.read_table(table, [*read])
 
 
 def _batches_of(
-    trades: Batches, columns: TradeColumns | None, chunk_size: int
+    trades: Batches, options: Options, chunk_size: int
 ) -> Iterator[pl.DataFrame | list[Any]]:
     """Yield the batches of trades, as frames or lists of dicts."""
     if isinstance(trades, pl.LazyFrame):
-        # Two roles may have one column.
-        read = dict.fromkeys(check_columns(columns).names().values())
-        plan = trades.select(cs.by_name(*read, require_all=False))
+        plan = trades.select(cs.by_name(*options.reads_at_most, require_all=False))
         schema = plan.collect_schema()
         rows = None
         for rows in batches(plan, schema):
@@ -225,12 +228,12 @@ def _batches_of(
             # The columns may be wrong even so.
             yield schema.to_frame()
     elif is_arrow_stream(trades):
-        yield from _frame_of(trades, columns).iter_slices(chunk_size)
+        yield from _frame_of(trades, options.reads_at_most).iter_slices(chunk_size)
     else:
         items = iter(items_of(trades))
         for item in items:
             if is_arrow_stream(item):
-                yield _frame_of(item, columns)
+                yield _frame_of(item, options.reads_at_most)
             elif isinstance(item, list):
                 yield item
             else:
@@ -270,9 +273,10 @@ def bars_with_state(
     state: bytes | None = None,
     symbol: str | None = None,
     prevent_same_timestamp_close: bool | None = None,
-    reset: Reset | None = None,
+    reset: Borders | None = None,
     max_gap: MaxGap | None = None,
     include_microstructure: bool = False,
+    features: Sequence[str] | None = None,
     include_incomplete: bool = False,
     columns: TradeColumns | None = None,
 ) -> tuple[pl.DataFrame, bytes]:
@@ -286,7 +290,7 @@ def bars_with_state(
         A DataFrame, a LazyFrame, which is streamed, or anything with ``__arrow_c_stream__``.
     threshold_decimal_bps, rule, by, prevent_same_timestamp_close, reset, max_gap, columns
         As in `bars`, also several rules.
-    include_microstructure
+    include_microstructure, features
         As in `bars`.
     include_incomplete
         Add bars that a reset cut off; the bar that is still open is in the checkpoint.
@@ -334,6 +338,7 @@ def bars_with_state(
         reset=reset,
         max_gap=max_gap,
         include_microstructure=include_microstructure,
+        features=features,
         include_incomplete=include_incomplete,
         columns=columns,
     )

@@ -11,6 +11,13 @@ from rangebar_polars._core.arguments import (
     check_thresholds,
     check_time_unit,
 )
+from rangebar_polars._core.borders import (
+    Borders,
+    borders_of,
+    borders_text,
+    check_borders,
+    is_expression,
+)
 from rangebar_polars._core.options import check_rules
 from rangebar_polars._core.rules.prices import RangeRule
 from rangebar_polars._core.rules.rule import Rule
@@ -29,6 +36,7 @@ def arguments_of(
     threshold_decimal_bps: Threshold | None,
     rule: Rule | Sequence[Rule] | None,
     by: str | Sequence[str] | None,
+    reset: Borders | None,
     time_unit: TimeUnit | None,
     known: TimeUnit | None,
 ) -> dict[str, Any]:
@@ -38,7 +46,7 @@ def arguments_of(
     ----------
     data
         The bytes of the checkpoint.
-    symbol, threshold_decimal_bps, rule, by, time_unit
+    symbol, threshold_decimal_bps, rule, by, reset, time_unit
         The values that the checkpoint must have or allow; None: any.
     known
         Unit of times that are whole numbers, if it is known from elsewhere.
@@ -57,7 +65,9 @@ def arguments_of(
             f"{hint if isinstance(data, dict) else ''}"
         )
     checkpoint = _internal.read_checkpoint(data)
-    of, texts, column, keys, reset, max_gap, microstructure, incomplete, unit = checkpoint
+    of, texts, column, keys, borders, max_gap, microstructure, incomplete, features, unit = (
+        checkpoint
+    )
     got = _shown(texts, column)
     expected: str | None = None
     if rule is None:
@@ -95,12 +105,27 @@ def arguments_of(
         **_as_given(rules, column),
         "symbol": of if symbol is None else symbol,
         "by": keys or None,
-        "reset": reset,
+        "reset": _borders(borders, reset),
         "max_gap": None if max_gap is None else f"{max_gap}ns",
         "include_microstructure": microstructure,
         "include_incomplete": incomplete,
+        "features": features or None,
         "time_unit": time_unit or known or unit or "ms",
     }
+
+
+def _borders(text: str | None, expected: Borders | None) -> Borders | None:
+    """Return the borders of a checkpoint, which must be the expected ones; None: any."""
+    if check_borders(expected) is not None and borders_text(expected) != text:
+        raise CheckpointError(
+            f"the checkpoint is of reset {text or 'none'}: expected {borders_text(expected)}"
+        )
+    if expected is None and is_expression(text):
+        raise CheckpointError(
+            "the checkpoint is of a reset by a column, whose name it does not hold (give it: "
+            'reset=pl.col("..."))'
+        )
+    return borders_of(text) if expected is None else expected
 
 
 def _shown(rules: Sequence[object], column: str | None) -> str:

@@ -40,6 +40,7 @@ _SETTINGS: Final = (
     "max_gap",
     "include_microstructure",
     "include_incomplete",
+    "features",
     "the unit of times",
 )
 """What `_internal.read_checkpoint` returns."""

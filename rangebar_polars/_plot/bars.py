@@ -54,13 +54,13 @@ def plot_bars(
         that is null or not finite is not drawn.
     by
         The columns of the keys. None means those that lead the frame, where `bars` puts them; with
-        ``()`` there are none. A column ``threshold_decimal_bps`` is always a key.
+        ``()`` there are none. A column ``threshold_decimal_bps`` or ``rule`` is always a key.
     units
         Units for the titles of the axes, by column; ``"price"`` is that of the candles. For example
         ``{"price": "USDT", "volume": "BTC"}``.
     title
-        What the bars are of, as far as they do not say it: ``"BTCUSDT, 0.25 %"``. None is "Range
-        bars". The keys of a chain, and its threshold if there are several, follow.
+        What the bars are of, as far as they do not say it: ``"BTCUSDT, 0.25 %"``. None is
+        "Bars". The keys of a chain, and its threshold or rule if there are several, follow.
     width, height
         Of the candles, in pixels of the layout.
 

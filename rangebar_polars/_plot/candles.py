@@ -161,7 +161,7 @@ class _ChainChart:
     def _title(self) -> str:
         title, of_chain = self._layout.title, self._chain.title
         if not title:
-            return f"Range bars of {of_chain}" if of_chain else "Range bars"
+            return f"Bars of {of_chain}" if of_chain else "Bars"
         return f"{title}: {of_chain}" if of_chain else title
 
     def _subtitle(self) -> str:

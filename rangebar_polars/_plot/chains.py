@@ -7,7 +7,7 @@ from typing import Final
 import polars as pl
 
 from rangebar_polars._plot.number_axis import check_time
-from rangebar_polars.schema import COLUMNS, THRESHOLD
+from rangebar_polars.schema import COLUMNS, RULE, THRESHOLD
 
 _TIMES: Final = ("open_time", "close_time")
 _PRICES: Final = ("open", "high", "low", "close")
@@ -22,7 +22,7 @@ _BAR_COLUMNS: Final = frozenset(output.name for output in COLUMNS)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Chain:
-    """Bars of one key and threshold.
+    """Bars of one key and rule.
 
     Attributes
     ----------
@@ -106,8 +106,7 @@ def keys_of(schema: pl.Schema, by: str | Sequence[str] | None) -> list[str]:
                     f"by is {by!r}, and the bars have no column {name!r}: they have "
                     f"[{', '.join(schema)}]"
                 )
-    if THRESHOLD in schema and THRESHOLD not in keys:
-        keys.append(THRESHOLD)
+    keys += [name for name in (THRESHOLD, RULE) if name in schema]
     return list(dict.fromkeys(keys))
 
 
@@ -121,8 +120,8 @@ def chains_of(bars: pl.DataFrame, keys: Sequence[str], last: int | None) -> list
     """
     if bars.is_empty():
         raise ValueError(
-            "there is nothing to draw: the frame has no bars (a lower threshold or more trades "
-            "give some, include_incomplete=True the open one)"
+            "there is nothing to draw: the frame has no bars (a rule of shorter bars or more "
+            "trades give some, include_incomplete=True the open one)"
         )
     parts = bars.partition_by(keys, maintain_order=True) if keys else [bars]
     if len(parts) > MOST_CHAINS:

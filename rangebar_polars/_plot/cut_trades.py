@@ -64,8 +64,9 @@ def collected(
         The plan has no such columns, or of other dtypes.
     """
     if isinstance(trades, pl.DataFrame):
-        return trades
+        return trades.with_columns(options.expressions)
     if isinstance(trades, pl.LazyFrame):
+        trades = trades.with_columns(options.expressions)
         there, read = trades.collect_schema(), options.reads(["close"])
         # The error of a column that is missing names all that are there.
         schema_of(there, options)
@@ -75,7 +76,7 @@ def collected(
             f"trades is a {type(trades).__name__}: expected a DataFrame, a LazyFrame or an object "
             "with __arrow_c_stream__"
         )
-    return read_table(trades, options)
+    return read_table(trades, options).with_columns(options.expressions)
 
 
 def cut(trades: pl.DataFrame, options: "Options", last: int | None) -> CutTrades:
@@ -90,8 +91,11 @@ def cut(trades: pl.DataFrame, options: "Options", last: int | None) -> CutTrades
     """
     names = options.columns
     (rule,) = options.rules
-    whole = bars(trades, rule=rule, include_incomplete=True, reset=options.reset, columns=names)
-    ids = bar_id(rule=rule, reset=options.reset, columns=names)
+    # An expression has become a column.
+    column = options.reset_column
+    reset = options.reset if column is None else pl.col(column)
+    whole = bars(trades, rule=rule, include_incomplete=True, reset=reset, columns=names)
+    ids = bar_id(rule=rule, reset=reset, columns=names)
     if trades.is_empty():
         raise ValueError("there is nothing to draw: the frame has no trades")
     rows = trades.select(

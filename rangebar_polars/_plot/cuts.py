@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any, Final, SupportsIndex
 import polars as pl
 
 from rangebar_polars._argument_names import named
-from rangebar_polars._core.arguments import Reset, SingleThreshold, check_count, check_threshold
+from rangebar_polars._core.arguments import SingleThreshold, check_count, check_threshold
+from rangebar_polars._core.borders import Borders
 from rangebar_polars._core.options import Options
 from rangebar_polars._plot import cut_trades, number_axis
 from rangebar_polars._plot.chains import threshold_text
@@ -46,7 +47,7 @@ def plot_cuts(
     threshold_decimal_bps: SingleThreshold = 250,
     *,
     last: SupportsIndex | None = 10,
-    reset: Reset | None = None,
+    reset: Borders | None = None,
     prevent_same_timestamp_close: bool = True,
     columns: TradeColumns | None = None,
     unit: str = "quote currency",

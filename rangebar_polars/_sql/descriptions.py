@@ -2,10 +2,10 @@
 
 from typing import Final
 
-from rangebar_polars.schema import COLUMNS, IS_COMPLETE, THRESHOLD
+from rangebar_polars.schema import COLUMNS, IS_COMPLETE, RULE, THRESHOLD
 
 VIEWS: Final = {
-    "bars": "Stored range bars of all chains (rangebar-polars)",
+    "bars": "Stored bars of all chains (rangebar-polars)",
     "ticks": "Cached trades of all series (rangebar-polars)",
     "quality": "A report on each cached day of trades (rangebar-polars)",
 }
@@ -17,9 +17,12 @@ _SERIES: Final = {
     "symbol": "The symbol, as the source spells it",
 }
 _CHAIN: Final = {
-    THRESHOLD: "How far the price moves from a bar's open until it closes: 250 is 0.25 %",
+    RULE: "The text of the rule that says when a bar ends, such as range-250",
+    THRESHOLD: "How far the price moves from a bar's open until it closes, where the rule says so: "
+    "250 is 0.25 %",
     "prevent_same_timestamp_close": "Whether no trade of a bar's opening time closes it",
     "reset": "The period at whose UTC borders a new chain begins: day, week, month or year",
+    "max_gap": "The longest time between two trades of a bar, such as 30m",
     "origin": "The UTC day at which the chain begins",
 }
 _TICKS: Final = {
@@ -72,7 +75,7 @@ COLUMNS_OF: Final = {
     "bars": _SERIES
     | _CHAIN
     | _OUTPUTS
-    | {IS_COMPLETE: "False for a bar that a reset cut off, or that is still open"},
+    | {IS_COMPLETE: "False for a bar that a reset or a gap cut off, or that is still open"},
     "ticks": _SERIES | _TICKS,
     "quality": _SERIES | _QUALITY,
 }

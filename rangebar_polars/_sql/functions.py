@@ -4,8 +4,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
-from rangebar_polars._core.arguments import Reset
+from rangebar_polars._core.arguments import Reset, check_reset
 from rangebar_polars._core.bars import bars
+from rangebar_polars._core.rules.prices import RangeRule
+from rangebar_polars._core.rules.rule import Rule
+from rangebar_polars._core.rules.text import parse_rule
 from rangebar_polars.schema import BAR_SCHEMA, IS_COMPLETE, SERIES_SCHEMA, TRADE_SCHEMA, ArrowStream
 
 if TYPE_CHECKING:
@@ -21,7 +24,7 @@ _SQL_TYPES: Final[dict[pl.DataType, str]] = {
     pl.Boolean(): "BOOLEAN",
 }
 _OPTIONAL: Final = ("is_buyer_maker", "agg_trade_id", "first_trade_id", "last_trade_id")
-_OPTIONS: Final = "threshold_decimal_bps, reset := NULL, include_incomplete := false"
+_OPTIONS: Final = "rule, reset := NULL, max_gap := NULL, include_incomplete := false"
 _SEVERAL: Final = (
     "bars_of was given trades of more than one symbol, market or source (give it those of one, or "
     "call bars_by_symbol)"
@@ -53,7 +56,7 @@ def create_fold(connection: "DuckDBPyConnection") -> None:
         connection.create_function(
             _FOLD,
             _fold,
-            [trades, "BIGINT", "VARCHAR", "BOOLEAN"],
+            [trades, "VARCHAR", "VARCHAR", "VARCHAR", "BOOLEAN"],
             bars_made,
             type=ARROW,
             null_handling=SPECIAL,
@@ -85,7 +88,7 @@ def macros(at: str) -> list[str]:
             FROM (FROM query_table(tbl) UNION ALL BY NAME SELECT {", ".join(absent)} WHERE false)
         )
     """  # noqa: S608 - our own names
-    given = "threshold_decimal_bps, reset, include_incomplete"
+    given = "rule::VARCHAR, reset, max_gap, include_incomplete"
     of_one = f"CASE WHEN {several} THEN error('{_SEVERAL}') ELSE {listed} END"
     return [
         f"CREATE OR REPLACE MACRO {at}range_bars(trades, {_OPTIONS}) AS {_FOLD}(trades, {given})",
@@ -98,21 +101,25 @@ def macros(at: str) -> list[str]:
 
 
 # DuckDB evaluates annotations, so types of pyarrow would have to be imported with this module.
-def _fold(
-    trades: ArrowStream, thresholds: ArrowStream, resets: ArrowStream, incomplete: ArrowStream
+def _fold(  # noqa: PLR0917 - DuckDB passes them by position
+    trades: ArrowStream,
+    rules: ArrowStream,
+    resets: ArrowStream,
+    max_gaps: ArrowStream,
+    incomplete: ArrowStream,
 ) -> Any:  # noqa: ANN401 - pyarrow's
-    """Return a list of bars for each list of trades; null for a null list or threshold."""
+    """Return a list of bars for each list of trades; null for a null list or rule."""
     import numpy as np  # noqa: PLC0415 - an extra
     import pyarrow as pa  # type: ignore[import-untyped]  # noqa: PLC0415 - an extra
 
     # Times arrive in the current zone of the connection, which a query may have changed.
     lists = pl.Series(trades).cast(pl.List(pl.Struct(TRADE_SCHEMA)))
-    options = (pl.Series(each) for each in (thresholds, resets, incomplete))
+    options = (pl.Series(each) for each in (rules, resets, max_gaps, incomplete))
     found = [
         None
-        if rows is None or threshold is None
-        else _bars_of(rows, threshold, reset, include_incomplete=bool(is_wanted))
-        for rows, threshold, reset, is_wanted in zip(lists, *options, strict=True)
+        if rows is None or rule is None
+        else _bars_of(rows, rule, reset, max_gap, include_incomplete=bool(is_wanted))
+        for rows, rule, reset, max_gap, is_wanted in zip(lists, *options, strict=True)
     ]
     ends = np.cumsum([0, *(0 if frame is None else frame.height for frame in found)])
     made = [frame for frame in found if frame is not None]
@@ -122,17 +129,29 @@ def _fold(
 
 
 def _bars_of(
-    rows: pl.Series, threshold: int, reset: Reset | None, *, include_incomplete: bool
+    rows: pl.Series,
+    rule: str,
+    reset: Reset | None,
+    max_gap: str | None,
+    *,
+    include_incomplete: bool,
 ) -> pl.DataFrame:
     """Return the bars of one list; whether a bar is complete is a column in any case."""
     made = bars(
         rows.struct.unnest(),
-        threshold,
-        reset=reset,
+        rule=_rule_of(rule),
+        reset=check_reset(reset),
+        max_gap=max_gap,
         include_microstructure=True,
         include_incomplete=True,
     )
     return made if include_incomplete else made.filter(IS_COMPLETE)
+
+
+def _rule_of(text: str) -> Rule:
+    """Return the rule of a text, or of a threshold."""
+    is_threshold = text.removeprefix("-").isdecimal()
+    return RangeRule(int(text)) if is_threshold else parse_rule(text)
 
 
 def _struct(schema: pl.Schema) -> str:

@@ -17,7 +17,7 @@ from rangebar_polars.archive import ARCHIVES
 from rangebar_polars.errors import CacheError
 from rangebar_polars.schema import SERIES_SCHEMA, TRADE_SCHEMA
 from rangebar_polars.store import StoreAddress
-from rangebar_polars.store.chain import CHAIN_BAR_SCHEMA
+from rangebar_polars.store.bar_key import CHAIN_BAR_SCHEMA
 
 TICKS: Final = pl.Schema({**SERIES_SCHEMA, "day": pl.Date(), **TRADE_SCHEMA})
 """The columns of the view of trades."""

@@ -14,7 +14,10 @@ from rangebar_polars._core.arguments import (
     check_reset,
     check_threshold,
 )
-from rangebar_polars.schema import COLUMNS, IS_COMPLETE, THRESHOLD
+from rangebar_polars._core.options import check_rules
+from rangebar_polars._core.rules.prices import RangeRule
+from rangebar_polars._core.rules.rule import Rule
+from rangebar_polars.schema import COLUMNS, IS_COMPLETE, RULE, THRESHOLD
 
 ROW: Final = "row of the bars"
 """The column of a bar's position."""
@@ -33,6 +36,8 @@ class Asked:
     include_microstructure: bool
     prevent_same_timestamp_close: bool
     without: frozenset[str]
+    ends_at_threshold: bool
+    """Whether the bars are range bars, of one threshold or with a column of it."""
 
     @classmethod
     def check(
@@ -42,7 +47,8 @@ class Asked:
         by: str | Sequence[str] | None,
         reset: Reset | None,
         include_microstructure: bool,
-        prevent_same_timestamp_close: bool = True,
+        rule: Rule | Sequence[Rule] | None = None,
+        prevent_same_timestamp_close: bool | None = None,
         without: Collection[str] = (),
         lacked: frozenset[str] = frozenset(),
     ) -> "Asked":
@@ -53,25 +59,29 @@ class Asked:
         TypeError, ValueError
             For a bad argument.
         """
-        check_flags(
-            include_microstructure=include_microstructure,
-            prevent_same_timestamp_close=prevent_same_timestamp_close,
-        )
+        check_flags(include_microstructure=include_microstructure)
         if isinstance(without, str) or not {*OPTIONAL}.issuperset(without):
             raise ValueError(
                 f"without is {without!r}: expected some of {', '.join(OPTIONAL)}, which the trades "
                 "did not have"
             )
-        threshold = (
-            None if threshold_decimal_bps is None else check_threshold(threshold_decimal_bps)
+        threshold = threshold_decimal_bps
+        if threshold is not None:
+            threshold = check_threshold(threshold)
+        rules, _ = check_rules(
+            threshold, rule, prevent_same_timestamp_close=prevent_same_timestamp_close
         )
+        only = rules[0] if len(rules) == 1 else None
+        if rule is not None and isinstance(only, RangeRule):
+            threshold = only.threshold_decimal_bps
         return cls(
             threshold_decimal_bps=threshold,
             by=check_by(by),
             reset=check_reset(reset),
             include_microstructure=include_microstructure,
-            prevent_same_timestamp_close=prevent_same_timestamp_close,
+            prevent_same_timestamp_close=all(each.prevent_same_timestamp_close for each in rules),
             without=lacked.union(without),
+            ends_at_threshold=isinstance(only, RangeRule),
         )
 
     @property
@@ -80,9 +90,14 @@ class Asked:
         wanted = {"bar", "sum", "feature"} if self.include_microstructure else {"bar"}
         return tuple(output.name for output in COLUMNS if output.group in wanted)
 
+    @property
+    def fewest_trades(self) -> int:
+        """The fewest records of a bar that closed."""
+        return 2 if self.ends_at_threshold or self.prevent_same_timestamp_close else 1
+
     def chain(self, bars: pl.DataFrame) -> list[str]:
         """Return the columns whose values say which chain a bar belongs to."""
-        return [*self.by, *([THRESHOLD] if THRESHOLD in bars.columns else [])]
+        return [*self.by, *(name for name in (THRESHOLD, RULE) if name in bars.columns)]
 
     def threshold(self, bars: pl.DataFrame) -> pl.Expr | None:
         """Return the threshold of each bar, or None where nobody says it."""

@@ -79,6 +79,8 @@ def _new_chain(bars: pl.DataFrame, asked: Asked) -> pl.Expr:
 def add_threshold(checklist: Checklist) -> None:
     """Add: a bar that closed is at its threshold or beyond, as integers; no other bar is."""
     bars, asked = checklist.bars, checklist.asked
+    if not asked.ends_at_threshold:
+        return
     threshold = asked.threshold(bars)
     if threshold is None:
         checklist.fail(

@@ -151,11 +151,13 @@ def add_bounds(checklist: Checklist) -> None:
         _not_negative(checklist, name)
     for name in ("price_impact", "volume_per_trade"):
         _not_negative(checklist, name)
-    least_rows = 1 + is_complete(checklist.bars).cast(pl.Int64)
-    needs = [name for name in (IS_COMPLETE,) if name in checklist.bars.columns]
+    asked, needs, expected = checklist.asked, ["agg_record_count"], "1 or more"
+    least_rows = pl.lit(1)
+    if asked.fewest_trades > 1:
+        least_rows = 1 + is_complete(checklist.bars).cast(pl.Int64)
+        expected = "2 or more, of a bar that did not close 1 or more"
+        needs += [name for name in (IS_COMPLETE,) if name in checklist.bars.columns]
     good = c("agg_record_count") >= least_rows
-    expected = "2 or more, of a bar that did not close 1 or more"
-    needs = ["agg_record_count", *needs]
     checklist.add("bounds", "agg_record_count", good, expected, needs=needs)
     good = c("individual_trade_count") >= c("agg_record_count")
     expected = "agg_record_count or more"

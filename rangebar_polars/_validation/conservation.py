@@ -7,7 +7,7 @@ from typing import Final
 import polars as pl
 
 from rangebar_polars._core.fixed import SCALE, to_fixed
-from rangebar_polars._validation.asked import OPTIONAL, ROW, is_complete, numbered
+from rangebar_polars._validation.asked import OPTIONAL, ROW, Asked, is_complete, numbered
 from rangebar_polars._validation.checklist import Checklist
 from rangebar_polars._validation.fixed import delta, period
 from rangebar_polars._validation.report import Finding, row_finding
@@ -19,7 +19,7 @@ from rangebar_polars._validation.trade_rows import (
     is_exact,
     located,
 )
-from rangebar_polars.schema import THRESHOLD, TradeColumns
+from rangebar_polars.schema import RULE, THRESHOLD, TradeColumns
 
 _TURNOVER_SCALE: Final = SCALE * SCALE
 _NEEDED: Final = ("open_time", "close_time", "open", "high", "low", "close", "volume")
@@ -66,9 +66,9 @@ def conservation(checklist: Checklist, trades: pl.DataFrame, names: TradeColumns
         message = f"open_time is {got}: expected the dtype of the trades, {expected}"
         return [Finding("conservation", None, "fail", None, [], message)]
     counted = checklist.usable("agg_record_count")
-    if not counted and not is_exact(bars):
-        message = "not checked: volumes of 2**51 units of 1e-8 or more are not exact as floats"
-        message += ", and there is no agg_record_count (make bars with include_microstructure=True)"
+    if not counted and (why := _why_counts_are_needed(bars, asked)):
+        message = f"not checked: {why}, and there is no agg_record_count (make bars with "
+        message += "include_microstructure=True)"
         return [Finding("conservation", None, "fail", None, [], message)]
     offenders: defaultdict[str, list[int]] = defaultdict(list)
     lost = 0
@@ -89,6 +89,15 @@ def conservation(checklist: Checklist, trades: pl.DataFrame, names: TradeColumns
         for subject, rows in offenders.items()
         if subject != "lost"
     ] + [_lost(lost, sorted({*offenders["lost"]}))]
+
+
+def _why_counts_are_needed(bars: pl.DataFrame, asked: Asked) -> str | None:
+    """Return why volumes do not say which trades each bar has; None if they do."""
+    if asked.fewest_trades == 1:
+        return "bars of such rules may have one trade each"
+    return (
+        None if is_exact(bars) else "volumes of 2**51 units of 1e-8 or more are not exact as floats"
+    )
 
 
 def _expected(subject: str) -> str:
@@ -132,13 +141,16 @@ def _chains(
         groups = bars.partition_by(by, as_dict=True)
     else:
         of_keys, groups = {(): trades}, {(): bars}
+    rules = bars[RULE].unique().to_list() if RULE in bars.columns else []
     thresholds = list[int]()
     if THRESHOLD in bars.columns:
         given = checklist.asked.threshold_decimal_bps
         thresholds = bars[THRESHOLD].unique().to_list() or ([] if given is None else [given])
     for key in {**groups, **of_keys}:
         of_key, rows = groups.get(key, bars.clear()), of_keys.get(key, trades.clear())
-        if THRESHOLD not in bars.columns:
+        for rule in rules:
+            yield of_key.filter(c(RULE) == rule), rows
+        if THRESHOLD not in bars.columns and not rules:
             yield of_key, rows
         for threshold in thresholds:
             yield (

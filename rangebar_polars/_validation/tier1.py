@@ -6,6 +6,7 @@ import polars as pl
 
 from rangebar_polars._argument_names import named
 from rangebar_polars._core.arguments import Reset, SingleThreshold, check_columns, check_flags
+from rangebar_polars._core.rules.rule import Rule
 from rangebar_polars._core.sides import with_read_columns
 from rangebar_polars._validation.asked import Asked, frame_of
 from rangebar_polars._validation.chains import add_ids, add_threshold, add_times
@@ -30,10 +31,11 @@ def validate_tier1(
     trades: pl.DataFrame | pl.LazyFrame | None = None,
     *,
     threshold_decimal_bps: SingleThreshold | None = None,
+    rule: Rule | Sequence[Rule] | None = None,
     by: str | Sequence[str] | None = None,
     reset: Reset | None = None,
     include_microstructure: bool = True,
-    prevent_same_timestamp_close: bool = True,
+    prevent_same_timestamp_close: bool | None = None,
     consecutive_ids: bool = True,
     without: Collection[str] = (),
     columns: TradeColumns | None = None,
@@ -48,12 +50,16 @@ def validate_tier1(
         All trades that the bars are made of, for the checks of conservation: one pass over them.
     threshold_decimal_bps
         The threshold of the bars, where they have no column ``threshold_decimal_bps``.
+    rule
+        The rule of the bars, or all of them where the bars have a column ``rule``. Only thresholds
+        are compared with prices; the cuts of other rules are not checked.
     by, reset, include_microstructure, prevent_same_timestamp_close, columns
         How the bars were made: as in `bars`. With ``include_microstructure=False`` sums and
         features may be missing, and those that are there are checked; else a missing one fails.
     consecutive_ids
         Whether each id of the trades follows the one before, as on Binance. False for trades that
-        were filtered or split by a key that is not the symbol: ids must rise then.
+        were filtered or split by a key that is not the symbol, and for bars of which those that
+        ``max_gap`` cut off were left out: ids must rise then.
     without
         Which of ``is_buyer_maker``, ``agg_trade_id``, ``first_trade_id``, ``last_trade_id`` the
         trades lacked, so that the columns computed from them are null in every row. With `trades`
@@ -101,6 +107,7 @@ def validate_tier1(
     check_flags(consecutive_ids=consecutive_ids)
     asked = Asked.check(
         threshold_decimal_bps=threshold_decimal_bps,
+        rule=rule,
         by=by,
         reset=reset,
         include_microstructure=include_microstructure,

@@ -7,8 +7,9 @@ from urllib.parse import unquote, urlsplit
 
 from rangebar_polars._argument_names import named
 from rangebar_polars._disk.cache_root import cache_root, local_path
+from rangebar_polars.store.bar_key import BarKey
 from rangebar_polars.store.bar_store import BarStore
-from rangebar_polars.store.chain import BarKey, Link, StoredMonth
+from rangebar_polars.store.chain import Link, StoredMonth
 from rangebar_polars.store.clickhouse.store import ClickHouseStore
 from rangebar_polars.store.parquet import ParquetStore
 from rangebar_polars.store.store_address import StoreAddress

@@ -10,18 +10,14 @@ from typing import Self
 import polars as pl
 
 from rangebar_polars._argument_names import named_methods
+from rangebar_polars._core.arguments import SingleThreshold
 from rangebar_polars._core.lazy_source import lazy_source
+from rangebar_polars._core.rules.rule import Rule
 from rangebar_polars._days import day_after
 from rangebar_polars._pruning import Span, kept, may_hold
 from rangebar_polars.schema import BAR_SCHEMA, RULE_VERSION
-from rangebar_polars.store.chain import (
-    CHAIN_BAR_SCHEMA,
-    KEY_SCHEMA,
-    BarKey,
-    Link,
-    StoredMonth,
-    proven,
-)
+from rangebar_polars.store.bar_key import CHAIN_BAR_SCHEMA, KEY_SCHEMA, BarKey, values_of_rule
+from rangebar_polars.store.chain import Link, StoredMonth, proven
 from rangebar_polars.store.stored_bars import bar_columns, stored_columns
 
 
@@ -146,7 +142,8 @@ class BarStore(ABC):
         source: str | None = None,
         market: str | None = None,
         symbol: str | None = None,
-        threshold_decimal_bps: int | None = None,
+        threshold_decimal_bps: SingleThreshold | None = None,
+        rule: Rule | None = None,
         start: dt.date | None = None,
         end: dt.date | None = None,
     ) -> pl.LazyFrame:
@@ -159,23 +156,31 @@ class BarStore(ABC):
 
         Parameters
         ----------
-        source, market, symbol, threshold_decimal_bps
+        source, market, symbol
             Only chains with these values.
+        threshold_decimal_bps
+            Only chains of this threshold.
+        rule
+            Only chains of this rule.
         start, end
             Only bars that ended in UTC days from `start` to `end`, both included.
 
         Returns
         -------
         LazyFrame
-            The columns of `KEY_SCHEMA` and of `BAR_SCHEMA`. ``origin`` is null with ``reset``.
+            The columns of `KEY_SCHEMA` and of `BAR_SCHEMA`. ``threshold_decimal_bps`` is null for
+            rules that have none, and ``origin`` with ``reset``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            The threshold or the rule is wrong, or both are given.
         """
-        wanted = {
-            "source": source,
-            "market": market,
-            "symbol": symbol,
-            "threshold_decimal_bps": threshold_decimal_bps,
+        series = {"source": source, "market": market, "symbol": symbol}
+        wanted: dict[str, object] = {
+            name: value for name, value in series.items() if value is not None
         }
-        wanted = {name: value for name, value in wanted.items() if value is not None}
+        wanted |= values_of_rule(threshold_decimal_bps, rule)
         days = _Days(start or dt.date.min, end or dt.date.max)
 
         def frames(columns: list[str] | None, predicate: pl.Expr | None) -> Iterator[pl.DataFrame]:

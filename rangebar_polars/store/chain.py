@@ -1,4 +1,4 @@
-"""Chains of bars in stores: their keys, and the links that prove which trades they match.
+"""Chains of bars in stores: the links that prove which trades they match.
 
 A chain has a link for each UTC day of trades: the digest of the trades, the number of bars that
 ended on the day, and the state of the builder after it. The digest of a link covers the link
@@ -10,129 +10,19 @@ import base64
 import datetime as dt
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
-from typing import Final, Self, cast, get_args
+from typing import Final, Self
 
 import polars as pl
 
-from rangebar_polars._core.arguments import Reset
-from rangebar_polars._core.rules.prices import RangeRule
-from rangebar_polars._core.rules.text import parse_rule
-from rangebar_polars._days import day_after
 from rangebar_polars._disk import strict_json
 from rangebar_polars._disk.fingerprint import checksums
-from rangebar_polars.schema import BAR_SCHEMA, RULE_VERSION, SERIES_SCHEMA, THRESHOLD, Series
+from rangebar_polars.store.bar_key import BarKey
 
 MONTH_VERSION: Final = 1
 """The version of the record that a store writes for a month."""
-
-_PATH: Final = re.compile(
-    r"(?P<series>.+)/rule=(?P<rule>[^/]+)/origin=(?:(?P<reset>[a-z]+)|(?P<day>[^/]+))"
-    r"/version=(?P<version>\d+)"
-)
-
-KEY_SCHEMA: Final = pl.Schema(
-    {
-        **SERIES_SCHEMA,
-        THRESHOLD: pl.Int64(),
-        "prevent_same_timestamp_close": pl.Boolean(),
-        "reset": pl.String(),
-        "origin": pl.Date(),
-    }
-)
-"""What distinguishes chains, as columns of a frame."""
-
-CHAIN_BAR_SCHEMA: Final = pl.Schema({**KEY_SCHEMA, **BAR_SCHEMA})
-"""Bars of several chains in one frame."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class BarKey:
-    """Everything except the trades on which a chain of bars depends.
-
-    Attributes
-    ----------
-    series
-        The source, market and symbol.
-    rule
-        When a bar ends.
-    reset
-        The period at whose borders a new chain begins.
-    origin
-        The first day of the chain; None with `reset`, where every period is its own chain.
-    version
-        The version of the rules in this package.
-
-    Examples
-    --------
-    >>> series = Series("binance", "um", "BTCUSDT")
-    >>> BarKey(series=series, rule=parse_rule("range-250"), origin=dt.date(2024, 1, 1)).path
-    'source=binance/market=um/symbol=BTCUSDT/rule=range-250/origin=2024-01-01/version=2'
-    """
-
-    series: Series
-    rule: RangeRule
-    reset: Reset | None = None
-    origin: dt.date | None
-    version: int = RULE_VERSION
-
-    @property
-    def path(self) -> str:
-        """The key as hive folders, values percent-encoded."""
-        origin = self.reset or self.origin
-        return f"{self.series.path}/rule={self.rule}/origin={origin}/version={self.version}"
-
-    @classmethod
-    def from_path(cls, path: str) -> Self | None:
-        """Read `path`; None if it is not the path of a key in the current form."""
-        match = _PATH.fullmatch(path)
-        series = Series.from_path(match["series"]) if match else None
-        if match is None or series is None:
-            return None
-        reset = cast("Reset", match["reset"]) if match["reset"] in get_args(Reset) else None
-        try:
-            rule = parse_rule(match["rule"])
-            if not isinstance(rule, RangeRule):
-                return None
-            key = cls(
-                series=series,
-                rule=rule,
-                reset=reset,
-                origin=None if reset else dt.date.fromisoformat(match["day"] or ""),
-                version=int(match["version"]),
-            )
-        except ValueError:
-            return None
-        return key if key.path == path else None
-
-    @property
-    def label(self) -> str:
-        """The name of the chain in messages."""
-        of_reset = f", anew every {self.reset}" if self.reset else ""
-        return f"{self.series.label} {self.rule}{of_reset}"
-
-    @property
-    def values(self) -> dict[str, object]:
-        """The columns of `KEY_SCHEMA`."""
-        return {
-            **self.series.values,
-            THRESHOLD: self.rule.threshold_decimal_bps,
-            "prevent_same_timestamp_close": self.rule.prevent_same_timestamp_close,
-            "reset": self.reset,
-            "origin": self.origin,
-        }
-
-    def begins(self, day: dt.date) -> bool:
-        """Return whether a chain begins on a day."""
-        return day == self.origin if self.reset is None else period_start(day, self.reset) == day
-
-    def ends(self, day: dt.date) -> bool:
-        """Return whether a chain ends with a day, because another begins."""
-        after = day_after(day)
-        return self.reset is not None and after is not None and self.begins(after)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -152,7 +42,8 @@ class Link:
     bar_count
         The number of bars that ended on the day, including those cut off at its end.
     state
-        The state of the builder after the day, as a checkpoint; empty if no bar is open.
+        The state of the builder after the day, as a checkpoint, even if no bar is open; empty if
+        another chain begins on the next day.
     chain_digest
         The digest of this day and every day before it.
     """
@@ -330,20 +221,3 @@ def proven(
 def _is_proven(link: Link, key: BarKey, before: Link | None, ticks: Mapping[dt.date, str]) -> bool:
     fits = ticks.get(link.day, link.trades_digest) == link.trades_digest
     return fits and link.sealed(key, before).chain_digest == link.chain_digest
-
-
-def period_start(day: dt.date, reset: str) -> dt.date:
-    """Return the first day of the period that contains a day.
-
-    >>> str(period_start(dt.date(2024, 3, 3), "week"))
-    '2024-02-26'
-    """
-    match reset:
-        case "week":
-            return day - dt.timedelta(days=day.weekday())
-        case "month":
-            return day.replace(day=1)
-        case "year":
-            return day.replace(month=1, day=1)
-        case _:
-            return day

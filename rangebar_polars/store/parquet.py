@@ -1,6 +1,7 @@
 """The default bar store: Parquet files in hive folders, one for each month.
 
-    <root>/bars/source=binance/market=um/symbol=BTCUSDT/rule=range-250/origin=2024-01-01/version=2/2024-01.parquet
+    <root>/bars/source=binance/market=um/symbol=BTCUSDT/rule=range-250/reset=none/max_gap=none/
+        origin=2024-01-01/version=2/2024-01.parquet
 
 A file is written under a lock and appears whole. Its metadata has its links and no clock time, so
 equal bars give equal bytes. It is read through one open handle, so it may be replaced at any time.
@@ -27,14 +28,15 @@ from rangebar_polars._disk.fingerprint import checksums
 from rangebar_polars._disk.locked_file import locked, remove_abandoned
 from rangebar_polars._disk.regular_file import entries, open_to_read, subfolders
 from rangebar_polars.errors import StoreError
+from rangebar_polars.store.bar_key import KEY_FOLDERS, BarKey
 from rangebar_polars.store.bar_store import BarStore
-from rangebar_polars.store.chain import BarKey, StoredMonth
+from rangebar_polars.store.chain import StoredMonth
 
 LAYOUT_VERSION: Final = "3"
 # Fixed, so that a file's bytes do not depend on the pieces in which its bars were computed.
 ROW_GROUP_ROWS: Final = 1 << 18
 _REMEDY: Final = "delete it, and its bars are computed again"
-_LEVELS: Final = ("source=*", "market=*", "symbol=*", "rule=*", "origin=*", "version=*")
+_LEVELS: Final = tuple(f"{name}=*" for name in KEY_FOLDERS)
 
 
 @dataclass(frozen=True)

@@ -26,9 +26,10 @@ from polars.testing import assert_frame_equal
 
 from rangebar_polars._catalog.chain_builders import builder_of
 from rangebar_polars._core.rules.prices import RangeRule
+from rangebar_polars._core.rules.totals import DollarRule
 from rangebar_polars.schema import RULE_VERSION, STORED_SCHEMA, TRADE_SCHEMA, Series
 from rangebar_polars.store import BarKey, BarStore, Link, StoredMonth, open_store
-from rangebar_polars.store.chain import CHAIN_BAR_SCHEMA
+from rangebar_polars.store.bar_key import CHAIN_BAR_SCHEMA
 
 SERIES: Final = Series("mine", "spot", "BTC-USD")
 DAYS: Final = [dt.date(2024, 1, 26) + dt.timedelta(days=n) for n in range(5)]
@@ -177,6 +178,8 @@ class StoreTests:
             replace(KEY, series=replace(SERIES, symbol="BTC/USD ä'\\%{k:String}")),
             replace(KEY, rule=RangeRule(31)),
             replace(KEY, rule=RangeRule(30, prevent_same_timestamp_close=False)),
+            replace(KEY, rule=DollarRule(1e6)),
+            replace(KEY, max_gap="30m"),
             replace(KEY, reset="day", origin=None),
             replace(KEY, origin=DAYS[1]),
             replace(KEY, version=RULE_VERSION + 1),

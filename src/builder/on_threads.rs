@@ -48,7 +48,8 @@ struct Summed {
 impl<R: Rule + Clone + Send> Builder<R> {
     /// Fold a batch on at most so many threads; the bars and errors are those of [`Self::push`].
     ///
-    /// A small batch, and any batch of a builder that resets or looks for gaps, is folded on this thread alone.
+    /// A small batch, and any batch of a builder that resets, looks for gaps or needs the time above
+    /// the first price, is folded on this thread alone.
     ///
     /// # Errors
     /// As [`Self::push`].
@@ -58,7 +59,10 @@ impl<R: Rule + Clone + Send> Builder<R> {
         trades: &Trades<'_>,
         emit: &mut impl FnMut(Ended),
     ) -> Result<(), Error> {
-        if threads < 2 || self.reset.is_some() || self.max_gap.is_some() {
+        let is_serial = self.reset.is_some()
+            || self.max_gap.is_some()
+            || self.needs.contains(Needs::TIME_ABOVE);
+        if threads < 2 || is_serial {
             return self.push(trades, emit);
         }
         for start in (0..trades.len).step_by(SHARE) {
@@ -156,7 +160,7 @@ fn sum(
             let end = ends.next_if(|end| *end <= block.end);
             let to = end.unwrap_or(block.end);
             if to > from {
-                open.merge(Bar::of(&trades.slice(from..to), needs).as_ref()).ok()?;
+                open.merge(Bar::of(trades, from..to, needs).as_ref()).ok()?;
             }
             // Another rule may have cut at the same row.
             if let Some(piece) = open.open.take_if(|_| end.is_some()) {
@@ -176,7 +180,7 @@ fn sum(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::columns::OUTPUTS;
+    use crate::columns::{OUTPUTS, Output};
     use crate::rule::AnyRule;
     use crate::trades::{Bits, Column, Sides, TimeUnit};
     use proptest::prelude::*;
@@ -253,7 +257,10 @@ mod tests {
     ];
 
     fn builder(rules: &[&str]) -> Builder<AnyRule> {
-        let needs = OUTPUTS.iter().fold(Needs::NOTHING, |needs, output| needs.and(output.needs));
+        // The time above the first price is added on one thread.
+        let is_shared = |output: &&Output| !output.needs.contains(Needs::TIME_ABOVE);
+        let outputs = OUTPUTS.iter().filter(is_shared);
+        let needs = outputs.fold(Needs::NOTHING, |needs, output| needs.and(output.needs));
         Builder::new(rules.iter().map(|rule| rule.parse().unwrap()), needs)
     }
 

@@ -15,6 +15,7 @@ use crate::check::Check;
 use crate::checkpoint::{Checkpoint, MAX_SYMBOL, damaged};
 use crate::error::Error;
 use crate::rule::Rule;
+use crate::session::Session;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 
@@ -266,6 +267,14 @@ impl Chains {
             && self.states.len() == keys
             && has_one_rule_each(&self.settings)
             && self.states.iter().all(|of_key| self.is_of_one_key(of_key))
+            && self.has_one_kind()
+    }
+
+    /// Whether the last values of all keys are of one kind.
+    fn has_one_kind(&self) -> bool {
+        let sessions = self.states.iter().flatten().filter_map(|state| state.session.as_ref());
+        let kinds: Vec<_> = sessions.filter_map(Session::kind).collect();
+        kinds.windows(2).all(|pair| pair[0] == pair[1])
     }
 
     /// Whether these are the states of the rules after the same trades, of at least one.
@@ -275,7 +284,9 @@ impl Chains {
         open.sort_by_key(|bar| bar.rows);
         states.len() == self.settings.len()
             && (self.keys.is_empty() || first.check.rows() > 0)
-            && states.iter().all(|state| state.check == first.check)
+            && states
+                .iter()
+                .all(|state| state.check == first.check && state.session == first.session)
             && states.iter().map(before_any_trade).eq(self.settings.iter().cloned())
             && open.windows(2).all(|pair| ends(pair[1], pair[0]))
     }
@@ -284,7 +295,7 @@ impl Chains {
 /// The state with the same settings before any trade.
 fn before_any_trade(state: &Checkpoint) -> Checkpoint {
     let memory = state.rule.memory();
-    Checkpoint { check: Check::default(), open: None, memory, ..state.clone() }
+    Checkpoint { check: Check::default(), session: None, open: None, memory, ..state.clone() }
 }
 
 /// Whether these are states before any trade of different rules, with otherwise equal settings and

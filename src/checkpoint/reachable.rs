@@ -11,19 +11,30 @@
 use crate::bar::{Bar, BySide, Prices, Side, Span};
 use crate::builder::MaxGap;
 use crate::check::{MAX_ROWS, is_price};
+use crate::checkpoint::reachable_run::has_run;
 use crate::checkpoint::{Checkpoint, MAX_SYMBOL};
+use crate::columns::{Group, output};
 use crate::fixed::to_fixed;
+use crate::reset::Reset;
 use crate::rule::Rule;
+use crate::session::Session;
 use crate::trades::{Layout, Role};
 
 /// Whether trades can lead to this state.
 pub(crate) fn is_reachable(state: &Checkpoint) -> bool {
     let Some(layout) = &state.layout else {
-        return has_symbol(state) && has_gap(state) && is_unused(state) && is_rule_unused(state);
+        return has_symbol(state)
+            && has_features(state)
+            && has_gap(state)
+            && has_session(state)
+            && is_unused(state)
+            && is_rule_unused(state);
     };
     has_symbol(state)
+        && has_features(state)
         && has_required_columns(state, layout)
         && has_gap(state)
+        && has_session(state)
         && is_position(state, layout)
         && has_whole_bars(state)
         && state.open.as_ref().is_none_or(|bar| {
@@ -32,12 +43,27 @@ pub(crate) fn is_reachable(state: &Checkpoint) -> bool {
                 && has_prices(bar)
                 && has_sums(bar, layout)
                 && has_ids(bar, state)
+                && has_run(bar, state.needs_of_run())
         })
         && state.rule.clone().resume(state.open.as_ref(), &state.memory, state.check.rows())
 }
 
 fn has_symbol(state: &Checkpoint) -> bool {
     state.symbol.as_ref().is_none_or(|symbol| symbol.len() <= MAX_SYMBOL)
+}
+
+/// Whether each feature is a column that bars do not have without its name, once.
+fn has_features(state: &Checkpoint) -> bool {
+    let is_added = |name: &String| {
+        output(name).is_some_and(|output| match output.group {
+            Group::Bar | Group::Stored => false,
+            Group::Sum | Group::Feature => !state.include_microstructure,
+            Group::Intra => true,
+        })
+    };
+    let features = &state.features;
+    features.iter().all(is_added)
+        && (1..features.len()).all(|place| !features[..place].contains(&features[place]))
 }
 
 /// Whether there was no trade.
@@ -49,6 +75,12 @@ fn is_unused(state: &Checkpoint) -> bool {
 /// Whether the longest gap is one that a caller can give.
 fn has_gap(state: &Checkpoint) -> bool {
     state.max_gap.is_none_or(|MaxGap(gap)| i64::try_from(gap).is_ok_and(|gap| gap > 0))
+}
+
+/// Whether the last value is one of a column, and there where a column says where chains begin.
+fn has_session(state: &Checkpoint) -> bool {
+    let is_expected = state.check.rows() > 0 && state.reset.is_some_and(Reset::is_by_column);
+    state.session.is_some() == is_expected && state.session.as_ref().is_none_or(Session::can_be)
 }
 
 fn is_rule_unused(state: &Checkpoint) -> bool {
@@ -101,7 +133,8 @@ fn has_counts(bar: &Bar, layout: &Layout) -> bool {
 }
 
 /// Whether the bar ends with the last trade, lasts no longer than 64 bits hold, and lies in one
-/// period.
+/// period. A trading day is not looked at, because the changes of the clocks may have been other ones
+/// for the release that wrote the state.
 fn has_times(bar: &Bar, state: &Checkpoint) -> bool {
     let Span { open, close, unit } = bar.time;
     let is_last = state.check.last().is_some_and(|last| last.time == close);
@@ -109,7 +142,10 @@ fn has_times(bar: &Bar, state: &Checkpoint) -> bool {
         && open <= close
         && (bar.rows > 1 || open == close)
         && bar.time.micros().is_some()
-        && state.reset.is_none_or(|period| period.end(open, unit) == period.end(close, unit))
+        && match state.reset {
+            Some(Reset::Period(period)) => period.end(open, unit) == period.end(close, unit),
+            Some(Reset::TradingDay(_) | Reset::Column { .. }) | None => true,
+        }
 }
 
 /// Whether the prices are such as are admitted, and stand in their order.

@@ -6,7 +6,7 @@ use crate::plugin::keys::{Keys, key_rows};
 use crate::plugin::options::{IS_COMPLETE, OPENING_ROW, Options, RULE, THRESHOLD};
 use polars_arrow::bitmap::Bitmap;
 use polars_core::prelude::{
-    BooleanChunked, ChunkedArray, DataFrame, DataType, Float64Type, IdxSize, Int64Chunked,
+    BooleanChunked, ChunkedArray, Column, DataFrame, DataType, Float64Type, IdxSize, Int64Chunked,
     Int64Type, Int128Type, IntoColumn, IntoSeries, NewChunkedArray, PlSmallStr, PolarsNumericType,
     PolarsResult, Series, StringChunked,
 };
@@ -87,19 +87,7 @@ impl BarRows {
         keys: Option<&Keys>,
     ) -> PolarsResult<DataFrame> {
         let height = self.complete.len();
-        let mut columns = key_rows(keys, &options.by, self.keys)?.into_columns();
-        match options.rule_column.as_deref() {
-            Some(THRESHOLD) => {
-                let thresholds = options.thresholds()?;
-                let of = self.chains.iter().map(|chain| thresholds[*chain]);
-                columns.push(Int64Chunked::from_iter_options(THRESHOLD.into(), of).into_column());
-            }
-            Some(_) => {
-                let of = self.chains.iter().map(|chain| options.rules[*chain].as_str());
-                columns.push(StringChunked::from_iter_values(RULE.into(), of).into_column());
-            }
-            None => {}
-        }
+        let mut columns = leading_columns(options, keys, self.keys, &self.chains)?;
         for (output, values) in self.table.take() {
             columns.push(column(output, values, time)?.into());
         }
@@ -113,6 +101,32 @@ impl BarRows {
         }
         DataFrame::new(height, columns)
     }
+}
+
+/// The columns of the keys with these numbers, and the one that says which rule a row is of.
+///
+/// # Errors
+/// An unknown number of a key.
+pub fn leading_columns(
+    options: &Options,
+    keys: Option<&Keys>,
+    numbers: Vec<IdxSize>,
+    chains: &[usize],
+) -> PolarsResult<Vec<Column>> {
+    let mut columns = key_rows(keys, &options.by, numbers)?.into_columns();
+    match options.rule_column.as_deref() {
+        Some(THRESHOLD) => {
+            let thresholds = options.thresholds()?;
+            let of = chains.iter().map(|chain| thresholds[*chain]);
+            columns.push(Int64Chunked::from_iter_options(THRESHOLD.into(), of).into_column());
+        }
+        Some(_) => {
+            let of = chains.iter().map(|chain| options.rules[*chain].as_str());
+            columns.push(StringChunked::from_iter_values(RULE.into(), of).into_column());
+        }
+        None => {}
+    }
+    Ok(columns)
 }
 
 /// The values of an output as a column; `time` is the dtype of times.

@@ -6,17 +6,20 @@
 use crate::builder::{Builder, Ended};
 use crate::check::Check;
 use crate::error::Error;
+use crate::label::{Event, Labeller};
 use crate::overlap;
-use crate::plugin::inputs::{Inputs, Names};
+use crate::plugin::inputs::{Inputs, Meaning, Names};
 use crate::plugin::refusal::{Refusal, compute_error};
 use crate::plugin::side_text::SideTexts;
 use crate::rule::Rule;
-use crate::trades::{Bits, Column, Extra, Flags, Role, Sides, TimeUnit, Trades};
-use polars_arrow::array::{Array, BooleanArray, PrimitiveArray};
+use crate::session::Kind;
+use crate::trades::{Bits, Column, Extra, Flags, Role, Sessions, Sides, Texts, TimeUnit, Trades};
+use polars_arrow::array::{Array, BooleanArray, PrimitiveArray, Utf8ViewArray};
 use polars_arrow::bitmap::Bitmap;
 use polars_arrow::types::NativeType;
 use polars_core::prelude::{
-    ChunkFull, DataType, Field, Float64Chunked, IntoSeries, PolarsResult, Series,
+    ChunkFull, DataType, Field, Float64Chunked, Int64Chunked, IntoSeries, NewChunkedArray,
+    PolarsResult, Series,
 };
 use std::ops::Range;
 use std::sync::Arc;
@@ -25,8 +28,8 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub struct Batch {
     columns: Vec<(Role, Series)>,
-    /// The columns that rules bring along.
-    extras: Vec<Series>,
+    /// The columns that rules and a reset bring along, and what their values mean.
+    extras: Vec<(Meaning, Series)>,
     unit: TimeUnit,
     bad: Vec<Bad>,
 }
@@ -34,7 +37,7 @@ pub struct Batch {
 /// The columns of a batch, borrowed: what is lent once can be folded key by key.
 #[derive(Debug)]
 pub struct Lent<'a> {
-    /// The trades of each chunk, and the columns that rules bring along.
+    /// The trades of each chunk, and the columns that rules and a reset bring along.
     chunks: Vec<(Trades<'a>, Vec<Extra<'a>>)>,
     bad: &'a [Bad],
 }
@@ -75,8 +78,12 @@ impl Batch {
         }
         for extra in inputs.extras() {
             let series = column(extra.index)?;
-            let series = if extra.is_flags { series } else { series.cast(&DataType::Float64)? };
-            batch.extras.push(series.with_name(extra.name.clone()));
+            let series = match extra.meaning {
+                Meaning::Flags => series,
+                Meaning::Numbers => series.cast(&DataType::Float64)?,
+                Meaning::Sessions(kind) => sessions(kind, &series)?,
+            };
+            batch.extras.push((extra.meaning, series.with_name(extra.name.clone())));
         }
         if inputs.counts_records() {
             let name = Role::Quantity.name().into();
@@ -191,7 +198,8 @@ impl Batch {
     /// Give all columns the same chunks, so that the slices of a chunk have the same rows.
     fn align(&mut self) {
         let columns = self.columns.iter_mut().map(|(_, series)| series);
-        let mut all: Vec<_> = columns.chain(&mut self.extras).collect();
+        let mut all: Vec<_> =
+            columns.chain(self.extras.iter_mut().map(|(_, extra)| extra)).collect();
         let lengths = |series: &Series| series.chunk_lengths().collect::<Vec<_>>();
         if all.windows(2).any(|pair| lengths(pair[0]) != lengths(pair[1])) {
             for series in &mut all {
@@ -201,7 +209,7 @@ impl Batch {
     }
 
     fn extras(&self, chunk: usize) -> PolarsResult<Vec<Extra<'_>>> {
-        self.extras.iter().map(|series| extra(series, chunk)).collect()
+        self.extras.iter().map(|(meaning, series)| extra(*meaning, series, chunk)).collect()
     }
 
     fn chunk(&self, chunk: usize) -> PolarsResult<Trades<'_>> {
@@ -261,6 +269,27 @@ impl Lent<'_> {
     }
 }
 
+impl Lent<'_> {
+    /// Look for what became of events at some rows of the batch, which were folded without an error.
+    pub fn label(&self, rows: Range<usize>, events: &[Event], labeller: &mut Labeller) {
+        let (mut offset, mut events) = (0, events);
+        for (trades, _) in &self.chunks {
+            let (from, to) = (rows.start.max(offset), rows.end.min(offset + trades.len));
+            if from < to {
+                let before = from - rows.start;
+                let here = events.partition_point(|event| event.row < to - rows.start);
+                let (of_chunk, rest) = events.split_at(here);
+                let of_chunk =
+                    of_chunk.iter().map(|event| Event { row: event.row - before, ..*event });
+                let of_chunk: Vec<_> = of_chunk.collect();
+                labeller.push(&trades.slice(from - offset..to - offset), &of_chunk);
+                events = rest;
+            }
+            offset += trades.len;
+        }
+    }
+}
+
 /// The bits of a bitmap, borrowed.
 pub fn bits(bitmap: &Bitmap) -> Bits<'_> {
     let (bytes, offset, len) = bitmap.as_slice();
@@ -287,14 +316,39 @@ fn ids<'a>(name: &'a str, array: &'a dyn Array) -> PolarsResult<Option<Column<'a
     if array.null_count() == array.len() { Ok(None) } else { column(name, array).map(Some) }
 }
 
-fn extra(series: &Series, chunk: usize) -> PolarsResult<Extra<'_>> {
+fn extra(meaning: Meaning, series: &Series, chunk: usize) -> PolarsResult<Extra<'_>> {
     let (name, array) = (series.name().as_str(), series.chunks()[chunk].as_ref());
-    Ok(if *series.dtype() == DataType::Boolean {
-        let set = bits(downcast::<BooleanArray>(name, array)?.values());
-        Extra::Flags(Flags { set, known: valid(array) })
-    } else {
-        Extra::Numbers(column(name, array)?)
+    Ok(match meaning {
+        Meaning::Flags => {
+            let set = bits(downcast::<BooleanArray>(name, array)?.values());
+            Extra::Flags(Flags { set, known: valid(array) })
+        }
+        Meaning::Numbers => Extra::Numbers(column(name, array)?),
+        Meaning::Sessions(Kind::Text) => {
+            let texts = downcast::<Utf8ViewArray>(name, array)?;
+            Extra::Sessions(Sessions::Texts { texts, first: 0, len: array.len() })
+        }
+        Meaning::Sessions(kind) => Extra::Sessions(Sessions::Numbers(kind, column(name, array)?)),
     })
+}
+
+impl Texts for Utf8ViewArray {
+    fn text(&self, row: usize) -> Option<&str> {
+        self.get(row)
+    }
+}
+
+/// Values whose changes begin a new chain, as texts or as integers of 64 bits.
+fn sessions(kind: Kind, series: &Series) -> PolarsResult<Series> {
+    match kind {
+        Kind::Text => series.cast(&DataType::String),
+        Kind::Unsigned => {
+            let numbers = series.u64()?.iter().map(|number| number.map(u64::cast_signed));
+            let name = series.name().clone();
+            Ok(Int64Chunked::from_iter_options(name, numbers).into_series())
+        }
+        _ => series.to_physical_repr().cast(&DataType::Int64),
+    }
 }
 
 fn sides<'a>(name: &str, array: &'a dyn Array) -> PolarsResult<Sides<'a>> {

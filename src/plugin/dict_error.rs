@@ -55,13 +55,32 @@ pub enum DictError {
         /// The keys that the trade has.
         keys: Vec<String>,
     },
+    /// A missing key that a rule or a reset needs.
+    #[error(
+        "trade at row {row} has no {key:?}, which {needed_by} needs: its keys are [{}] (give every \
+         trade its {key:?}; None is null)",
+        keys.join(", ")
+    )]
+    Extra {
+        /// The trade.
+        row: u64,
+        /// The name of the key.
+        key: String,
+        /// What needs it.
+        needed_by: &'static str,
+        /// The keys that the trade has.
+        keys: Vec<String>,
+    },
 }
 
 impl DictError {
     /// The error, if so many trades before its own do not count.
     #[must_use]
     pub fn earlier(mut self, rows: u64) -> Self {
-        let (Self::Record { row, .. } | Self::Key { row, .. } | Self::By { row, .. }) = &mut self;
+        let (Self::Record { row, .. }
+        | Self::Key { row, .. }
+        | Self::By { row, .. }
+        | Self::Extra { row, .. }) = &mut self;
         *row = row.saturating_sub(rows);
         self
     }

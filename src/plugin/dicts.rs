@@ -7,14 +7,17 @@
 use crate::epoch::EpochUnit;
 use crate::plugin::dict_columns::{Packed, Values};
 use crate::plugin::dict_error::{DictError, Unfit};
+use crate::plugin::dict_extras::{ExtraValues, Reader};
 use crate::plugin::dict_keys::KeyValues;
-use crate::plugin::inputs::{Names, argument};
+use crate::plugin::inputs::argument;
 use crate::plugin::keys::Keys;
+use crate::plugin::options::Options;
 use crate::plugin::refusal::Refusal;
 use crate::plugin::side_text::SideTexts;
 use crate::plugin::values::{Read, id, number, shown, side, side_text, time};
-use crate::trades::{Layout, Role, Sides, TimeUnit, Trades};
-use polars_core::prelude::{Column, DataFrame};
+use crate::session::Kind;
+use crate::trades::{Extra, Layout, Role, Sides, TimeUnit, Trades};
+use polars_core::prelude::{Column, DataFrame, PolarsResult};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyMapping, PyString};
@@ -42,6 +45,8 @@ pub struct Form {
     volume: Option<Key>,
     /// The keys whose values say which chain a trade belongs to.
     by: Vec<Key>,
+    /// The keys that rules and a reset read, and which of them does.
+    extras: Vec<(Key, Reader)>,
     /// How the sides are read where they are texts.
     sides: Option<SideTexts>,
     /// Whether each dict counts as a quantity of 1.
@@ -58,8 +63,12 @@ struct Key {
 }
 
 impl Form {
-    /// The form of dicts whose keys have these names and whose whole numbers have this unit.
-    pub fn new(py: Python<'_>, names: &Names, by: &[String], unit: EpochUnit) -> Self {
+    /// The form of dicts with these options, whose whole numbers have this unit.
+    ///
+    /// # Errors
+    /// Options that are refused.
+    pub fn new(py: Python<'_>, options: &Options, unit: EpochUnit) -> PolarsResult<Self> {
+        let (names, by) = (&options.columns, &options.by);
         let key = |name: &str, required| Key {
             name: name.to_owned(),
             object: PyString::intern(py, name).unbind(),
@@ -71,14 +80,23 @@ impl Form {
         });
         let volume =
             names.get(Role::Quantity.name()).is_some_and(|name| name == Role::Quantity.name());
-        Self {
+        let rules = options.rules()?;
+        let of_rules = rules.iter().filter_map(|rule| {
+            let (_, is_flags) = rule.extra()?;
+            Some(if is_flags { Reader::When } else { Reader::Sum })
+        });
+        let names_of_extras = options.extras.iter().chain(&options.reset_column);
+        let readers = of_rules.chain(options.reset_column.as_ref().map(|_| Reader::Reset));
+        let extras = names_of_extras.zip(readers);
+        Ok(Self {
             keys,
             volume: volume.then(|| key(VOLUME, false)),
             by: by.iter().map(|name| key(name, true)).collect(),
+            extras: extras.map(|(name, reader)| (key(name, true), reader)).collect(),
             sides: names.sides().cloned(),
             counts_records: names.counts_records(),
             unit,
-        }
+        })
     }
 
     /// The columns of the trades, if this is the first of them.
@@ -122,6 +140,7 @@ pub struct Records<'f> {
     first_trade_id: Values<i64>,
     last_trade_id: Values<i64>,
     keys: Vec<KeyValues>,
+    extras: Vec<ExtraValues>,
 }
 
 impl<'f> Records<'f> {
@@ -135,7 +154,7 @@ impl<'f> Records<'f> {
         dicts: &Bound<'_, PyList>,
         form: &'f Form,
         layout: Option<&Layout>,
-        keys: Option<&Keys>,
+        (keys, session): (Option<&Keys>, Option<Kind>),
         first_row: u64,
     ) -> PyResult<(Self, Option<Refusal>)> {
         let there = layout.map_or(NONE, |layout| {
@@ -144,6 +163,8 @@ impl<'f> Records<'f> {
         let unit = form.unit.column_unit_after(layout.map(|layout| layout.unit));
         let mut records = Self::of(form, unit, there, dicts.len());
         records.keys = KeyValues::of_columns(keys, form.by.len());
+        let extras = form.extras.iter().map(|(_, reader)| ExtraValues::new(*reader, session));
+        records.extras = extras.collect();
         for (row, item) in dicts.iter().enumerate() {
             let other;
             let dict = if let Ok(dict) = item.cast::<PyDict>() {
@@ -179,6 +200,7 @@ impl<'f> Records<'f> {
             first_trade_id: Values::default(),
             last_trade_id: Values::default(),
             keys: Vec::new(),
+            extras: Vec::new(),
         }
     }
 
@@ -204,8 +226,17 @@ impl<'f> Records<'f> {
             let value = found.ok_or_else(|| lacks_key(dict, key, row))?;
             of_trade.push(column.read(&value)?.map_err(|why| refused(key, &value, row, why))?);
         }
+        let mut read = Vec::with_capacity(self.form.extras.len());
+        for ((key, reader), column) in self.form.extras.iter().zip(&self.extras) {
+            let found = dict.get_item(key.object.bind(dict.py()))?;
+            let value = found.ok_or_else(|| lacks_extra(dict, key, *reader, row))?;
+            read.push(column.read(&value)?.map_err(|why| refused(key, &value, row, why))?);
+        }
         // All columns or none, because they must have the same length.
         for (column, value) in self.keys.iter_mut().zip(of_trade) {
+            column.push(value);
+        }
+        for (column, value) in self.extras.iter_mut().zip(read) {
             column.push(value);
         }
         self.timestamp.push(timestamp);
@@ -357,11 +388,23 @@ impl<'f> Records<'f> {
             first_trade_id: self.first_trade_id.rows(rows),
             last_trade_id: self.last_trade_id.rows(rows),
             keys: Vec::new(),
+            extras: self.extras.iter().map(|column| column.rows(rows)).collect(),
         }
     }
 
-    /// The columns.
-    pub fn trades(&self) -> Trades<'_> {
+    /// What the values are whose changes begin a new chain, once that is known.
+    pub fn session_kind(&self) -> Option<Kind> {
+        self.extras.iter().find_map(ExtraValues::kind)
+    }
+
+    /// The columns that rules and a reset bring along.
+    pub fn extras(&self) -> Vec<Extra<'_>> {
+        let extras = self.form.extras.iter().zip(&self.extras);
+        extras.map(|((key, _), column)| column.extra(&key.name)).collect()
+    }
+
+    /// The columns; `extras` are those of [`Self::extras`].
+    pub fn trades<'a>(&'a self, extras: &'a [Extra<'a>]) -> Trades<'a> {
         let name_of = |role: Role| self.has(role).then(|| self.form.name(role));
         let sides = Sides { sold: self.sold.bits(), known: self.side_known.nulls() };
         let name = |role: Role| self.form.name(role);
@@ -374,6 +417,7 @@ impl<'f> Records<'f> {
             first_trade_id: name_of(Role::FirstTradeId)
                 .map(|name| self.first_trade_id.column(name)),
             last_trade_id: name_of(Role::LastTradeId).map(|name| self.last_trade_id.column(name)),
+            extras,
             ..Trades::new(self.len, self.unit)
         }
     }
@@ -393,6 +437,16 @@ fn keys_of(dict: &Bound<'_, PyDict>) -> PyResult<Vec<String>> {
 fn lacks_key(dict: &Bound<'_, PyDict>, key: &Key, row: u64) -> Refusal {
     match keys_of(dict) {
         Ok(keys) => DictError::By { row, key: key.name.clone(), keys }.into(),
+        Err(error) => error.into(),
+    }
+}
+
+/// The refusal of a dict without a key that a rule or a reset needs.
+#[cold]
+fn lacks_extra(dict: &Bound<'_, PyDict>, key: &Key, reader: Reader, row: u64) -> Refusal {
+    let needed_by = if reader == Reader::Reset { "reset" } else { "the rule" };
+    match keys_of(dict) {
+        Ok(keys) => DictError::Extra { row, key: key.name.clone(), needed_by, keys }.into(),
         Err(error) => error.into(),
     }
 }

@@ -7,8 +7,9 @@ use crate::builder::{Builder, Ended};
 use crate::plugin::bar_rows::BarRows;
 use crate::plugin::batch::Batch;
 use crate::plugin::inputs::{Inputs, NO_IDS, time_dtype};
-use crate::plugin::key_share::fold;
+use crate::plugin::key_share::{SeenBy, fold};
 use crate::plugin::keys::{Keys, key_rows};
+use crate::plugin::labels::Labels;
 use crate::plugin::notices::{Notices, Warning};
 use crate::plugin::options::{IS_COMPLETE, Options};
 use crate::plugin::refusal::{Refusal, compute_error};
@@ -16,6 +17,7 @@ use crate::plugin::repeats::Repeats;
 use crate::plugin::seams::Seams;
 use crate::plugin::trace::{KeyRows, Trace};
 use crate::rule::AnyRule;
+use crate::session::Kind;
 use crate::trades::{Layout, Role, TimeUnit};
 use polars_core::prelude::{
     DataFrame, DataType, Field, IdxSize, Int64Chunked, IntoColumn, PolarsResult, Series,
@@ -33,6 +35,8 @@ pub struct Fold {
     pub(super) options: Arc<Options>,
     /// The layout of the trades, once a schema was bound.
     pub(super) layout: Option<Layout>,
+    /// What the values are whose changes begin a new chain, once that is known.
+    pub(super) session: Option<Kind>,
     pub(super) keys: Option<Arc<Keys>>,
     /// A builder for each key, or a single one without keys. Copies of a fold share those that did
     /// not change.
@@ -41,6 +45,8 @@ pub struct Fold {
     pub(super) unused: Arc<Builder<AnyRule>>,
     pub(super) rows: BarRows,
     pub(super) trace: Option<Trace>,
+    /// The labels that are made instead of bars.
+    pub(super) labels: Option<Labels>,
     /// Trades of all keys seen so far.
     pub(super) trades: u64,
     pub(super) seams: Seams,
@@ -59,10 +65,12 @@ impl Fold {
         Ok(Self {
             unused,
             layout: None,
+            session: None,
             keys: None,
             builders,
             rows: BarRows::new(options),
             trace: options.trace.then(|| Trace::new(options.rules.len())),
+            labels: options.labels.as_ref().map(Labels::new).transpose()?,
             trades: 0,
             seams: Seams::default(),
             repeats: Repeats::default(),
@@ -86,6 +94,11 @@ impl Fold {
         }
         let inputs = self.options.inputs(schema, self.options.needs())?;
         self.agree(&inputs.layout())?;
+        self.agree_on_session(inputs.session_kind())?;
+        if let Some(labels) = &mut self.labels {
+            let times = self.options.columns.get(Role::Timestamp.name());
+            labels.bind(inputs.unit(), times.map_or("", String::as_str))?;
+        }
         match &self.keys {
             Some(keys) => keys.agree(schema)?,
             None if self.options.by.is_empty() => {}
@@ -115,6 +128,21 @@ impl Fold {
                 self.notices.note_layout(layout, &self.options);
                 Ok(())
             }
+        }
+    }
+
+    /// Check that the values whose changes begin a new chain are what they were before.
+    pub(super) fn agree_on_session(&mut self, kind: Option<Kind>) -> PolarsResult<()> {
+        match (self.session, kind) {
+            (Some(first), Some(kind)) if first != kind => Err(compute_error(&format!(
+                "the column of reset is {kind}: expected {first}, as in the trades before (cast it, \
+                 or use another processor)"
+            ))),
+            (None, _) => {
+                self.session = kind;
+                Ok(())
+            }
+            _ => Ok(()),
         }
     }
 
@@ -178,6 +206,11 @@ impl Fold {
         self.keys.as_deref()
     }
 
+    /// What the values are whose changes begin a new chain, once that is known.
+    pub const fn session(&self) -> Option<Kind> {
+        self.session
+    }
+
     /// How many trades were folded.
     pub const fn trades(&self) -> u64 {
         self.trades
@@ -228,6 +261,7 @@ impl Fold {
                 self.push_keyed(inputs, &of_keys.slice(start, rows), offset, &slice)?;
             }
             self.trades += len as u64;
+            self.label();
             return Ok(());
         }
         let batch = Batch::new(inputs, column)?;
@@ -235,19 +269,32 @@ impl Fold {
         let key_rows =
             KeyRows { key: 0, before: self.trades, first_row: self.trades, offset: 0, rows: None };
         self.trades += rows.len() as u64;
+        if let Some(labels) = &mut self.labels {
+            labels.add_key(0);
+        }
         let (bars, options) = (&mut self.rows, &self.options);
         let mut emit = |ended: Ended, opened| bars.push(&ended, 0, opened, options);
+        let mut labelling = self.labels.as_mut().and_then(|labels| labels.labellings().next());
         fold(
             Arc::make_mut(&mut self.builders[0]),
             self.options.threads(),
             &batch.lend()?,
             rows,
             key_rows,
-            self.trace.as_mut(),
+            SeenBy { trace: self.trace.as_mut(), labelling: labelling.as_mut() },
             &mut emit,
         )?;
         self.note(0);
+        self.label();
         Ok(())
+    }
+
+    /// Make rows of the events that have ended, if labels are made instead of bars.
+    fn label(&mut self) {
+        if let Some(labels) = &mut self.labels {
+            self.rows = BarRows::new(&self.options);
+            labels.flush(self.keys.is_some(), false);
+        }
     }
 
     /// Leave out trades of a key that were counted already, and look for a gap before the others.
@@ -287,8 +334,8 @@ impl Fold {
     }
 
     /// Whether no wanted bar has ended since the last call of [`Self::take`].
-    pub const fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+    pub fn is_empty(&self) -> bool {
+        self.labels.as_ref().map_or_else(|| self.rows.is_empty(), Labels::is_empty)
     }
 
     /// The bars that ended since the last call.
@@ -296,8 +343,12 @@ impl Fold {
     /// # Errors
     /// Times that cannot be cast to the dtype of the times of the trades.
     pub fn take(&mut self) -> PolarsResult<DataFrame> {
+        let time = self.time_dtype()?;
+        if let Some(labels) = &mut self.labels {
+            return labels.take(&self.options, &time, self.keys.as_deref());
+        }
         let rows = std::mem::replace(&mut self.rows, BarRows::new(&self.options));
-        rows.frame(&self.options, &self.time_dtype()?, self.keys.as_deref())
+        rows.frame(&self.options, &time, self.keys.as_deref())
     }
 
     /// A frame of bars without a row: the schema.
@@ -305,7 +356,11 @@ impl Fold {
     /// # Errors
     /// As [`Self::take`].
     pub fn empty(&self) -> PolarsResult<DataFrame> {
-        BarRows::new(&self.options).frame(&self.options, &self.time_dtype()?, self.keys.as_deref())
+        let (time, keys) = (self.time_dtype()?, self.keys.as_deref());
+        match &self.labels {
+            Some(labels) => labels.empty(&self.options, &time, keys),
+            None => BarRows::new(&self.options).frame(&self.options, &time, keys),
+        }
     }
 
     /// A frame without a row, with the columns of the bars of trades with this layout.
@@ -331,6 +386,10 @@ impl Fold {
                 }
             }
             self.note(0);
+        }
+        if let Some(labels) = &mut self.labels {
+            labels.flush(self.keys.is_some(), true);
+            labels.check_end(self.trades)?;
         }
         self.take()
     }

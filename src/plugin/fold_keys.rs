@@ -7,6 +7,7 @@ use crate::plugin::fold::Fold;
 use crate::plugin::inputs::Inputs;
 use crate::plugin::key_share::{KeyedBar, Place, shares};
 use crate::plugin::keys::ByKey;
+use crate::plugin::labels::Labels;
 use crate::plugin::refusal::{Refusal, compute_error};
 use crate::threads::on_threads;
 use polars_core::prelude::{DataFrame, IdxCa, PolarsResult, Series};
@@ -32,6 +33,9 @@ impl Fold {
         while self.builders.len() <= number {
             self.builders.push(Arc::clone(&self.unused));
         }
+        if let Some(labels) = &mut self.labels {
+            labels.add_key(number);
+        }
     }
 
     /// Fold trades of several keys. `offset` is the number of rows of the batch before them.
@@ -56,7 +60,8 @@ impl Fold {
         } else {
             None
         };
-        let mut shares = shares(threads, &split, &mut self.builders);
+        let labellings = self.labels.iter_mut().flat_map(Labels::labellings);
+        let mut shares = shares(threads, &split, &mut self.builders, labellings);
         if let Some(share) = shares.first_mut() {
             (share.trace, share.batch) = (self.trace.as_mut(), batch);
         }
@@ -109,6 +114,11 @@ impl Fold {
         bars.sort_by_cached_key(|bar| bar.row);
         for KeyedBar { key, opened, ended, .. } in &bars {
             self.rows.push(ended, *key, *opened, &self.options);
+        }
+        if let Some(labels) = &mut self.labels {
+            for KeyedBar { row, key, ended, .. } in &bars {
+                labels.note(ended, *key, self.trades + *row as u64);
+            }
         }
         for number in seen {
             self.note(number);

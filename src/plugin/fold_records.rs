@@ -29,11 +29,13 @@ impl Fold {
             return Ok((None, 0));
         }
         self.agree_with_records(records)?;
+        self.agree_on_session(records.session_kind())?;
         if self.repeats.are_skipped() {
             self.check_ids(&records.layout())?;
         }
         let left_out = if self.options.by.is_empty() {
-            let trades = records.trades();
+            let extras = records.extras();
+            let trades = records.trades(&extras);
             let new = self.new_trades(0, &trades)?;
             let (rows, options) = (&mut self.rows, &self.options);
             let emit = &mut |ended: Ended| rows.push(&ended, 0, 0, options);
@@ -60,7 +62,8 @@ impl Fold {
                 part = records.rows(&rows);
                 &part
             };
-            let trades = of_key.trades();
+            let extras = of_key.extras();
+            let trades = of_key.trades(&extras);
             let new = match self.new_trades(number, &trades) {
                 Ok(new) => new,
                 Err(error) => {

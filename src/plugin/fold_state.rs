@@ -12,6 +12,7 @@ use crate::plugin::options::{Options, RULE};
 use crate::plugin::refusal::{Refusal, compute_error};
 use crate::plugin::saved_keys::{frame_of, saved};
 use crate::rule::{AnyRule, Rule};
+use crate::session::Session;
 use crate::trades::Layout;
 use polars_core::prelude::{
     DataFrame, DataType, IdxSize, Int64Chunked, IntoColumn, IntoSeries, NewChunkedArray,
@@ -56,6 +57,19 @@ fn check_shape(options: &Options, saved: &Saved) -> Result<(), Error> {
     }
 }
 
+/// Check that the open bar of a checkpoint has what the wanted columns need.
+fn check_features(options: &Options, checkpoint: &Checkpoint) -> Result<(), Error> {
+    if checkpoint.needs_of_run().contains(options.needs().of_run()) {
+        return Ok(());
+    }
+    let names = |names: &[String]| match names {
+        [] => "None".to_owned(),
+        names => format!("['{}']", names.join("', '")),
+    };
+    let (got, expected) = (names(&checkpoint.features), names(&options.features));
+    Err(Error::CheckpointFeatures { got, expected })
+}
+
 /// Check that a checkpoint is of a chain after the same trades as another.
 fn check_position(checkpoint: &Checkpoint, other: &Checkpoint) -> Result<(), Error> {
     if (&checkpoint.check, &checkpoint.layout) == (&other.check, &other.layout) {
@@ -76,10 +90,15 @@ fn check_position(checkpoint: &Checkpoint, other: &Checkpoint) -> Result<(), Err
 /// A builder that continues from the states of its rules after the same trades.
 fn resumed(options: &Options, states: Vec<Checkpoint>) -> Result<Builder<AnyRule>, Refusal> {
     let check = states.first().map(|state| state.check.clone()).unwrap_or_default();
+    let session = states.first().and_then(|state| state.session.clone());
     let chains = options.rules()?.into_iter().zip(states);
-    let chains = chains.map(|(rule, state)| (state.rule_after(rule), state.open));
-    let builder = Builder::resume(chains, check, options.needs());
-    Ok(builder.reset_every(options.period()?).cut_off_after(options.max_gap()))
+    let needs = options.needs();
+    let chains = chains.map(|(rule, state)| {
+        let rule = state.rule_after(rule);
+        (rule, state.open.map(|bar| bar.with_run_of(needs)))
+    });
+    let builder = Builder::resume(chains, check, needs);
+    Ok(builder.reset_at(options.reset()?, session).cut_off_after(options.max_gap()))
 }
 
 impl Fold {
@@ -89,9 +108,10 @@ impl Fold {
     /// A checkpoint of other thresholds, keys or rules.
     pub fn resume(options: &Options, saved: Saved) -> Result<Self, Refusal> {
         check_shape(options, &saved)?;
-        let period = options.period()?;
+        let reset = options.reset()?;
         for (state, rule) in saved.settings().iter().zip(options.rules()?) {
-            state.agrees(&rule, period, options.max_gap())?;
+            state.agrees(&rule, reset, options.max_gap())?;
+            check_features(options, state)?;
         }
         let mut fold = Self::of_layout(options, saved.settings().first())?;
         let states = match saved {
@@ -105,6 +125,8 @@ impl Fold {
         };
         let builders = states.into_iter().map(|of_key| resumed(options, of_key).map(Arc::new));
         fold.builders = builders.collect::<Result<_, _>>()?;
+        let sessions = fold.builders.iter().filter_map(|builder| builder.session());
+        fold.session = sessions.filter_map(Session::kind).next();
         fold.trades = fold.builders.iter().map(|builder| builder.rows()).sum();
         Ok(fold)
     }
@@ -116,7 +138,7 @@ impl Fold {
     /// A checkpoint of another rule, or checkpoints of chains after different trades.
     pub fn resume_chains(options: &Options, checkpoints: Vec<Checkpoint>) -> Result<Self, Refusal> {
         let Some(first) = checkpoints.first() else { return Ok(Self::new(options)?) };
-        let (rules, period, gap) = (options.rules()?, options.period()?, options.max_gap());
+        let (rules, reset, gap) = (options.rules()?, options.reset()?, options.max_gap());
         if !options.by.is_empty() {
             return Err(compute_error(KEYED).into());
         }
@@ -126,7 +148,8 @@ impl Fold {
             return Err(compute_error(&text).into());
         }
         for (rule, checkpoint) in rules.iter().zip(&checkpoints) {
-            checkpoint.agrees(rule, period, gap)?;
+            checkpoint.agrees(rule, reset, gap)?;
+            check_features(options, checkpoint)?;
             check_position(checkpoint, first)?;
         }
         let mut fold = Self::of_layout(options, Some(first))?;
@@ -182,7 +205,7 @@ impl Fold {
 
     /// The state of each rule of a builder; without one, before any trade.
     fn states(&self, builder: Option<&Arc<Builder<AnyRule>>>) -> PolarsResult<Vec<Checkpoint>> {
-        let (unused, reset) = (&self.unused, self.options.period()?);
+        let (unused, reset) = (&self.unused, self.options.reset()?);
         let builder = builder.unwrap_or(unused);
         let of_chain = |(begun, (rule, open)): (AnyRule, (&AnyRule, Option<&Bar>))| Checkpoint {
             symbol: None,
@@ -191,8 +214,10 @@ impl Fold {
             max_gap: self.options.max_gap(),
             include_microstructure: self.options.include_microstructure,
             include_incomplete: self.options.include_incomplete,
+            features: self.options.features.clone(),
             layout: self.layout.clone(),
             check: builder.check().clone(),
+            session: builder.session().cloned(),
             open: open.cloned(),
             memory: rule.memory(),
         };

@@ -5,6 +5,7 @@
 
 use crate::plugin::refusal::compute_error;
 use crate::plugin::side_text::SideTexts;
+use crate::session::Kind;
 use crate::trades::{Layout, Role, TimeUnit};
 use polars_core::prelude as pl;
 use polars_core::prelude::{DataType, Field, PolarsResult};
@@ -45,15 +46,26 @@ pub struct Input {
     pub index: usize,
 }
 
-/// A column of a schema that a rule brings along.
+/// What the values of a column mean that a rule or a reset brings along.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meaning {
+    /// Conditions.
+    Flags,
+    /// Numbers.
+    Numbers,
+    /// Values whose changes begin a new chain.
+    Sessions(Kind),
+}
+
+/// A column of a schema that a rule or a reset brings along.
 #[derive(Clone, Debug)]
 pub struct ExtraInput {
     /// Its name.
     pub name: pl::PlSmallStr,
     /// Its place in the schema.
     pub index: usize,
-    /// Whether it is one of conditions, and not of numbers.
-    pub is_flags: bool,
+    /// What its values mean.
+    pub meaning: Meaning,
 }
 
 impl Names {
@@ -188,25 +200,40 @@ impl Inputs {
         extras: impl Iterator<Item = (&'a String, bool)>,
     ) -> PolarsResult<()> {
         for (name, is_flags) in extras {
-            let mut found = (0..schema.len()).filter(|index| schema[*index].name() == name);
-            let first = found.next();
-            if found.next().is_some() {
-                return Err(compute_error(&twice(name, schema)));
-            }
-            let Some(index) = first else {
-                return Err(compute_error(&missing_extra(name, schema)));
-            };
+            let index = place_of(name, "the rule", schema)?;
             let dtype = schema[index].dtype();
             let fits = if is_flags { *dtype == DataType::Boolean } else { dtype.is_numeric() };
             if !fits {
                 return Err(compute_error(&wrong_extra(dtype, is_flags)));
             }
-            self.extras.push(ExtraInput { name: name.into(), index, is_flags });
+            let meaning = if is_flags { Meaning::Flags } else { Meaning::Numbers };
+            self.extras.push(ExtraInput { name: name.into(), index, meaning });
         }
         Ok(())
     }
 
-    /// The columns that rules bring along.
+    /// Find the column whose changes begin a new chain.
+    ///
+    /// # Errors
+    /// A missing column, or one of another dtype.
+    pub fn add_sessions(&mut self, schema: &[Field], name: &str) -> PolarsResult<()> {
+        let index = place_of(name, "reset", schema)?;
+        let dtype = schema[index].dtype();
+        let kind = kind_of(dtype).ok_or_else(|| compute_error(&wrong_sessions(dtype)))?;
+        let meaning = Meaning::Sessions(kind);
+        self.extras.push(ExtraInput { name: name.into(), index, meaning });
+        Ok(())
+    }
+
+    /// What the values are whose changes begin a new chain, if a column has them.
+    pub fn session_kind(&self) -> Option<Kind> {
+        self.extras.iter().find_map(|extra| match extra.meaning {
+            Meaning::Sessions(kind) => Some(kind),
+            Meaning::Flags | Meaning::Numbers => None,
+        })
+    }
+
+    /// The columns that rules and a reset bring along.
     pub fn extras(&self) -> &[ExtraInput] {
         &self.extras
     }
@@ -318,8 +345,43 @@ fn required_by_rule(role: Role, name: &str, schema: &[Field]) -> String {
     format!("the rule needs a column {name:?}, and the trades have [{}] ({remedy})", listed(schema))
 }
 
-fn missing_extra(name: &str, schema: &[Field]) -> String {
-    format!("the rule needs a column {name:?}, and the trades have [{}]", listed(schema))
+/// The place of a column that a rule or a reset brings along.
+fn place_of(name: &str, needed_by: &str, schema: &[Field]) -> PolarsResult<usize> {
+    let mut found = (0..schema.len()).filter(|index| schema[*index].name() == name);
+    let first = found.next();
+    if found.next().is_some() {
+        return Err(compute_error(&twice(name, schema)));
+    }
+    first.ok_or_else(|| {
+        let columns = listed(schema);
+        compute_error(&format!(
+            "{needed_by} needs a column {name:?}, and the trades have [{columns}]"
+        ))
+    })
+}
+
+/// What the values of a dtype are, if their changes can begin a new chain.
+fn kind_of(dtype: &DataType) -> Option<Kind> {
+    Some(match dtype {
+        DataType::Boolean => Kind::Flag,
+        DataType::UInt64 => Kind::Unsigned,
+        DataType::Int128 | DataType::UInt128 => return None,
+        dtype if dtype.is_integer() => Kind::Whole,
+        DataType::Date => Kind::Date,
+        DataType::Datetime(pl::TimeUnit::Milliseconds, _) => Kind::Milliseconds,
+        DataType::Datetime(pl::TimeUnit::Microseconds, _) => Kind::Microseconds,
+        DataType::Datetime(pl::TimeUnit::Nanoseconds, _) => Kind::Nanoseconds,
+        DataType::String | DataType::Categorical(..) | DataType::Enum(..) => Kind::Text,
+        _ => return None,
+    })
+}
+
+fn wrong_sessions(dtype: &DataType) -> String {
+    let cast = if dtype.is_numeric() || *dtype == DataType::Null { "Int64" } else { "String" };
+    format!(
+        "the column of reset is {dtype}: expected Boolean, an integer of up to 64 bits, Date, \
+         Datetime, String, Categorical or Enum (cast it: .cast(pl.{cast}))"
+    )
 }
 
 fn wrong_extra(dtype: &DataType, is_flags: bool) -> String {

@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::plugin::batch::{Batch, Lent};
 use crate::plugin::inputs::Inputs;
 use crate::plugin::keys::ByKey;
+use crate::plugin::labels::Labelling;
 use crate::plugin::refusal::Refusal;
 use crate::plugin::trace::{KeyRows, Trace};
 use crate::rule::Rule;
@@ -17,8 +18,8 @@ use std::sync::Arc;
 pub struct KeyShare<'a, R> {
     /// The rows of the keys, key after key.
     rows: &'a [IdxSize],
-    /// The number of each key, the range of its rows in `rows`, and its builder.
-    keys: Vec<(usize, Range<usize>, &'a mut Builder<R>)>,
+    /// The number of each key, the range of its rows in `rows`, its builder, and its labeller.
+    keys: Vec<(usize, Range<usize>, &'a mut Builder<R>, Option<Labelling<'a>>)>,
     /// Only a share of all keys is traced.
     pub trace: Option<&'a mut Trace>,
     /// The columns in the order of `rows`, if they were gathered already.
@@ -61,6 +62,7 @@ pub fn shares<'a, R: Clone>(
     number: usize,
     split: &'a ByKey,
     builders: &'a mut [Arc<Builder<R>>],
+    mut labellings: impl Iterator<Item = Labelling<'a>>,
 ) -> Vec<KeyShare<'a, R>> {
     let most = split.rows.len().div_ceil(number.max(1));
     let mut shares: Vec<KeyShare<'a, R>> = Vec::new();
@@ -68,6 +70,7 @@ pub fn shares<'a, R: Clone>(
     for (key, range) in &split.keys {
         // Keys come in ascending order.
         let Some(builder) = builders.nth(key - next) else { break };
+        let labelling = labellings.nth(key - next);
         next = key + 1;
         if shares.is_empty() || range.start >= start + most {
             // The first rows may have been left out.
@@ -77,7 +80,7 @@ pub fn shares<'a, R: Clone>(
         if let Some(share) = shares.last_mut() {
             share.rows = &split.rows[start..range.end];
             let rows = range.start - start..range.end - start;
-            share.keys.push((*key, rows, Arc::make_mut(builder)));
+            share.keys.push((*key, rows, Arc::make_mut(builder), labelling));
         }
     }
     shares
@@ -104,7 +107,7 @@ impl<R: Rule + Clone + Send> KeyShare<'_, R> {
         };
         let lent = batch.lend()?;
         let mut folded = Folded::default();
-        for (key, range, builder) in &mut self.keys {
+        for (key, range, builder, labelling) in &mut self.keys {
             let key_rows = KeyRows {
                 key: *key,
                 before: builder.rows(),
@@ -116,8 +119,9 @@ impl<R: Rule + Clone + Send> KeyShare<'_, R> {
                 let row = key_rows.row(ended.row);
                 folded.bars.push(KeyedBar { row, key: *key, opened, ended });
             };
-            let trace = self.trace.as_deref_mut();
-            match fold(builder, 1, &lent, range.clone(), key_rows, trace, &mut emit) {
+            let seen_by =
+                SeenBy { trace: self.trace.as_deref_mut(), labelling: labelling.as_mut() };
+            match fold(builder, 1, &lent, range.clone(), key_rows, seen_by, &mut emit) {
                 Err(Refusal::Kernel(error)) => {
                     let row = key_rows.row(error.row());
                     if folded.fault.as_ref().is_none_or(|(first, ..)| row < *first) {
@@ -131,6 +135,15 @@ impl<R: Rule + Clone + Send> KeyShare<'_, R> {
     }
 }
 
+/// What sees the trades of a key beside its builder.
+#[derive(Debug)]
+pub struct SeenBy<'a, 'b> {
+    /// The bar of each trade.
+    pub trace: Option<&'a mut Trace>,
+    /// The labels of its bars.
+    pub labelling: Option<&'a mut Labelling<'b>>,
+}
+
 /// Fold the trades of one key; `emit` is called with each bar that ended and, if trades are traced,
 /// the number of the trade that opened it.
 ///
@@ -142,16 +155,24 @@ pub fn fold<R: Rule + Clone + Send>(
     batch: &Lent<'_>,
     rows: Range<usize>,
     key_rows: KeyRows<'_>,
-    mut trace: Option<&mut Trace>,
+    seen_by: SeenBy<'_, '_>,
     emit: &mut impl FnMut(Ended, i64),
 ) -> Result<(), Refusal> {
-    batch.fold(rows, threads, builder, &mut |ended| {
+    let SeenBy { mut trace, labelling } = seen_by;
+    let (before, mut events) = (builder.rows(), Vec::new());
+    batch.fold(rows.clone(), threads, builder, &mut |ended| {
+        if let Some(labelling) = &labelling {
+            labelling.add(&ended, before, key_rows, &mut events);
+        }
         let end = ended.row + u64::from(ended.complete);
         let opened = trace
             .as_mut()
             .map_or(0, |trace| trace.note(key_rows, ended.chain, end, ended.bar.rows));
         emit(ended, opened);
     })?;
+    if let Some(labelling) = labelling {
+        batch.label(rows, &events, labelling.labeller);
+    }
     if let Some(trace) = trace {
         for (chain, bar) in builder.open_bars() {
             trace.note(key_rows, chain, builder.rows(), bar.rows);

@@ -11,10 +11,12 @@ pub mod keys;
 pub mod values;
 pub mod dict_keys;
 pub mod dict_columns;
+pub mod dict_extras;
 pub mod dicts;
 pub mod trace;
-pub mod key_share;
 pub mod bar_rows;
+pub mod labels;
+pub mod key_share;
 pub mod seams;
 pub mod repeats;
 mod stored_bars;
@@ -31,6 +33,7 @@ mod exports;
 pub mod arrow_hash;
 pub mod arrow_stream;
 pub mod trade_file;
+pub mod python_frame;
 pub mod python;
 
 /// Polars' own allocator, so that a column made here can be freed there.

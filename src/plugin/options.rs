@@ -1,11 +1,12 @@
 //! The options of a fold: the arguments of `bars()` as Python passes them.
 
 use crate::builder::{Builder, MaxGap};
-use crate::columns::{Group, OUTPUTS, Output, Table};
+use crate::columns::{Group, OUTPUTS, Output, Table, output};
 use crate::needs::Needs;
-use crate::period::Period;
 use crate::plugin::inputs::{Inputs, Names};
+use crate::plugin::labels::LabelOptions;
 use crate::plugin::refusal::compute_error;
+use crate::reset::Reset;
 use crate::rule::{AnyRule, Rule};
 use crate::trades::Role;
 use polars_core::prelude::{Field, PolarsResult};
@@ -32,8 +33,10 @@ pub struct Options {
     pub rule_column: Option<String>,
     /// The columns of the keys; each key has its own chain of bars.
     pub by: Vec<String>,
-    /// The period at whose borders chains begin.
+    /// The text of the borders at which chains begin.
     pub reset: Option<String>,
+    /// The name of the column whose changes are these borders, if it is a column.
+    pub reset_column: Option<String>,
     /// The longest time between two trades of one bar, in nanoseconds.
     pub max_gap: Option<u64>,
     /// The names of the columns that rules bring along, in the order of these rules.
@@ -42,6 +45,8 @@ pub struct Options {
     pub include_microstructure: bool,
     /// Whether bars that did not close are rows too.
     pub include_incomplete: bool,
+    /// The columns that are asked for by name, in order.
+    pub features: Vec<String>,
     /// The names of the columns of the trades.
     pub columns: Names,
     /// The wanted columns of bars; `None` for all.
@@ -56,6 +61,8 @@ pub struct Options {
     pub whole: bool,
     /// Whether the bar of each trade is recorded.
     pub trace: bool,
+    /// The labels of the ends of bars that are wanted instead of bars.
+    pub labels: Option<LabelOptions>,
     /// Whether large batches are folded on several threads. Not within a plan, whose engine has
     /// a thread for each processor already.
     pub threaded: bool,
@@ -64,15 +71,26 @@ pub struct Options {
 impl Options {
     /// The computed columns that are wanted.
     pub fn outputs(&self) -> impl Iterator<Item = &'static Output> {
-        let shown = |output: &Output| match output.group {
+        let is_there = |output: &&Output| {
+            if self.stored { output.is_stored() } else { self.is_shown(output) }
+        };
+        let asked = self.asked().filter(|output| !self.stored && !self.is_shown(output));
+        let all = OUTPUTS.iter().filter(is_there).chain(asked);
+        all.filter(|output| self.labels.is_none() && self.wants(output.name))
+    }
+
+    /// Whether a column is there although nobody asks for it by name.
+    fn is_shown(&self, output: &Output) -> bool {
+        match output.group {
             Group::Bar => true,
             Group::Sum | Group::Feature => self.include_microstructure,
-            Group::Stored => false,
-        };
-        OUTPUTS.iter().filter(move |output| {
-            let is_there = if self.stored { output.is_stored() } else { shown(output) };
-            is_there && self.wants(output.name)
-        })
+            Group::Intra | Group::Stored => false,
+        }
+    }
+
+    /// The columns that are asked for by name, in order.
+    fn asked(&self) -> impl Iterator<Item = &'static Output> {
+        self.features.iter().filter_map(|name| output(name))
     }
 
     /// A table of the wanted columns without a row.
@@ -93,8 +111,11 @@ impl Options {
 
     /// The sums that must be computed.
     pub fn needs(&self) -> Needs {
-        let all = OUTPUTS.iter().filter(|_| self.every_sum);
-        self.outputs().chain(all).fold(Needs::NOTHING, |needs, output| needs.and(output.needs))
+        let is_sum = |output: &&Output| output.group != Group::Intra;
+        let all = OUTPUTS.iter().filter(is_sum).chain(self.asked()).filter(|_| self.every_sum);
+        // Labels read prices, about which there are notices.
+        let none = if self.labels.is_some() { Needs::PRICE } else { Needs::NOTHING };
+        self.outputs().chain(all).fold(none, |needs, output| needs.and(output.needs))
     }
 
     /// On how many threads a batch may be folded: as many as Polars would use.
@@ -144,6 +165,9 @@ impl Options {
         inputs.require(schema, &self.columns, required)?;
         let flags = rules.iter().filter_map(AnyRule::extra).map(|(_, is_flags)| is_flags);
         inputs.add_extras(schema, self.extras.iter().zip(flags))?;
+        if let Some(name) = &self.reset_column {
+            inputs.add_sessions(schema, name)?;
+        }
         Ok(inputs)
     }
 
@@ -155,21 +179,25 @@ impl Options {
     /// A builder that has seen no trade.
     ///
     /// # Errors
-    /// As [`Self::rules`] and [`Self::period`].
+    /// As [`Self::rules`] and [`Self::reset`].
     pub fn builder(&self, needs: Needs) -> PolarsResult<Builder<AnyRule>> {
         let builder = Builder::new(self.rules()?, needs);
-        Ok(builder.reset_every(self.period()?).cut_off_after(self.max_gap()))
+        Ok(builder.reset_at(self.reset()?, None).cut_off_after(self.max_gap()))
     }
 
-    /// The period of `reset`.
+    /// The borders at which chains begin.
     ///
     /// # Errors
-    /// A name that is not that of a period.
-    pub fn period(&self) -> PolarsResult<Option<Period>> {
-        let Some(name) = &self.reset else { return Ok(None) };
+    /// A text of none.
+    pub fn reset(&self) -> PolarsResult<Option<Reset>> {
+        let Some(text) = &self.reset else { return Ok(None) };
         let unknown =
-            || compute_error(&format!("reset is {name:?}: expected day, week, month or year"));
-        Period::named(name).map(Some).ok_or_else(unknown)
+            |_| compute_error(&format!("reset is {text:?}: expected a period or a time in a zone"));
+        Ok(Some(match text.parse().map_err(unknown)? {
+            // After the columns of the rules.
+            Reset::Column { .. } => Reset::Column { place: self.extras.len() },
+            other => other,
+        }))
     }
 }
 

@@ -15,7 +15,6 @@ use crate::epoch::EpochUnit;
 use crate::error::Error;
 use crate::fixed::to_f64;
 use crate::notice::Notice;
-use crate::period::Period;
 use crate::plugin::arrow_stream::TableStream;
 use crate::plugin::bar_rows::exact_dtype;
 use crate::plugin::dicts::{Form, Records};
@@ -23,18 +22,19 @@ use crate::plugin::fold::Fold;
 use crate::plugin::inputs::{Inputs, Names};
 use crate::plugin::notices::Warning;
 use crate::plugin::options::{OPENING_ROW, Options, is_always_read};
+use crate::plugin::python_frame::PythonFrame;
 use crate::plugin::refusal::{Refusal, compute_error};
 use crate::plugin::stored_bars;
 use crate::plugin::trade_file::TradeWriter;
 use crate::row_hash::RowHash;
 use crate::rule::{AnyRule, Rule};
 use crate::trades::Role;
+use crate::trading_day::TradingDay;
 use polars_core::prelude::{DataFrame, DataType, IntoColumn, PolarsResult};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyList};
-use pyo3_polars::PyDataFrame;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The warning about bars whose trades all have a null side, in which these columns are 0 or null.
@@ -48,12 +48,12 @@ fn null_side(columns: Vec<String>) -> Warning {
 fn bars(
     trades: &Bound<'_, PyAny>,
     options: Options,
-) -> Result<(PyDataFrame, Vec<Warning>), Refusal> {
+) -> Result<(PythonFrame, Vec<Warning>), Refusal> {
     let mut stream = TableStream::open(trades)?;
     let mut fold = Fold::new(&options)?;
     let inputs = bind(&stream, &mut fold)?;
     stream.drain(trades.py(), |stream| push(stream, &mut fold, &inputs))?;
-    Ok((PyDataFrame(fold.finish()?), fold.warnings()))
+    Ok((PythonFrame(fold.finish()?), fold.warnings()))
 }
 
 /// Find the columns of the trades in the schema of a stream.
@@ -90,7 +90,7 @@ impl BarBuilder {
         let unit = EpochUnit::named(time_unit).ok_or_else(|| {
             PyValueError::new_err(format!("time_unit is {time_unit:?}: expected s, ms, us or ns"))
         })?;
-        let form = Arc::new(Form::new(py, &options.columns, &options.by, unit));
+        let form = Arc::new(Form::new(py, &options, unit)?);
         let fold = match checkpoint {
             None => Fold::new(&options)?,
             Some(bytes) => Fold::resume(&options, Saved::from_bytes(bytes)?)?,
@@ -118,7 +118,7 @@ impl BarBuilder {
     }
 
     /// The bars that ended in the next table of trades; None for no bar.
-    fn push(&self, trades: &Bound<'_, PyAny>) -> Result<Option<PyDataFrame>, Refusal> {
+    fn push(&self, trades: &Bound<'_, PyAny>) -> Result<Option<PythonFrame>, Refusal> {
         let mut stream = TableStream::open(trades)?;
         let inputs = bind(&stream, &mut self.lock())?;
         stream.drain(trades.py(), |stream| push(stream, &mut self.lock(), &inputs))?;
@@ -126,11 +126,16 @@ impl BarBuilder {
     }
 
     /// The bars that ended in a list of dicts of trades; None for no bar.
-    fn push_records(&self, trades: &Bound<'_, PyList>) -> Result<Option<PyDataFrame>, Refusal> {
+    fn push_records(&self, trades: &Bound<'_, PyList>) -> Result<Option<PythonFrame>, Refusal> {
         let mut fold = self.lock();
         let layout = fold.layout();
-        let (records, refused) =
-            Records::read(trades, &self.form, layout, fold.keys(), fold.trades())?;
+        let (records, refused) = Records::read(
+            trades,
+            &self.form,
+            layout,
+            (fold.keys(), fold.session()),
+            fold.trades(),
+        )?;
         let (ended, left_out) = if records.is_empty() && refused.is_none() && layout.is_none() {
             (Some(fold.empty_of(&records.layout())?), 0)
         } else {
@@ -138,7 +143,7 @@ impl BarBuilder {
             fold.push_records(&records)?
         };
         match refused {
-            None => Ok(ended.map(PyDataFrame)),
+            None => Ok(ended.map(PythonFrame)),
             Some(Refusal::Dict(error)) => Err(error.earlier(left_out).into()),
             Some(other) => Err(other),
         }
@@ -146,22 +151,22 @@ impl BarBuilder {
 
     /// For each threshold, the number of the trade that opened the bar of each trade of the last
     /// table.
-    fn trace(&self) -> Result<PyDataFrame, Refusal> {
+    fn trace(&self) -> Result<PythonFrame, Refusal> {
         self.frame(Fold::take_trace)
     }
 
     /// A frame of bars without a row.
-    fn empty(&self) -> Result<PyDataFrame, Refusal> {
+    fn empty(&self) -> Result<PythonFrame, Refusal> {
         self.frame(|fold| fold.empty())
     }
 
     /// The bars that are still open, if incomplete bars are wanted.
-    fn finish(&self) -> Result<PyDataFrame, Refusal> {
+    fn finish(&self) -> Result<PythonFrame, Refusal> {
         self.frame(Fold::finish)
     }
 
     /// The bars that are still open, with their features so far; no row if there is none.
-    fn open_bar(&self) -> Result<PyDataFrame, Refusal> {
+    fn open_bar(&self) -> Result<PythonFrame, Refusal> {
         self.frame(|fold| fold.open_bar())
     }
 
@@ -192,8 +197,8 @@ impl BarBuilder {
     }
 
     /// The keys, a row for each; no column without keys.
-    fn keys(&self) -> PyDataFrame {
-        PyDataFrame(self.lock().keys().map(|keys| keys.seen().clone()).unwrap_or_default())
+    fn keys(&self) -> PythonFrame {
+        PythonFrame(self.lock().keys().map(|keys| keys.seen().clone()).unwrap_or_default())
     }
 
     /// The messages about the gaps found at seams, from number `known` on.
@@ -207,12 +212,12 @@ impl BarBuilder {
     }
 
     /// The gaps found at seams.
-    fn gaps(&self) -> Result<PyDataFrame, Refusal> {
+    fn gaps(&self) -> Result<PythonFrame, Refusal> {
         self.frame(|fold| fold.gaps())
     }
 
     /// The time and the id of the last trade.
-    fn position(&self) -> Result<PyDataFrame, Refusal> {
+    fn position(&self) -> Result<PythonFrame, Refusal> {
         self.frame(|fold| fold.position())
     }
 
@@ -253,8 +258,8 @@ impl BarBuilder {
     fn frame(
         &self,
         make: impl FnOnce(&mut Fold) -> PolarsResult<DataFrame>,
-    ) -> Result<PyDataFrame, Refusal> {
-        Ok(PyDataFrame(make(&mut self.lock())?))
+    ) -> Result<PythonFrame, Refusal> {
+        Ok(PythonFrame(make(&mut self.lock())?))
     }
 }
 
@@ -310,15 +315,17 @@ type Settings = (
     Vec<String>,
     Option<String>,
     Vec<String>,
-    Option<&'static str>,
+    Option<String>,
     Option<u64>,
     bool,
     bool,
+    Vec<String>,
     Option<&'static str>,
 );
 
 /// The settings in a checkpoint: symbol, texts of the rules, the column of rules, by, reset, longest
-/// gap in nanoseconds, the two `include_` flags, and the unit of the times, if there was a trade.
+/// gap in nanoseconds, the two `include_` flags, the features, and the unit of the times, if there
+/// was a trade.
 #[pyfunction]
 fn read_checkpoint(checkpoint: &[u8]) -> Result<Settings, Refusal> {
     let saved = Saved::from_bytes(checkpoint)?;
@@ -331,10 +338,11 @@ fn read_checkpoint(checkpoint: &[u8]) -> Result<Settings, Refusal> {
         saved.settings().iter().map(|state| state.rule.to_string()).collect(),
         saved.rule_column().map(str::to_owned),
         saved.by().into_iter().map(str::to_owned).collect(),
-        first.reset.map(Period::name),
+        first.reset.map(|reset| reset.to_string()),
         first.max_gap.map(|MaxGap(gap)| gap),
         first.include_microstructure,
         first.include_incomplete,
+        first.features.clone(),
         unit,
     ))
 }
@@ -344,6 +352,12 @@ fn read_checkpoint(checkpoint: &[u8]) -> Result<Settings, Refusal> {
 fn check_rule(text: &str) -> PyResult<()> {
     let rule = text.parse::<AnyRule>();
     rule.map(|_| ()).map_err(|error| PyValueError::new_err(error.to_string()))
+}
+
+/// Whether this is the name of a time zone.
+#[pyfunction]
+fn has_zone(name: &str) -> bool {
+    format!("00:00@{name}").parse::<TradingDay>().is_ok()
 }
 
 /// The columns of trades that the rules with these texts need, beside those that every bar needs.
@@ -373,12 +387,12 @@ fn checkpoint_position(checkpoint: &[u8]) -> Result<Position, Refusal> {
 fn read_table(
     table: &Bound<'_, PyAny>,
     names: Option<Vec<String>>,
-) -> Result<PyDataFrame, Refusal> {
-    Ok(PyDataFrame(TableStream::open(table)?.read(table.py(), names.as_deref())?))
+) -> Result<PythonFrame, Refusal> {
+    Ok(PythonFrame(TableStream::open(table)?.read(table.py(), names.as_deref())?))
 }
 
 /// Sides; the first row whose text means nothing, and the text; what is expected.
-type SidesOfTable = (PyDataFrame, Option<(usize, String)>, String);
+type SidesOfTable = (PythonFrame, Option<(usize, String)>, String);
 
 /// The sides in the first column of a table, as Booleans; the first row whose text means nothing, if
 /// there is one, with the text; and what is expected there.
@@ -390,7 +404,7 @@ fn read_sides(table: &Bound<'_, PyAny>, columns: Names) -> Result<SidesOfTable, 
     };
     let read = texts.read(column.as_materialized_series())?;
     let sold = DataFrame::new(table.height(), vec![read.sold.into_column()])?;
-    Ok((PyDataFrame(sold), read.strange.into_iter().next(), texts.expected()))
+    Ok((PythonFrame(sold), read.strange.into_iter().next(), texts.expected()))
 }
 
 /// The name of the one unit in which a number is a time from 1990 to 2100, if there is one.
@@ -417,6 +431,7 @@ fn row(output: &Output) -> Row {
         Group::Bar => "bar",
         Group::Sum => "sum",
         Group::Feature => "feature",
+        Group::Intra => "intra",
         Group::Stored => "stored",
     };
     let dtype = match output.compute {
@@ -439,9 +454,9 @@ fn row(output: &Output) -> Row {
 
 /// The columns of bars with these names, from a table of bars in the form of stores.
 #[pyfunction]
-fn derive(stored: &Bound<'_, PyAny>, names: Vec<String>) -> Result<PyDataFrame, Refusal> {
+fn derive(stored: &Bound<'_, PyAny>, names: Vec<String>) -> Result<PythonFrame, Refusal> {
     let stored = TableStream::open(stored)?.read(stored.py(), None)?;
-    Ok(PyDataFrame(stored_bars::derive(&stored, &names)?))
+    Ok(PythonFrame(stored_bars::derive(&stored, &names)?))
 }
 
 /// The stub that this extension was compiled with. Python compares it with the one that it finds.
@@ -461,6 +476,7 @@ fn _internal(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(derive, module)?)?;
     module.add_function(wrap_pyfunction!(null_side, module)?)?;
     module.add_function(wrap_pyfunction!(check_rule, module)?)?;
+    module.add_function(wrap_pyfunction!(has_zone, module)?)?;
     module.add_function(wrap_pyfunction!(rules_read, module)?)?;
     module.add_function(wrap_pyfunction!(checkpoint_position, module)?)?;
     module.add_function(wrap_pyfunction!(read_checkpoint, module)?)?;

@@ -83,7 +83,9 @@ impl From<Refusal> for PyErr {
                     Error::CheckpointDamaged { .. }
                     | Error::CheckpointVersion { .. }
                     | Error::CheckpointOther { .. }
+                    | Error::CheckpointFeatures { .. }
                     | Error::KeyType { .. }
+                    | Error::SessionTooLong { .. }
                     | Error::ChainsTooLarge { .. } => "CheckpointError",
                     _ => "RangeBarError",
                 };

@@ -133,4 +133,5 @@ const UNKNOWN: Bar = Bar {
     rows_with_trade_ids: 0,
     first_agg_trade_id: None,
     last_agg_trade_id: None,
+    run: None,
 };

@@ -113,7 +113,7 @@ pub fn time(value: &Bound<'_, PyAny>, unit: EpochUnit, column: TimeUnit) -> Read
             Err(not_a_time(unit, text.parse().ok(), true, is_iso(&text)))
         });
     }
-    if value.is_instance(datetime(value.py())?)? {
+    if is_datetime(value)? {
         return of_datetime(value, unit, column);
     }
     if holds_several(value) {
@@ -236,6 +236,14 @@ fn checked(number: Option<i64>, unit: EpochUnit, column: TimeUnit) -> Result<i64
 fn not_a_time(unit: EpochUnit, float: Option<f64>, is_text: bool, is_iso: bool) -> Unfit {
     let float = float.and_then(|float| EpochUnit::fitting(float as i64));
     Unfit::Time { unit, float, is_text, is_iso }
+}
+
+/// Whether it is a datetime.
+///
+/// # Errors
+/// An exception that Python raised.
+pub fn is_datetime(value: &Bound<'_, PyAny>) -> PyResult<bool> {
+    value.is_instance(datetime(value.py())?)
 }
 
 fn datetime(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {

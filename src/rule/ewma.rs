@@ -231,7 +231,6 @@ impl Rule for EwmaRule {
             self.guard.open(bar.time.open);
             self.records = bar.rows.unsigned_abs();
         }
-        let is_open = open.is_none_or(|bar| !self.is_reached() || !self.guard.lets(bar.time.close));
         let Spans { min, max, ticks, warm_up, expected: fixed, bars } = self.spans;
         let numbers = decayed.into_iter().chain(limit);
         // The sum of all powers of the factor, up to rounding.
@@ -249,7 +248,8 @@ impl Rule for EwmaRule {
             && limit.is_some() == (seen >= warm_up)
             && self.records <= seen
             && seen <= rows
-            && is_open
+            // Only of sums that can be, since their difference fits.
+            && open.is_none_or(|bar| !self.is_reached() || !self.guard.lets(bar.time.close))
     }
 
     fn requires(&self, role: Role) -> bool {

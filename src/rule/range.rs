@@ -44,7 +44,7 @@ impl Threshold {
 
     /// How far the price must move from `open`, at scale 1e8. It is rounded up, so that a move is
     /// never smaller than the threshold.
-    fn delta(self, open: i64) -> i64 {
+    pub(crate) fn delta(self, open: i64) -> i64 {
         // Most products fit 64 bits, whose division by a constant is a multiplication.
         let scaled =
             open.checked_mul(self.0).and_then(|scaled| scaled.checked_add(Self::WHOLE - 1));
@@ -118,31 +118,46 @@ impl Limits {
     fn new(by: Move, open: f64, open_time: i64) -> Self {
         let open = to_fixed(open);
         let delta = by.delta(open);
-        Self {
-            open_time,
-            upper: open.checked_add(delta).map_or(f64::INFINITY, lowest_reaching),
-            lower: highest_within(open.saturating_sub(delta)),
-        }
+        Self { open_time, upper: upper_limit(open, delta), lower: lower_limit(open, delta) }
     }
 
     /// Whether a price is at or beyond a limit.
-    #[inline]
-    #[allow(clippy::needless_bitwise_bool)] // no branch, so that a loop can be vectorised
     fn are_reached(&self, price: f64) -> bool {
-        (price >= self.upper) | (price <= self.lower)
+        is_outside(price, self.lower, self.upper)
     }
+}
 
-    /// The first price at or beyond a limit, searched in blocks that a compiler can vectorise.
-    fn first_breach(&self, prices: &[f64]) -> Option<usize> {
-        const BLOCK: usize = 32;
-        let outside = |price: &f64| self.are_reached(*price);
-        let blocks = prices.chunks(BLOCK);
-        blocks.enumerate().find_map(|(block, prices)| {
+/// The lowest price that is `delta` above `open`, both at scale 1e8; infinite if no price is.
+pub(crate) fn upper_limit(open: i64, delta: i64) -> f64 {
+    open.checked_add(delta).map_or(f64::INFINITY, lowest_reaching)
+}
+
+/// The highest price that is `delta` below `open`, both at scale 1e8; below 0 if no price is.
+pub(crate) fn lower_limit(open: i64, delta: i64) -> f64 {
+    highest_within(open.saturating_sub(delta))
+}
+
+/// Whether a price is at or beyond a limit.
+#[inline]
+#[allow(clippy::needless_bitwise_bool)] // no branch, so that a loop can be vectorised
+fn is_outside(price: f64, lower: f64, upper: f64) -> bool {
+    (price >= upper) | (price <= lower)
+}
+
+/// The first price at or beyond a limit. A short bar ends among the first few, which are looked at
+/// one by one; the others are searched in blocks that a compiler can vectorise.
+pub(crate) fn first_outside(prices: &[f64], lower: f64, upper: f64) -> Option<usize> {
+    const FEW: usize = 8;
+    const BLOCK: usize = 32;
+    let outside = |price: &f64| is_outside(*price, lower, upper);
+    let (few, rest) = prices.split_at(prices.len().min(FEW));
+    few.iter().position(outside).or_else(|| {
+        rest.chunks(BLOCK).enumerate().find_map(|(block, prices)| {
             let any = prices.iter().fold(false, |any, price| any | outside(price));
             let row = if any { prices.iter().position(outside) } else { None };
-            row.map(|row| block * BLOCK + row)
+            row.map(|row| FEW + block * BLOCK + row)
         })
-    }
+    })
 }
 
 impl RangeRule {
@@ -188,13 +203,13 @@ impl Rule for RangeRule {
             None if from == trades.len => return None,
             None => (Limits::new(self.by, prices[from], times[from]), from + 1),
         };
-        while let Some(breach) = limits.first_breach(&prices[row..]) {
+        while let Some(breach) = first_outside(&prices[row..], limits.lower, limits.upper) {
             row += breach;
             if !self.prevent_same_timestamp_close || times[row] != limits.open_time {
                 return Some(row);
             }
             // No trade of the opening time can close the bar: continue after the last of them.
-            row += times[row..].partition_point(|&time| time == limits.open_time);
+            row += times[row..].iter().take_while(|time| **time == limits.open_time).count();
         }
         self.open = Some(limits);
         None

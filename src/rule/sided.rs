@@ -133,15 +133,15 @@ impl Rule for SidedRule {
         self.begin_chain();
         let Memory::Sides { buys, sells, last } = *memory else { return false };
         self.sums = [buys, sells];
-        let is_open = open.is_none_or(|bar| {
-            self.guard.open(bar.time.open);
-            self.of.of(self.sums) < self.limit || !self.guard.lets(bar.time.close)
-        });
         let is_run = self.of != Sided::RunLength || buys == 0 || sells == 0;
         self.flow.resume(last, open, rows)
             && can_be(self.sums, self.flow.weight, open)
             && is_run
-            && is_open
+            // Only of sums that can be, since their difference fits.
+            && open.is_none_or(|bar| {
+                self.guard.open(bar.time.open);
+                self.of.of(self.sums) < self.limit || !self.guard.lets(bar.time.close)
+            })
     }
 
     fn requires(&self, role: Role) -> bool {

@@ -11,6 +11,7 @@ use crate::rule::limit::Limit;
 use crate::rule::{Memory, Rule};
 use crate::sums::MaskedSums;
 use crate::trades::{Role, Trades};
+use std::ops::Range;
 
 /// How many records are summed together.
 const GROUP: usize = 64;
@@ -34,14 +35,14 @@ impl Total {
         }
     }
 
-    /// The sum over some trades; the largest integer if 128 bits do not hold it.
-    fn of(self, trades: &Trades<'_>) -> i128 {
+    /// The sum over these rows; the largest integer if 128 bits do not hold it.
+    fn of(self, trades: &Trades<'_>, rows: Range<usize>) -> i128 {
         let needs = match self {
             Self::Trades(_) => Needs::TRADES,
             Self::Volume(_) => Needs::VOLUME,
             Self::Turnover(_) => Needs::TURNOVER,
         };
-        MaskedSums::of(trades, needs, None).map_or(i128::MAX, |sums| match self {
+        MaskedSums::of(trades, rows, needs, None).map_or(i128::MAX, |sums| match self {
             Self::Trades(_) => sums.all.trades,
             Self::Volume(_) => sums.all.volume,
             Self::Turnover(_) => sums.all.turnover,
@@ -51,7 +52,7 @@ impl Total {
     /// As [`Self::of`], of one row.
     fn at(self, trades: &Trades<'_>, row: usize) -> i128 {
         match self {
-            Self::Trades(_) => self.of(&trades.slice(row..row + 1)),
+            Self::Trades(_) => self.of(trades, row..row + 1),
             Self::Volume(_) => i128::from(to_fixed(trades.quantities()[row])),
             Self::Turnover(_) => {
                 let price = i128::from(to_fixed(trades.prices()[row]));
@@ -97,7 +98,7 @@ impl Rule for TotalRule {
         let limit = self.of.limit();
         for start in (from..trades.len).step_by(GROUP) {
             let rows = start..trades.len.min(start + GROUP);
-            let sum = self.sum.saturating_add(self.of.of(&trades.slice(rows.clone())));
+            let sum = self.sum.saturating_add(self.of.of(trades, rows.clone()));
             if sum < limit {
                 self.sum = sum;
                 continue;

@@ -14,7 +14,7 @@ from support.assertions import says
 from support.cached_trades import DAYS, SOURCE, SYMBOL, settings_of
 
 import rangebar_polars as rb
-from rangebar_polars._catalog.bars import check_options
+from rangebar_polars._catalog.chains import check_options
 from rangebar_polars._catalog.fill import FillRequest
 from rangebar_polars._progress import FetchProgress
 from rangebar_polars.archive import archive_of
@@ -226,13 +226,7 @@ def test_neither_populate_nor_its_progress_shows_the_login(
 
 def test_a_request_of_populate_does_not_show_the_password_of_the_store(tmp_path: Path) -> None:
     settings = settings_of(SOURCE, tmp_path)
-    options = check_options(
-        30,
-        include_microstructure=False,
-        include_incomplete=False,
-        prevent_same_timestamp_close=True,
-        reset=None,
-    )
+    options = check_options(30)
     store = f"clickhouse://{LOGIN}@db"
 
     request = FillRequest(settings, settings.series(SYMBOL), (DAYS[0],), options, store)

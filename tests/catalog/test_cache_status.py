@@ -20,9 +20,11 @@ from rangebar_polars.schema import RULE_VERSION, Series
 from rangebar_polars.store import BarStore, ClickHouseStore, ParquetStore
 
 OF_TICKS = {
+    "rule": None,
     "threshold_decimal_bps": None,
     "prevent_same_timestamp_close": None,
     "reset": None,
+    "max_gap": None,
     "origin": None,
     "rule_version": None,
 }
@@ -52,7 +54,8 @@ def test_every_series_and_every_chain_has_a_row(store: BarStore, cache: Path) ->
         "days": 14,
     }
     chain |= {"first_day": DAYS[0], "last_day": DAYS[-1], "rule_version": RULE_VERSION}
-    chain |= {"prevent_same_timestamp_close": True, "reset": None, "message": None}
+    chain |= {"prevent_same_timestamp_close": True, "reset": None, "max_gap": None}
+    chain |= {"rule": "range-30", "message": None}
     bars = {
         threshold: one_pass(cache, DAYS[0], DAYS[-1], threshold_decimal_bps=threshold).height
         for threshold in (30, 50)
@@ -74,15 +77,18 @@ def test_every_series_and_every_chain_has_a_row(store: BarStore, cache: Path) ->
         },
         chain | {"threshold_decimal_bps": 30, "origin": None, "reset": "day", "rows": whole.height},
         chain | {"threshold_decimal_bps": 30, "origin": DAYS[0], "rows": bars[30]},
-        chain | {"threshold_decimal_bps": 50, "origin": DAYS[0], "rows": bars[50]},
         chain | {
+            "rule": "range-50", "threshold_decimal_bps": 50, "origin": DAYS[0], "rows": bars[50],
+        },
+        chain | {
+            "rule": "range-250",
             "threshold_decimal_bps": 250, "origin": DAYS[1], "market": "um", "symbol": "ETH-USD",
             "days": 2, "first_day": DAYS[1], "last_day": DAYS[2], "rows": eth.height,
         },
     ]  # fmt: skip
     for row in rows[2:]:
-        origin = row["reset"] or row["origin"]
-        of_key = f"rule=range-{row['threshold_decimal_bps']}/origin={origin}/"
+        origin, reset = (row[name] or "none" for name in ("origin", "reset"))
+        of_key = f"rule={row['rule']}/reset={reset}/max_gap=none/origin={origin}/"
         files = [path for path in cache.parent.glob("store/**/*.parquet") if of_key in str(path)]
         is_known = isinstance(store, ParquetStore)
         assert row.pop("bytes") == (sum(p.stat().st_size for p in files) if is_known else None)
@@ -178,7 +184,7 @@ def test_bars_that_cannot_be_read_are_reported_and_can_be_cleared(
     shown = rb.cache_clear("bars", threshold_decimal_bps=30, store=store, cache_dir=cache)
     assert_same(bad, shown)
     (kept,) = store.keys()
-    assert kept.rule.threshold_decimal_bps == 50
+    assert kept.rule == rb.RangeRule(50)
     want = one_pass(cache, DAYS[0], DAYS[-1], threshold_decimal_bps=30)
     assert_same(want, bars_of(cache, store))
 

@@ -120,11 +120,11 @@ def test_only_the_columns_that_a_query_uses_are_read(
 def test_months_of_bars_that_a_condition_rules_out_are_not_read(
     connection: "DuckDBPyConnection", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read = list[tuple[str, int]]()
+    read = list[tuple[str, object]]()
     really = ParquetStore.read
 
     def spy(store: ParquetStore, chain: BarKey, *others: object) -> pl.DataFrame | None:
-        read.append((chain.series.symbol, chain.rule.threshold_decimal_bps))
+        read.append((chain.series.symbol, chain.values["threshold_decimal_bps"]))
         return really(store, chain, *others)  # type: ignore[arg-type]
 
     monkeypatch.setattr(ParquetStore, "read", spy)

@@ -18,7 +18,7 @@ from rangebar_polars._ticks.report import QUALITY_SCHEMA
 from rangebar_polars.duckdb import connect
 from rangebar_polars.schema import TRADE_SCHEMA, Series
 from rangebar_polars.store import ParquetStore
-from rangebar_polars.store.chain import CHAIN_BAR_SCHEMA
+from rangebar_polars.store.bar_key import CHAIN_BAR_SCHEMA
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

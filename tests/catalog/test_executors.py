@@ -20,7 +20,7 @@ from support.entry_points import assert_same
 from support.populating import ETH, Workers, populate, rows_of, stored
 from support.subprocesses import run
 
-from rangebar_polars._catalog.populate import IN_FLIGHT
+from rangebar_polars._catalog.executors import IN_FLIGHT
 from rangebar_polars._progress import FetchProgress
 from rangebar_polars.errors import RangeBarWarning
 
@@ -211,13 +211,53 @@ filled()
     assert run(code) == "ok None\n"
 
 
+class Cancelling(Executor):
+    """An executor whose scheduler ends."""
+
+    def submit(self, *_: object, **__: object) -> Future[Any]:
+        """Return a future that is cancelled."""
+        future = Future[Any]()
+        future.cancel()
+        return future
+
+
+class Foreign(Executor):
+    """An executor whose results are no futures."""
+
+    def submit(self, *_: object, **__: object) -> Any:  # noqa: ANN401
+        """Return something else."""
+        return "ObjectRef(1)"
+
+
+@pytest.mark.parametrize(
+    ("executor", "message"),
+    [
+        (
+            Cancelling(),
+            "the executor cancelled it (did its scheduler or its workers end?)",
+        ),
+        (
+            Foreign(),
+            (
+                "TypeError: submit of the executor returned a str (give an executor whose submit "
+                "returns a concurrent.futures.Future)"
+            ),
+        ),
+    ],
+)
+def test_what_no_result_comes_from_is_a_failure(
+    executor: Executor, message: str, cache: Path
+) -> None:
+    assert failed(cache, executor) == [message] * 2
+
+
 @pytest.mark.parametrize(
     ("wrong", "error", "text"),
     [
         (
             {"executor": 5},
             TypeError,
-            "executor is 5 (give a concurrent.futures.Executor)",
+            "executor is 5 (give a concurrent.futures.Executor or a Dask client)",
         ),
         (
             {"processes": 2},

@@ -81,14 +81,15 @@ def test_fewer_bars_than_asked_for_are_an_error_that_says_how_many() -> None:
     give(default_cache(), trades_of(DAYS))
     has = one_pass(default_cache(), DAYS[-3], DAYS[-1], threshold_decimal_bps=40).height
     shortfall = (
-        f"mine spot BTC-USD has {has} completed bars of 40 decimal basis points in the 3 days up "
-        "to 2024-02-08: expected 100000"
+        f"mine spot BTC-USD has {has} completed bars of range-40 in the 3 days up to "
+        "2024-02-08: expected 100000"
     )
     question: dict[str, Any] = {"max_lookback_days": 3, "source": SOURCE}
 
     with says(
         RangeBarError,
-        f"{shortfall} (raise max_lookback_days, lower the threshold, or give warn_if_fewer=True)",
+        f"{shortfall} (raise max_lookback_days, give a rule of shorter bars, or give "
+        "warn_if_fewer=True)",
     ):
         rb.get_n_range_bars(SYMBOL, 100_000, 40, **question)
     with pytest.warns(RangeBarWarning) as warned:

@@ -44,7 +44,7 @@ def test_the_first_call_needs_nothing_but_an_archive(server: ArchiveServer, tmp_
     asked = len(server.requests)
     assert_same(got, of_archive(server, DAYS[0], DAYS[-1], include_microstructure=True))
     assert len(server.requests) == asked
-    rule = "source=binance/market=spot/symbol=BTCUSDT/rule=range-30"
+    rule = "source=binance/market=spot/symbol=BTCUSDT/rule=range-30/reset=none/max_gap=none"
     folder = tmp_path / "cache" / "bars" / rule / "origin=2024-01-26" / "version=2"
     assert [path.name for path in sorted(folder.iterdir())] == [
         "2024-01.parquet",

@@ -6,10 +6,15 @@ use proptest::sample::select;
 use rangebar_polars::builder::MaxGap;
 use rangebar_polars::check::Check;
 use rangebar_polars::checkpoint::Checkpoint;
+use rangebar_polars::columns::{Group, OUTPUTS};
 use rangebar_polars::fixed::{LIMIT, SCALE};
 use rangebar_polars::period::Period;
+use rangebar_polars::reset::Reset;
 use rangebar_polars::rule::{AnyRule, Rule};
-use rangebar_polars::trades::{Bits, Column, Layout, Role, Sides, TimeUnit, Trades};
+use rangebar_polars::session::Kind;
+use rangebar_polars::trades::{
+    Bits, Column, Extra, Layout, Role, Sessions, Sides, Texts, TimeUnit, Trades,
+};
 use std::ops::Range;
 
 pub const LOWEST: f64 = 0.5 / SCALE;
@@ -41,21 +46,35 @@ pub const RULES: [&str; 22] = [
     "when",
 ];
 
+/// The names of the statistics of the trades of a bar.
+fn statistics() -> Vec<String> {
+    let of_run = OUTPUTS.iter().filter(|output| output.group == Group::Intra);
+    of_run.map(|output| output.name.to_owned()).collect()
+}
+
+fn some_statistics() -> impl Strategy<Value = Vec<String>> {
+    prop::sample::subsequence(statistics(), 0..4)
+}
+
 /// What a chain of trades looks like, and the settings of its bars.
 pub fn settings() -> impl Strategy<Value = Checkpoint> {
     let units = vec![TimeUnit::Milliseconds, TimeUnit::Microseconds, TimeUnit::Nanoseconds];
-    let periods = vec![Period::Day, Period::Week, Period::Month, Period::Year];
+    let resets = [Period::Day, Period::Week, Period::Month, Period::Year].map(Reset::Period);
+    let days = ["17:00@America/New_York", "00:00@Asia/Kolkata"].map(|day| day.parse().unwrap());
+    let columns = [Reset::Column { place: 0 }; 3];
+    let resets = [&resets[..], &days, &columns].concat();
     let optional: Vec<_> = Role::ALL.into_iter().filter(|role| role.is_optional()).collect();
     (
         option::of(select(vec!["", "BTCUSDT", "Ωmega"])),
         select(RULES.to_vec()),
         option::of(select(vec![1, 1_000_000, 5_000_000_000])),
-        option::of(select(periods)),
+        option::of(select(resets)),
         select(units),
         option::of(select(vec!["UTC", "America/Argentina/ComodRivadavia"])),
         prop::sample::subsequence(optional, 0..=4),
+        prop_oneof![Just(Vec::new()), Just(statistics()), some_statistics()],
     )
-        .prop_map(|(symbol, rule, max_gap, reset, unit, zone, optional)| {
+        .prop_map(|(symbol, rule, max_gap, reset, unit, zone, optional, features)| {
             let rule: AnyRule = rule.parse().unwrap();
             let columns = Role::ALL.into_iter();
             let columns = columns.filter(|role| {
@@ -70,8 +89,10 @@ pub fn settings() -> impl Strategy<Value = Checkpoint> {
                 max_gap: max_gap.map(MaxGap),
                 include_microstructure: true,
                 include_incomplete: max_gap.is_some(),
+                features,
                 layout: Some(layout),
                 check: Check::default(),
+                session: None,
                 open: None,
             }
         })
@@ -109,6 +130,17 @@ pub struct Owned {
     ids: (Vec<i64>, Vec<u8>),
     first_ids: (Vec<i64>, Vec<u8>),
     last_ids: (Vec<i64>, Vec<u8>),
+    texts: OwnedTexts,
+}
+
+/// Texts, some of which are missing.
+#[derive(Clone, Debug, Default)]
+struct OwnedTexts(Vec<Option<String>>);
+
+impl Texts for OwnedTexts {
+    fn text(&self, row: usize) -> Option<&str> {
+        self.0[row].as_deref()
+    }
 }
 
 fn set(bits: &mut Vec<u8>, row: usize, value: bool) {
@@ -140,6 +172,7 @@ impl Owned {
             let next = next.and_then(|step| id.unwrap_or_default().checked_add(step));
             id = if moves { next.or(id) } else { id.max(next) };
             owned.times.push(time);
+            owned.texts.0.push(sold.map(|sold| if sold { "x".repeat(128) } else { String::new() }));
             owned.prices.push(price);
             owned.quantities.push(quantity);
             set(&mut owned.sides.0, row, sold == Some(true));
@@ -152,7 +185,15 @@ impl Owned {
         owned
     }
 
-    pub fn trades(&self, layout: &Layout) -> Trades<'_> {
+    /// The column that a reset brings along: ids as numbers where times have no zone, texts elsewhere.
+    pub fn extras(&self, settings: &Checkpoint) -> Vec<Extra<'_>> {
+        let is_text = settings.layout.as_ref().is_some_and(|layout| layout.zone.is_some());
+        let texts = Sessions::Texts { texts: &self.texts, first: 0, len: self.times.len() };
+        let numbers = Sessions::Numbers(Kind::Whole, ids(&self.ids));
+        vec![Extra::Sessions(if is_text { texts } else { numbers })]
+    }
+
+    pub fn trades<'a>(&'a self, layout: &Layout, extras: &'a [Extra<'a>]) -> Trades<'a> {
         let len = self.times.len();
         let there = |role: Role| layout.columns.contains(&role);
         Trades {
@@ -166,6 +207,7 @@ impl Owned {
             agg_trade_id: there(Role::AggTradeId).then(|| ids(&self.ids)),
             first_trade_id: there(Role::FirstTradeId).then(|| ids(&self.first_ids)),
             last_trade_id: there(Role::LastTradeId).then(|| ids(&self.last_ids)),
+            extras,
             ..Trades::new(len, layout.unit)
         }
     }

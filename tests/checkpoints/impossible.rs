@@ -5,7 +5,9 @@ use rangebar_polars::check::{Check, Last};
 use rangebar_polars::checkpoint::Checkpoint;
 use rangebar_polars::error::Error;
 use rangebar_polars::period::Period;
+use rangebar_polars::reset::Reset;
 use rangebar_polars::rule::Memory;
+use rangebar_polars::session::{Kind, Session};
 use rangebar_polars::trades::{Layout, Role, TimeUnit};
 
 const UNIT: i128 = 100_000_000;
@@ -23,15 +25,17 @@ fn state() -> Checkpoint {
         rule: "range-1000".parse().unwrap(),
         memory: Memory::Nothing,
         max_gap: None,
-        reset: Some(Period::Day),
+        reset: Some(Reset::Period(Period::Day)),
         include_microstructure: true,
         include_incomplete: false,
+        features: Vec::new(),
         layout: Some(Layout {
             unit: TimeUnit::Milliseconds,
             zone: None,
             columns: Role::ALL.to_vec(),
         }),
         check: Check::at(5, Some(Last { time: 5, id: Some(9) }), Some(9)),
+        session: None,
         open: Some(Bar {
             time: Span { open: 0, close: 5, unit: TimeUnit::Milliseconds },
             price: Prices { open: 100.0, high: 100.5, low: 99.8, close: 99.8 },
@@ -43,6 +47,7 @@ fn state() -> Checkpoint {
             rows_with_trade_ids: 2,
             first_agg_trade_id: Some(7),
             last_agg_trade_id: Some(9),
+            run: None,
         }),
     }
 }
@@ -228,7 +233,9 @@ fn a_position_that_contradicts_the_trades_is_refused() {
         Checkpoint { check, open: None, ..without(Role::AggTradeId) }
     };
     let before = |rows, reset| Checkpoint { reset, ..with_check(rows, Some(5), Some(9), Some(9)) };
-    for state in [nothing.clone(), unused(nothing.clone()), before(4, Some(Period::Week))] {
+    for state in
+        [nothing.clone(), unused(nothing.clone()), before(4, Some(Reset::Period(Period::Week)))]
+    {
         assert_accepted(state);
     }
     for (what, state) in [
@@ -251,6 +258,35 @@ fn a_position_that_contradicts_the_trades_is_refused() {
         ("ids of no column", idless(Some(9), Some(9))),
         ("no layout", unused(state())),
         ("no layout after trades", unused(closed(5))),
+    ] {
+        assert_refused(what, &state);
+    }
+}
+
+#[test]
+fn a_last_value_that_no_column_has_is_refused() {
+    let with = |session: Option<Session>| Checkpoint {
+        reset: Some(Reset::Column { place: 0 }),
+        session,
+        ..state()
+    };
+    for session in [
+        Session::Null,
+        Session::Number(Kind::Flag, 1),
+        Session::Number(Kind::Date, -1),
+        Session::Number(Kind::Unsigned, -1),
+        Session::Text("x".repeat(128)),
+    ] {
+        assert_accepted(with(Some(session)));
+    }
+    let reset = Some("17:00@America/New_York".parse().unwrap());
+    for (what, state) in [
+        ("no value of a column", with(None)),
+        ("a flag of 2", with(Some(Session::Number(Kind::Flag, 2)))),
+        ("a date beyond 32 bits", with(Some(Session::Number(Kind::Date, 1 << 31)))),
+        ("a text that is a number", with(Some(Session::Number(Kind::Text, 0)))),
+        ("a value without a column", Checkpoint { reset: None, ..with(Some(Session::Null)) }),
+        ("a value of a day", Checkpoint { reset, ..with(Some(Session::Null)) }),
     ] {
         assert_refused(what, &state);
     }

@@ -16,19 +16,21 @@ use rangebar_polars::bar::Bar;
 use rangebar_polars::builder::Builder;
 use rangebar_polars::check::Last;
 use rangebar_polars::checkpoint::Checkpoint;
-use rangebar_polars::columns::{Compute, OUTPUTS};
+use rangebar_polars::columns::{Compute, Group, OUTPUTS};
 use rangebar_polars::error::Error;
 use rangebar_polars::needs::Needs;
 use rangebar_polars::rule::{AnyRule, Rule};
 
-fn every_sum() -> Needs {
-    OUTPUTS.iter().fold(Needs::NOTHING, |needs, output| needs.and(output.needs))
+/// Every sum, and what the features of a state need.
+fn needs(state: &Checkpoint) -> Needs {
+    let sums = OUTPUTS.iter().filter(|output| output.group != Group::Intra);
+    sums.fold(state.needs_of_run(), |needs, output| needs.and(output.needs))
 }
 
 /// What continues from a state.
 fn builder(state: &Checkpoint) -> Builder<AnyRule> {
-    Builder::resume([(state.rule(), state.open.clone())], state.check.clone(), every_sum())
-        .reset_every(state.reset)
+    Builder::resume([(state.rule(), state.open.clone())], state.check.clone(), needs(state))
+        .reset_at(state.reset, state.session.clone())
         .cut_off_after(state.max_gap)
 }
 
@@ -37,6 +39,7 @@ fn state_of(builder: &Builder<AnyRule>, settings: &Checkpoint) -> Checkpoint {
     let (rule, open) = builder.chains().next().unwrap();
     Checkpoint {
         check: builder.check().clone(),
+        session: builder.session().cloned(),
         open: open.cloned(),
         memory: rule.memory(),
         ..settings.clone()
@@ -54,7 +57,8 @@ proptest! {
         piece in 1..4_usize,
     ) {
         let owned = Owned::after(time, None, price, &drawn);
-        let trades = owned.trades(settings.layout.as_ref().unwrap());
+        let extras = owned.extras(&settings);
+        let trades = owned.trades(settings.layout.as_ref().unwrap(), &extras);
         let mut folded = builder(&settings);
 
         for at in (0..trades.len).step_by(piece) {
@@ -108,7 +112,8 @@ fn reached(draw: &mut Draw, settings: &Checkpoint, pool: &[Vec<Drawn>]) -> Check
     let most = draw.below(40);
     let drawn = &pool[draw.below(pool.len())];
     let owned = Owned::after(time, None, price, &drawn[..most.min(drawn.len())]);
-    let trades = owned.trades(settings.layout.as_ref().unwrap());
+    let extras = owned.extras(settings);
+    let trades = owned.trades(settings.layout.as_ref().unwrap(), &extras);
     let mut folded = builder(settings);
     for row in 0..trades.len {
         let before = folded.clone();
@@ -129,7 +134,9 @@ fn continues(state: &Checkpoint, draw: &mut Draw, pool: &[Vec<Drawn>]) -> bool {
     while left > 0 {
         let drawn = &pool[draw.below(pool.len())];
         let owned = Owned::after(time, id, price, &drawn[..left.min(drawn.len())]);
-        let result = folded.push(&owned.trades(&layout), &mut |ended| assert_holds(&ended.bar));
+        let extras = owned.extras(state);
+        let result =
+            folded.push(&owned.trades(&layout, &extras), &mut |ended| assert_holds(&ended.bar));
         folded.open_bars().for_each(|(_, bar)| assert_holds(bar));
         match result {
             Ok(()) => {}

@@ -12,8 +12,10 @@ use rangebar_polars::check::{Check, Last};
 use rangebar_polars::checkpoint::Checkpoint;
 use rangebar_polars::fixed::{LIMIT, SCALE};
 use rangebar_polars::period::Period;
+use rangebar_polars::reset::Reset;
 use rangebar_polars::rule::flow::Last as LastOfRule;
 use rangebar_polars::rule::{AnyRule, Memory, Rule};
+use rangebar_polars::session::{Kind, Session};
 use rangebar_polars::trades::Role;
 
 /// Change one thing in a state, anywhere in its type.
@@ -101,7 +103,7 @@ fn mutate_position(state: &mut Checkpoint, draw: &mut Draw) {
     let (rows, last, last_id) = (state.check.rows(), state.check.last(), state.check.last_id());
     let time = last.map_or(0, |last| last.time);
     let shift = draw.near(0);
-    match draw.below(16) {
+    match draw.below(18) {
         0 => state.symbol = Some("x".repeat(draw.below(140))),
         1 => state.max_gap = draw.one(&option::of(any::<u64>().prop_map(MaxGap))),
         2 => {
@@ -111,8 +113,19 @@ fn mutate_position(state: &mut Checkpoint, draw: &mut Draw) {
             }
             state.rule = rule;
         }
+        16 => state.reset = draw.flip().then_some(Reset::Column { place: 0 }),
+        17 => {
+            let sessions = [
+                Session::Null,
+                Session::Number(Kind::Flag, draw.near(0)),
+                Session::Number(Kind::Date, draw.near(0)),
+                Session::Number(Kind::Text, 0),
+                Session::Text("x".repeat(draw.below(140))),
+            ];
+            state.session = draw.flip().then(|| sessions[draw.below(sessions.len())].clone());
+        }
         12..16 => mutate_memory(&mut state.memory, draw),
-        3 => state.reset = draw.flip().then_some(Period::Day),
+        3 => state.reset = draw.flip().then_some(Reset::Period(Period::Day)),
         4 => state.layout = None,
         5 => {
             if let Some(layout) = &mut state.layout {

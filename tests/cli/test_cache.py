@@ -47,15 +47,15 @@ def test_status_is_that_of_the_library(options: list[object], only: dict[str, An
 
 
 @pytest.mark.usefixtures("filled")
-def test_cached_symbols_are_listed_with_their_thresholds() -> None:
+def test_cached_symbols_are_listed_with_their_rules() -> None:
     bars = rb.cache_status(symbol=SYMBOL)["rows"][1:].sum()
     same = {"source": SOURCE, "market": "spot", "days_of_trades": 4}
 
     assert rows("list-symbols") == [
-        same | {"symbol": SYMBOL, "thresholds": [30, 50], "bars": bars},
-        same | {"symbol": ETH, "thresholds": [], "bars": 0},
+        same | {"symbol": SYMBOL, "rules": "range-30 range-50", "bars": bars},
+        same | {"symbol": ETH, "rules": "", "bars": 0},
     ]
-    assert f'{SOURCE},spot,{SYMBOL},4,"[30, 50]",{bars}\n' in run("list-symbols").stdout
+    assert f"{SOURCE},spot,{SYMBOL},4,range-30 range-50,{bars}\n" in run("list-symbols").stdout
 
 
 def test_symbols_of_the_archive_are_listed(
@@ -132,7 +132,11 @@ def test_clear_removes_trades_only_where_they_are_named() -> None:
         (["X", "--all-symbols"], "give SYMBOL or --all-symbols, and not both"),
         (
             ["X", "--kind", "ticks", "-t", "30"],
-            "trades have no threshold (leave -t out, or give --kind bars)",
+            "trades have no rule (leave -t out, or give --kind bars)",
+        ),
+        (
+            ["X", "--kind", "ticks", "--rule", "range-30"],
+            "trades have no rule (leave --rule out, or give --kind bars)",
         ),
     ],
 )

@@ -111,6 +111,15 @@ def test_a_frame_of_no_bars_is_refused() -> None:
         rb.FrameNamespace(pl.DataFrame({"price": [1.0]})).to_backtesting()
 
 
+def test_bars_of_several_rules_are_refused() -> None:
+    bars = rb.bars(TRADES, rule=[rb.TickRule(1), rb.TickRule(2)])
+
+    with says(
+        ValueError, "to_backtesting was given bars of 2 rules: expected one (filter by rule)"
+    ):
+        rb.FrameNamespace(bars).to_backtesting()
+
+
 def test_bars_of_several_thresholds_are_refused() -> None:
     bars = rb.bars(TRADES, [20, 50])
 

@@ -186,7 +186,9 @@ def test_continuing_from_a_golden_file_gives_the_bars_of_one_pass(name: str) -> 
 @pytest.mark.parametrize("name", STATES)
 def test_one_pass_over_the_trades_of_a_golden_file_gives_the_bars_of_the_oracle(name: str) -> None:
     state = STATES[name]
-    asked = {key: x for key, x in state.options.items() if key not in {"symbol", *MICRO}}
+    asked = {
+        key: x for key, x in state.options.items() if key not in {"symbol", "features", *MICRO}
+    }
     question = Question(thresholds=(asked.pop("threshold_decimal_bps"),), **asked)
 
     assert_expected(question.expected(state.whole()), question.ask(state.whole()))

@@ -65,7 +65,7 @@ HOSTILE: Mapping[str, tuple[bytes, str]] = {
         chains([TWO[0], unused(500, rule="range-500-nogate")], BOTH),
         CONTRADICT,
     ),
-    "two resets": (chains(TWO, [BOTH[0], of(500, reset=1)]), CONTRADICT),
+    "two resets": (chains(TWO, [BOTH[0], of(500, reset="week")]), CONTRADICT),
     "two layouts": (chains(TWO, [BOTH[0], of(500, layout=(1, None, 23))]), CONTRADICT),
     "two flags": (chains(TWO, [BOTH[0], of(500, include_incomplete=True)]), CONTRADICT),
     "symbols of chains": (chains(TWO, [of(250, symbol="A"), of(500, symbol="A")]), CONTRADICT),

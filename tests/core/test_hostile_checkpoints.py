@@ -101,12 +101,12 @@ HOSTILE: dict[str, tuple[State, str]] = {
         with_state(layout=(1, "+01:00", 127)),
         ZONE,
     ),
-    "a zone of 900 bytes": (
-        with_state(layout=(1, "x" * 900, 127)),
+    "a zone of 4,000 bytes": (
+        with_state(layout=(1, "x" * 4_000, 127)),
         TOO_LARGE,
     ),
     "a symbol of 129 bytes": (with_state(symbol="x" * 129), IMPOSSIBLE),
-    "a symbol of 2,000 bytes": (with_state(symbol="x" * 2_000), TOO_LARGE),
+    "a symbol of 4,000 bytes": (with_state(symbol="x" * 4_000), TOO_LARGE),
     "a column that does not exist": (
         with_state(layout=(1, "UTC", 255)),
         UNFIT,

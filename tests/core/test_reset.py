@@ -279,7 +279,10 @@ CALLS: dict[str, Callable[..., object]] = {
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 @pytest.mark.parametrize("bad", ["hour", "Day", "", 1, True, ["day"]], ids=repr)
 def test_a_reset_that_is_no_period_is_refused(call: Callable[..., object], bad: object) -> None:
-    expected = f"reset is {bad!r}: expected 'day', 'week', 'month', 'year' or None"
+    expected = (
+        f"reset is {bad!r}: expected 'day', 'week', 'month', 'year', a TradingDay, an expression "
+        'such as pl.col("session"), or None'
+    )
 
     with says(ValueError, expected):
         call(reset=bad)

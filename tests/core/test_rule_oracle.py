@@ -4,6 +4,7 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.border_reference import with_sessions
 from support.entry_points import assert_expected
 from support.oracle_chains import across_periods, keyed
 from support.rule_questions import OF_CHAINS, OF_ONE_CHAIN, RuleQuestion, rule_questions
@@ -32,7 +33,7 @@ def with_roles(frame: pl.DataFrame) -> pl.DataFrame:
 @given(data=st.data())
 @pytest.mark.parametrize("entry_point", OF_ONE_CHAIN)
 def test_one_chain_is_that_of_the_oracle(data: st.DataObject, entry_point: str) -> None:
-    frame = with_roles(data.draw(across_periods()))
+    frame = with_roles(data.draw(across_periods().flatmap(with_sessions)))
     question = data.draw(rule_questions(several=False))
 
     actual = OF_ONE_CHAIN[entry_point](frame, **question.options)
@@ -47,7 +48,7 @@ def test_one_chain_is_that_of_the_oracle(data: st.DataObject, entry_point: str) 
 def test_several_chains_are_those_of_the_oracle(
     data: st.DataObject, entry_point: str, by: tuple[str, ...]
 ) -> None:
-    frame = with_roles(data.draw(keyed()))
+    frame = with_roles(data.draw(keyed().flatmap(with_sessions)))
     question = data.draw(rule_questions(by))
 
     actual = OF_CHAINS[entry_point](frame, **question.options)
@@ -58,7 +59,7 @@ def test_several_chains_are_those_of_the_oracle(
 @pytest.mark.filterwarnings("ignore::rangebar_polars.RangeBarWarning")
 @given(data=st.data())
 def test_the_bar_of_each_record_is_that_of_the_oracle(data: st.DataObject) -> None:
-    frame = with_roles(data.draw(across_periods()))
+    frame = with_roles(data.draw(across_periods().flatmap(with_sessions)))
     question = data.draw(rule_questions(several=False))
     options = {name: question.options[name] for name in ("rule", "reset", "max_gap")}
 

@@ -27,6 +27,14 @@ def test_a_rule_is_read_from_its_text(text: str) -> None:
     assert pickle.loads(pickle.dumps(rule)) == rule  # noqa: S301 - our own
 
 
+def test_a_rule_shows_its_expression() -> None:
+    expr = pl.col("flag")
+
+    assert repr(rb.WhenRule(expr)) == f"WhenRule(expr={expr!r})"
+    shown = f"SumRule(expr={expr!r}, limit=2.5, name='x', prevent_same_timestamp_close=True)"
+    assert repr(rb.SumRule(expr, 2.5, "x", prevent_same_timestamp_close=True)) == shown
+
+
 @given(units=st.integers(1, 10**26))
 def test_any_limit_is_read_from_its_text(units: int) -> None:
     rule = rb.VolumeRule(Decimal(units).scaleb(-8))

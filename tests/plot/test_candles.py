@@ -298,7 +298,7 @@ def test_title_and_subtitle_say_what_is_shown(bars: pl.DataFrame) -> None:
 
     shown = bars.filter("is_complete").tail(7)
     first, last = shown["open_time"][0], shown["close_time"][-1]
-    assert spec["title"]["text"] == "Range bars"
+    assert spec["title"]["text"] == "Bars"
     assert spec["title"]["subtitle"] == (
         f"last 7 of {bars.height - 1:,} bars, {first:%Y-%m-%d %H:%M:%S} to {last:%Y-%m-%d %H:%M:%S}"
     )

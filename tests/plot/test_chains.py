@@ -22,7 +22,7 @@ def test_keys_that_lead_the_frame_are_a_chart_each() -> None:
     charts = rb.plot_bars(bars).to_dict()["vconcat"]
 
     titles = [chart["title"]["text"] for chart in charts]
-    assert sorted(titles) == ["Range bars of A", "Range bars of B"]
+    assert sorted(titles) == ["Bars of A", "Bars of B"]
     for title, chart in zip(titles, charts, strict=True):
         own = bars.filter(pl.col("symbol") == title[-1])
         assert values(chart)["close"].to_list() == own["close"].to_list()
@@ -34,7 +34,7 @@ def test_each_threshold_is_a_chart_even_if_its_column_stands_elsewhere() -> None
     charts = rb.plot_bars(bars).to_dict()["vconcat"]
 
     titles = [chart["title"]["text"] for chart in charts]
-    assert titles == ["Range bars of 0.1 %", "Range bars of 0.25 %"]
+    assert titles == ["Bars of 0.1 %", "Bars of 0.25 %"]
 
 
 def test_keys_and_thresholds_are_named_together() -> None:
@@ -44,8 +44,18 @@ def test_keys_and_thresholds_are_named_together() -> None:
 
     assert len(charts) == bars.select("symbol", "is_buyer_maker", "^thr.*$").n_unique()
     titles = {chart["title"]["text"] for chart in charts}
-    assert "Range bars of A, is_buyer_maker True, 0.25 %" in titles
-    assert "Range bars of A, is_buyer_maker None, 0.1 %" in titles
+    assert "Bars of A, is_buyer_maker True, 0.25 %" in titles
+    assert "Bars of A, is_buyer_maker None, 0.1 %" in titles
+
+
+def test_each_rule_has_a_chart() -> None:
+    bars = rb.bars(TRADES, rule=[rb.TickRule(7), rb.RangeRule(100)], by="symbol")
+
+    titles = {
+        chart["title"]["text"] for chart in rb.plot_bars(bars, by="symbol").to_dict()["vconcat"]
+    }
+
+    assert titles == {f"Bars of {s}, {rule}" for s in "AB" for rule in ("tick-7", "range-100")}
 
 
 def test_the_last_bars_of_each_chain_are_drawn() -> None:

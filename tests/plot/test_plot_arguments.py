@@ -71,8 +71,8 @@ REFUSED: Mapping[str, tuple[Any, dict[str, Any], type[Exception], str]] = {
         {},
         ValueError,
         (
-            "there is nothing to draw: the frame has no bars (a lower threshold or more trades "
-            "give some, include_incomplete=True the open one)"
+            "there is nothing to draw: the frame has no bars (a rule of shorter bars or more "
+            "trades give some, include_incomplete=True the open one)"
         ),
     ),
     "no prices": (
@@ -236,7 +236,10 @@ CUTS: Mapping[str, tuple[Any, dict[str, Any], type[Exception], str]] = {
         TRADES,
         {"reset": "hour"},
         ValueError,
-        "reset is 'hour': expected 'day', 'week', 'month', 'year' or None",
+        (
+            "reset is 'hour': expected 'day', 'week', 'month', 'year', a TradingDay, an expression "
+            'such as pl.col("session"), or None'
+        ),
     ),
     "a unit that is no text": (TRADES, {"unit": 5}, TypeError, "unit is 5: expected a text"),
     "unsorted trades": (

@@ -86,7 +86,7 @@ def test_an_svg_has_the_marks_and_titles(tmp_path: Path) -> None:
         "".join(element.itertext()) for element in root.iter("{http://www.w3.org/2000/svg}text")
     }
     assert root.tag == "{http://www.w3.org/2000/svg}svg"
-    assert {"Range bars", "price (quote currency)", "volume (base units)"} <= texts
+    assert {"Bars", "price (quote currency)", "volume (base units)"} <= texts
     paths = [path.get("fill") for path in root.iter("{http://www.w3.org/2000/svg}path")]
     assert paths.count("#0072B2") + paths.count("#D55E00") >= BARS.height
 
@@ -151,7 +151,7 @@ def test_a_key_that_ends_a_script_stays_a_text(tmp_path: Path) -> None:
 
     page = Page((tmp_path / "x.html").read_text(encoding="utf-8"))
     assert len(page.scripts) == 2
-    assert spec_of(page)["title"]["text"] == f"Range bars of {name}"
+    assert spec_of(page)["title"]["text"] == f"Bars of {name}"
 
 
 def test_json_is_the_chart_and_a_pdf_is_one(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import polars as pl
 
 if __name__ == "__main__":
     # Tests import every module.
-    import rangebar  # type: ignore[import-not-found]
+    import rangebar
 
 HERE = Path(__file__).parent
 SAMPLE = HERE.parents[1] / "examples" / "btcusdt-trades.parquet"

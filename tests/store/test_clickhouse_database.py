@@ -19,6 +19,7 @@ from rangebar_polars.store import (
     ClickHouseStore,
 )
 from rangebar_polars.store.clickhouse.address import Address
+from rangebar_polars.store.clickhouse.tables import SCHEMA_VERSION
 
 
 def test_a_database_is_created_by_many_clients_at_once(clickhouse_url: str) -> None:
@@ -40,18 +41,19 @@ def test_a_database_is_created_by_many_clients_at_once(clickhouse_url: str) -> N
         thread.join()
 
     assert failed == []
-    assert ask(clickhouse_url, "SELECT DISTINCT schema FROM store_version") == [(2,)]
+    assert ask(clickhouse_url, "SELECT DISTINCT schema FROM store_version") == [(SCHEMA_VERSION,)]
 
 
-@pytest.mark.parametrize("version", [3, 7])
+@pytest.mark.parametrize("version", [2, 7])
 def test_a_database_of_another_version_is_refused(
     clickhouse_store: ClickHouseStore, clickhouse_url: str, version: int
 ) -> None:
+    ask(clickhouse_url, "TRUNCATE TABLE store_version")
     ask(clickhouse_url, "INSERT INTO store_version SELECT {version:UInt32}", version=version)
     at = Address.parse(clickhouse_url)
     reason = (
-        f"it has schema version {version}, expected 2 (use the version of rangebar-polars that "
-        "made it, or another database)"
+        f"it has schema version {version}, expected {SCHEMA_VERSION} (use the version of "
+        "rangebar-polars that made it, or another database)"
     )
 
     with refuses(at.place, f"opening database {at.database}", reason):

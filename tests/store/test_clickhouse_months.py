@@ -32,7 +32,7 @@ from rangebar_polars.schema import STORED_SCHEMA, Series
 from rangebar_polars.store import (
     ClickHouseStore,
 )
-from rangebar_polars.store.chain import KEY_SCHEMA
+from rangebar_polars.store.bar_key import KEY_SCHEMA
 from rangebar_polars.store.clickhouse import store as clickhouse
 from rangebar_polars.store.clickhouse.address import Address
 

@@ -48,6 +48,12 @@ def everything(store: BarStore) -> dict[BarKey, list[StoredMonth]]:
     }
 
 
+def threshold_of(key: BarKey) -> int:
+    """Return the threshold of a chain."""
+    assert isinstance(key.rule, rb.RangeRule)
+    return key.rule.threshold_decimal_bps
+
+
 @pytest.fixture
 def shared(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
     """Record which thresholds a builder is made for."""
@@ -55,7 +61,7 @@ def shared(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
     original = chain_builders._SharedBuilder.__init__  # noqa: SLF001
 
     def spied(builder: Any, states: Mapping[BarKey, bytes]) -> None:  # noqa: ANN401
-        made.append([key.rule.threshold_decimal_bps for key in states])
+        made.append([threshold_of(key) for key in states])
         original(builder, states)
 
     monkeypatch.setattr(chain_builders._SharedBuilder, "__init__", spied)  # noqa: SLF001
@@ -89,7 +95,7 @@ def test_any_stored_days_of_any_thresholds_give_what_one_pass_and_each_alone_giv
     for key in together:
         store.remove(key)
         end = together[key][-1].links[-1].day
-        ask(store, cache, end, key.rule.threshold_decimal_bps, **options)
+        ask(store, cache, end, threshold_of(key), **options)
     assert everything(store) == together
 
 

@@ -341,7 +341,7 @@ def test_only_months_that_a_filter_can_mean_are_read(
     original = type(store).read
 
     def spied(self: BarStore, key: Any, month: Any, columns: Any) -> Any:  # noqa: ANN401
-        months.append((key.rule.threshold_decimal_bps, month.month.month))
+        months.append((key.values["threshold_decimal_bps"], month.month.month))
         return original(self, key, month, columns)
 
     monkeypatch.setattr(type(store), "read", spied)

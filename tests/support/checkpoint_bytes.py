@@ -10,12 +10,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
 
-_HEAD = b"RBCP\x03"
+_HEAD = b"RBCP\x04"
 _SIGNED = {"i64": 64, "i128": 128}
 
 Id = int | None
 Side = tuple[int, int, int]
 """Volume, turnover, trades."""
+
+Session = tuple[()] | tuple[int, int] | str
+"""Null; the kind of a number and the number; text."""
 
 
 @dataclass
@@ -31,6 +34,8 @@ class OpenBar:
     trades: int
     rows_with_trade_ids: int
     agg_trade_ids: list[Id]
+    has_run: bool = False
+    """Whether the state of a run follows, which is not read here."""
 
 
 @dataclass
@@ -39,10 +44,11 @@ class State:
 
     symbol: str | None
     rule: str
-    reset: int | None
+    reset: str | None
     max_gap: int | None
     include_microstructure: bool
     include_incomplete: bool
+    features: list[str]
     layout: tuple[int, str | None, int] | None
     rows: int
     last: tuple[int, Id] | None
@@ -50,6 +56,8 @@ class State:
     open: OpenBar | None
     memory: bytes = b"\0"
     """What the rule remembers, as it stands there; a range rule remembers nothing."""
+    session: Session | None = None
+    """The last value of the column of reset."""
 
     @classmethod
     def parse(cls, data: bytes) -> Self:
@@ -58,10 +66,11 @@ class State:
         state = cls(
             symbol=read.text() if read.flag() else None,
             rule=read.text(),
-            reset=read.byte() if read.flag() else None,
+            reset=read.text() if read.flag() else None,
             max_gap=read.unsigned() if read.flag() else None,
             include_microstructure=read.flag(),
             include_incomplete=read.flag(),
+            features=[read.text() for _ in range(read.unsigned())],
             layout=(
                 (read.byte(), read.text() if read.flag() else None, read.byte())
                 if read.flag()
@@ -70,6 +79,7 @@ class State:
             rows=read.unsigned(),
             last=(read.signed(), read.optional()) if read.flag() else None,
             last_id=read.optional(),
+            session=read.session() if read.flag() else None,
             open=read.bar() if read.flag() else None,
         )
         assert read.at < len(read.data)
@@ -83,9 +93,10 @@ class State:
     def _parts(self) -> Iterator[bytes]:
         yield _maybe(None if self.symbol is None else _text(self.symbol))
         yield _text(self.rule)
-        yield _maybe(None if self.reset is None else bytes([self.reset]))
+        yield _maybe(None if self.reset is None else _text(self.reset))
         yield _maybe(None if self.max_gap is None else varint(self.max_gap % 2**64))
         yield bytes([self.include_microstructure, self.include_incomplete])
+        yield varint(len(self.features)) + b"".join(map(_text, self.features))
         if self.layout is None:
             yield b"\0"
         else:
@@ -99,6 +110,7 @@ class State:
             time, last_id = self.last
             yield b"\1" + _signed(time, "i64") + _optional(last_id)
         yield _optional(self.last_id)
+        yield _maybe(None if self.session is None else _session(self.session))
         yield b"\0" if self.open is None else b"\1" + b"".join(_bar_parts(self.open))
         yield self.memory
 
@@ -117,6 +129,7 @@ def _bar_parts(bar: OpenBar) -> Iterator[bytes]:
         yield _signed(volume, "i128") + _signed(turnover, "i128") + _signed(trades, "i64")
     yield from (_signed(x, "i64") for x in (bar.rows, bar.trades, bar.rows_with_trade_ids))
     yield from map(_optional, bar.agg_trade_ids)
+    yield bytes([bar.has_run])
 
 
 def varint(value: int) -> bytes:
@@ -137,6 +150,12 @@ def _signed(value: int, kind: str) -> bytes:
 
 def _text(value: str) -> bytes:
     return varint(len(value.encode())) + value.encode()
+
+
+def _session(value: Session) -> bytes:
+    if isinstance(value, str):
+        return b"\2" + _text(value)
+    return b"\1" + bytes([value[0]]) + _signed(value[1], "i64") if value else b"\0"
 
 
 def _maybe(value: bytes | None) -> bytes:
@@ -182,6 +201,12 @@ class _Reader:
         self.at += size
         return self.data[self.at - size : self.at].decode()
 
+    def session(self) -> Session:
+        kind = self.byte()
+        if kind == 0:
+            return ()
+        return (self.byte(), self.signed()) if kind == 1 else self.text()
+
     def bar(self) -> OpenBar:
         times = [self.signed(), self.signed()]
         self.at += 32
@@ -199,4 +224,5 @@ class _Reader:
             trades=self.signed(),
             rows_with_trade_ids=self.signed(),
             agg_trade_ids=[self.optional(), self.optional()],
+            has_run=self.flag(),
         )

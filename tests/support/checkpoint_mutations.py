@@ -114,7 +114,7 @@ _OF_BAR: Sequence[Callable[[random.Random, OpenBar], None]] = (
 
 
 def _symbol(chance: random.Random, state: State) -> None:
-    state.symbol = chance.choice([None, "", "\0", "x" * 128, "x" * 129, "é" * 65, "x" * 2_000])
+    state.symbol = chance.choice([None, "", "\0", "x" * 128, "x" * 129, "é" * 65, "x" * 4_000])
 
 
 def _rule(chance: random.Random, state: State) -> None:
@@ -132,7 +132,8 @@ def _memory(chance: random.Random, state: State) -> None:
 
 
 def _reset(chance: random.Random, state: State) -> None:
-    state.reset = chance.choice([None, 0, 1, 2, 3, 4, 255])
+    days = ["17:00@America/New_York", "25:00@UTC", "17:00@Nowhere", "17:00"]
+    state.reset = chance.choice([None, "day", "week", "hour", "", "column", *days])
 
 
 def _flags(chance: random.Random, state: State) -> None:
@@ -175,6 +176,11 @@ def _moved(chance: random.Random, state: State) -> None:
         state.open.times = [time + by for time in state.open.times]
 
 
+def _features(chance: random.Random, state: State) -> None:
+    names = ["ofi", "intra_amihud", "intra_kaufman_er", "close", "no column"]
+    state.features = chance.choices(names, k=chance.randrange(3))
+
+
 def _no_bar(_: random.Random, state: State) -> None:
     state.open = None
 
@@ -186,6 +192,7 @@ _OF_STATE: Sequence[Callable[[random.Random, State], None]] = (
     _memory,
     _reset,
     _flags,
+    _features,
     _layout,
     _layout,
     _rows,

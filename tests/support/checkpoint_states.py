@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 import rangebar_polars as rb
+from support.statistics import STATISTICS
 from support.trades import trades, walk
 
 _DAY = 86_400_000
@@ -63,6 +64,11 @@ STATES: Mapping[str, State] = {
     ),
     "sums-of-full-width": _split(
         {"threshold_decimal_bps": 100_000, "symbol": "x" * 128, "reset": None, **MICRO}, _HUGE, 2
+    ),
+    "every-statistic": _split(
+        {"threshold_decimal_bps": 1_000, "features": [f"intra_{name}" for name in STATISTICS]},
+        walk(400),
+        300,
     ),
 }
 """By the name of the golden file."""

@@ -141,10 +141,22 @@ class ClickHouseServer:
 
 def ask(url: str, sql: str, **parameters: object) -> list[Sequence[Any]]:
     """Return the rows of a query, in the database of a store's URL if it has one."""
+    with _client(url) as client:
+        return list(client.query(sql, parameters).result_rows)
+
+
+def rows_read(url: str, sql: str) -> int:
+    """Return how many rows the server reads for a query."""
+    with _client(url) as client:
+        # Without this the server says it before it has read all.
+        return int(client.query(sql, settings={"wait_end_of_query": 1}).summary["read_rows"])
+
+
+def _client(url: str) -> Any:  # noqa: ANN401 - of an extra
     clickhouse_connect = pytest.importorskip("clickhouse_connect")
     parts = urlsplit(url)
     secure = parts.scheme == "clickhouses"
-    client = clickhouse_connect.get_client(
+    return clickhouse_connect.get_client(
         interface="https" if secure else "http",
         host=parts.hostname,
         port=parts.port or (8443 if secure else 8123),
@@ -153,8 +165,6 @@ def ask(url: str, sql: str, **parameters: object) -> list[Sequence[Any]]:
         database=parts.path.strip("/") or None,
         dedicated_pool=True,
     )
-    with client:
-        return list(client.query(sql, parameters).result_rows)
 
 
 def new_database(url: str) -> Iterator[str]:

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 import rangebar_polars as rb
-from rangebar_polars._catalog.bars import check_options
+from rangebar_polars._catalog.chains import check_options
 from rangebar_polars._catalog.fill import FillRequest, fill
 from rangebar_polars.errors import CacheError
 from support.cached_trades import DAYS, SOURCE, SYMBOL, settings_of
@@ -50,13 +50,7 @@ def get_n(root: Path) -> pl.DataFrame:
 def filled(root: Path) -> pl.DataFrame:
     """Have the bars of the three days stored as a process of `populate` does; return them."""
     settings = settings_of(SOURCE, root)
-    options = check_options(
-        THRESHOLD,
-        include_microstructure=False,
-        include_incomplete=False,
-        prevent_same_timestamp_close=True,
-        reset=None,
-    )
+    options = check_options(THRESHOLD)
     series = settings.series(SYMBOL)
     request = FillRequest(settings, series, tuple(THREE), options, str(root))
     fill(request, lambda _: None)

@@ -51,7 +51,8 @@ def key(symbol: str = "BTC-USD", threshold: int = 30) -> BarKey:
 def stored(chain: BarKey, version: str = "") -> tuple[StoredMonth, pl.DataFrame]:
     """Return the bars of a chain as a store takes them; versions differ in digests alone."""
     options = Options.check(
-        chain.rule.threshold_decimal_bps,
+        None,
+        rule=chain.rule,
         columns=None,
         include_microstructure=True,
         include_incomplete=True,

@@ -80,7 +80,6 @@ RULES = (
 
 def rule_of(state: State) -> dict[str, Any]:
     """Return the options that must be those of the checkpoint, as far as they can be."""
-    known = state.reset is not None and state.reset < len(RESETS)
     try:
         rule = rb.parse_rule(state.rule)
     except ValueError:
@@ -88,7 +87,7 @@ def rule_of(state: State) -> dict[str, Any]:
     is_gap = state.max_gap is not None and 0 < state.max_gap < 2**63
     return {
         "rule": rule,
-        "reset": RESETS[state.reset or 0] if known else None,
+        "reset": state.reset if state.reset in RESETS else None,
         "max_gap": f"{state.max_gap}ns" if is_gap else None,
     }
 
@@ -212,10 +211,11 @@ def drawn(chance: random.Random) -> State:
     begins = State(
         symbol=chance.choice([None, "BTCUSDT", "Ωmega"]),
         rule=chance.choice(RULES),
-        reset=chance.choice([None, None, 0, 1, 2, 3]),
+        reset=chance.choice([None, None, *RESETS]),
         max_gap=chance.choice([None, None, 1, 10**9]),
         include_microstructure=True,
         include_incomplete=True,
+        features=[],
         layout=STORED_LAYOUT if chance.random() < 0.5 else layout,
         rows=0,
         last=(chance.choice([-(10**15), 0, 1_700_000_000_000, 1_700_000_000_000_000]), None),

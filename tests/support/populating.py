@@ -22,7 +22,7 @@ Workers = list[BaseProcess]
 
 
 def populate(
-    root: Path,
+    root: Path | None,
     symbols: Any = SYMBOL,  # noqa: ANN401
     start: dt.date = DAYS[0],
     end: dt.date = DAYS[-1],

@@ -9,8 +9,9 @@ import polars as pl
 from hypothesis import strategies as st
 
 import rangebar_polars as rb
+from support.border_reference import Borders, resets, values
 from support.entry_points import BASE, collect_streaming, frame_of, one_chunk_a_row, parquet
-from support.oracle_chains import RESETS, Reset, period, rows_of_keys
+from support.oracle_chains import rows_of_keys
 from support.rule_reference import bars_of
 from support.trades import PER_SECOND, rows
 
@@ -47,10 +48,11 @@ TEXTS = (
 def _through_a_processor(frame: pl.DataFrame, **options: Any) -> pl.DataFrame:  # noqa: ANN401
     """Fold a record at a time, with a checkpoint after each."""
     include_incomplete = options["include_incomplete"]
+    reset = options["reset"]
     processor = rb.RangeBarProcessor(**options)
     ended = [processor.process_trades(frame.clear())]
     for record in frame.iter_slices(1):
-        processor = rb.RangeBarProcessor.from_checkpoint(processor.create_checkpoint())
+        processor = rb.RangeBarProcessor.from_checkpoint(processor.create_checkpoint(), reset=reset)
         ended.append(processor.process_trades(record))
     open_bar = processor.get_incomplete_bar()
     if include_incomplete and open_bar is not None:
@@ -97,7 +99,7 @@ class RuleQuestion:
     texts: tuple[str, ...]
     several: bool = False
     by: tuple[str, ...] = ()
-    reset: Reset | None = None
+    reset: Borders | None = None
     max_gap_ms: int | None = None
     include_microstructure: bool = True
     include_incomplete: bool = True
@@ -118,14 +120,14 @@ class RuleQuestion:
     def expected(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Return the bars of the oracle, in the shape of a frame of bars."""
         every, found = rows(frame), []
+        of_rows = values(frame, self.reset)
         time = frame.schema["timestamp"]
         assert isinstance(time, pl.Datetime)
         per_second = PER_SECOND[time.time_unit]
         gap = None if self.max_gap_ms is None else self.max_gap_ms * per_second // 1_000
         for key, of_key in enumerate(rows_of_keys(frame, self.by)):
             trades = [every[row] for row in of_key]
-            periods = [self.reset and period(t.time, per_second, self.reset) for t in trades]
-            pairs = enumerate(itertools.pairwise(periods), 1)
+            pairs = enumerate(itertools.pairwise(of_rows[row] for row in of_key), 1)
             borders = [row for row, (before, after) in pairs if before != after]
             for number, text in enumerate(self.texts):
                 for bar in bars_of(trades, text, borders, gap):
@@ -162,7 +164,7 @@ def rule_questions(
         texts=tuple(texts),
         several=many,
         by=by,
-        reset=draw(st.none() | st.sampled_from(RESETS)),
+        reset=draw(resets()),
         max_gap_ms=draw(st.none() | st.sampled_from([1, 1_000, 86_400_000])),
         include_microstructure=draw(st.booleans()),
         include_incomplete=draw(st.booleans()),

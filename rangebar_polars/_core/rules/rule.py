@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from decimal import ROUND_HALF_UP, Decimal
 from typing import ClassVar, Final, SupportsFloat, SupportsIndex
 
@@ -58,9 +58,11 @@ class Rule(ABC):
     def __repr__(self) -> str:
         name_of_guard = "prevent_same_timestamp_close"
         given = [
-            (field.name, value)
+            (field.name, getattr(self, field.name))
             for field in fields(self)
-            if field.name != name_of_guard and (value := getattr(self, field.name)) != field.default
+            if field.name != name_of_guard
+            # An expression has no default, and compared with one it would be another expression.
+            and (field.default is MISSING or getattr(self, field.name) != field.default)
         ]
         if self.prevent_same_timestamp_close != self.GUARDED:
             given.append((name_of_guard, self.prevent_same_timestamp_close))

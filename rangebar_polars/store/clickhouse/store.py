@@ -26,9 +26,10 @@ from urllib3 import exceptions as http
 from rangebar_polars._disk.fingerprint import checksums
 from rangebar_polars._extras import extra
 from rangebar_polars.errors import StoreError
-from rangebar_polars.schema import STORED_SCHEMA, THRESHOLD
+from rangebar_polars.schema import RULE, STORED_SCHEMA
+from rangebar_polars.store.bar_key import KEY_SCHEMA, BarKey
 from rangebar_polars.store.bar_store import BarStore
-from rangebar_polars.store.chain import BarKey, StoredMonth
+from rangebar_polars.store.chain import StoredMonth
 from rangebar_polars.store.clickhouse.address import (
     AGAIN,
     NO_DATABASE,
@@ -44,6 +45,7 @@ from rangebar_polars.store.clickhouse.tables import (
     ENGINES,
     EXTRAS,
     FIND,
+    INDEXES,
     READ,
     REMOVE,
     SCHEMA_VERSION,
@@ -273,6 +275,7 @@ class ClickHouseStore(BarStore):
             columns = ", ".join(
                 f"{name} {kind}{EXTRAS.get(name, '')}" for name, kind in types.items()
             )
+            columns += INDEXES.get(table, "")
             self._run(
                 doing, f"CREATE TABLE IF NOT EXISTS {table} ({columns}) ENGINE = {ENGINES[table]}"
             )
@@ -291,7 +294,7 @@ class ClickHouseStore(BarStore):
     def _put_bars(self, doing: str, key: BarKey, batch: int, bars: pl.DataFrame) -> None:
         of_batch = [
             pl.lit(key.series.symbol, pl.Enum([key.series.symbol])).alias("symbol"),
-            pl.lit(key.rule.threshold_decimal_bps, pl.Int64).alias(THRESHOLD),
+            pl.lit(str(key.rule), pl.Enum([str(key.rule)])).alias(RULE),
             pl.lit(key.path, pl.Enum([key.path])).alias("key"),
             pl.lit(batch, pl.UInt64).alias("batch"),
         ]
@@ -317,7 +320,7 @@ class ClickHouseStore(BarStore):
             "checksums": json.dumps(dict(month.checksums)),
             "previous": previous,
         }
-        dtypes = {"reset": pl.String, "origin": pl.Date, "batch": pl.UInt64}
+        dtypes = pl.Schema({**KEY_SCHEMA, "batch": pl.UInt64()})
         self._insert(doing, "coverage", pl.DataFrame([row], schema_overrides=dtypes), str(batch))
 
     def _insert(self, doing: str, table: str, rows: pl.DataFrame, token: str) -> None:
@@ -374,6 +377,6 @@ def _of(key: BarKey) -> dict[str, object]:
     """Return the parameters that select the rows of a chain."""
     return {
         "symbol": key.series.symbol,
-        "threshold": key.rule.threshold_decimal_bps,
+        "rule": str(key.rule),
         "key": key.path,
     }

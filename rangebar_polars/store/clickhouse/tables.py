@@ -7,7 +7,7 @@ from typing import Final
 
 from rangebar_polars.schema import IS_COMPLETE, STORED
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 """The version of the tables, which is stored in the database."""
 
 _BAR_TYPES: Final = {
@@ -19,16 +19,18 @@ _KEY_TYPES: Final = {
     "source": "LowCardinality(String)",
     "market": "LowCardinality(String)",
     "symbol": "LowCardinality(String)",
-    "threshold_decimal_bps": "Int64",
+    "rule": "LowCardinality(String)",
+    "threshold_decimal_bps": "Nullable(Int64)",
     "prevent_same_timestamp_close": "Bool",
     "reset": "LowCardinality(Nullable(String))",
+    "max_gap": "LowCardinality(Nullable(String))",
     "origin": "Nullable(Date32)",
     "rule_version": "UInt32",
 }
 TABLES: Final = {
     "bars": {
         "symbol": _KEY_TYPES["symbol"],
-        "threshold_decimal_bps": _KEY_TYPES["threshold_decimal_bps"],
+        "rule": _KEY_TYPES["rule"],
         "key": "LowCardinality(String)",
         "batch": "UInt64",
         "ordinal": "UInt32",
@@ -54,6 +56,10 @@ EXTRAS: Final = {
     # The time of the server's clock, but always above the previous version if it is set back.
     "version": " DEFAULT greatest(toUInt64(toUnixTimestamp64Nano(now64(9))), previous + 1)",
 }
+INDEXES: Final = {
+    # A part has the bars of many months: this skips those of other days.
+    "bars": ", INDEX of_close_time close_time TYPE minmax GRANULARITY 1",
+}
 # Acknowledged rows survive a power cut, and an insert that is sent again is stored once.
 _KEPT: Final = (
     "SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, "
@@ -61,7 +67,7 @@ _KEPT: Final = (
 )
 ENGINES: Final = {
     # The usual filters come first, so that queries read little of a table of many symbols.
-    "bars": f"MergeTree ORDER BY (symbol, threshold_decimal_bps, key, batch, ordinal) {_KEPT}",
+    "bars": f"MergeTree ORDER BY (symbol, rule, key, batch, ordinal) {_KEPT}",
     "coverage": f"ReplacingMergeTree(version) ORDER BY (key, month) {_KEPT}",
     "store_version": "ReplacingMergeTree ORDER BY schema",
 }
@@ -80,26 +86,26 @@ SELECT month, batch, links, checksums FROM coverage FINAL WHERE key = {key:Strin
 AND (empty({months:Array(Date32)}) OR has({months:Array(Date32)}, month)) ORDER BY month
 """
 READ: Final = """
-FROM bars WHERE symbol = {symbol:String} AND threshold_decimal_bps = {threshold:Int64}
-AND key = {key:String} AND batch = {batch:UInt64} ORDER BY ordinal
+FROM bars WHERE symbol = {symbol:String} AND rule = {rule:String} AND key = {key:String}
+AND batch = {batch:UInt64} ORDER BY ordinal
 """
 # The server counts the rows first: if they are gone and the batch is still current, it is damaged.
 STATE: Final = """
 WITH (
-    SELECT count() FROM bars WHERE symbol = {symbol:String}
-    AND threshold_decimal_bps = {threshold:Int64} AND key = {key:String} AND batch = {batch:UInt64}
+    SELECT count() FROM bars WHERE symbol = {symbol:String} AND rule = {rule:String}
+    AND key = {key:String} AND batch = {batch:UInt64}
 ) AS there
 SELECT there, groupArray(version), groupArray(batch) FROM coverage
 WHERE key = {key:String} AND month = {month:Date32}
 """
 DELETE: Final = """
-DELETE FROM {table:Identifier} WHERE symbol = {symbol:String}
-AND threshold_decimal_bps = {threshold:Int64} AND key = {key:String}
+DELETE FROM {table:Identifier}
+WHERE symbol = {symbol:String} AND rule = {rule:String} AND key = {key:String}
 AND batch IN {batches:Array(UInt64)}
 """
 REMOVE: Final = """
-DELETE FROM {table:Identifier} WHERE symbol = {symbol:String}
-AND threshold_decimal_bps = {threshold:Int64} AND key = {key:String}
+DELETE FROM {table:Identifier}
+WHERE symbol = {symbol:String} AND rule = {rule:String} AND key = {key:String}
 """
 COLUMNS_OF_TABLES: Final = """
 SELECT table, name, type FROM system.columns

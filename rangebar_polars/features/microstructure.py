@@ -1,11 +1,4 @@
-"""The microstructure features as aggregations over any group of trades.
-
-Each computes the column of the same name in a frame of bars, with the same compiled code, over the
-group in which it is used: ``group_by``, ``group_by_dynamic``, ``over``, or a whole frame.
-The group's first and last row are its open and close; an empty group gives null. Only the columns
-that the formula needs are read, and checked as in `rangebar_polars.bars`. A record counts
-``last_trade_id - first_trade_id + 1`` individual trades, or 1 without both ids.
-"""
+"""The ten microstructure features of `include_microstructure`, over any group of trades."""
 
 import polars as pl
 
@@ -13,19 +6,6 @@ from rangebar_polars._argument_names import named
 from rangebar_polars._core import plugin as _plugin
 from rangebar_polars._core.arguments import check_columns
 from rangebar_polars.schema import TradeColumns
-
-__all__ = [
-    "aggregation_density",
-    "aggression_ratio",
-    "duration_us",
-    "kyle_lambda_proxy",
-    "ofi",
-    "price_impact",
-    "trade_intensity",
-    "turnover_imbalance",
-    "volume_per_trade",
-    "vwap_close_deviation",
-]
 
 
 @named

@@ -1,0 +1,77 @@
+"""The chains of bars that a call asks for."""
+
+import datetime as dt
+from collections.abc import Sequence
+
+from rangebar_polars._core.arguments import MaxGap, Reset, Threshold, check_reset, gap_text
+from rangebar_polars._core.options import Options
+from rangebar_polars._core.rules.expressions import ExpressionRule
+from rangebar_polars._core.rules.rule import Rule
+from rangebar_polars.schema import Series
+from rangebar_polars.store import BarKey, BarStore
+
+
+def check_options(
+    threshold_decimal_bps: Threshold | None,
+    *,
+    rule: Rule | Sequence[Rule] | None = None,
+    prevent_same_timestamp_close: bool | None = None,
+    reset: Reset | None = None,
+    max_gap: MaxGap | None = None,
+    include_microstructure: bool = False,
+    include_incomplete: bool = False,
+    one: str | None = None,
+) -> Options:
+    """Return the options of bars that can be stored.
+
+    Parameters
+    ----------
+    threshold_decimal_bps, rule, prevent_same_timestamp_close, reset, max_gap
+        As in `get_range_bars`.
+    include_microstructure, include_incomplete
+        As in `get_range_bars`.
+    one
+        Where only one rule can be taken, what takes it.
+
+    Raises
+    ------
+    ValueError, TypeError
+        An argument is wrong, or a rule has an expression.
+    """
+    options = Options.check(
+        threshold_decimal_bps,
+        rule=rule,
+        columns=None,
+        reset=check_reset(reset),
+        max_gap=max_gap,
+        one=one,
+        include_microstructure=include_microstructure,
+        include_incomplete=include_incomplete,
+        prevent_same_timestamp_close=prevent_same_timestamp_close,
+    )
+    if wrong := [each for each in options.rules if isinstance(each, ExpressionRule)]:
+        raise ValueError(
+            f"rule is {wrong[0]}: expected a rule without an expression, since a store finds "
+            "bars by the text of their rule (give the trades of scan_ticks to bars)"
+        )
+    return options
+
+
+def chains_of(series: Series, first_day: dt.date, options: Options) -> tuple[BarKey, ...]:
+    """Return the chains to which the bars belong, in the order of the rules."""
+    return tuple(
+        BarKey(
+            series=series,
+            rule=rule,
+            reset=check_reset(options.reset),
+            max_gap=gap_text(options.max_gap),
+            origin=first_day if options.reset is None else None,
+        )
+        for rule in options.rules
+    )
+
+
+def has_months(store: BarStore, keys: Sequence[BarKey], first_day: dt.date) -> bool:
+    """Return whether a store has the first month of each chain."""
+    month = first_day.replace(day=1)
+    return all(store.find(key, [month]) for key in keys)

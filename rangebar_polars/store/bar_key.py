@@ -1,0 +1,199 @@
+"""The key of a chain of bars in stores: everything except the trades on which its bars depend."""
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Final, Self, cast, get_args
+
+import polars as pl
+
+from rangebar_polars._core.arguments import (
+    Reset,
+    SingleThreshold,
+    check_max_gap,
+    check_threshold,
+    gap_text,
+)
+from rangebar_polars._core.options import check_rules
+from rangebar_polars._core.rules.prices import RangeRule
+from rangebar_polars._core.rules.rule import Rule
+from rangebar_polars._core.rules.text import parse_rule
+from rangebar_polars._days import day_after
+from rangebar_polars._disk.path_names import from_hive_path, hive_path
+from rangebar_polars.schema import BAR_SCHEMA, RULE, RULE_VERSION, SERIES_SCHEMA, THRESHOLD, Series
+
+KEY_FOLDERS: Final = (*SERIES_SCHEMA, RULE, "reset", "max_gap", "origin", "version")
+"""The parts of a key, each of which is a folder of its path."""
+
+_NONE: Final = "none"
+"""How a path has a part of a key that is None."""
+
+KEY_SCHEMA: Final = pl.Schema(
+    {
+        **SERIES_SCHEMA,
+        RULE: pl.String(),
+        THRESHOLD: pl.Int64(),
+        "prevent_same_timestamp_close": pl.Boolean(),
+        "reset": pl.String(),
+        "max_gap": pl.String(),
+        "origin": pl.Date(),
+    }
+)
+"""What distinguishes chains, as columns of a frame."""
+
+CHAIN_BAR_SCHEMA: Final = pl.Schema({**KEY_SCHEMA, **BAR_SCHEMA})
+"""Bars of several chains in one frame."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BarKey:
+    """Everything except the trades on which a chain of bars depends.
+
+    Attributes
+    ----------
+    series
+        The source, market and symbol.
+    rule
+        When a bar ends.
+    reset
+        The period at whose borders a new chain begins.
+    max_gap
+        The longest time between two trades of a bar, as `gap_text` writes it.
+    origin
+        The first day of the chain; None with `reset`, where every period is its own chain.
+    version
+        The version of the rules in this package.
+
+    Examples
+    --------
+    >>> series = Series("binance", "um", "BTCUSDT")
+    >>> key = BarKey(series=series, rule=parse_rule("range-250"), origin=dt.date(2024, 1, 1))
+    >>> folders = key.path.split("/")
+    >>> folders[:4]
+    ['source=binance', 'market=um', 'symbol=BTCUSDT', 'rule=range-250']
+    >>> folders[4:]
+    ['reset=none', 'max_gap=none', 'origin=2024-01-01', 'version=2']
+    """
+
+    series: Series
+    rule: Rule
+    reset: Reset | None = None
+    max_gap: str | None = None
+    origin: dt.date | None
+    version: int = RULE_VERSION
+
+    @property
+    def path(self) -> str:
+        """The key as hive folders, values percent-encoded."""
+        parts = {
+            **self.series.values,
+            RULE: str(self.rule),
+            "reset": self.reset or _NONE,
+            "max_gap": self.max_gap or _NONE,
+            "origin": str(self.origin or _NONE),
+            "version": str(self.version),
+        }
+        return hive_path(parts)
+
+    @classmethod
+    def from_path(cls, path: str) -> Self | None:
+        """Read `path`; None if it is not the path of a key in the current form."""
+        parts = from_hive_path(path)
+        if parts is None or tuple(parts) != KEY_FOLDERS:
+            return None
+        given = {name: None if value == _NONE else value for name, value in parts.items()}
+        reset, max_gap, origin = (given[name] for name in ("reset", "max_gap", "origin"))
+        # A chain begins with each period, or on a day.
+        if reset not in {None, *get_args(Reset)} or (reset is None) == (origin is None):
+            return None
+        try:
+            key = cls(
+                series=Series(*(parts[name] for name in SERIES_SCHEMA)),
+                rule=parse_rule(parts[RULE]),
+                reset=cast("Reset | None", reset),
+                max_gap=gap_text(check_max_gap(max_gap)),
+                origin=None if origin is None else dt.date.fromisoformat(origin),
+                version=int(parts["version"]),
+            )
+        except ValueError:
+            return None
+        return key if key.path == path else None
+
+    @property
+    def label(self) -> str:
+        """The name of the chain in messages."""
+        of_gap = f", max_gap {self.max_gap}" if self.max_gap else ""
+        of_reset = f", anew every {self.reset}" if self.reset else ""
+        return f"{self.series.label} {self.rule}{of_gap}{of_reset}"
+
+    @property
+    def values(self) -> dict[str, object]:
+        """The columns of `KEY_SCHEMA`."""
+        rule = self.rule
+        return {
+            **self.series.values,
+            RULE: str(rule),
+            THRESHOLD: rule.threshold_decimal_bps if isinstance(rule, RangeRule) else None,
+            "prevent_same_timestamp_close": rule.prevent_same_timestamp_close,
+            "reset": self.reset,
+            "max_gap": self.max_gap,
+            "origin": self.origin,
+        }
+
+    def begins(self, day: dt.date) -> bool:
+        """Return whether a chain begins on a day."""
+        return day == self.origin if self.reset is None else period_start(day, self.reset) == day
+
+    def ends(self, day: dt.date) -> bool:
+        """Return whether a chain ends with a day, because another begins."""
+        after = day_after(day)
+        return self.reset is not None and after is not None and self.begins(after)
+
+
+def values_of_rule(
+    threshold_decimal_bps: SingleThreshold | None, rule: Rule | None
+) -> dict[str, object]:
+    """Return the columns of `KEY_SCHEMA` by which chains of a threshold or of a rule are found.
+
+    Parameters
+    ----------
+    threshold_decimal_bps
+        A threshold; None: any.
+    rule
+        A rule; None: any.
+
+    Raises
+    ------
+    TypeError, ValueError
+        An argument is wrong, or both are given.
+
+    Examples
+    --------
+    >>> values_of_rule(None, parse_rule("dollar-1000000"))
+    {'rule': 'dollar-1000000'}
+    >>> values_of_rule("medium", None)
+    {'threshold_decimal_bps': 250}
+    """
+    if rule is None:
+        is_any = threshold_decimal_bps is None
+        return {} if is_any else {THRESHOLD: check_threshold(threshold_decimal_bps)}
+    rules, several = check_rules(threshold_decimal_bps, rule, prevent_same_timestamp_close=None)
+    if several is not None:
+        raise ValueError(f"rule is {rule!r}: expected one rule, or None for all")
+    return {RULE: str(rules[0])}
+
+
+def period_start(day: dt.date, reset: str) -> dt.date:
+    """Return the first day of the period that contains a day.
+
+    >>> str(period_start(dt.date(2024, 3, 3), "week"))
+    '2024-02-26'
+    """
+    match reset:
+        case "week":
+            return day - dt.timedelta(days=day.weekday())
+        case "month":
+            return day.replace(day=1)
+        case "year":
+            return day.replace(month=1, day=1)
+        case _:
+            return day

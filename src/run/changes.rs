@@ -1,0 +1,65 @@
+//! How far, how often and in which direction the price moved.
+
+use crate::run::{Family, Rows, Seam};
+use serde::{Deserialize, Serialize};
+
+/// The changes of the price from one trade to the next.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Changes {
+    /// The sum of their absolute values, at scale 1e8.
+    pub distance: i128,
+    /// How many are above 0.
+    pub ups: i64,
+    /// How many are below 0.
+    pub downs: i64,
+    /// How many have the other sign than the one before, zeros left out.
+    pub turns: i64,
+    /// The sign of the first that is not 0.
+    pub first: i8,
+    /// The sign of the last that is not 0.
+    pub last: i8,
+}
+
+impl Changes {
+    fn add(&mut self, changes: impl Iterator<Item = i64> + Clone) {
+        if self.first == 0 {
+            self.first = sign(changes.clone().find(|change| *change != 0).unwrap_or(0));
+        }
+        let (mut distance, mut ups, mut downs, mut turns) = (0, 0, 0, 0);
+        let mut last = self.last;
+        for change in changes {
+            let sign = sign(change);
+            distance += i128::from(change.unsigned_abs());
+            ups += i64::from(sign > 0);
+            downs += i64::from(sign < 0);
+            turns += i64::from(sign * last < 0);
+            last = if sign == 0 { last } else { sign };
+        }
+        self.distance += distance;
+        self.ups += ups;
+        self.downs += downs;
+        self.turns += turns;
+        self.last = last;
+    }
+}
+
+/// -1, 0 or 1.
+pub(super) fn sign(change: i64) -> i8 {
+    i8::from(change > 0) - i8::from(change < 0)
+}
+
+impl Family for Changes {
+    fn insert(&mut self, rows: &Rows<'_>) {
+        self.add(rows.terms.changes(1));
+    }
+
+    fn merge(&mut self, next: &Self, seam: &Seam<'_>) {
+        self.add(seam.terms.changes(1));
+        self.distance += next.distance;
+        self.ups += next.ups;
+        self.downs += next.downs;
+        self.turns += next.turns + i64::from(self.last * next.first < 0);
+        self.first = if self.first == 0 { next.first } else { self.first };
+        self.last = if next.last == 0 { self.last } else { next.last };
+    }
+}

@@ -1,0 +1,187 @@
+//! Exact sums that 128 bits do not hold.
+//!
+//! The fourth power of the largest quantity has 252 bits, and what is computed from the sums of such
+//! powers has four times as many bits more as the number of trades has. 512 bits hold all of it for
+//! any chain.
+
+use bnum::cast::{As, CastFrom};
+use bnum::types::I512;
+use serde::{Deserialize, Serialize};
+use std::ops::{Add, AddAssign, Mul, Shl, Sub};
+
+/// A signed integer of 512 bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "Vec<u8>", try_from = "Vec<u8>")]
+pub struct Wide(I512);
+
+/// How many bytes a [`Wide`] has.
+const BYTES: usize = 64;
+
+/// Why bytes are not a [`Wide`].
+const TOO_LONG: &str = "an integer has more than 64 bytes";
+
+impl Wide {
+    /// The f64 nearest to it, half to even.
+    pub fn nearest(self) -> f64 {
+        // Most sums fit 128 bits, whose cast is quick.
+        let (value, zero) = (self.0, I512::default());
+        let narrow = i128::cast_from(value);
+        if I512::cast_from(narrow) == value {
+            return crate::fixed::nearest(narrow);
+        }
+        let magnitude: f64 = value.unsigned_abs().as_();
+        if value < zero { -magnitude } else { magnitude }
+    }
+
+    /// Whether it is 0.
+    pub fn is_zero(self) -> bool {
+        self == Self::default()
+    }
+
+    /// Whether it is below 0.
+    pub fn is_negative(self) -> bool {
+        self < Self::default()
+    }
+
+    /// Minus it.
+    #[must_use]
+    pub fn negated(self) -> Self {
+        Self::default() - self
+    }
+
+    /// The integer that is this finite float without its fraction.
+    pub fn truncated(value: f64) -> Self {
+        Self(I512::cast_from(value))
+    }
+}
+
+impl From<i128> for Wide {
+    fn from(value: i128) -> Self {
+        Self(I512::cast_from(value))
+    }
+}
+
+impl From<i64> for Wide {
+    fn from(value: i64) -> Self {
+        Self(I512::cast_from(value))
+    }
+}
+
+impl From<u128> for Wide {
+    fn from(value: u128) -> Self {
+        Self(I512::cast_from(value))
+    }
+}
+
+impl Add for Wide {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self(self.0.wrapping_add(other.0))
+    }
+}
+
+impl AddAssign for Wide {
+    fn add_assign(&mut self, other: Self) {
+        *self = *self + other;
+    }
+}
+
+impl Sub for Wide {
+    type Output = Self;
+
+    fn sub(self, other: Self) -> Self {
+        Self(self.0.wrapping_sub(other.0))
+    }
+}
+
+impl Mul for Wide {
+    type Output = Self;
+
+    fn mul(self, other: Self) -> Self {
+        Self(self.0.wrapping_mul(other.0))
+    }
+}
+
+impl Shl<u32> for Wide {
+    type Output = Self;
+
+    fn shl(self, bits: u32) -> Self {
+        Self(self.0.wrapping_shl(bits))
+    }
+}
+
+/// Its bytes, the lowest first, without those at the end that only repeat its sign.
+impl From<Wide> for Vec<u8> {
+    fn from(value: Wide) -> Self {
+        let mut bytes = value.0.to_le_bytes().to_vec();
+        let sign = if value.is_negative() { 0xff } else { 0 };
+        while let [.., before, last] = bytes[..]
+            && last == sign
+            && (before ^ sign) < 0x80
+        {
+            bytes.pop();
+        }
+        bytes
+    }
+}
+
+impl TryFrom<Vec<u8>> for Wide {
+    type Error = &'static str;
+
+    fn try_from(bytes: Vec<u8>) -> Result<Self, Self::Error> {
+        let is_negative = bytes.last().is_some_and(|last| *last >= 0x80);
+        let mut whole = [if is_negative { 0xff } else { 0 }; BYTES];
+        whole.get_mut(..bytes.len()).ok_or(TOO_LONG)?.copy_from_slice(&bytes);
+        Ok(Self(I512::from_le_bytes(whole)))
+    }
+}
+
+/// Below this, 64 products of two such values fit 127 bits.
+const SMALL: u64 = 1 << 60;
+
+/// The sum of up to 64 products.
+pub(crate) fn sum_of_products(pairs: impl Iterator<Item = (i64, i64)> + Clone) -> Wide {
+    let bits = |bits, (a, b): (i64, i64)| bits | a.unsigned_abs() | b.unsigned_abs();
+    if pairs.clone().fold(0, bits) < SMALL {
+        return Wide::from(pairs.map(|(a, b)| i128::from(a) * i128::from(b)).sum::<i128>());
+    }
+    pairs.fold(Wide::default(), |sum, (a, b)| sum + Wide::from(i128::from(a) * i128::from(b)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_as_few_as_hold_the_value_and_give_it_back() {
+        let large = Wide::from(i128::MAX) << 300;
+        for value in [Wide::default(), Wide::from(127_i64), Wide::from(-128_i64), large] {
+            let bytes = Vec::from(value);
+            assert_eq!(Wide::try_from(bytes), Ok(value));
+        }
+        let len = |value: i64| Vec::from(Wide::from(value)).len();
+        assert_eq!([0, 127, 128, -128, -129].map(len), [1, 1, 2, 1, 2]);
+        assert_eq!(Wide::try_from(vec![0; 65]), Err(TOO_LONG));
+    }
+
+    #[test]
+    fn the_nearest_float_of_a_half_is_the_even_one() {
+        let half = |low: i64| (Wide::from(1_i64) << 200) + (Wide::from(1_i64) << 147) + low.into();
+        let power = |bits: i32| 2_f64.powi(bits);
+
+        assert_eq!(half(0).nearest(), power(200));
+        assert_eq!(half(1).nearest(), power(200) + power(148));
+        assert_eq!(half(1).negated().nearest(), -(power(200) + power(148)));
+        assert_eq!(half(-1).nearest(), power(200));
+    }
+
+    #[test]
+    fn products_of_any_size_have_an_exact_sum() {
+        let sum = |a: i64, b: i64| sum_of_products(std::iter::repeat_n((a, b), 64));
+        for (a, b) in [(3, -5), (1 << 59, 1 << 59), (i64::MAX, i64::MIN), (i64::MAX, i64::MAX)] {
+            let one = Wide::from(i128::from(a) * i128::from(b));
+            assert_eq!(sum(a, b), one << 6);
+        }
+    }
+}

@@ -1,0 +1,106 @@
+"""``--rule`` and ``--max-gap`` are the arguments of the library, in every verb with bars."""
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from click.testing import CliRunner
+from polars.testing import assert_frame_equal
+from support.cached_trades import DAYS, SOURCE, SYMBOL, default_cache, give, trades_of
+from support.trades import walk
+from support.verbs import rows, run
+
+import rangebar_polars as rb
+from rangebar_polars._cli.program import program
+
+RULES = [rb.VolumeRule(20), rb.CusumRule(30)]
+OPTIONS = ["--rule", "volume-20", "--rule", "cusum-30", "--max-gap", "1h"]
+OF_SOURCE = ["--source", SOURCE]
+
+
+def test_bars_of_a_file_take_rules(tmp_path: Path) -> None:
+    trades = walk(500).with_columns(pl.col("is_buyer_maker").fill_null(value=True))
+    out = tmp_path / "bars.parquet"
+    trades.write_parquet(tmp_path / "trades.parquet")
+
+    run("bars", tmp_path / "trades.parquet", *OPTIONS, "--features", "-o", out, "-q")
+
+    want = rb.bars(trades, rule=RULES, max_gap="1h", include_microstructure=True)
+    assert_frame_equal(want, pl.read_parquet(out))
+    run("validate", out, tmp_path / "trades.parquet", *OPTIONS[:4])
+
+
+def test_bars_of_days_take_rules(tmp_path: Path) -> None:
+    give(default_cache(), trades_of(DAYS[:2]))
+    out = tmp_path / "bars.parquet"
+    given = [SYMBOL, DAYS[0], DAYS[1], *OF_SOURCE, *OPTIONS]
+
+    run("get", *given, "-o", out, "-q")
+
+    own: dict[str, Any] = {"source": SOURCE, "rule": RULES, "max_gap": "1h"}
+    want = rb.get_range_bars(SYMBOL, DAYS[0], DAYS[1], **own)
+    assert_frame_equal(want, pl.read_parquet(out))
+    filled = rows("populate", SYMBOL, "-s", DAYS[0], "-e", DAYS[1], *OF_SOURCE, *OPTIONS)
+    assert [(row["rule"], row["made"], row["stored"]) for row in filled] == [
+        ("volume-20", 0, 2),
+        ("cusum-30", 0, 2),
+    ]
+    (row,) = rows("status", "--rule", "cusum-30")
+    assert (row["rule"], row["threshold_decimal_bps"], row["max_gap"]) == ("cusum-30", None, "1h")
+    run("clear", SYMBOL, "--rule", "cusum-30", "--confirm")
+    assert [row["rule"] for row in rows("status") if row["kind"] == "bars"] == ["volume-20"]
+
+
+NO_RULE = 'expected one such as "range-250" or "dollar-1000000"'
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "text"),
+    [
+        (
+            ["--rule", "dollar"],
+            2,
+            f"Invalid value for '--rule': \"dollar\" is the text of no rule: {NO_RULE}",
+        ),
+        (
+            ["--rule", "when"],
+            2,
+            (
+                "Invalid value for '--rule': 'when' is the text of a rule with an expression, "
+                "which the text does not hold (make the rule: WhenRule or SumRule)"
+            ),
+        ),
+        (
+            ["--rule", "tick-3", "-t", "25"],
+            2,
+            (
+                "--threshold is 25 beside rule: expected one of both (--rule range-250 is that "
+                "of a threshold)"
+            ),
+        ),
+        (
+            ["--rule", "tick-3", "--same-timestamp-close"],
+            2,
+            (
+                "--same-timestamp-close is given beside rule: each rule has its own (--rule "
+                "range-250-nogate)"
+            ),
+        ),
+        (
+            ["--max-gap", "1mo"],
+            2,
+            "--max-gap is '1mo': expected a fixed length above 0, such as 30m or 1h30m",
+        ),
+    ],
+    ids=str,
+)
+def test_a_wrong_rule_is_refused_in_options(
+    options: list[str], code: int, text: str, tmp_path: Path
+) -> None:
+    walk(5).write_parquet(tmp_path / "trades.parquet")
+
+    done = CliRunner().invoke(program, ["bars", str(tmp_path / "trades.parquet"), *options])
+
+    assert done.exit_code == code
+    assert done.stderr.endswith(f"Error: {text}\n")
