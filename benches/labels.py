@@ -1,7 +1,7 @@
 """Measure triple barriers in memory, to the bars that they are labels of.
 
-``python benches/labels.py [--rows N] [--rounds N]`` prints a table. The labels of a sample of events
-are compared with the definition in numpy before they are timed.
+``python benches/labels.py [--rows N] [--rounds N]`` prints a table of processor time. The labels of
+some of the events are compared with the definition in numpy before they are timed.
 """
 
 import argparse
@@ -26,7 +26,7 @@ GOAL = 100e6
 
 def triple(trades: pl.DataFrame, threshold: int) -> pl.DataFrame:
     """Return the labels that are timed."""
-    horizons = [BARS, *(ending[1:] for ending in SPANS)]
+    horizons: list[int | str] = [BARS, *(ending[1:] for ending in SPANS)]
     return rb.labels.triple_barrier(
         trades, threshold, take_profit=UP, stop_loss=DOWN, horizon=horizons
     )

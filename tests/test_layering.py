@@ -74,6 +74,7 @@ MAY: dict[str, set[str]] = {
         "_core",
         "_live",
         "_plot",
+        "_sessions",
         "_validation",
         "archive",
         "store",

@@ -264,7 +264,7 @@ class Catalog:
         use_cache: bool = True,
         validate: bool = True,
     ) -> pl.DataFrame:
-        """Return range bars over UTC days, and store them for the next call.
+        """Return bars over UTC days, and store them for the next call.
 
         Parameters
         ----------
@@ -314,7 +314,7 @@ class Catalog:
         max_gap: MaxGap | None = None,
         use_cache: bool = True,
     ) -> pl.LazyFrame:
-        """Return range bars over UTC days as a lazy frame.
+        """Return bars over UTC days as a lazy frame.
 
         Parameters
         ----------

@@ -18,7 +18,7 @@ from rangebar_polars._core.arguments import check_count
 from rangebar_polars.errors import RangeBarError
 from rangebar_polars.store import BarStore, ParquetStore
 
-IN_FLIGHT: Final = 64
+IN_FLIGHT: Final = 256
 """The most symbols that are submitted to the caller's executor and not yet done."""
 DASK_OPTIONS: Final = {"pure": False, "retries": 2}
 """Dask runs each unit although it ran an equal one before, and again if it fails on its own."""

@@ -1,4 +1,4 @@
-"""``bars``: range bars of a file of trades, or of standard input."""
+"""``bars``: bars of a file of trades, or of standard input."""
 
 from typing import Any
 
@@ -52,7 +52,7 @@ def bars(
     header: str | None,
     **rule: Any,  # noqa: ANN401 - arguments of `rangebar_polars.bars`
 ) -> None:
-    r"""Make range bars of a file of trades, or of standard input.
+    r"""Make bars of a file of trades, or of standard input.
 
     IN is a .csv, .csv.gz, .parquet or .ipc file, or - for standard input. Trades are sorted by time
     and have the columns timestamp, price and quantity, and may have is_buyer_maker, agg_trade_id,

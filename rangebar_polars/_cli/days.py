@@ -50,7 +50,7 @@ def get(
     out_format: str | None,
     **rule: Any,  # noqa: ANN401 - arguments of `scan_range_bars`
 ) -> None:
-    r"""Get range bars of days: stored ones, or made of trades.
+    r"""Get bars of days: stored ones, or made of trades.
 
     START and END are UTC days, both included; the first trade of START opens the first bar. The
     first call downloads, checks and caches the trades, makes the bars and stores them; the second

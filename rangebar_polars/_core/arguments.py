@@ -318,7 +318,7 @@ def check_max_gap(max_gap: MaxGap | None) -> int | None:
 
 
 def gap_text(nanoseconds: int | None) -> str | None:
-    """Return a text for `check_max_gap`, which is the same for equal lengths.
+    """Return a text for `check_max_gap`, which is the same for equal lengths; None for None.
 
     Parameters
     ----------

@@ -219,7 +219,7 @@ def bars_of(
         return _plugin.scan(trades, options)
     if options.by:
         use_own_threads()
-    if options.aggs:
+    if options.aggs or options.has_events:
         use_threads()
     if isinstance(trades, pl.DataFrame):
         check_keys(trades.schema, options.by)

@@ -108,9 +108,11 @@ def check_horizons(horizon: Horizon | None) -> tuple[CheckedHorizon, ...]:
         raise ValueError(f"horizon is empty: {_EXPECTED}, or several of them")
     seen = dict[tuple[int | None, int | None], str]()
     for each in horizons:
-        first = seen.setdefault((each.bars, each.nanoseconds), each.text)
-        if sum((each.bars, each.nanoseconds) == (o.bars, o.nanoseconds) for o in horizons) > 1:
-            raise ValueError(f"horizon holds {first} twice: expected each once")
+        length = (each.bars, each.nanoseconds)
+        if length in seen:
+            twice = each.text if each.text == seen[length] else f"{seen[length]}, as {each.text},"
+            raise ValueError(f"horizon holds {twice} twice: expected each once")
+        seen[length] = each.text
     return horizons
 
 

@@ -49,6 +49,7 @@ fn of_ten(take_profit: i64, stop_loss: i64, horizon: Horizon) -> [Result; 2] {
 fn the_ten_trades_have_their_labels() {
     use Horizon::{Bars, Span, Unlimited};
     let take_profit = Some((Touch::TakeProfit, 9000, 0.3 / 100.0));
+    let end = |time, ret| Some((Touch::Horizon, time, ret));
     let stop_loss = Some((Touch::StopLoss, 8000, -1.0 / 101.0));
     for (take, stop, horizon, expected) in [
         (50, 50, Unlimited, [Some((Touch::TakeProfit, 3000, 0.1 / 101.0)), take_profit]),
@@ -59,9 +60,9 @@ fn the_ten_trades_have_their_labels() {
         (0, 991, Bars(1), [Some((Touch::Horizon, 8000, -1.0 / 101.0)), None]),
         (300, 200, Unlimited, [Some((Touch::StopLoss, 6000, -0.4 / 101.0)), take_profit]),
         (301, 200, Unlimited, [Some((Touch::StopLoss, 6000, -0.4 / 101.0)), None]),
-        (0, 0, Span(999), [(3000, 0.1 / 101.0), (8000, 0.0)].map(at_horizon)),
-        (0, 0, Span(1000), [at_horizon((4000, -0.2 / 101.0)), None]),
-        (0, 0, Span(5000), [at_horizon((8000, -1.0 / 101.0)), None]),
+        (0, 0, Span(999), [end(3000, 0.1 / 101.0), end(8000, 0.0)]),
+        (0, 0, Span(1000), [end(4000, -0.2 / 101.0), None]),
+        (0, 0, Span(5000), [end(8000, -1.0 / 101.0), None]),
     ] {
         let results = of_ten(take, stop, horizon);
         for (result, expected) in results.iter().zip(&expected) {
@@ -72,10 +73,6 @@ fn the_ten_trades_have_their_labels() {
             assert!((ret(result) - ret(expected)).abs() < 1e-15, "{what:?} {result:?}");
         }
     }
-}
-
-fn at_horizon((time, ret): (i64, f64)) -> Result {
-    Some((Touch::Horizon, time, ret))
 }
 
 #[test]
@@ -138,11 +135,12 @@ fn naive(times: &[i64], prices: &[i64], events: &[Event], event: &Event, to: Hor
     };
     #[allow(clippy::cast_precision_loss)]
     let at = |touch, j: usize| Some((touch, times[j], (prices[j] - from) as f64 / from as f64));
-    for j in row + 1..=last.unwrap_or(times.len() - 1) {
-        if up.is_some_and(|up| prices[j] >= from + up) {
+    let end = last.unwrap_or(times.len() - 1);
+    for (j, price) in prices.iter().enumerate().take(end + 1).skip(row + 1) {
+        if up.is_some_and(|up| *price >= from + up) {
             return at(Touch::TakeProfit, j);
         }
-        if down.is_some_and(|down| prices[j] <= from - down) {
+        if down.is_some_and(|down| *price <= from - down) {
             return at(Touch::StopLoss, j);
         }
     }

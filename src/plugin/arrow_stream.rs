@@ -4,8 +4,9 @@
 
 #![allow(unsafe_code)]
 
-use crate::plugin::inputs::{no_dtype, twice};
+use crate::plugin::inputs::no_dtype;
 use crate::plugin::refusal::{Refusal, compute_error, panic_text};
+use crate::plugin::schema_text::twice;
 use polars_arrow::array::{Array, ArrayRef, BooleanArray, PrimitiveArray, StructArray};
 use polars_arrow::bitmap::and;
 use polars_arrow::ffi::{ArrowArrayStream, ArrowArrayStreamReader};

@@ -125,8 +125,8 @@ impl Fold {
         };
         let builders = states.into_iter().map(|of_key| resumed(options, of_key).map(Arc::new));
         fold.builders = builders.collect::<Result<_, _>>()?;
-        let sessions = fold.builders.iter().filter_map(|builder| builder.session());
-        fold.session = sessions.filter_map(Session::kind).next();
+        let mut sessions = fold.builders.iter().filter_map(|builder| builder.session());
+        fold.session = sessions.find_map(Session::kind);
         fold.trades = fold.builders.iter().map(|builder| builder.rows()).sum();
         Ok(fold)
     }

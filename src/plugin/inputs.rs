@@ -3,7 +3,9 @@
 //! A schema is checked once, before any row is read, so that a plan or an expression refuses it
 //! while it is being built.
 
+use crate::plugin::extra_inputs::{ExtraInput, Meaning};
 use crate::plugin::refusal::compute_error;
+use crate::plugin::schema_text::{listed, twice};
 use crate::plugin::side_text::SideTexts;
 use crate::session::Kind;
 use crate::trades::{Layout, Role, TimeUnit};
@@ -44,28 +46,6 @@ pub struct Input {
     pub name: pl::PlSmallStr,
     /// Its place in the schema.
     pub index: usize,
-}
-
-/// What the values of a column mean that a rule or a reset brings along.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Meaning {
-    /// Conditions.
-    Flags,
-    /// Numbers.
-    Numbers,
-    /// Values whose changes begin a new chain.
-    Sessions(Kind),
-}
-
-/// A column of a schema that a rule or a reset brings along.
-#[derive(Clone, Debug)]
-pub struct ExtraInput {
-    /// Its name.
-    pub name: pl::PlSmallStr,
-    /// Its place in the schema.
-    pub index: usize,
-    /// What its values mean.
-    pub meaning: Meaning,
 }
 
 impl Names {
@@ -193,21 +173,14 @@ impl Inputs {
     /// Find the columns that rules bring along, each with whether it is one of conditions.
     ///
     /// # Errors
-    /// A column of another dtype.
+    /// A missing column, or one of another dtype.
     pub fn add_extras<'a>(
         &mut self,
         schema: &[Field],
         extras: impl Iterator<Item = (&'a String, bool)>,
     ) -> PolarsResult<()> {
         for (name, is_flags) in extras {
-            let index = place_of(name, "the rule", schema)?;
-            let dtype = schema[index].dtype();
-            let fits = if is_flags { *dtype == DataType::Boolean } else { dtype.is_numeric() };
-            if !fits {
-                return Err(compute_error(&wrong_extra(dtype, is_flags)));
-            }
-            let meaning = if is_flags { Meaning::Flags } else { Meaning::Numbers };
-            self.extras.push(ExtraInput { name: name.into(), index, meaning });
+            self.extras.push(ExtraInput::of_rule(schema, name, is_flags)?);
         }
         Ok(())
     }
@@ -217,11 +190,7 @@ impl Inputs {
     /// # Errors
     /// A missing column, or one of another dtype.
     pub fn add_sessions(&mut self, schema: &[Field], name: &str) -> PolarsResult<()> {
-        let index = place_of(name, "reset", schema)?;
-        let dtype = schema[index].dtype();
-        let kind = kind_of(dtype).ok_or_else(|| compute_error(&wrong_sessions(dtype)))?;
-        let meaning = Meaning::Sessions(kind);
-        self.extras.push(ExtraInput { name: name.into(), index, meaning });
+        self.extras.push(ExtraInput::of_reset(schema, name)?);
         Ok(())
     }
 
@@ -290,21 +259,6 @@ fn accepts(role: Role, dtype: &DataType, sides: Option<&SideTexts>) -> bool {
     }
 }
 
-fn listed(schema: &[Field]) -> String {
-    let one = |field: &Field| format!("{}: {}", field.name(), field.dtype());
-    schema.iter().map(one).collect::<Vec<_>>().join(", ")
-}
-
-/// The message about a name that two columns have, so that it is unknown which one is meant.
-pub fn twice(name: &str, schema: &[Field]) -> String {
-    let names = schema.iter().map(|field| field.name().as_str()).collect::<Vec<_>>();
-    format!(
-        "two columns are called {name:?} among [{}]: expected one of that name (select the columns \
-         of the trades, or rename one)",
-        names.join(", ")
-    )
-}
-
 /// The message about a column that is read and that Polars has no dtype for.
 pub fn no_dtype(name: &str, stored: &str) -> String {
     format!(
@@ -343,58 +297,6 @@ fn required_by_rule(role: Role, name: &str, schema: &[Field]) -> String {
         }
     };
     format!("the rule needs a column {name:?}, and the trades have [{}] ({remedy})", listed(schema))
-}
-
-/// The place of a column that a rule or a reset brings along.
-fn place_of(name: &str, needed_by: &str, schema: &[Field]) -> PolarsResult<usize> {
-    let mut found = (0..schema.len()).filter(|index| schema[*index].name() == name);
-    let first = found.next();
-    if found.next().is_some() {
-        return Err(compute_error(&twice(name, schema)));
-    }
-    first.ok_or_else(|| {
-        let columns = listed(schema);
-        compute_error(&format!(
-            "{needed_by} needs a column {name:?}, and the trades have [{columns}]"
-        ))
-    })
-}
-
-/// What the values of a dtype are, if their changes can begin a new chain.
-fn kind_of(dtype: &DataType) -> Option<Kind> {
-    Some(match dtype {
-        DataType::Boolean => Kind::Flag,
-        DataType::UInt64 => Kind::Unsigned,
-        DataType::Int128 | DataType::UInt128 => return None,
-        dtype if dtype.is_integer() => Kind::Whole,
-        DataType::Date => Kind::Date,
-        DataType::Datetime(pl::TimeUnit::Milliseconds, _) => Kind::Milliseconds,
-        DataType::Datetime(pl::TimeUnit::Microseconds, _) => Kind::Microseconds,
-        DataType::Datetime(pl::TimeUnit::Nanoseconds, _) => Kind::Nanoseconds,
-        DataType::String | DataType::Categorical(..) | DataType::Enum(..) => Kind::Text,
-        _ => return None,
-    })
-}
-
-fn wrong_sessions(dtype: &DataType) -> String {
-    let cast = if dtype.is_numeric() || *dtype == DataType::Null { "Int64" } else { "String" };
-    format!(
-        "the column of reset is {dtype}: expected Boolean, an integer of up to 64 bits, Date, \
-         Datetime, String, Categorical or Enum (cast it: .cast(pl.{cast}))"
-    )
-}
-
-fn wrong_extra(dtype: &DataType, is_flags: bool) -> String {
-    if is_flags {
-        format!(
-            "the expression of WhenRule is {dtype}: expected Boolean (compare it, or cast it: \
-             .cast(pl.Boolean))"
-        )
-    } else {
-        format!(
-            "the expression of SumRule is {dtype}: expected a number (cast it: .cast(pl.Float64))"
-        )
-    }
 }
 
 fn wrong_dtype(

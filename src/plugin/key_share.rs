@@ -18,12 +18,22 @@ use std::sync::Arc;
 pub struct KeyShare<'a, R> {
     /// The rows of the keys, key after key.
     rows: &'a [IdxSize],
-    /// The number of each key, the range of its rows in `rows`, its builder, and its labeller.
-    keys: Vec<(usize, Range<usize>, &'a mut Builder<R>, Option<Labelling<'a>>)>,
+    keys: Vec<OfKey<'a, R>>,
     /// Only a share of all keys is traced.
     pub trace: Option<&'a mut Trace>,
     /// The columns in the order of `rows`, if they were gathered already.
     pub batch: Option<Batch>,
+}
+
+/// The trades of a key of a share.
+#[derive(Debug)]
+struct OfKey<'a, R> {
+    /// The number of the key.
+    key: usize,
+    /// The range of its rows among those of the share.
+    rows: Range<usize>,
+    builder: &'a mut Builder<R>,
+    labelling: Option<Labelling<'a>>,
 }
 
 /// Where the rows of a batch are in the whole.
@@ -80,7 +90,7 @@ pub fn shares<'a, R: Clone>(
         if let Some(share) = shares.last_mut() {
             share.rows = &split.rows[start..range.end];
             let rows = range.start - start..range.end - start;
-            share.keys.push((*key, rows, Arc::make_mut(builder), labelling));
+            share.keys.push(OfKey { key: *key, rows, builder: Arc::make_mut(builder), labelling });
         }
     }
     shares
@@ -107,7 +117,7 @@ impl<R: Rule + Clone + Send> KeyShare<'_, R> {
         };
         let lent = batch.lend()?;
         let mut folded = Folded::default();
-        for (key, range, builder, labelling) in &mut self.keys {
+        for OfKey { key, rows: range, builder, labelling } in &mut self.keys {
             let key_rows = KeyRows {
                 key: *key,
                 before: builder.rows(),

@@ -1,7 +1,8 @@
 //! The key of each trade, where trades of several keys are interleaved.
 
-use crate::plugin::inputs::{no_dtype, twice};
+use crate::plugin::inputs::no_dtype;
 use crate::plugin::refusal::compute_error;
+use crate::plugin::schema_text::twice;
 use crate::threads::on_threads;
 use polars_core::prelude::{
     BinaryOffsetChunked, Column, DataFrame, DataType, Field, IdxCa, IdxSize, IntoColumn, PlHashMap,

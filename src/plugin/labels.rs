@@ -36,8 +36,11 @@ pub struct LabelOptions {
     /// Of each horizon the ending of its columns, its text, its bars, and its nanoseconds.
     pub horizons: Vec<(String, String, Option<usize>, Option<u64>)>,
     /// Of each event of the caller its row and its barriers, in order.
-    pub events: Option<Vec<(u64, Option<i64>, Option<i64>)>>,
+    pub events: Option<Vec<GivenEvent>>,
 }
+
+/// Row, take profit and stop loss of an event.
+type GivenEvent = (u64, Option<i64>, Option<i64>);
 
 /// What is asked for.
 #[derive(Clone, Debug)]
@@ -104,13 +107,11 @@ impl Labelling<'_> {
         let row = usize::try_from(ended.row - before).unwrap_or(usize::MAX);
         let trade = key_rows.first_row + key_rows.row(ended.row) as u64;
         let event = |number, barriers| Event { row, number, chain: ended.chain, barriers };
-        match &self.asked.events {
-            None => to.push(event(trade, self.asked.barriers)),
-            Some(_) => {
-                let here = self.asked.events_at(trade);
-                to.extend(here.iter().map(|(row, barriers)| event(*row, *barriers)));
-            }
+        if self.asked.events.is_none() {
+            to.push(event(trade, self.asked.barriers));
         }
+        let here = self.asked.events_at(trade);
+        to.extend(here.iter().map(|(row, barriers)| event(*row, *barriers)));
     }
 }
 

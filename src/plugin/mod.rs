@@ -4,6 +4,8 @@
 pub mod dict_error;
 pub mod refusal;
 pub mod side_text;
+pub mod schema_text;
+pub mod extra_inputs;
 pub mod inputs;
 pub mod batch;
 pub mod options;

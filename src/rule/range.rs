@@ -146,6 +146,7 @@ fn is_outside(price: f64, lower: f64, upper: f64) -> bool {
 
 /// The first price at or beyond a limit. A short bar ends among the first few, which are looked at
 /// one by one; the others are searched in blocks that a compiler can vectorise.
+#[inline]
 pub(crate) fn first_outside(prices: &[f64], lower: f64, upper: f64) -> Option<usize> {
     const FEW: usize = 8;
     const BLOCK: usize = 32;

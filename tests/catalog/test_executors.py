@@ -18,7 +18,7 @@ from support.assertions import tree
 from support.cached_trades import DAYS, SYMBOL, give, one_pass, trades_of
 from support.entry_points import assert_same
 from support.populating import ETH, Workers, populate, rows_of, stored
-from support.subprocesses import run
+from support.subprocesses import TIMEOUT, run
 
 from rangebar_polars._catalog.executors import IN_FLIGHT
 from rangebar_polars._progress import FetchProgress
@@ -68,18 +68,21 @@ def test_progress_counts_the_days_of_symbols_that_are_done(cache: Path, tmp_path
 
 
 class Counting(ThreadPoolExecutor):
-    """A thread that counts what it was given and is not done."""
+    """A thread that counts what it was given and is not done, and begins when that is enough."""
 
     def __init__(self) -> None:
         super().__init__(1)
         self.unfinished = self.most = 0
-        self._lock = threading.Lock()
+        self._lock, self._enough = threading.Lock(), threading.Event()
+        super().submit(self._enough.wait, TIMEOUT)
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **options: Any) -> Future[Any]:  # noqa: ANN401
         """Submit and count."""
         with self._lock:
             self.unfinished += 1
             self.most = max(self.most, self.unfinished)
+        if self.most >= IN_FLIGHT:
+            self._enough.set()
         future = super().submit(fn, *args, **options)
         future.add_done_callback(self._count)
         return future
@@ -92,7 +95,10 @@ class Counting(ThreadPoolExecutor):
 def test_many_symbols_are_not_given_to_an_executor_at_once(tmp_path: Path) -> None:
     symbols = [f"S{number}" for number in range(IN_FLIGHT + 40)]
 
-    with Counting() as own, pytest.warns(RangeBarWarning, match="104 of 104 symbols"):
+    with (
+        Counting() as own,
+        pytest.warns(RangeBarWarning, match=f"{len(symbols)} of {len(symbols)} symbols"),
+    ):
         report = populate(tmp_path, symbols, store=tmp_path / "store", executor=own)
 
     assert own.most == IN_FLIGHT
@@ -191,8 +197,8 @@ def filled():
 REFUSED = (
     "failed RangeBarError: this process was forked after its parent had begun the threads of "
     "Polars, and would wait for ever for threads that a fork does not copy (start it by "
-    'multiprocessing.get_context("spawn") or "forkserver", or make bars of frames, without by and '
-    "aggs)\n"
+    'multiprocessing.get_context("spawn") or "forkserver", or make bars of frames, without by, '
+    "aggs and events)\n"
 )
 
 

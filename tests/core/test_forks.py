@@ -26,6 +26,8 @@ calls = {
     "by": lambda: rb.bars(frame, by="key"),
     "processor of keys": lambda: rb.RangeBarProcessor(250, by="key").process_trades(frame),
     "aggs": lambda: rb.bars(frame, aggs=mean),
+    "labels": lambda: rb.labels.triple_barrier(frame, take_profit=1),
+    "events": lambda: rb.labels.triple_barrier(frame, take_profit=1, events=frame.select(row=0)),
     "lazy": lambda: rb.bars(frame.lazy()).collect(),
     "processor of a plan": lambda: rb.RangeBarProcessor(250).process_trades(frame.lazy()),
     "chunks": lambda: rb.bars(chunks),
@@ -64,8 +66,8 @@ def in_child(name):
 TEXT = (
     "this process was forked after its parent had begun the threads of Polars, and would wait for "
     "ever for threads that a fork does not copy (start it by "
-    'multiprocessing.get_context("spawn") or "forkserver", or make bars of frames, without by and '
-    "aggs)\n"
+    'multiprocessing.get_context("spawn") or "forkserver", or make bars of frames, without by, '
+    "aggs and events)\n"
 )
 POOLS = ["by", "processor of keys", "aggs", "lazy", "processor of a plan"]
 PLAIN = ["eager", "processor"]
@@ -78,6 +80,12 @@ STORED = ["import", "ticks", "quality", "bars", "plan of bars", "stored", "last 
 @pytest.mark.parametrize("asked", POOLS)
 def test_what_needs_threads_is_refused_after_they_were_used(used: str, asked: str) -> None:
     assert run(f"{HEAD}\ncalls[{used!r}]()\nin_child({asked!r})") == TEXT
+
+
+def test_labels_of_frames_are_computed_in_any_child_and_those_of_events_refused() -> None:
+    code = f"{HEAD}\ncalls['by']()\nin_child('labels')\nin_child('events')"
+
+    assert run(code) == f"2\n{TEXT}"
 
 
 @pytest.mark.parametrize("used", [*PLAIN, *POOLS])

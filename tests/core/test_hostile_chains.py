@@ -15,7 +15,7 @@ import polars as pl
 import pytest
 from support.assertions import says
 from support.chains_bytes import DATE, ENUM, INT8, STRING, chains, column, sealed
-from support.checkpoint_bytes import State
+from support.checkpoint_bytes import Session, State
 from support.checkpoint_cases import restore
 from support.saved_chains import BYTES, ONE, keyed, processor
 from support.trades import trades, walk
@@ -46,6 +46,11 @@ def bar(threshold: int, **fields: Any) -> bytes:  # noqa: ANN401 - of any type
     return replace(state, open=replace(state.open, **fields)).to_bytes()
 
 
+def with_value(threshold: int, session: Session) -> bytes:
+    """Return the state of a threshold whose last record had this value."""
+    return of(threshold, reset="column", session=session)
+
+
 TWO = [unused(250), unused(500)]
 BOTH = [of(250), of(500)]
 A = column("key", STRING, ["A"])
@@ -66,6 +71,22 @@ HOSTILE: Mapping[str, tuple[bytes, str]] = {
         CONTRADICT,
     ),
     "two resets": (chains(TWO, [BOTH[0], of(500, reset="week")]), CONTRADICT),
+    "two last values": (
+        chains(
+            [unused(250, reset="column"), unused(500, reset="column")],
+            [with_value(250, "a"), with_value(500, "b")],
+        ),
+        CONTRADICT,
+    ),
+    "last values of two kinds": (
+        chains(
+            [unused(250, reset="column")],
+            [with_value(250, "a"), with_value(250, (1, 3))],
+            [column("key", STRING, ["A", "B"])],
+            rule_column=None,
+        ),
+        CONTRADICT,
+    ),
     "two layouts": (chains(TWO, [BOTH[0], of(500, layout=(1, None, 23))]), CONTRADICT),
     "two flags": (chains(TWO, [BOTH[0], of(500, include_incomplete=True)]), CONTRADICT),
     "symbols of chains": (chains(TWO, [of(250, symbol="A"), of(500, symbol="A")]), CONTRADICT),

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.assertions import says
 from support.border_reference import DAYS, Borders, border, trading_day
+from support.checkpoint_bytes import State
 from support.oracle_chains import few
 from support.trades import PER_SECOND, Unit, trades
 
@@ -126,6 +127,8 @@ def test_a_state_has_the_day_in_full_and_is_refused_for_another() -> None:
     processor.process_trades(trades([100.0, 100.1]))
     saved = processor.create_checkpoint()
 
+    assert State.parse(saved).reset == "17:00@America/New_York"
+    assert State.parse(saved).to_bytes() == saved
     assert rb.RangeBarProcessor.from_checkpoint(saved).create_checkpoint() == saved
     assert rb.RangeBarProcessor.from_checkpoint(saved, reset=NEW_YORK)
     assert pickle.loads(pickle.dumps(processor)).create_checkpoint() == saved  # noqa: S301 - own

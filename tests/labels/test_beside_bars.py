@@ -40,7 +40,7 @@ CALLS: dict[str, dict[str, Any]] = {
     "a gap": {"threshold_decimal_bps": 1000, "max_gap": "10m"},
     "ties": {"threshold_decimal_bps": 300, "prevent_same_timestamp_close": False},
 }
-LABELS = {"take_profit": 800, "stop_loss": 500, "horizon": [3, "20m"]}
+LABELS: dict[str, Any] = {"take_profit": 800, "stop_loss": 500, "horizon": [3, "20m"]}
 OF_LABELS = [
     f"{name}{end}"
     for end in ("_3", "_20m")
@@ -166,7 +166,7 @@ def test_no_trades_have_no_labels() -> None:
 @pytest.mark.parametrize("cut", [5, 200, 450, 899])
 def test_a_label_depends_on_no_trade_before_its_event(cut: int) -> None:
     """Every trade is an event here, so that the trades may begin with any."""
-    options = {"take_profit": 300, "stop_loss": 300, "horizon": [2, "20m"]}
+    options: dict[str, Any] = {"take_profit": 300, "stop_loss": 300, "horizon": [2, "20m"]}
     every = rb.labels.triple_barrier(FRAME, rule=rb.TickRule(1), **options)
 
     later = rb.labels.triple_barrier(FRAME[cut:], rule=rb.TickRule(1), **options)
@@ -192,3 +192,25 @@ def test_bars_have_no_column_of_labels() -> None:
 
     assert names & {*bars.columns, *(output.name for output in rb.schema.COLUMNS)} == set()
     assert names & {*rb.features.__all__} == set()
+
+
+@pytest.mark.parametrize("by", [None, "symbol"])
+def test_labels_on_several_threads_are_those_of_one(by: str | None) -> None:
+    row = pl.int_range(300_000)
+    frame = pl.select(
+        timestamp=(row * 50).cast(pl.Datetime("ms")),
+        price=100 + (row * 0.0007).sin() + (row * 7919 % 101) / 400,
+        quantity=pl.lit(1.0),
+        symbol=row * 31 % 7,
+    )
+
+    labels = rb.labels.triple_barrier(frame, [300, 900], by=by, **LABELS)
+
+    of_plan = rb.labels.triple_barrier(frame.lazy(), [300, 900], by=by, **LABELS).collect()
+    assert labels.height > 500
+    assert_frame_equal(labels, of_plan, check_exact=True)
+    events = pl.DataFrame({"row": range(0, 300_000, 499)})
+    own = rb.labels.forward_return(frame, events=events, horizon="20m", by=by)
+    of_plan = rb.labels.forward_return(frame.lazy(), events=events, horizon="20m", by=by).collect()
+    assert own["row"].to_list() == events["row"].to_list()
+    assert_frame_equal(own, of_plan, check_exact=True)

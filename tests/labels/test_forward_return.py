@@ -47,16 +47,18 @@ def test_returns_are_those_of_the_definition(data: st.DataObject, threshold: int
     horizons: dict[str, int | str | None] = {"_1": 1, "_3": 3, "_1ms": "1ms", "_1m": "1m"}
     expected = frame_of(frame, events, horizons, names=OF_RETURNS)
 
-    for of in (frame, frame.lazy()):
-        returns = rb.labels.forward_return(of, threshold, horizon=[1, 3, "1ms", "1m"])
-        assert_frame_equal(returns.lazy().collect(), expected, check_exact=True)
-        # A plan or a frame; the closes of its bars alone say the same.
-        bars = rb.bars(frame, threshold)
-        for horizon in (1, 3):
-            of_bars = bars.select(rb.labels.forward_return_of_bars(horizon)).to_series()
-            assert_series_equal(
-                of_bars, expected[f"forward_return_{horizon}"], check_exact=True, check_names=False
-            )
+    asked: list[int | str] = [1, 3, "1ms", "1m"]
+    returns = rb.labels.forward_return(frame, threshold, horizon=asked)
+    of_plan = rb.labels.forward_return(frame.lazy(), threshold, horizon=asked)
+
+    assert_frame_equal(returns, expected, check_exact=True)
+    assert_frame_equal(of_plan.collect(), expected, check_exact=True)
+    bars = rb.bars(frame, threshold)
+    for horizon in (1, 3):
+        of_bars = bars.select(rb.labels.forward_return_of_bars(horizon)).to_series()
+        assert_series_equal(
+            of_bars, expected[f"forward_return_{horizon}"], check_exact=True, check_names=False
+        )
 
 
 def test_returns_of_stored_bars_stay_within_their_chain() -> None:

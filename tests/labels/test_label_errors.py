@@ -36,7 +36,11 @@ def triple(**options: Any) -> pl.DataFrame:  # noqa: ANN401 - any wrong argument
         ({"take_profit": 1, "horizon": []}, ValueError, "horizon is empty: expected a number"),
         ({"take_profit": 1, "horizon": [None]}, TypeError, "horizon is None: expected a number"),
         ({"take_profit": 1, "horizon": [2, 2]}, ValueError, "horizon holds 2 twice"),
-        ({"take_profit": 1, "horizon": ["60s", "1m"]}, ValueError, "horizon holds 60s twice"),
+        (
+            {"take_profit": 1, "horizon": ["60s", "1m"]},
+            ValueError,
+            "horizon holds 60s, as 1m, twice",
+        ),
         ({"take_profit": 1, "by": "label"}, ValueError, "column 'label' would appear twice"),
         ({"take_profit": 1, "by": "close_time"}, ValueError, "'close_time' would appear twice"),
         ({"take_profit": 1, "features": ["ofi"]}, TypeError, "has no argument 'features'"),
@@ -98,7 +102,7 @@ def test_events_exclude_what_says_where_bars_end(options: dict[str, Any], text: 
     ids=lambda value: str(value) if isinstance(value, str) else "",
 )
 def test_a_wrong_event_is_refused_by_the_call(events: pl.DataFrame, text: str) -> None:
-    barriers = {} if "stop_loss" in events.columns else {"stop_loss": 100}
+    barriers: dict[str, Any] = {} if "stop_loss" in events.columns else {"stop_loss": 100}
     for of in (FRAME, FRAME.lazy()):
         with pytest.raises(pl.exceptions.ComputeError, match=text):
             rb.labels.triple_barrier(of, events=events, **barriers)

@@ -1,5 +1,6 @@
 """Triple barriers: the cases of the specification, and the definition through every entry point."""
 
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
@@ -33,7 +34,7 @@ CASES = [
     (301, 200, None, (SL, Fraction(-4, 1010), 6000), None),
 ]
 LABELS = {TP: 1, SL: -1, END: 0}
-ENTRY_POINTS = {
+ENTRY_POINTS: dict[str, Callable[..., pl.DataFrame]] = {
     "eager": rb.labels.triple_barrier,
     "one chunk a row": lambda frame, **options: rb.labels.triple_barrier(
         one_chunk_a_row(frame), **options
@@ -86,7 +87,7 @@ def test_the_ten_trades_have_the_labels_of_the_specification(
     ],
 )
 def test_barriers_are_rounded_up_to_a_unit(
-    prices: list[int], barriers: dict[str, int], ret: float
+    prices: list[int], barriers: dict[str, Any], ret: float
 ) -> None:
     frame = trades([units / 1e8 for units in prices])
 

@@ -1,17 +1,21 @@
 """Bars of every rule that come from a store are those of one pass over all trades."""
 
 import datetime as dt
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from support.cached_trades import DAYS, SOURCE, SYMBOL, give, one_pass, trades_of
 from support.entry_points import assert_same
+from support.oracle_chains import few
 
 import rangebar_polars as rb
-from rangebar_polars.store import BarStore, ParquetStore
+from rangebar_polars.store import BarStore, ClickHouseStore, ParquetStore
 
 TEXTS = (
     "range-30-nogate",
@@ -30,6 +34,7 @@ TEXTS = (
     "ewmarun-volume-tickrule-30-none-50-3-600-600",
 )
 """A rule of every kind; the last warms up for three days."""
+REMEMBERING = ("cusum-30", "imbalance-volume-tickrule-4", TEXTS[-1])
 WITHOUT_AN_OPEN_BAR = (
     "cusum-1",
     "tick-100",
@@ -64,29 +69,68 @@ def ask(store: BarStore, root: Path, end: dt.date, **options: Any) -> pl.DataFra
     return rb.get_range_bars(SYMBOL, START, end, **own, **options)
 
 
+def check_steps(
+    store: BarStore,
+    root: Path,
+    texts: tuple[str, ...],
+    **options: Any,  # noqa: ANN401
+) -> None:
+    """Check the bars of rules in one call, of which each step adds days."""
+    question = {"rule": [rb.parse_rule(text) for text in texts], **options, **FULL}
+    for end in ENDS:
+        want = one_pass(root, START, end, **question)
+        assert_same(want, ask(store, root, end, **question))
+        assert_same(want, ask(store, root, end, **question))
+    assert {*want["rule"]} == {*texts}
+    stored = store.keys()
+    assert {key.max_gap for key in stored} == {"1h" if "max_gap" in options else None}
+    whole = {**question, "include_incomplete": False}
+    assert_same(one_pass(root, START, ENDS[-1], **whole), ask(store, root, ENDS[-1], **whole))
+
+
 @pytest.mark.parametrize(
     "options",
     [{}, {"max_gap": "1h"}, {"max_gap": dt.timedelta(hours=1), "reset": "week"}],
     ids=["", "max_gap", "reset"],
 )
 def test_rules_in_one_call_give_the_bars_of_one_pass_however_days_are_added(
-    store: BarStore, gaps: Path, read: list[dt.date], options: dict[str, Any]
+    tmp_path: Path, gaps: Path, read: list[dt.date], options: dict[str, Any]
 ) -> None:
-    # A server reaches the disk a dozen times for each month of each chain.
-    texts = TEXTS if isinstance(store, ParquetStore) else TEXTS[3::5]
-    question = {"rule": [rb.parse_rule(text) for text in texts], **options, **FULL}
-
-    for end in ENDS:
-        want = one_pass(gaps, START, end, **question)
-        assert_same(want, ask(store, gaps, end, **question))
-        assert_same(want, ask(store, gaps, end, **question))
+    check_steps(ParquetStore(tmp_path / "bars"), gaps, TEXTS, **options)
 
     assert read == DAYS[3:]
-    assert {*want["rule"]} == {*texts}
-    stored = store.keys()
-    assert {key.max_gap for key in stored} == {"1h" if "max_gap" in options else None}
-    whole = {**question, "include_incomplete": False}
-    assert_same(one_pass(gaps, START, ENDS[-1], **whole), ask(store, gaps, ENDS[-1], **whole))
+
+
+def test_rules_that_remember_trades_are_continued_on_a_server(
+    clickhouse_store: ClickHouseStore, gaps: Path, read: list[dt.date]
+) -> None:
+    # A server reaches the disk a dozen times for each month of each chain.
+    check_steps(clickhouse_store, gaps, REMEMBERING, max_gap="1h")
+
+    assert read == DAYS[3:]
+
+
+@given(data=st.data())
+@settings(few, max_examples=8)
+def test_any_stored_days_of_any_rules_give_the_bars_of_one_pass(
+    gaps: Path, data: st.DataObject
+) -> None:
+    texts = data.draw(
+        st.lists(st.sampled_from(TEXTS + WITHOUT_AN_OPEN_BAR), min_size=1, unique=True)
+    )
+    max_gap = data.draw(st.sampled_from([None, "1h", "7h"]))
+    reset = data.draw(st.sampled_from([None, "day", "week"]))
+    options: dict[str, Any] = {"max_gap": max_gap, "reset": reset, **FULL}
+    with tempfile.TemporaryDirectory() as folder:
+        store = ParquetStore(Path(folder))
+        for _ in range(data.draw(st.integers(0, 3))):
+            some = data.draw(st.lists(st.sampled_from(texts), min_size=1, max_size=3, unique=True))
+            end = DAYS[data.draw(st.integers(3, 13))]
+            ask(store, gaps, end, rule=[rb.parse_rule(text) for text in some], **options)
+        question = {"rule": [rb.parse_rule(text) for text in texts], **options}
+        end = DAYS[data.draw(st.integers(3, 13))]
+
+        assert_same(one_pass(gaps, START, end, **question), ask(store, gaps, end, **question))
 
 
 @pytest.mark.parametrize("text", WITHOUT_AN_OPEN_BAR)

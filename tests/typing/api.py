@@ -14,6 +14,8 @@ def frames(frame: pl.DataFrame, plan: pl.LazyFrame, threshold: int) -> None:
     assert_type(rb.bars(frame, threshold, include_incomplete=True), pl.DataFrame)
     assert_type(rb.bars(plan), pl.LazyFrame)
     assert_type(rb.bars(plan, 250, include_microstructure=True), pl.LazyFrame)
+    assert_type(rb.labels.triple_barrier(frame, 250, take_profit=50), pl.DataFrame)
+    assert_type(rb.labels.forward_return(plan, 250, horizon=[20, "5m"]), pl.LazyFrame)
 
 
 def tables(relation: duckdb.DuckDBPyRelation) -> None:
@@ -40,6 +42,7 @@ def expressions() -> None:
     assert_type(rb.bars_expr(250), pl.Expr)
     assert_type(rb.bar_id(250, prevent_same_timestamp_close=False), pl.Expr)
     assert_type(rb.features.ofi(), pl.Expr)
+    assert_type(rb.labels.forward_return_of_bars(20), pl.Expr)
     assert_type(rb.features.duration_us(rb.TradeColumns(timestamp="time")), pl.Expr)
 
 

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 from support.assertions import says
 from support.border_reference import SESSION
+from support.checkpoint_bytes import State
 from support.trades import trades
 
 import rangebar_polars as rb
@@ -323,6 +324,33 @@ def saved(value: object = "a", **options: Any) -> bytes:  # noqa: ANN401
     processor = rb.RangeBarProcessor(reset=COLUMN, **options)
     processor.process_trades([RECORD | {SESSION: value}])
     return processor.create_checkpoint()
+
+
+_BEFORE = b"\x00\x09range-250\x01"
+_BETWEEN = b"\x00\x00\x00\x01\x00\x01\x03UTC\x07\x01\x01\x80\xd0\x8f\xa5\x98\x63\x00\x00"
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (None, b"\1\0"),
+        ("a", b"\1\2\1a"),
+        (-3, b"\1\1\1\5"),
+        (True, b"\1\1\0\2"),
+        (date(1970, 1, 2), b"\1\1\3\2"),
+        (datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC), b"\1\1\5\x80\x89\x7a"),
+        (2**64 - 1, b"\1\1\2\1"),
+    ],
+)
+def test_the_bytes_of_a_last_value_never_change_within_a_version(
+    value: object, written: bytes
+) -> None:
+    data = saved(value)
+
+    assert data.startswith(b"RBCP\x04")
+    assert data[9:].startswith(_BEFORE + b"\6column" + _BETWEEN + written + b"\1")
+    assert State.parse(data).to_bytes() == data
+    assert rb.RangeBarProcessor.from_checkpoint(data, reset=COLUMN).create_checkpoint() == data
 
 
 def test_a_text_of_128_bytes_is_held_and_a_longer_one_is_refused() -> None:
