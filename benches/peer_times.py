@@ -3,9 +3,9 @@
     python benches/peer_times.py [--rows N] [--rounds N] [--only NAME ...]
 
 Each peer is installed into an environment of its own, in `.venv-peers`, and each call runs in a new
-process (`peer_call.py`). The bars are compared with ours before any time counts: they are the same, or
-differ by what is named here, which is checked too. A peer that cannot be installed has a line that
-says why.
+process (`peer_call.py`). The bars are compared with ours before any time counts: they are the same,
+or differ by what is named here, which is checked too. A peer that cannot be installed has a line
+that says why.
 """
 
 import argparse

@@ -24,7 +24,7 @@ from rangebar_polars._catalog.trades import (
     load_trades,
     warn_of_unverified,
 )
-from rangebar_polars._core.arguments import check_reset
+from rangebar_polars._core.arguments import check_reset, gap_text
 from rangebar_polars._core.caller import warn_caller
 from rangebar_polars._core.forks import use_threads
 from rangebar_polars._core.lazy_source import lazy_source
@@ -242,11 +242,13 @@ class StoredBars:
 
     def _warn_of_wrong(self, bars: pl.DataFrame) -> None:
         options = self.options
+        # A column says which rule each bar is of, except whether a threshold has the guard.
         has_thresholds = options.rule_column == THRESHOLD
         report = validate_tier1(
             bars,
-            rule=None if has_thresholds else options.rules,
+            rule=options.rules[0] if options.rule_column is None else None,
             reset=check_reset(options.reset),
+            max_gap=gap_text(options.max_gap),
             include_microstructure=options.include_microstructure,
             prevent_same_timestamp_close=(
                 options.rules[0].prevent_same_timestamp_close if has_thresholds else None

@@ -7,6 +7,9 @@ import polars as pl
 SCALE: Final = 1e8
 """Prices and quantities count units of 1e-8."""
 
+PER_THRESHOLD: Final = 100_000
+"""A threshold counts hundred-thousandths of the opening price."""
+
 
 def to_fixed(value: pl.Expr) -> pl.Expr:
     """Return ``value * 1e8``, rounded half away from zero, as Int64; null for what does not fit.
@@ -17,3 +20,17 @@ def to_fixed(value: pl.Expr) -> pl.Expr:
     scaled = value * SCALE
     whole = scaled.cast(pl.Int64, strict=False)
     return whole + (scaled - whole.cast(pl.Float64) >= 0.5).cast(pl.Int64)  # noqa: PLR2004 - half
+
+
+def delta(open_price: pl.Expr, threshold: pl.Expr) -> pl.Expr:
+    """Return how far, in units of 1e-8, the price of a closing trade must be from the open.
+
+    ``max(1, ceil(open * threshold / 100000))`` of a fixed open; the open is divided first, as the
+    product may not fit 64 bits.
+
+    >>> pl.select(delta(to_fixed(pl.lit(0.00000972)), pl.lit(250))).item()
+    3
+    """
+    whole, rest = open_price // PER_THRESHOLD, open_price % PER_THRESHOLD
+    raised = whole * threshold + (rest * threshold + PER_THRESHOLD - 1) // PER_THRESHOLD
+    return pl.max_horizontal(raised, pl.lit(1, pl.Int64))

@@ -80,7 +80,7 @@ class _OfBars:
         units
             Units for the titles of the axes, by column: ``{"price": "USDT", "volume": "BTC"}``.
         title
-            What the bars are of; None is "Range bars". The keys of a chain follow.
+            What the bars are of; None is "Bars". The keys of a chain follow.
         width, height
             Of the candles, in pixels of the layout.
 

@@ -1,14 +1,19 @@
 """Checks of bars that follow each other: times, ids, thresholds."""
 
+from typing import Final
+
 import polars as pl
 
-from rangebar_polars._core.fixed import to_fixed
+from rangebar_polars._core.fixed import delta, to_fixed
 from rangebar_polars._validation.asked import Asked, is_complete
 from rangebar_polars._validation.checklist import Checklist
-from rangebar_polars._validation.fixed import delta, period
+from rangebar_polars._validation.fixed import period
 from rangebar_polars.schema import IS_COMPLETE, THRESHOLD
 
 c = pl.col
+UNKNOWN: Final = (
+    f"the bars have no column {THRESHOLD}: not checked (give it as an argument, or their rule)"
+)
 
 
 def previous(name: str, chain: list[str]) -> pl.Expr:
@@ -69,7 +74,12 @@ def _has_one_before(bars: pl.DataFrame, asked: Asked) -> pl.Expr:
 
 def _new_chain(bars: pl.DataFrame, asked: Asked) -> pl.Expr:
     """Return whether a reset lies between a bar and the one before, and its cut bar is left out."""
-    if asked.reset is None or IS_COMPLETE in bars.columns:
+    if IS_COMPLETE in bars.columns:
+        return pl.lit(value=False)
+    if asked.max_gap is not None:
+        # A bar that a gap cut off may lie before any other.
+        return pl.lit(value=True)
+    if asked.reset is None:
         return pl.lit(value=False)
     dtype = bars.schema["open_time"]
     before = previous("close_time", asked.chain(bars))
@@ -79,15 +89,9 @@ def _new_chain(bars: pl.DataFrame, asked: Asked) -> pl.Expr:
 def add_threshold(checklist: Checklist) -> None:
     """Add: a bar that closed is at its threshold or beyond, as integers; no other bar is."""
     bars, asked = checklist.bars, checklist.asked
-    if not asked.ends_at_threshold:
-        return
     threshold = asked.threshold(bars)
     if threshold is None:
-        checklist.fail(
-            "threshold",
-            None,
-            f"the bars have no column {THRESHOLD}: not checked (give it as an argument)",
-        )
+        checklist.fail("threshold", None, UNKNOWN)
         return
     if asked.threshold_decimal_bps is not None and THRESHOLD in bars.columns:
         good = c(THRESHOLD) == asked.threshold_decimal_bps

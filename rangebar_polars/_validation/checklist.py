@@ -7,7 +7,7 @@ import polars as pl
 
 from rangebar_polars._validation.asked import Asked
 from rangebar_polars._validation.report import Finding, row_finding
-from rangebar_polars.schema import BAR_SCHEMA, COLUMNS, IS_COMPLETE, RULE, THRESHOLD
+from rangebar_polars.schema import BAR_SCHEMA, COLUMNS, IS_COMPLETE, THRESHOLD
 
 
 class Checklist:
@@ -47,6 +47,10 @@ class Checklist:
         """Add a check that failed as a whole."""
         self._findings.append(Finding(check, subject, "fail", None, [], message))
 
+    def note(self, check: str, subject: str | None, message: str) -> None:
+        """Add a note about a check that was not made."""
+        self._findings.append(Finding(check, subject, "note", None, [], message))
+
     def findings(self) -> list[Finding]:
         """Compute all checks, and return what they found."""
         # A check whose columns hold a null says nothing about the row, so that the row offends.
@@ -67,7 +71,7 @@ def wrong_columns(bars: pl.DataFrame, asked: Asked) -> Iterable[tuple[str, str]]
     expected = {
         name: dtype for name, dtype in BAR_SCHEMA.items() if name not in {"open_time", "close_time"}
     }
-    expected |= {THRESHOLD: pl.Int64(), RULE: pl.String()}
+    expected[THRESHOLD] = pl.Int64()
     for name in (*asked.by, *asked.required):
         if name not in bars.columns:
             yield name, "is missing"
@@ -79,7 +83,7 @@ def wrong_columns(bars: pl.DataFrame, asked: Asked) -> Iterable[tuple[str, str]]
         opened, closed = bars.schema["open_time"], bars.schema["close_time"]
         if isinstance(opened, pl.Datetime) and isinstance(closed, pl.Datetime) and opened != closed:
             yield "close_time", f"is {closed}: expected that of open_time, {opened}"
-    for name in (THRESHOLD, RULE, *asked.required, *BAR_SCHEMA, IS_COMPLETE):
+    for name in (THRESHOLD, *asked.required, *BAR_SCHEMA, IS_COMPLETE):
         if name in bars.columns and name in expected and bars.schema[name] != expected[name]:
             yield name, f"is {bars.schema[name]}: expected {expected[name]}"
 

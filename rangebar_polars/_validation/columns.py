@@ -43,6 +43,9 @@ _NULL_WHEN: Final[dict[str, tuple[pl.Expr, tuple[str, ...]]]] = {
 }
 """When a column is null, and the columns that say so."""
 
+_OF_SEVERAL: Final = ("trade_intensity", "vwap_close_deviation")
+"""Columns that are null in a bar of one record, and so may be null in every row."""
+
 
 def add_nulls(checklist: Checklist) -> None:
     """Add: a column is null where its formula has no value, and nowhere else."""
@@ -77,6 +80,8 @@ def add_values(checklist: Checklist) -> None:
     """Add: a column that may be null has a value in some row, if the trades had its source."""
     for output in COLUMNS:
         if not output.null_when:
+            continue
+        if checklist.asked.may_hold_one and output.name in _OF_SEVERAL:
             continue
         column, source = c(output.name), lacking(output, checklist.asked.without)
         if source is None:
@@ -151,13 +156,14 @@ def add_bounds(checklist: Checklist) -> None:
         _not_negative(checklist, name)
     for name in ("price_impact", "volume_per_trade"):
         _not_negative(checklist, name)
-    asked, needs, expected = checklist.asked, ["agg_record_count"], "1 or more"
-    least_rows = pl.lit(1)
-    if asked.fewest_trades > 1:
-        least_rows = 1 + is_complete(checklist.bars).cast(pl.Int64)
-        expected = "2 or more, of a bar that did not close 1 or more"
-        needs += [name for name in (IS_COMPLETE,) if name in checklist.bars.columns]
+    has_two = is_complete(checklist.bars) & (not checklist.asked.may_hold_one)
+    least_rows = 1 + has_two.cast(pl.Int64)
+    needs = [name for name in (IS_COMPLETE,) if name in checklist.bars.columns]
     good = c("agg_record_count") >= least_rows
+    expected = "2 or more, of a bar that did not close 1 or more"
+    if checklist.asked.may_hold_one:
+        expected = "1 or more"
+    needs = ["agg_record_count", *needs]
     checklist.add("bounds", "agg_record_count", good, expected, needs=needs)
     good = c("individual_trade_count") >= c("agg_record_count")
     expected = "agg_record_count or more"

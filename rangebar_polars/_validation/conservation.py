@@ -6,10 +6,13 @@ from typing import Final
 
 import polars as pl
 
-from rangebar_polars._core.fixed import SCALE, to_fixed
+from rangebar_polars._core.fixed import SCALE, delta, to_fixed
+from rangebar_polars._core.rules.expressions import SumRule, WhenRule
+from rangebar_polars._core.rules.prices import RangeRule
 from rangebar_polars._validation.asked import OPTIONAL, ROW, Asked, is_complete, numbered
 from rangebar_polars._validation.checklist import Checklist
-from rangebar_polars._validation.fixed import delta, period
+from rangebar_polars._validation.fixed import period
+from rangebar_polars._validation.limits import GIVEN, of_a_column, rule_bars
 from rangebar_polars._validation.report import Finding, row_finding
 from rangebar_polars._validation.trade_rows import (
     FIRST,
@@ -19,7 +22,7 @@ from rangebar_polars._validation.trade_rows import (
     is_exact,
     located,
 )
-from rangebar_polars.schema import RULE, THRESHOLD, TradeColumns
+from rangebar_polars.schema import THRESHOLD, TradeColumns
 
 _TURNOVER_SCALE: Final = SCALE * SCALE
 _NEEDED: Final = ("open_time", "close_time", "open", "high", "low", "close", "volume")
@@ -66,13 +69,13 @@ def conservation(checklist: Checklist, trades: pl.DataFrame, names: TradeColumns
         message = f"open_time is {got}: expected the dtype of the trades, {expected}"
         return [Finding("conservation", None, "fail", None, [], message)]
     counted = checklist.usable("agg_record_count")
-    if not counted and (why := _why_counts_are_needed(bars, asked)):
-        message = f"not checked: {why}, and there is no agg_record_count (make bars with "
-        message += "include_microstructure=True)"
+    if not counted and not is_exact(bars):
+        message = "not checked: volumes of 2**51 units of 1e-8 or more are not exact as floats"
+        message += ", and there is no agg_record_count (make bars with include_microstructure=True)"
         return [Finding("conservation", None, "fail", None, [], message)]
     offenders: defaultdict[str, list[int]] = defaultdict(list)
     lost = 0
-    of_trades = _fixed(trades, roles, asked.by)
+    of_trades = _fixed(trades, roles, asked)
     for chain, rows in _chains(checklist, of_trades):
         if not rows["timestamp"].is_sorted():
             message = "not checked: the trades are not sorted by time"
@@ -91,15 +94,6 @@ def conservation(checklist: Checklist, trades: pl.DataFrame, names: TradeColumns
     ] + [_lost(lost, sorted({*offenders["lost"]}))]
 
 
-def _why_counts_are_needed(bars: pl.DataFrame, asked: Asked) -> str | None:
-    """Return why volumes do not say which trades each bar has; None if they do."""
-    if asked.fewest_trades == 1:
-        return "bars of such rules may have one trade each"
-    return (
-        None if is_exact(bars) else "volumes of 2**51 units of 1e-8 or more are not exact as floats"
-    )
-
-
 def _expected(subject: str) -> str:
     return _EXPECTED.get(subject, f"the {subject} of the trades of each bar, to the last unit")
 
@@ -115,10 +109,12 @@ def _key(number: int) -> str:
     return f"key {number}"
 
 
-def _fixed(trades: pl.DataFrame, roles: dict[str, str], by: tuple[str, ...]) -> pl.DataFrame:
+def _fixed(trades: pl.DataFrame, roles: dict[str, str], asked: Asked) -> pl.DataFrame:
     """Return the columns to compare, by their default names, prices and sizes as integers."""
     columns = [c(name).alias(role) for role, name in roles.items()]
-    keys = [c(name).alias(_key(number)) for number, name in enumerate(by)]
+    if isinstance(asked.rule, WhenRule | SumRule):
+        columns.append(asked.rule.expr.alias(GIVEN))
+    keys = [c(name).alias(_key(number)) for number, name in enumerate(asked.by)]
     floats = c("price", "quantity").cast(pl.Float64)
     return (
         trades.select(columns + keys)
@@ -141,16 +137,13 @@ def _chains(
         groups = bars.partition_by(by, as_dict=True)
     else:
         of_keys, groups = {(): trades}, {(): bars}
-    rules = bars[RULE].unique().to_list() if RULE in bars.columns else []
     thresholds = list[int]()
     if THRESHOLD in bars.columns:
         given = checklist.asked.threshold_decimal_bps
         thresholds = bars[THRESHOLD].unique().to_list() or ([] if given is None else [given])
     for key in {**groups, **of_keys}:
         of_key, rows = groups.get(key, bars.clear()), of_keys.get(key, trades.clear())
-        for rule in rules:
-            yield of_key.filter(c(RULE) == rule), rows
-        if THRESHOLD not in bars.columns and not rules:
+        if THRESHOLD not in bars.columns:
             yield of_key, rows
         for threshold in thresholds:
             yield (
@@ -172,6 +165,13 @@ class _Chain:
             threshold = pl.lit(asked.threshold_decimal_bps, pl.Int64)
             trades = trades.with_columns(threshold.alias(THRESHOLD))
         self.has_threshold = THRESHOLD in trades.columns
+        rule = asked.rule
+        if rule is None and asked.max_gap is not None and self.has_threshold and trades.height:
+            guard = asked.prevent_same_timestamp_close
+            bps = int(trades[THRESHOLD][0])
+            rule = RangeRule(bps, prevent_same_timestamp_close=guard)
+        # Bars of these rules, and those that gaps cut off, are what the kernel makes of the trades.
+        self.made = None if rule is None else rule_bars(trades, of_a_column(rule), asked)
         if trades.is_empty() or bars.is_empty():
             self.bars = bars.with_columns(
                 pl.lit(0, pl.Int64).alias(FIRST),
@@ -198,9 +198,18 @@ class _Chain:
             column = name.removeprefix("of trades: ")
             same = c(column).eq_missing(c(name))
             yield column, pairs.filter(~same)[ROW].to_list()
-        if self.has_threshold:
+        if self.made is not None:
+            yield "cuts", self._of_other_rows(self.made)
+        elif self.has_threshold:
             yield "cuts", self._cut_elsewhere(inside)
         yield "lost", self._lost()
+
+    def _of_other_rows(self, made: pl.DataFrame) -> list[int]:
+        """Return the bars whose rows are not those of a bar that the rule makes."""
+        own = self.found.select(ROW, FIRST, LAST, is_complete(self.found).alias("complete"))
+        keys = ["first", "last", "complete"]
+        other = own.join(made, left_on=[FIRST, LAST, "complete"], right_on=keys, how="anti")
+        return other[ROW].sort().to_list()
 
     def _cut_elsewhere(self, inside: pl.DataFrame) -> list[int]:
         """Return the bars that an earlier trade would have closed, or that none closes."""
@@ -253,6 +262,12 @@ class _Chain:
         asked = self.checklist.asked
         if "is_complete" in self.bars.columns:
             return runs
+        if self.made is not None:
+            open_bars = self.made.filter(~c("complete")).select(
+                pl.int_ranges("first", c("last") + 1).alias("at")
+            )
+            left_out = open_bars.explode("at").drop_nulls().cast(runs.schema["at"])
+            return runs.join(left_out, on="at", how="anti", maintain_order="left")
         dtype = runs.schema["timestamp"]
         pieces, at_border = ["next"], pl.lit(value=False)
         if asked.reset is not None:

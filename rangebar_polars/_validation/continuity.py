@@ -7,12 +7,12 @@ from typing import Final, SupportsIndex
 import polars as pl
 
 from rangebar_polars._argument_names import named
-from rangebar_polars._core.arguments import Reset, SingleThreshold, check_flags
-from rangebar_polars._core.fixed import to_fixed
+from rangebar_polars._core.arguments import MaxGap, Reset, SingleThreshold, check_flags
+from rangebar_polars._core.fixed import PER_THRESHOLD, to_fixed
+from rangebar_polars._core.rules.rule import Rule
 from rangebar_polars._validation.asked import Asked, frame_of
-from rangebar_polars._validation.chains import add_ids, add_times, previous
+from rangebar_polars._validation.chains import UNKNOWN, add_ids, add_times, previous
 from rangebar_polars._validation.checklist import Checklist, schema_finding
-from rangebar_polars._validation.fixed import PER_THRESHOLD
 from rangebar_polars._validation.report import Report, report_of
 
 TOLERANCE: Final = 500
@@ -24,10 +24,12 @@ def validate_continuity(
     bars: pl.DataFrame | pl.LazyFrame,
     *,
     threshold_decimal_bps: SingleThreshold | None = None,
+    rule: Rule | None = None,
     tolerance_decimal_bps: SupportsIndex = TOLERANCE,
     max_pause: dt.timedelta | None = None,
     by: str | Sequence[str] | None = None,
     reset: Reset | None = None,
+    max_gap: MaxGap | None = None,
     include_microstructure: bool = True,
     consecutive_ids: bool = True,
     without: Collection[str] = (),
@@ -41,15 +43,15 @@ def validate_continuity(
     ----------
     bars
         What `bars` returned: a frame, or a plan, which is collected.
-    threshold_decimal_bps
-        The threshold of the bars, where they have no column ``threshold_decimal_bps``.
+    threshold_decimal_bps, rule
+        As in `validate_tier1`. Bars of another rule than a threshold may jump by the tolerance.
     tolerance_decimal_bps
         How far beyond a threshold the price may jump from a close to the next open: at least 0
         decimal basis points, of 0.001 %. A share that opens at another price than it closed at the
         day before is a jump too.
     max_pause
         The longest time from a close to the next open; None: not checked.
-    by, reset, include_microstructure, consecutive_ids, without
+    by, reset, max_gap, include_microstructure, consecutive_ids, without
         As in `validate_tier1`. With ``include_microstructure=False`` bars may have no ids.
 
     Returns
@@ -80,8 +82,10 @@ def validate_continuity(
     check_flags(consecutive_ids=consecutive_ids)
     asked = Asked.check(
         threshold_decimal_bps=threshold_decimal_bps,
+        rule=rule,
         by=by,
         reset=reset,
+        max_gap=max_gap,
         include_microstructure=include_microstructure,
         without=without,
     )
@@ -89,22 +93,21 @@ def validate_continuity(
     if max_pause is not None and not isinstance(max_pause, dt.timedelta):
         raise TypeError(f"max_pause is {max_pause!r}: expected a datetime.timedelta or None")
     frame = frame_of(bars)
+    asked = asked.of_bars(frame)
     checklist = Checklist(frame, asked)
     add_times(checklist)
     add_ids(checklist, consecutive=consecutive_ids)
     chain = asked.chain(frame)
     closed = to_fixed(previous("close", chain))
     jump = (to_fixed(pl.col("open")) - closed).abs()
-    threshold = asked.threshold(frame)
+    threshold = asked.threshold(frame) if asked.rule is None else pl.lit(0, pl.Int64)
     if threshold is None:
-        message = (
-            "the bars have no column threshold_decimal_bps: not checked (give it as an argument)"
-        )
-        checklist.fail("jump", None, message)
+        checklist.fail("jump", None, UNKNOWN)
     else:
         # Floats are near enough to a limit that is itself a tolerance.
         good = jump.cast(pl.Float64) * PER_THRESHOLD <= closed * (threshold + tolerance)
-        expected = f"open within threshold + {tolerance} decimal basis points of the close before"
+        beyond = "threshold + " if asked.rule is None else ""
+        expected = f"open within {beyond}{tolerance} decimal basis points of the close before"
         needs = ["open", "close", *chain]
         checklist.add(
             "jump", None, previous("close", chain).is_null() | good, expected, needs=needs

@@ -5,7 +5,13 @@ from collections.abc import Collection, Sequence
 import polars as pl
 
 from rangebar_polars._argument_names import named
-from rangebar_polars._core.arguments import Reset, SingleThreshold, check_columns, check_flags
+from rangebar_polars._core.arguments import (
+    MaxGap,
+    Reset,
+    SingleThreshold,
+    check_columns,
+    check_flags,
+)
 from rangebar_polars._core.rules.rule import Rule
 from rangebar_polars._core.sides import with_read_columns
 from rangebar_polars._validation.asked import Asked, frame_of
@@ -21,6 +27,7 @@ from rangebar_polars._validation.columns import (
     add_values,
 )
 from rangebar_polars._validation.conservation import conservation, lacked_by
+from rangebar_polars._validation.limits import add_limit
 from rangebar_polars._validation.report import Finding, Report, report_of
 from rangebar_polars.schema import TradeColumns
 
@@ -31,9 +38,10 @@ def validate_tier1(
     trades: pl.DataFrame | pl.LazyFrame | None = None,
     *,
     threshold_decimal_bps: SingleThreshold | None = None,
-    rule: Rule | Sequence[Rule] | None = None,
+    rule: Rule | None = None,
     by: str | Sequence[str] | None = None,
     reset: Reset | None = None,
+    max_gap: MaxGap | None = None,
     include_microstructure: bool = True,
     prevent_same_timestamp_close: bool | None = None,
     consecutive_ids: bool = True,
@@ -51,15 +59,13 @@ def validate_tier1(
     threshold_decimal_bps
         The threshold of the bars, where they have no column ``threshold_decimal_bps``.
     rule
-        The rule of the bars, or all of them where the bars have a column ``rule``. Only thresholds
-        are compared with prices; the cuts of other rules are not checked.
-    by, reset, include_microstructure, prevent_same_timestamp_close, columns
+        The rule of the bars, where it is another, and they have no column ``rule``.
+    by, reset, max_gap, include_microstructure, prevent_same_timestamp_close, columns
         How the bars were made: as in `bars`. With ``include_microstructure=False`` sums and
         features may be missing, and those that are there are checked; else a missing one fails.
     consecutive_ids
         Whether each id of the trades follows the one before, as on Binance. False for trades that
-        were filtered or split by a key that is not the symbol, and for bars of which those that
-        ``max_gap`` cut off were left out: ids must rise then.
+        were filtered or split by a key that is not the symbol: ids must rise then.
     without
         Which of ``is_buyer_maker``, ``agg_trade_id``, ``first_trade_id``, ``last_trade_id`` the
         trades lacked, so that the columns computed from them are null in every row. With `trades`
@@ -80,7 +86,8 @@ def validate_tier1(
         - ``times``, ``order``: bars close after they open, and do not overlap in their chain.
         - ``ids``: ids rise, and none is missing in a bar or between two.
         - ``threshold``: a bar that closed is at its threshold or beyond, and no other is, in the
-          integers of the rule.
+          integers of the rule. Of another rule it is ``limit``; where the columns of a bar do not
+          say whether it was reached, that is a note, unless there are `trades`.
         - ``conservation``, with `trades`: each trade is in one bar; prices, sums, counts and ids of
           a bar are exactly those of its trades (integers of 1e-8, of 1e-16 for turnover, as the
           float nearest to them); no earlier trade would have closed it, and no trade is left out.
@@ -110,12 +117,14 @@ def validate_tier1(
         rule=rule,
         by=by,
         reset=reset,
+        max_gap=max_gap,
         include_microstructure=include_microstructure,
         prevent_same_timestamp_close=prevent_same_timestamp_close,
         without=without,
         lacked=lacked,
     )
     frame = frame_of(bars)
+    asked = asked.of_bars(frame)
     checklist = Checklist(frame, asked)
     add_nulls(checklist)
     if frame.height:
@@ -127,7 +136,10 @@ def validate_tier1(
     add_formulas(checklist)
     add_times(checklist)
     add_ids(checklist, consecutive=consecutive_ids)
-    add_threshold(checklist)
+    if asked.rule is None:
+        add_threshold(checklist)
+    else:
+        add_limit(checklist, asked.rule, with_trades=given is not None)
     findings = [schema_finding(checklist), _any(frame), *checklist.findings()]
     if given is not None:
         findings += conservation(checklist, given, names)

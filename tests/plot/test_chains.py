@@ -58,6 +58,15 @@ def test_each_rule_has_a_chart() -> None:
     assert titles == {f"Bars of {s}, {rule}" for s in "AB" for rule in ("tick-7", "range-100")}
 
 
+def test_each_rule_is_a_chart() -> None:
+    rules = [rb.TickRule(40), rb.RangeRule(100)]
+    bars = rb.bars(TRADES.drop("symbol"), rule=rules)
+
+    titles = [chart["title"]["text"] for chart in rb.plot_bars(bars, by=()).to_dict()["vconcat"]]
+
+    assert sorted(titles) == ["Bars of range-100", "Bars of tick-40"]
+
+
 def test_the_last_bars_of_each_chain_are_drawn() -> None:
     bars = rb.bars(TRADES, 100, by="symbol")
 

@@ -21,7 +21,7 @@ OPENS, UP, DOWN = (
     "closes it at the upper limit",
     "closes it at the lower limit",
 )
-BLOCKED, CUT_OFF = "is beyond a limit at the opening time", "is the last before a reset"
+BLOCKED, CUT_OFF = "cannot close it at the opening time", "is the last before a reset or gap"
 
 
 def cut_of(
@@ -38,7 +38,7 @@ def assert_limits_agree(frame: pl.DataFrame, threshold: int, *, gate: bool) -> N
     chain = rows(frame)
     ends = cuts(chain, threshold, prevented=gate)
     assert found.bars.filter("complete")["end"].to_list() == ends
-    for bar in found.bars.iter_rows(named=True):
+    for bar in found.bars.join(found.limits, on="bar").iter_rows(named=True):
         lower, upper = fx(bar["lower"]), fx(bar["upper"])
         begin, end = bar["begin"], bar["end"]
         for row in range(begin, end + 1):
@@ -90,9 +90,9 @@ def test_limits_agree_for_any_prices_and_times(
 def test_limits_are_those_of_the_rule(
     price: float, threshold: int, lower: float, upper: float
 ) -> None:
-    bars = cut_of(trades([price]), threshold).bars
+    limits = cut_of(trades([price]), threshold).limits
 
-    assert bars.select("lower", "upper").row(0) == (lower, upper)
+    assert limits.select("lower", "upper").row(0) == (lower, upper)
 
 
 def test_a_trade_at_the_limit_closes_the_bar_and_its_next_one_opens_another() -> None:

@@ -1,9 +1,12 @@
-"""The picture in the documentation is the one that its example draws."""
+"""The pictures in the documentation are those that their examples draw."""
 
 import doctest
+import re
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
+
+import pytest
 
 DOCS = Path(__file__).parents[2] / "docs"
 SVG = "{http://www.w3.org/2000/svg}"
@@ -17,14 +20,34 @@ def content(path: Path) -> tuple[list[str], list[str]]:
     return texts, labels
 
 
-def test_the_picture_is_what_the_example_beside_it_draws(tmp_path: Path) -> None:
-    section = (DOCS / "plots.md").read_text(encoding="utf-8").partition("## How trades are cut")[2]
-    steps = doctest.DocTestParser().get_examples(section.partition("![")[0])
+def drawn(page: str) -> dict[str, Any]:
+    """Return the pictures of a page that has been run, by the names of their files."""
     names: dict[str, Any] = {}
+    pictures = {}
+    rest = (DOCS / page).read_text(encoding="utf-8")
+    while "![" in rest:
+        before, _, rest = rest.partition("![")
+        file = rest.partition("](")[2].partition(")")[0]
+        for step in doctest.DocTestParser().get_examples(before):
+            if step.exc_msg is None:
+                exec(step.source, names)  # noqa: S102 - the page is the project's own
+        pictures[file] = names["picture"]
+    return pictures
 
-    exec("import polars as pl\nimport rangebar_polars as rb", names)  # noqa: S102 - as the page does
-    for step in steps[:4]:
-        exec(step.source, names)  # noqa: S102 - the page is the project's own
-    names["picture"].save(tmp_path / "cuts.svg")
 
-    assert content(tmp_path / "cuts.svg") == content(DOCS / "cuts.svg")
+@pytest.mark.parametrize("page", ["plots.md", "rules.md"])
+def test_the_pictures_are_what_the_examples_before_them_draw(page: str, tmp_path: Path) -> None:
+    pictures = drawn(page)
+
+    assert len(pictures) >= 1
+    for file, picture in pictures.items():
+        picture.save(tmp_path / "drawn.svg")
+        assert content(tmp_path / "drawn.svg") == content(DOCS / file), file
+
+
+def test_each_picture_of_the_rules_stands_on_their_page() -> None:
+    files = {f"rules/{path.name}" for path in (DOCS / "rules").iterdir()}
+
+    assert files == {
+        *re.findall(r"\]\((rules/[^)]*\.svg)\)", (DOCS / "rules.md").read_text("utf-8"))
+    }

@@ -226,6 +226,33 @@ CUTS: Mapping[str, tuple[Any, dict[str, Any], type[Exception], str]] = {
             "is 0.25 %)"
         ),
     ),
+    "a rule beside a threshold": (
+        TRADES,
+        {"threshold_decimal_bps": 100, "rule": rb.TickRule(3)},
+        ValueError,
+        (
+            "threshold_decimal_bps is 100 beside rule: expected one of both (RangeRule(250) is the "
+            "rule of a threshold)"
+        ),
+    ),
+    "several rules": (
+        TRADES,
+        {"rule": [rb.TickRule(3), rb.TickRule(4)]},
+        ValueError,
+        "a picture is of one rule: expected one, not a sequence",
+    ),
+    "the text of a rule": (
+        TRADES,
+        {"rule": "tick-3"},
+        TypeError,
+        "rule is 'tick-3': expected a rule, not its text (parse_rule('tick-3'))",
+    ),
+    "a gap that is a number": (
+        TRADES,
+        {"rule": rb.TickRule(3), "max_gap": 5},
+        TypeError,
+        "max_gap is 5: expected a text such as '30m', or a timedelta",
+    ),
     "no threshold": (
         TRADES,
         {"threshold_decimal_bps": 0},

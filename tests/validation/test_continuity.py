@@ -87,7 +87,10 @@ def test_a_missing_column_fails(name: str) -> None:
 def test_a_threshold_that_nobody_says_fails() -> None:
     report = rb.validate_continuity(BARS)
 
-    message = "the bars have no column threshold_decimal_bps: not checked (give it as an argument)"
+    message = (
+        "the bars have no column threshold_decimal_bps: not checked (give it as an argument, or "
+        "their rule)"
+    )
     assert report.failures.select("check", "message").rows() == [("jump", message)]
 
 

@@ -186,7 +186,10 @@ def test_a_bar_of_the_wrong_threshold_fails_in_the_integers_of_the_rule() -> Non
 def test_a_threshold_that_nobody_says_fails() -> None:
     report = rb.validate_tier1(BARS)
 
-    message = "the bars have no column threshold_decimal_bps: not checked (give it as an argument)"
+    message = (
+        "the bars have no column threshold_decimal_bps: not checked (give it as an argument, or "
+        "their rule)"
+    )
     assert report.failures.select("check", "message").rows() == [("threshold", message)]
 
 
