@@ -173,6 +173,13 @@ def _polars_trading(column: pl.Expr, limit: float) -> Callable[[pl.DataFrame], E
     return ends
 
 
+def polars_trading_splits(trades: pl.DataFrame) -> list[int]:
+    """Return the rows that polars-trading puts into two volume bars, as it does by default."""
+    grouped = import_module("polars_trading.bars")._bar_groups_expr  # noqa: SLF001
+    groups = trades.select(grouped(pl.col("quantity"), VOLUME).list.len()).to_series()
+    return (groups > 1).arg_true().to_list()
+
+
 _TURNOVER: Final = pl.col("price") * pl.col("quantity")
 PEERS: Final[Mapping[str, Peer]] = {
     f"{peer.library} {peer.rule}": peer

@@ -177,8 +177,8 @@ def triple_barrier(
     """
     up, down = check_barriers(take_profit, stop_loss)
     horizons = check_horizons(horizon)
-    own = set[str]() if not isinstance(events, pl.DataFrame) else {*events.columns}
-    if up is down is None and not own & {"take_profit", "stop_loss"}:
+    of_events = {*events.columns} if isinstance(events, pl.DataFrame) else set[str]()
+    if up is down is None and not {"take_profit", "stop_loss"} & of_events:
         raise ValueError(
             "take_profit and stop_loss are None: expected at least one of both (returns without "
             "barriers: rb.labels.forward_return)"

@@ -257,6 +257,11 @@ class Options:
         )
 
     @property
+    def rule_roles(self) -> list[str]:
+        """The columns of trades that the rules need, beside those that every bar needs."""
+        return _internal.rules_read([str(rule) for rule in self.rules])
+
+    @property
     def extras(self) -> list[str]:
         """The names of the columns that rules bring along: a column's own, or one that we give."""
         return [
@@ -301,8 +306,11 @@ class Options:
             for output in (*COLUMNS, *INTRA)
             if self._has(output) and (only is None or output.name in only)
         ]
-        required = _internal.rules_read([str(rule) for rule in self.rules])
-        roles = {*ALWAYS_READ, *required, *(role for output in wanted for role in output.reads)}
+        roles = {
+            *ALWAYS_READ,
+            *self.rule_roles,
+            *(role for output in wanted for role in output.reads),
+        }
         names = self.columns.names()
         read = [names[role] for role in names if role in roles]
         return list(dict.fromkeys([*self.by, *read, *self.brought]))

@@ -7,6 +7,7 @@ from typing import Final
 import polars as pl
 
 from rangebar_polars._core.fixed import SCALE, delta, to_fixed
+from rangebar_polars._core.options import Options
 from rangebar_polars._core.rules.expressions import SumRule, WhenRule
 from rangebar_polars._core.rules.prices import RangeRule
 from rangebar_polars._validation.asked import OPTIONAL, ROW, Asked, is_complete, numbered
@@ -59,20 +60,9 @@ def conservation(checklist: Checklist, trades: pl.DataFrame, names: TradeColumns
     asked, bars = checklist.asked, checklist.bars
     roles = {role: name for role, name in names.names().items() if role not in asked.without}
     roles |= {role: name for role, name in names.names().items() if role not in OPTIONAL}
-    missing = [name for name in (*roles.values(), *asked.by) if name not in trades.columns]
-    unusable = [n for n in (*_NEEDED, *asked.chain(bars)) if not checklist.usable(n)]
-    if missing or unusable:
-        what = f"the trades have no {missing[0]}" if missing else f"without {unusable[0]}"
-        return [Finding("conservation", None, "fail", None, [], f"not checked: {what}")]
-    if trades.schema[names.timestamp] != bars.schema["open_time"]:
-        got, expected = bars.schema["open_time"], trades.schema[names.timestamp]
-        message = f"open_time is {got}: expected the dtype of the trades, {expected}"
+    if (message := _obstacle(checklist, trades, names, roles)) is not None:
         return [Finding("conservation", None, "fail", None, [], message)]
     counted = checklist.usable("agg_record_count")
-    if not counted and not is_exact(bars):
-        message = "not checked: volumes of 2**51 units of 1e-8 or more are not exact as floats"
-        message += ", and there is no agg_record_count (make bars with include_microstructure=True)"
-        return [Finding("conservation", None, "fail", None, [], message)]
     offenders: defaultdict[str, list[int]] = defaultdict(list)
     lost = 0
     of_trades = _fixed(trades, roles, asked)
@@ -92,6 +82,32 @@ def conservation(checklist: Checklist, trades: pl.DataFrame, names: TradeColumns
         for subject, rows in offenders.items()
         if subject != "lost"
     ] + [_lost(lost, sorted({*offenders["lost"]}))]
+
+
+def _obstacle(
+    checklist: Checklist, trades: pl.DataFrame, names: TradeColumns, roles: dict[str, str]
+) -> str | None:
+    """Return why bars and trades cannot be compared, if they cannot."""
+    asked, bars = checklist.asked, checklist.bars
+    missing = [name for name in (*roles.values(), *asked.by) if name not in trades.columns]
+    unusable = [n for n in (*_NEEDED, *asked.chain(bars)) if not checklist.usable(n)]
+    if missing or unusable:
+        what = f"the trades have no {missing[0]}" if missing else f"without {unusable[0]}"
+        return f"not checked: {what}"
+    if asked.rule is not None:
+        options = Options.check(None, rule=asked.rule, columns=None)
+        lacked = [role for role in options.rule_roles if role not in roles]
+        if lacked:
+            return f"not checked: the trades have no {lacked[0]}, which {asked.rule} reads"
+    if trades.schema[names.timestamp] != bars.schema["open_time"]:
+        got, expected = bars.schema["open_time"], trades.schema[names.timestamp]
+        return f"open_time is {got}: expected the dtype of the trades, {expected}"
+    if not checklist.usable("agg_record_count") and not is_exact(bars):
+        return (
+            "not checked: volumes of 2**51 units of 1e-8 or more are not exact as floats, and "
+            "there is no agg_record_count (make bars with include_microstructure=True)"
+        )
+    return None
 
 
 def _expected(subject: str) -> str:

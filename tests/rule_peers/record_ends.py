@@ -55,6 +55,10 @@ def calls(peers: Any) -> dict[str, tuple[str, Callable[[], list[int]]]]:  # noqa
             "finmlkit",
             lambda: peers.finmlkit_cusum(apart(trades)),
         ),
+        "polars-trading volume-5, split": (
+            "polars-trading",
+            lambda: peers.polars_trading_splits(trades),
+        ),
         "mlfinpy cusum-100000, doubled": (
             "mlfinpy",
             lambda: peers.mlfinpy_cusum(made_up(DOUBLED), 100_000),

@@ -69,6 +69,16 @@ def test_dollar_bars_of_finmlkit_carry_what_is_above_the_limit() -> None:
     assert ends(rb.DollarRule(250_000)) != carried
 
 
+def test_volume_bars_of_polars_trading_split_records_by_default() -> None:
+    through = TRADES["quantity"].cum_sum() / 5
+    crosses = through.floor() > through.floor().shift(1, fill_value=0.0)
+
+    split = ENDS["polars-trading volume-5, split"]
+
+    assert split == crosses.arg_true().to_list()
+    assert len(split) > 10
+
+
 def test_runs_of_wickra_forget_the_side_with_each_bar() -> None:
     theirs = ENDS["wickra runlength-tick-tickrule-10"]
     price = pl.col("price")

@@ -121,6 +121,25 @@ def test_the_column_of_rules_says_the_rule() -> None:
         rb.validate_tier1(one, rule=rb.TickRule(5))
 
 
+def test_the_column_of_rules_does_not_hold_an_expression() -> None:
+    rule = RULES["when"]
+    bars = rb.bars(TRADES, rule=[rule, rb.TickRule(4)], include_microstructure=True)
+    one = bars.filter(pl.col("rule") == "when")
+
+    assert found(rb.validate_tier1(one, TRADES, rule=rule)) == set()
+    with pytest.raises(ValueError, match="make the rule: WhenRule or SumRule"):
+        rb.validate_tier1(one, TRADES)
+
+
+def test_trades_without_a_column_that_the_rule_reads_are_named() -> None:
+    rule = rb.ImbalanceRule(2)
+    report = rb.validate_tier1(bars_of(rule), TRADES.drop("is_buyer_maker"), rule=rule)
+
+    assert report.failures.filter(pl.col("check") == "conservation")["message"].to_list() == [
+        "not checked: the trades have no is_buyer_maker, which imbalance-tick-maker-2 reads"
+    ]
+
+
 def test_keys_have_bars_of_their_own() -> None:
     frame = pl.concat([TRADES, walk(300)]).with_columns(symbol=pl.Series(["A"] * 600 + ["B"] * 300))
     bars = bars_of(rb.RunRule(5), frame, by="symbol")
