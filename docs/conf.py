@@ -82,20 +82,18 @@ def without_last_empty_lines(_: "Sphinx", page: "document") -> None:
         block.children = [Text(block.rawsource)]
 
 
-SETTINGS = TemporaryDirectory()
-"""The settings of IPython for the notebooks, while the site is built."""
-
-
-def draw_charts_as_pictures() -> None:
+def draw_charts_as_pictures(app: "Sphinx") -> None:
     """Let notebooks show charts as SVG, as the HTML of Altair loads JavaScript from a server."""
-    startup = Path(SETTINGS.name) / "profile_default" / "startup"
+    settings = TemporaryDirectory()
+    startup = Path(settings.name) / "profile_default" / "startup"
     startup.mkdir(parents=True)
     text = "import altair\n\naltair.renderers.enable('svg')\n"
     (startup / "charts.py").write_text(text, encoding="utf-8")
-    os.environ["IPYTHONDIR"] = SETTINGS.name
+    os.environ["IPYTHONDIR"] = settings.name
+    app.connect("build-finished", lambda *_: settings.cleanup())
 
 
 def setup(app: "Sphinx") -> None:
     """Add what no extension does."""
-    draw_charts_as_pictures()
+    draw_charts_as_pictures(app)
     app.connect("doctree-read", without_last_empty_lines)

@@ -11,6 +11,7 @@ import altair as alt
 import polars as pl
 
 import rangebar_polars as rb
+from rangebar_polars.schema import COLUMNS
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "pictures"
@@ -24,7 +25,8 @@ def pictures() -> dict[str, Chart]:
     candles = rb.plot_bars(
         bars, panes=(), units={"price": "USDT"}, title="BTCUSDT, 0.025 %", width=640, height=180
     )
-    panes = {name: pane_of(bars, name) for name in rb.features.__all__}
+    features = [column.name for column in COLUMNS if column.group == "feature"]
+    panes = {name: pane_of(bars, name) for name in features}
     return {"bars": candles, "speed": speed(), **panes}
 
 

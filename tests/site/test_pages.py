@@ -53,7 +53,8 @@ def test_the_pictures_of_the_features_are_those_that_make_pictures_draws(tmp_pat
         chart.save(tmp_path / f"{name}.svg")
 
     stored = {path.stem: drawn(path) for path in (DOCS / "pictures").glob("*.svg")}
-    assert {name: drawn(tmp_path / f"{name}.svg") for name in charts} == stored
+    new = {name: drawn(tmp_path / f"{name}.svg") for name in charts}
+    assert new == stored, "the pictures are of other code or figures: run make pictures"
 
 
 @pytest.fixture(scope="module")

@@ -51,6 +51,7 @@ def test_every_public_name_has_a_page(site: Path) -> None:
     names = [
         *(f"rangebar_polars.{name}" for name in rb.__all__ if not name.startswith("THRESHOLD_")),
         *(f"rangebar_polars.features.{name}" for name in rb.features.__all__),
+        *(f"rangebar_polars.labels.{name}" for name in rb.labels.__all__),
     ]
 
     assert [n for n in names if not (site / "docs" / "api" / f"{n}.html").is_file()] == []
