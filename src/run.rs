@@ -291,7 +291,7 @@ impl Run {
         let before = self.edge.last().len();
         let (mut prices, mut quantities, mut signed) = ([0; REACH + ROWS], [0; ROWS], [0; ROWS]);
         prices[..before].copy_from_slice(self.edge.last());
-        let priced = trades.prices().len();
+        let count = trades.prices().len();
         fix(trades.prices(), &mut prices[before..before + ROWS]);
         fix(trades.quantities(), &mut quantities);
         if let Some(sides) = trades.is_buyer_maker {
@@ -302,7 +302,7 @@ impl Run {
                 *signed = sign * (known >> row & 1).cast_signed() * quantity;
             }
         }
-        let prices = &prices[..before + priced];
+        let prices = &prices[..before + count];
         let len = trades.len;
         let has_quantities = usize::from(!trades.quantities().is_empty());
         let quantities = &quantities[..len * has_quantities];

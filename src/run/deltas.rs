@@ -16,6 +16,10 @@ pub struct Deltas {
 }
 
 impl Deltas {
+    fn new([sum, most, least]: [i128; 3]) -> Self {
+        Self { last: sum, greatest: most, least }
+    }
+
     fn add(&mut self, next: &Self) {
         self.greatest = self.greatest.max(self.last + next.greatest);
         self.least = self.least.min(self.last + next.least);
@@ -25,21 +29,18 @@ impl Deltas {
 
 /// The last, the greatest and the least of the running sums, the 0 before the first included.
 fn running<S: Copy + Default + Ord + Add<Output = S>>(values: impl Iterator<Item = S>) -> [S; 3] {
-    let zero = S::default();
-    values.fold([zero; 3], |[last, greatest, least], value| {
-        let last = last + value;
-        [last, greatest.max(last), least.min(last)]
+    values.fold([S::default(); 3], |[sum, most, least], value| {
+        let sum = sum + value;
+        [sum, most.max(sum), least.min(sum)]
     })
 }
 
 impl Family for Deltas {
     fn insert(&mut self, rows: &Rows<'_>) {
         let of_rows = if rows.has_small_quantities {
-            let [last, greatest, least] = running(rows.signed.iter().copied());
-            Self { last: last.into(), greatest: greatest.into(), least: least.into() }
+            Self::new(running(rows.signed.iter().copied()).map(i128::from))
         } else {
-            let [last, greatest, least] = running(rows.signed.iter().copied().map(i128::from));
-            Self { last, greatest, least }
+            Self::new(running(rows.signed.iter().copied().map(i128::from)))
         };
         self.add(&of_rows);
     }

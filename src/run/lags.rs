@@ -20,7 +20,7 @@ const TEN: i64 = 10;
 
 impl Lags {
     /// The variance of the changes over ten trades, by ten times that of the changes over one, both
-    /// unbiased (Lo and MacKinlay).
+    /// unbiased (Lo and `MacKinlay`).
     pub fn variance_ratio(&self, rows: i64, edge: &Edge) -> Option<f64> {
         let (changes, lagged) = (rows - 1, rows - TEN);
         if changes < 2 * TEN {
