@@ -107,25 +107,33 @@ fn mutate_run(run: &mut Run, draw: &mut Draw) {
                 lags.sum_of_ten = if draw.flip() { sum } else { lags.sum_of_ten };
             }
         }
-        7 => {
+        _ => mutate_order(run, draw),
+    }
+}
+
+/// Change something that depends on the order of trades.
+fn mutate_order(run: &mut Run, draw: &mut Draw) {
+    let (near, sum) = (draw.near(1), draw.wide(1));
+    match draw.below(5) {
+        0 => {
             if let Some(orders) = &mut run.orders {
                 let count = &mut orders.counts[draw.below(6)];
                 *count = draw.near(*count);
             }
         }
-        8 => {
+        1 => {
             if let Some(drawdowns) = &mut run.drawdowns {
                 drawdowns.deepest = draw.price(drawdowns.deepest);
                 drawdowns.high = if draw.flip() { near } else { drawdowns.high };
             }
         }
-        9 => {
+        2 => {
             if let Some(directions) = &mut run.directions {
                 directions.up = draw.wide(directions.up);
                 directions.last = if draw.flip() { 1 } else { directions.last };
             }
         }
-        10 => {
+        3 => {
             if let Some(deltas) = &mut run.deltas {
                 deltas.greatest = draw.wide(deltas.greatest);
                 deltas.least = if draw.flip() { sum } else { deltas.least };
@@ -140,16 +148,16 @@ fn mutate_run(run: &mut Run, draw: &mut Draw) {
 }
 
 /// Change one of some sums.
-fn mutate_one<const N: usize>(mut sums: [&mut Wide; N], draw: &mut Draw) {
-    let sum = &mut sums[draw.below(N)];
+fn mutate_one<const N: usize>(sums: [&mut Wide; N], draw: &mut Draw) {
+    let sum = &mut *sums[draw.below(N)];
     let shift = u32::try_from(draw.below(400)).unwrap();
     let all = [
-        **sum + Wide::from(draw.near(0)),
+        *sum + Wide::from(draw.near(0)),
         sum.negated(),
-        **sum << shift,
+        *sum << shift,
         Wide::from(draw.near(0)) << shift,
     ];
-    **sum = all[draw.below(all.len())];
+    *sum = all[draw.below(all.len())];
 }
 
 /// Change something that the rule remembers.
