@@ -76,7 +76,7 @@ fn mutate_run(run: &mut Run, draw: &mut Draw) {
         1 => run.edge = Edge::default(),
         2 => {
             if let Some(sizes) = &mut run.sizes {
-                let sums = [&mut sizes.squares, &mut sizes.cubes, &mut sizes.fourths];
+                let sums = &mut [&mut sizes.squares, &mut sizes.cubes, &mut sizes.fourths];
                 mutate_one(sums, draw);
                 sizes.largest = if draw.flip() { near } else { sizes.largest };
             }
@@ -93,17 +93,17 @@ fn mutate_run(run: &mut Run, draw: &mut Draw) {
         }
         4 => {
             if let Some(returns) = &mut run.returns {
-                mutate_one([&mut returns.squares], draw);
+                mutate_one(&mut [&mut returns.squares], draw);
             }
         }
         5 => {
             if let Some(products) = &mut run.products {
-                mutate_one([&mut products.sum], draw);
+                mutate_one(&mut [&mut products.sum], draw);
             }
         }
         6 => {
             if let Some(lags) = &mut run.lags {
-                mutate_one([&mut lags.squares, &mut lags.squares_of_ten], draw);
+                mutate_one(&mut [&mut lags.squares, &mut lags.squares_of_ten], draw);
                 lags.sum_of_ten = if draw.flip() { sum } else { lags.sum_of_ten };
             }
         }
@@ -148,8 +148,8 @@ fn mutate_order(run: &mut Run, draw: &mut Draw) {
 }
 
 /// Change one of some sums.
-fn mutate_one<const N: usize>(sums: [&mut Wide; N], draw: &mut Draw) {
-    let sum = &mut *sums[draw.below(N)];
+fn mutate_one(sums: &mut [&mut Wide], draw: &mut Draw) {
+    let sum = &mut *sums[draw.below(sums.len())];
     let shift = u32::try_from(draw.below(400)).unwrap();
     let all = [
         *sum + Wide::from(draw.near(0)),
