@@ -54,7 +54,7 @@ const CASES: [(&str, Case); 11] = [
     ("columns-1", Case { thresholds: &[1], columns: true, ..ALL }),
     ("seven-columns-1", Case { thresholds: &[1], columns: true, ..BASIC }),
     ("statistics-250", Case { statistics: true, ..ALL }),
-    ("statistics-25", Case { statistics: true, thresholds: &[25], ..ALL }),
+    ("statistics-25", Case { statistics: true, columns: true, thresholds: &[25], ..ALL }),
     ("ten-thresholds", Case { thresholds: &[25, 50, 75, 100, 125, 150, 175, 200, 225, 250], ..ALL }),
 ];
 

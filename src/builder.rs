@@ -308,7 +308,12 @@ impl<R: Rule> Builder<R> {
         first_row: u64,
     ) -> Result<(), Error> {
         let needs = self.needs;
-        let piece = Bar::of(trades, rows.clone(), needs);
+        let mut piece = Bar::of(trades, rows.clone(), needs);
+        if let ([Chain { open: open @ None, .. }], Ok(piece)) = (&mut *self.chains, &mut piece) {
+            // Most pieces are the only one of a bar, and need no copy.
+            *open = piece.take();
+            return Ok(());
+        }
         let follows = needs.contains(Needs::TIME_ABOVE);
         let faults = self.chains.iter_mut().filter_map(|chain| {
             let is_open = chain.open.is_some();

@@ -40,6 +40,7 @@ pub mod time_above;
 use crate::fixed::{fix_group, to_fixed};
 use crate::needs::Needs;
 use crate::trades::Trades;
+use crate::wide::are_small;
 use serde::{Deserialize, Serialize};
 
 /// How many rows back a term reaches at most.
@@ -98,9 +99,15 @@ struct Terms<'a> {
     before: usize,
     /// Whether only terms count that reach one of the rows before.
     of_seam: bool,
+    /// Whether all prices are small, so that their differences are too.
+    are_small: bool,
 }
 
 impl<'a> Terms<'a> {
+    fn new(prices: &'a [i64], before: usize, of_seam: bool) -> Self {
+        Self { prices, before, of_seam, are_small: are_small(prices) }
+    }
+
     /// The prices of every new term that reaches so many rows back.
     fn reaching(&self, rows: usize) -> &'a [i64] {
         let end = if self.of_seam { self.before + rows } else { self.prices.len() };
@@ -125,6 +132,8 @@ impl<'a> Terms<'a> {
 pub struct Rows<'a> {
     terms: Terms<'a>,
     quantities: &'a [i64],
+    /// Whether all quantities are small.
+    has_small_quantities: bool,
     /// The quantities, negative if the aggressor sold and 0 if nobody knows.
     signed: &'a [i64],
     times: &'a [i64],
@@ -138,13 +147,22 @@ impl Rows<'_> {
         &self.terms.prices[self.terms.before..]
     }
 
-    /// The times between two rows, of which the second is new.
-    fn waits(&self) -> impl Iterator<Item = u64> {
-        let before = self.time_before.iter().chain(self.times);
-        let later = &self.times[usize::from(self.time_before.is_none()).min(self.times.len())..];
-        // Times do not go back, so their difference is right modulo 2^64.
-        before.zip(later).map(|(earlier, later)| later.wrapping_sub(*earlier).cast_unsigned())
+    /// The time from the row before to the first of them, if there is one before.
+    fn first_wait(&self) -> Option<u64> {
+        let (before, first) = self.time_before.zip(self.times.first())?;
+        Some(wait(before, *first))
     }
+
+    /// The times between two of them.
+    fn waits(&self) -> impl Iterator<Item = u64> {
+        let later = self.times.get(1..).unwrap_or_default();
+        self.times.iter().zip(later).map(|(earlier, later)| wait(*earlier, *later))
+    }
+}
+
+/// The time from one row to the next. Times do not go back, so it is right modulo 2^64.
+fn wait(earlier: i64, later: i64) -> u64 {
+    later.wrapping_sub(earlier).cast_unsigned()
 }
 
 /// The border of two runs.
@@ -249,7 +267,7 @@ impl Run {
         let (before, len) = (left.len(), left.len() + right.len());
         prices[..before].copy_from_slice(left);
         prices[before..len].copy_from_slice(right);
-        let terms = Terms { prices: &prices[..len], before, of_seam: true };
+        let terms = Terms::new(&prices[..len], before, true);
         self.merge_families(next, &Seam { terms, wait });
         self.edge.append(terms.prices, before);
         if next.edge.len as usize == REACH {
@@ -273,7 +291,7 @@ impl Run {
         let before = self.edge.last().len();
         let (mut prices, mut quantities, mut signed) = ([0; REACH + ROWS], [0; ROWS], [0; ROWS]);
         prices[..before].copy_from_slice(self.edge.last());
-        let priced = trades.prices().len();
+        let count = trades.prices().len();
         fix(trades.prices(), &mut prices[before..before + ROWS]);
         fix(trades.quantities(), &mut quantities);
         if let Some(sides) = trades.is_buyer_maker {
@@ -284,12 +302,14 @@ impl Run {
                 *signed = sign * (known >> row & 1).cast_signed() * quantity;
             }
         }
-        let prices = &prices[..before + priced];
+        let prices = &prices[..before + count];
         let len = trades.len;
         let has_quantities = usize::from(!trades.quantities().is_empty());
+        let quantities = &quantities[..len * has_quantities];
         let rows = Rows {
-            terms: Terms { prices, before, of_seam: false },
-            quantities: &quantities[..len * has_quantities],
+            terms: Terms::new(prices, before, false),
+            quantities,
+            has_small_quantities: are_small(quantities),
             signed: &signed[..len * has_quantities],
             times: trades.times(),
             time_before,

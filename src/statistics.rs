@@ -75,7 +75,7 @@ pub fn max_run_up(bar: &Bar) -> Option<f64> {
 }
 
 /// The variance of overlapping changes over 10 trades, over 10 times that of single changes, both
-/// unbiased (Lo and MacKinlay 1988).
+/// unbiased (Lo and `MacKinlay` 1988).
 ///
 /// `None` for fewer than 21 trades, or if all changes are equal.
 pub fn variance_ratio(bar: &Bar) -> Option<f64> {

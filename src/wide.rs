@@ -23,14 +23,21 @@ const TOO_LONG: &str = "an integer has more than 64 bytes";
 impl Wide {
     /// The f64 nearest to it, half to even.
     pub fn nearest(self) -> f64 {
-        // Most sums fit 128 bits, whose cast is quick.
-        let (value, zero) = (self.0, I512::default());
-        let narrow = i128::cast_from(value);
-        if I512::cast_from(narrow) == value {
-            return crate::fixed::nearest(narrow);
-        }
-        let magnitude: f64 = value.unsigned_abs().as_();
-        if value < zero { -magnitude } else { magnitude }
+        self.narrow().map_or_else(
+            || {
+                let magnitude: f64 = self.0.unsigned_abs().as_();
+                if self.is_negative() { -magnitude } else { magnitude }
+            },
+            crate::fixed::nearest,
+        )
+    }
+
+    /// The value in 128 bits, if they hold it: most values are so small, and then computed with
+    /// much faster.
+    #[inline]
+    fn narrow(self) -> Option<i128> {
+        let narrow = i128::cast_from(self.0);
+        (I512::cast_from(narrow) == self.0).then_some(narrow)
     }
 
     /// Whether it is 0.
@@ -99,7 +106,11 @@ impl Mul for Wide {
     type Output = Self;
 
     fn mul(self, other: Self) -> Self {
-        Self(self.0.wrapping_mul(other.0))
+        let narrow = self.narrow().zip(other.narrow());
+        match narrow.and_then(|(a, b)| a.checked_mul(b)) {
+            Some(product) => product.into(),
+            None => Self(self.0.wrapping_mul(other.0)),
+        }
     }
 }
 
@@ -137,13 +148,18 @@ impl TryFrom<Vec<u8>> for Wide {
     }
 }
 
-/// Below this, 64 products of two such values fit 127 bits.
-const SMALL: u64 = 1 << 60;
+/// Below this, 64 values have a sum of 64 bits, and 64 products of two of them one of 128.
+pub(crate) const SMALL: u64 = 1 << 57;
 
-/// The sum of up to 64 products.
-pub(crate) fn sum_of_products(pairs: impl Iterator<Item = (i64, i64)> + Clone) -> Wide {
-    let bits = |bits, (a, b): (i64, i64)| bits | a.unsigned_abs() | b.unsigned_abs();
-    if pairs.clone().fold(0, bits) < SMALL {
+/// Whether all these values, none of which is below 0, are small.
+pub(crate) fn are_small(values: &[i64]) -> bool {
+    values.iter().fold(0, |bits, value| bits | value.cast_unsigned()) < SMALL
+}
+
+/// The sum of up to 64 products; `are_small` if all factors are, in size.
+#[inline]
+pub(crate) fn sum_of_products(pairs: impl Iterator<Item = (i64, i64)>, are_small: bool) -> Wide {
+    if are_small {
         return Wide::from(pairs.map(|(a, b)| i128::from(a) * i128::from(b)).sum::<i128>());
     }
     pairs.fold(Wide::default(), |sum, (a, b)| sum + Wide::from(i128::from(a) * i128::from(b)))
@@ -170,18 +186,20 @@ mod tests {
         let half = |low: i64| (Wide::from(1_i64) << 200) + (Wide::from(1_i64) << 147) + low.into();
         let power = |bits: i32| 2_f64.powi(bits);
 
-        assert_eq!(half(0).nearest(), power(200));
-        assert_eq!(half(1).nearest(), power(200) + power(148));
-        assert_eq!(half(1).negated().nearest(), -(power(200) + power(148)));
-        assert_eq!(half(-1).nearest(), power(200));
+        let nearest = |wide: Wide| Some(wide.nearest());
+        assert_eq!(nearest(half(0)), Some(power(200)));
+        assert_eq!(nearest(half(1)), Some(power(200) + power(148)));
+        assert_eq!(nearest(half(1).negated()), Some(-(power(200) + power(148))));
+        assert_eq!(nearest(half(-1)), Some(power(200)));
     }
 
     #[test]
     fn products_of_any_size_have_an_exact_sum() {
-        let sum = |a: i64, b: i64| sum_of_products(std::iter::repeat_n((a, b), 64));
-        for (a, b) in [(3, -5), (1 << 59, 1 << 59), (i64::MAX, i64::MIN), (i64::MAX, i64::MAX)] {
+        let small = SMALL.cast_signed() - 1;
+        for (a, b) in [(3, -5), (small, -small), (i64::MAX, i64::MIN), (i64::MAX, i64::MAX)] {
+            let are_small = a.unsigned_abs().max(b.unsigned_abs()) < SMALL;
             let one = Wide::from(i128::from(a) * i128::from(b));
-            assert_eq!(sum(a, b), one << 6);
+            assert_eq!(sum_of_products(std::iter::repeat_n((a, b), 64), are_small), one << 6);
         }
     }
 }

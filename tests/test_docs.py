@@ -47,6 +47,16 @@ def test_the_readme_has_a_row_of_its_own_for_the_column(output: rb.schema.Output
     assert row in rows_of(README.read_text(encoding="utf-8"))
 
 
+@pytest.mark.parametrize("output", INTRA, ids=lambda output: output.name)
+def test_the_page_of_statistics_has_a_row_for_the_column(output: rb.schema.Output) -> None:
+    page = (README.parent / "docs" / "features.md").read_text(encoding="utf-8")
+    row = (f"`{output.name}`", output.dtype, output.formula, output.null_when or "never")
+
+    assert row in rows_of(page)
+    # A second table has its unit, its source and what to mind.
+    assert f"`{output.name.removeprefix('intra_')}`" in page
+
+
 def test_the_readme_lists_the_columns_in_order() -> None:
     names = [row[0].strip("`") for row in rows_of(README.read_text(encoding="utf-8"))]
 

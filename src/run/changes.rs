@@ -1,6 +1,6 @@
 //! How far, how often and in which direction the price moved.
 
-use crate::run::{Family, Rows, Seam};
+use crate::run::{Family, Rows, Seam, Terms};
 use serde::{Deserialize, Serialize};
 
 /// The changes of the price from one trade to the next.
@@ -21,25 +21,27 @@ pub struct Changes {
 }
 
 impl Changes {
-    fn add(&mut self, changes: impl Iterator<Item = i64> + Clone) {
+    fn add(&mut self, terms: &Terms<'_>) {
+        let changes = terms.changes(1);
         if self.first == 0 {
             self.first = sign(changes.clone().find(|change| *change != 0).unwrap_or(0));
         }
-        let (mut distance, mut ups, mut downs, mut turns) = (0, 0, 0, 0);
-        let mut last = self.last;
+        self.distance += if terms.are_small {
+            i128::from(changes.clone().map(i64::abs).sum::<i64>())
+        } else {
+            changes.clone().map(|change| i128::from(change.unsigned_abs())).sum()
+        };
+        self.ups += changes.clone().map(|change| i64::from(change > 0)).sum::<i64>();
+        self.downs += changes.clone().map(|change| i64::from(change < 0)).sum::<i64>();
+        // A change of 0 has the sign of the one before, so that only turns differ from it.
+        let (mut turns, mut last) = (0, i64::from(self.last));
         for change in changes {
-            let sign = sign(change);
-            distance += i128::from(change.unsigned_abs());
-            ups += i64::from(sign > 0);
-            downs += i64::from(sign < 0);
-            turns += i64::from(sign * last < 0);
-            last = if sign == 0 { last } else { sign };
+            let next = if change == 0 { last } else { change };
+            turns += i64::from(next ^ last < 0) & i64::from(last != 0);
+            last = next;
         }
-        self.distance += distance;
-        self.ups += ups;
-        self.downs += downs;
         self.turns += turns;
-        self.last = last;
+        self.last = sign(last);
     }
 }
 
@@ -50,11 +52,11 @@ pub(super) fn sign(change: i64) -> i8 {
 
 impl Family for Changes {
     fn insert(&mut self, rows: &Rows<'_>) {
-        self.add(rows.terms.changes(1));
+        self.add(&rows.terms);
     }
 
     fn merge(&mut self, next: &Self, seam: &Seam<'_>) {
-        self.add(seam.terms.changes(1));
+        self.add(&seam.terms);
         self.distance += next.distance;
         self.ups += next.ups;
         self.downs += next.downs;

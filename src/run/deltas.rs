@@ -2,6 +2,7 @@
 
 use crate::run::{Family, Rows, Seam};
 use serde::{Deserialize, Serialize};
+use std::ops::Add;
 
 /// The difference of bought and sold volume after each trade, at scale 1e8.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,18 +15,37 @@ pub struct Deltas {
     pub least: i128,
 }
 
-impl Family for Deltas {
-    fn insert(&mut self, rows: &Rows<'_>) {
-        for signed in rows.signed {
-            self.last += i128::from(*signed);
-            self.greatest = self.greatest.max(self.last);
-            self.least = self.least.min(self.last);
-        }
+impl Deltas {
+    fn new([sum, most, least]: [i128; 3]) -> Self {
+        Self { last: sum, greatest: most, least }
     }
 
-    fn merge(&mut self, next: &Self, _: &Seam<'_>) {
+    fn add(&mut self, next: &Self) {
         self.greatest = self.greatest.max(self.last + next.greatest);
         self.least = self.least.min(self.last + next.least);
         self.last += next.last;
+    }
+}
+
+/// The last, the greatest and the least of the running sums, the 0 before the first included.
+fn running<S: Copy + Default + Ord + Add<Output = S>>(values: impl Iterator<Item = S>) -> [S; 3] {
+    values.fold([S::default(); 3], |[sum, most, least], value| {
+        let sum = sum + value;
+        [sum, most.max(sum), least.min(sum)]
+    })
+}
+
+impl Family for Deltas {
+    fn insert(&mut self, rows: &Rows<'_>) {
+        let of_rows = if rows.has_small_quantities {
+            Self::new(running(rows.signed.iter().copied()).map(i128::from))
+        } else {
+            Self::new(running(rows.signed.iter().copied().map(i128::from)))
+        };
+        self.add(&of_rows);
+    }
+
+    fn merge(&mut self, next: &Self, _: &Seam<'_>) {
+        self.add(next);
     }
 }

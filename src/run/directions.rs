@@ -1,8 +1,9 @@
 //! Volume by the tick rule.
 
 use crate::run::changes::sign;
-use crate::run::{Family, Rows, Seam};
+use crate::run::{Family, Rows, Seam, Terms};
 use serde::{Deserialize, Serialize};
+use std::ops::AddAssign;
 
 /// The volume of trades by the direction of the last price change, their own included.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +19,26 @@ pub struct Directions {
 }
 
 impl Directions {
+    /// Add trades after a change each; `S` holds the sum of their quantities.
+    fn add<S>(&mut self, terms: &Terms<'_>, quantities: &[i64])
+    where
+        S: AddAssign + Default + From<i64> + Into<i128>,
+    {
+        let (mut all, mut up, mut down) = (S::default(), S::default(), S::default());
+        let mut last = i64::from(self.last);
+        for (change, quantity) in terms.changes(1).zip(quantities) {
+            last = if change == 0 { last } else { change };
+            all += S::from(*quantity);
+            up += S::from(quantity & -i64::from(last > 0));
+            down += S::from(quantity & -i64::from(last < 0));
+        }
+        self.last = sign(last);
+        let [all, up, down] = [all, up, down].map(Into::<i128>::into);
+        self.up += up;
+        self.down += down;
+        self.before += all - up - down;
+    }
+
     /// The volume after a rise, a fall or no change.
     fn volume(&mut self, direction: i8) -> &mut i128 {
         match direction {
@@ -37,19 +58,19 @@ impl Directions {
 
 impl Family for Directions {
     fn insert(&mut self, rows: &Rows<'_>) {
+        let mut quantities = rows.quantities;
         // The first row of a run has no change.
-        let unmoved = std::iter::repeat_n(0, usize::from(rows.terms.before == 0));
-        let changes = unmoved.chain(rows.terms.changes(1));
-        let (mut all, mut up, mut down) = (0, 0, 0);
-        for (change, quantity) in changes.zip(rows.quantities) {
-            self.last = if change == 0 { self.last } else { sign(change) };
-            all += i128::from(*quantity);
-            up += i128::from(quantity & -i64::from(self.last > 0));
-            down += i128::from(quantity & -i64::from(self.last < 0));
+        if rows.terms.before == 0
+            && let [first, rest @ ..] = quantities
+        {
+            self.before += i128::from(*first);
+            quantities = rest;
         }
-        self.up += up;
-        self.down += down;
-        self.before += all - up - down;
+        if rows.has_small_quantities {
+            self.add::<i64>(&rows.terms, quantities);
+        } else {
+            self.add::<i128>(&rows.terms, quantities);
+        }
     }
 
     fn merge(&mut self, next: &Self, seam: &Seam<'_>) {

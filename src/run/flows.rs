@@ -1,7 +1,7 @@
 //! Price changes against signed volume.
 
-use crate::run::{Family, Rows, Seam};
-use crate::wide::{Wide, sum_of_products};
+use crate::run::{Family, Rows, Seam, Terms};
+use crate::wide::{Wide, are_small, sum_of_products};
 use serde::{Deserialize, Serialize};
 
 /// The regression of price changes on signed volume, through the origin. The first trade has no
@@ -17,10 +17,12 @@ pub struct Flows {
 }
 
 impl Flows {
-    fn add(&mut self, changes: impl Iterator<Item = i64> + Clone, signed: &[i64]) {
+    /// Add the changes of these prices against the signed volumes of their later rows.
+    fn add(&mut self, terms: &Terms<'_>, signed: &[i64], has_small_volumes: bool) {
         let signed = signed.iter().copied();
-        self.products += sum_of_products(changes.zip(signed.clone()));
-        self.squares += sum_of_products(signed.clone().zip(signed));
+        let are_small = terms.are_small && has_small_volumes;
+        self.products += sum_of_products(terms.changes(1).zip(signed.clone()), are_small);
+        self.squares += sum_of_products(signed.map(|volume| (volume, volume)), has_small_volumes);
     }
 
     /// The slope.
@@ -37,11 +39,11 @@ impl Family for Flows {
         {
             (self.first, signed) = (*first, rest);
         }
-        self.add(rows.terms.changes(1), signed);
+        self.add(&rows.terms, signed, rows.has_small_quantities);
     }
 
     fn merge(&mut self, next: &Self, seam: &Seam<'_>) {
-        self.add(seam.terms.changes(1), &[next.first]);
+        self.add(&seam.terms, &[next.first], are_small(&[next.first.abs()]));
         self.products += next.products;
         self.squares += next.squares;
     }

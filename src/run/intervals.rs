@@ -15,22 +15,25 @@ impl Intervals {
     /// The burstiness of so many trades that took so much time.
     pub fn burstiness(&self, rows: i64, time: u64) -> Option<f64> {
         let intervals = i128::from(rows) - 1;
-        let square = Wide::from(u128::from(time) * u128::from(time));
-        let deviation =
-            (Wide::from(intervals) * Wide::from(self.squares) - square).nearest().sqrt();
+        let scaled = Wide::from(intervals) * Wide::from(self.squares);
+        let deviation = (scaled - Wide::from(square(time))).nearest().sqrt();
         let mean = crate::fixed::nearest(time.into());
         (rows >= 3 && time > 0).then(|| (deviation - mean) / (deviation + mean))
     }
 }
 
+fn square(wait: u64) -> u128 {
+    u128::from(wait) * u128::from(wait)
+}
+
 impl Family for Intervals {
     fn insert(&mut self, rows: &Rows<'_>) {
-        let squares = rows.waits().map(|wait| u128::from(wait) * u128::from(wait));
+        let squares = rows.waits().map(square);
         self.squares = squares.fold(self.squares, u128::wrapping_add);
+        self.squares = self.squares.wrapping_add(rows.first_wait().map_or(0, square));
     }
 
     fn merge(&mut self, next: &Self, seam: &Seam<'_>) {
-        let square = u128::from(seam.wait) * u128::from(seam.wait);
-        self.squares = self.squares.wrapping_add(next.squares).wrapping_add(square);
+        self.squares = self.squares.wrapping_add(next.squares).wrapping_add(square(seam.wait));
     }
 }

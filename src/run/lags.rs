@@ -1,6 +1,6 @@
 //! Squares of changes over one trade and over ten.
 
-use crate::run::{Edge, Family, REACH, Rows, Seam};
+use crate::run::{Edge, Family, REACH, Rows, Seam, Terms};
 use crate::wide::{Wide, sum_of_products};
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +20,7 @@ const TEN: i64 = 10;
 
 impl Lags {
     /// The variance of the changes over ten trades, by ten times that of the changes over one, both
-    /// unbiased (Lo and MacKinlay).
+    /// unbiased (Lo and `MacKinlay`).
     pub fn variance_ratio(&self, rows: i64, edge: &Edge) -> Option<f64> {
         let (changes, lagged) = (rows - 1, rows - TEN);
         if changes < 2 * TEN {
@@ -38,18 +38,29 @@ impl Lags {
     }
 }
 
+impl Lags {
+    fn add(&mut self, terms: &Terms<'_>) {
+        let (one, ten) = (terms.changes(1), terms.changes(REACH));
+        let squares = |change: i64| (change, change);
+        self.squares += sum_of_products(one.map(squares), terms.are_small);
+        self.sum_of_ten += if terms.are_small {
+            i128::from(ten.clone().sum::<i64>())
+        } else {
+            ten.clone().map(i128::from).sum()
+        };
+        self.squares_of_ten += sum_of_products(ten.map(squares), terms.are_small);
+    }
+}
+
 impl Family for Lags {
     fn insert(&mut self, rows: &Rows<'_>) {
-        let (one, ten) = (rows.terms.changes(1), rows.terms.changes(REACH));
-        self.squares += sum_of_products(one.clone().zip(one));
-        self.sum_of_ten += ten.clone().map(i128::from).sum::<i128>();
-        self.squares_of_ten += sum_of_products(ten.clone().zip(ten));
+        self.add(&rows.terms);
     }
 
     fn merge(&mut self, next: &Self, seam: &Seam<'_>) {
-        let (one, ten) = (seam.terms.changes(1), seam.terms.changes(REACH));
-        self.squares += next.squares + sum_of_products(one.clone().zip(one));
-        self.sum_of_ten += next.sum_of_ten + ten.clone().map(i128::from).sum::<i128>();
-        self.squares_of_ten += next.squares_of_ten + sum_of_products(ten.clone().zip(ten));
+        self.add(&seam.terms);
+        self.squares += next.squares;
+        self.sum_of_ten += next.sum_of_ten;
+        self.squares_of_ten += next.squares_of_ten;
     }
 }

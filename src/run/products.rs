@@ -1,6 +1,6 @@
 //! Products of successive price changes.
 
-use crate::run::{Edge, Family, Rows, Seam};
+use crate::run::{Edge, Family, Rows, Seam, Terms};
 use crate::wide::{Wide, sum_of_products};
 use serde::{Deserialize, Serialize};
 
@@ -12,12 +12,12 @@ pub struct Products {
 }
 
 impl Products {
-    fn add(&mut self, prices: &[i64]) {
-        let changes = prices.windows(3).map(|prices| match *prices {
+    fn add(&mut self, terms: &Terms<'_>) {
+        let changes = terms.reaching(2).windows(3).map(|prices| match *prices {
             [first, second, third] => (second - first, third - second),
             _ => (0, 0),
         });
-        self.sum += sum_of_products(changes);
+        self.sum += sum_of_products(changes, terms.are_small);
     }
 
     /// Roll's spread, as a price, of so many rows with these first and last prices.
@@ -38,11 +38,11 @@ impl Products {
 
 impl Family for Products {
     fn insert(&mut self, rows: &Rows<'_>) {
-        self.add(rows.terms.reaching(2));
+        self.add(&rows.terms);
     }
 
     fn merge(&mut self, next: &Self, seam: &Seam<'_>) {
-        self.add(seam.terms.reaching(2));
+        self.add(&seam.terms);
         self.sum += next.sum;
     }
 }

@@ -21,23 +21,45 @@ pub struct Sizes {
 const HALF: u32 = 60;
 
 impl Sizes {
+    /// Add up to 64 quantities below 2^30, whose fourth powers have sums of 126 bits.
+    fn insert_tiny(&mut self, quantities: &[i64]) {
+        let (mut squares, mut cubes, mut fourths) = (0, 0, 0);
+        for quantity in quantities {
+            let quantity = quantity.cast_unsigned();
+            let square = quantity * quantity;
+            squares += u128::from(square);
+            cubes += product(square, quantity);
+            fourths += product(square, square);
+        }
+        self.squares += squares.into();
+        self.cubes += cubes.into();
+        self.fourths += fourths.into();
+    }
+
     /// Add up to 64 quantities below 2^60: their squares are taken as two halves of 60 bits, whose
-    /// products fit.
+    /// products have sums of 126 bits.
     fn insert_small(&mut self, quantities: &[i64]) {
-        let mut squares = 0;
-        let (mut low_cubes, mut high_cubes) = (0, 0);
+        let halves = |quantity: u64| {
+            let square = product(quantity, quantity);
+            // At most 60 bits each.
+            #[allow(clippy::cast_possible_truncation)]
+            ((square as u64) & ((1 << HALF) - 1), (square >> HALF) as u64)
+        };
+        // Two loops, because six sums do not fit the registers.
+        let (mut squares, mut low_cubes, mut high_cubes) = (0, 0, 0);
+        for quantity in quantities {
+            let quantity = quantity.cast_unsigned();
+            let (lower, upper) = halves(quantity);
+            squares += product(quantity, quantity);
+            low_cubes += product(quantity, lower);
+            high_cubes += product(quantity, upper);
+        }
         let (mut low, mut cross, mut high) = (0, 0, 0);
         for quantity in quantities {
-            let quantity = u128::from(quantity.unsigned_abs());
-            let square = quantity * quantity;
-            let (upper, lower) = (square >> HALF, square & ((1 << HALF) - 1));
-            let (upper, lower) = (half(upper), half(lower));
-            squares += square;
-            low_cubes += quantity * lower;
-            high_cubes += quantity * upper;
-            low += lower * lower;
-            cross += lower * upper;
-            high += upper * upper;
+            let (lower, upper) = halves(quantity.cast_unsigned());
+            low += product(lower, lower);
+            cross += product(lower, upper);
+            high += product(upper, upper);
         }
         self.squares += squares.into();
         self.cubes += Wide::from(low_cubes) + (Wide::from(high_cubes) << HALF);
@@ -55,44 +77,54 @@ impl Sizes {
         }
     }
 
-    /// The sums about the mean times powers of the number of rows: `n^2 m_2`, `n^3 m_3` and
-    /// `n^4 m_4` of the central moments `m`.
-    fn moments(&self, rows: i64, volume: i128) -> [Wide; 3] {
-        let (n, first, three) = (Wide::from(rows), Wide::from(volume), Wide::from(3_i64));
+    /// `n^2` times the second central moment of the quantities of `n` rows with this sum.
+    fn second(&self, rows: i64, volume: i128) -> Wide {
+        let (n, first) = (Wide::from(rows), Wide::from(volume));
+        n * self.squares - first * first
+    }
+
+    /// `n^3` times the third.
+    fn third(&self, rows: i64, volume: i128) -> Wide {
+        let (n, first) = (Wide::from(rows), Wide::from(volume));
+        n * n * self.cubes - Wide::from(3_i64) * n * first * self.squares
+            + Wide::from(2_i64) * (first * first) * first
+    }
+
+    /// `n^4` times the fourth.
+    fn fourth(&self, rows: i64, volume: i128) -> Wide {
+        let (n, first) = (Wide::from(rows), Wide::from(volume));
         let square = first * first;
-        let second = n * self.squares - square;
-        let third = n * n * self.cubes - three * n * first * self.squares
-            + Wide::from(2_i64) * square * first;
-        let fourth = n * n * n * self.fourths - Wide::from(4_i64) * n * n * first * self.cubes
+        n * n * n * self.fourths - Wide::from(4_i64) * n * n * first * self.cubes
             + Wide::from(6_i64) * n * square * self.squares
-            - three * square * square;
-        [second, third, fourth]
+            - Wide::from(3_i64) * square * square
     }
 
     /// The skewness of the quantities of so many rows with this sum.
     pub fn skew(&self, rows: i64, volume: i128) -> Option<f64> {
-        let [second, third, _] = self.moments(rows, volume).map(Wide::nearest);
-        (rows >= 3 && second != 0.0).then(|| third / (second * second.sqrt()))
+        let second = self.second(rows, volume).nearest();
+        (rows >= 3 && second != 0.0)
+            .then(|| self.third(rows, volume).nearest() / (second * second.sqrt()))
     }
 
     /// Their excess kurtosis.
     pub fn kurt(&self, rows: i64, volume: i128) -> Option<f64> {
-        let [second, _, fourth] = self.moments(rows, volume).map(Wide::nearest);
-        (rows >= 4 && second != 0.0).then(|| fourth / (second * second) - 3.0)
+        let second = self.second(rows, volume).nearest();
+        (rows >= 4 && second != 0.0)
+            .then(|| self.fourth(rows, volume).nearest() / (second * second) - 3.0)
     }
 }
 
-/// 60 bits, so that the compiler knows that products need 128.
-fn half(bits: u128) -> u128 {
-    #[allow(clippy::cast_possible_truncation)]
-    u128::from(bits as u64)
+fn product(a: u64, b: u64) -> u128 {
+    u128::from(a) * u128::from(b)
 }
 
 impl Family for Sizes {
     fn insert(&mut self, rows: &Rows<'_>) {
         let bits = rows.quantities.iter().fold(0, |bits, quantity| bits | quantity);
         self.largest = rows.quantities.iter().copied().fold(self.largest, i64::max);
-        if bits < 1 << HALF {
+        if bits < 1 << (HALF / 2) {
+            self.insert_tiny(rows.quantities);
+        } else if bits < 1 << HALF {
             self.insert_small(rows.quantities);
         } else {
             self.insert_large(rows.quantities);

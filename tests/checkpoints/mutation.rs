@@ -15,14 +15,16 @@ use rangebar_polars::period::Period;
 use rangebar_polars::reset::Reset;
 use rangebar_polars::rule::flow::Last as LastOfRule;
 use rangebar_polars::rule::{AnyRule, Memory, Rule};
+use rangebar_polars::run::{Edge, Run};
 use rangebar_polars::session::{Kind, Session};
 use rangebar_polars::trades::Role;
+use rangebar_polars::wide::Wide;
 
 /// Change one thing in a state, anywhere in its type.
 pub fn mutate(state: &mut Checkpoint, draw: &mut Draw) {
     let number = draw.number();
     let Some(bar) = &mut state.open else { return mutate_position(state, draw) };
-    match draw.below(28) {
+    match draw.below(34) {
         0..6 => mutate_position(state, draw),
         6 => bar.time.open = draw.near(bar.time.open),
         7 => bar.time.close = draw.near(bar.time.close),
@@ -57,8 +59,107 @@ pub fn mutate(state: &mut Checkpoint, draw: &mut Draw) {
             bar.rows = draw.near(bar.rows);
             bar.trades = bar.rows;
         }
+        27..34 => {
+            if let Some(run) = &mut bar.run {
+                mutate_run(run, draw);
+            } else {
+                state.open = None;
+            }
+        }
         _ => state.open = None,
     }
+}
+
+/// Change something in the state of the bar's run.
+fn mutate_run(run: &mut Run, draw: &mut Draw) {
+    let (near, sum) = (draw.near(1), draw.wide(1));
+    match draw.below(12) {
+        0 => run.lags = None,
+        1 => run.edge = Edge::default(),
+        2 => {
+            if let Some(sizes) = &mut run.sizes {
+                let sums = &mut [&mut sizes.squares, &mut sizes.cubes, &mut sizes.fourths];
+                mutate_one(sums, draw);
+                sizes.largest = if draw.flip() { near } else { sizes.largest };
+            }
+        }
+        3 => {
+            if let Some(changes) = &mut run.changes {
+                match draw.below(4) {
+                    0 => changes.distance = draw.wide(changes.distance),
+                    1 => changes.ups = draw.near(changes.ups),
+                    2 => changes.turns = draw.near(changes.turns),
+                    _ => changes.last = draw.one(&any::<i8>()),
+                }
+            }
+        }
+        4 => {
+            if let Some(returns) = &mut run.returns {
+                mutate_one(&mut [&mut returns.squares], draw);
+            }
+        }
+        5 => {
+            if let Some(products) = &mut run.products {
+                mutate_one(&mut [&mut products.sum], draw);
+            }
+        }
+        6 => {
+            if let Some(lags) = &mut run.lags {
+                mutate_one(&mut [&mut lags.squares, &mut lags.squares_of_ten], draw);
+                lags.sum_of_ten = if draw.flip() { sum } else { lags.sum_of_ten };
+            }
+        }
+        _ => mutate_order(run, draw),
+    }
+}
+
+/// Change something that depends on the order of trades.
+fn mutate_order(run: &mut Run, draw: &mut Draw) {
+    let (near, sum) = (draw.near(1), draw.wide(1));
+    match draw.below(5) {
+        0 => {
+            if let Some(orders) = &mut run.orders {
+                let count = &mut orders.counts[draw.below(6)];
+                *count = draw.near(*count);
+            }
+        }
+        1 => {
+            if let Some(drawdowns) = &mut run.drawdowns {
+                drawdowns.deepest = draw.price(drawdowns.deepest);
+                drawdowns.high = if draw.flip() { near } else { drawdowns.high };
+            }
+        }
+        2 => {
+            if let Some(directions) = &mut run.directions {
+                directions.up = draw.wide(directions.up);
+                directions.last = if draw.flip() { 1 } else { directions.last };
+            }
+        }
+        3 => {
+            if let Some(deltas) = &mut run.deltas {
+                deltas.greatest = draw.wide(deltas.greatest);
+                deltas.least = if draw.flip() { sum } else { deltas.least };
+            }
+        }
+        _ => {
+            if let Some(above) = &mut run.time_above {
+                above.above = draw.near(above.above.cast_signed()).cast_unsigned();
+            }
+        }
+    }
+}
+
+/// Change one of some sums.
+fn mutate_one(sums: &mut [&mut Wide], draw: &mut Draw) {
+    let sum = &mut *sums[draw.below(sums.len())];
+    let shift = u32::try_from(draw.below(400)).unwrap();
+    let all = [
+        *sum + Wide::from(draw.near(0)),
+        sum.negated(),
+        *sum << shift,
+        Wide::from(draw.near(0)) << shift,
+    ];
+    *sum = all[draw.below(all.len())];
 }
 
 /// Change something that the rule remembers.

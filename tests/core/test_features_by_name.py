@@ -45,7 +45,7 @@ def test_the_schema_has_the_features() -> None:
     schema = rb.bar_schema(TRADE_SCHEMA, [100, 250], **asked)
 
     assert list(schema)[-len(MIXED) :] == MIXED
-    plan = pl.LazyFrame(schema=TRADE_SCHEMA).rangebar.bars([100, 250], **asked)
+    plan = rb.bars(pl.LazyFrame(schema=TRADE_SCHEMA), [100, 250], **asked)
     assert plan.collect_schema() == schema == plan.collect().schema
 
 
@@ -89,7 +89,7 @@ def test_a_plan_reads_only_what_the_features_that_are_selected_need(name: str) -
     outputs = (*rb.schema.COLUMNS, *rb.schema.INTRA)
     (reads,) = (output.reads for output in outputs if output.name == name)
 
-    bars = FRAME.lazy().rangebar.bars(100, features=asked).select(name)  # type: ignore[attr-defined]
+    bars = rb.bars(FRAME.lazy(), 100, features=asked).select(name)
 
     assert_same(rb.bars(FRAME, 100, features=asked).select(name), bars.collect())
     read = Options.check(100, columns=None, features=asked).reads([name])
@@ -217,7 +217,7 @@ def test_later_trades_change_no_statistic_of_an_earlier_bar() -> None:
         assert_same(whole.head(early.height), early)
 
 
-NOT_FEATURES = {
+NOT_FEATURES: dict[str, tuple[Any, type[Exception], str]] = {
     "a text": ("ofi", TypeError, "features is 'ofi': expected a sequence of names (['ofi'])"),
     "a number": (7, TypeError, "features is 7: expected a sequence of names of columns"),
     "a number inside": (
@@ -265,7 +265,7 @@ def test_features_that_are_none_are_refused_by_the_call(case: str) -> None:
     features, error, text = NOT_FEATURES[case]
 
     with says(error, text):
-        rb.bars(FRAME.lazy(), features=features)  # type: ignore[arg-type]
+        rb.bars(FRAME.lazy(), features=features)
 
 
 def test_a_feature_that_is_there_anyway_is_refused() -> None:
