@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Protocol, SupportsIndex
 
-from rangebar_polars._catalog.bars import chains_of
+from rangebar_polars._catalog.chains import chains_of
 from rangebar_polars._catalog.fill import Counts, FillRequest, Outcome, attempt, describe
 from rangebar_polars._core.arguments import check_count
 from rangebar_polars.errors import RangeBarError
