@@ -72,9 +72,9 @@ WRONG: list[tuple[dict[str, Any], type[Exception], str]] = [
     ),
     ({"fetch_if_missing": 1}, TypeError, "fetch_if_missing is 1: expected True or False"),
     (
-        {"prevent_same_timestamp_close": None},
+        {"prevent_same_timestamp_close": 1},
         TypeError,
-        "prevent_same_timestamp_close is None: expected True or False",
+        "prevent_same_timestamp_close is 1: expected True or False",
     ),
     ({"archive": 5}, TypeError, "archive is 5 (give a URL or an Archive)"),
     ({"progress": "bar"}, ValueError, "progress is 'bar' (give None, 'tqdm', or a callable)"),
