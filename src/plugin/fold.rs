@@ -236,7 +236,7 @@ impl Fold {
             KeyRows { key: 0, before: self.trades, first_row: self.trades, offset: 0, rows: None };
         self.trades += rows.len() as u64;
         let (bars, options) = (&mut self.rows, &self.options);
-        let mut emit = |ended: Ended, opened| bars.push(&ended, 0, opened, options);
+        let mut emit = |ended: Ended, opened| bars.push(ended, 0, opened, options);
         fold(
             Arc::make_mut(&mut self.builders[0]),
             self.options.threads(),
@@ -327,7 +327,7 @@ impl Fold {
                     let opened = self.trace.as_ref().map_or(0, |trace| trace.opened(key, chain));
                     let (bar, row) = (bar.clone(), builder.rows());
                     let ended = Ended { bar, chain, row, complete: false };
-                    self.rows.push(&ended, key, opened, &self.options);
+                    self.rows.push(ended, key, opened, &self.options);
                 }
             }
             self.note(0);

@@ -107,8 +107,8 @@ impl Fold {
             return Err(compute_error(&format!("{key}: {error}")).into());
         }
         bars.sort_by_cached_key(|bar| bar.row);
-        for KeyedBar { key, opened, ended, .. } in &bars {
-            self.rows.push(ended, *key, *opened, &self.options);
+        for KeyedBar { key, opened, ended, .. } in bars {
+            self.rows.push(ended, key, opened, &self.options);
         }
         for number in seen {
             self.note(number);

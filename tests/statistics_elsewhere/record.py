@@ -14,7 +14,7 @@ if __name__ == "__main__":
     # Tests import every module.
     import antropy  # type: ignore[import-not-found]
     import numpy as np
-    import scipy.stats  # type: ignore[import-untyped]
+    import scipy.stats
     from arch.unitroot import VarianceRatio  # type: ignore[import-not-found]
 
 TRADES = Path(__file__).parents[2] / "examples" / "btcusdt-trades.parquet"
