@@ -7,12 +7,19 @@
 use bnum::cast::{As, CastFrom};
 use bnum::types::I512;
 use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
 use std::ops::{Add, AddAssign, Mul, Shl, Sub};
 
-/// A signed integer of 512 bits.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+/// A signed integer of 512 bits. Most values fit 128 bits, which a processor computes with much
+/// faster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "Vec<u8>", try_from = "Vec<u8>")]
-pub struct Wide(I512);
+pub enum Wide {
+    /// A value that 128 bits hold.
+    Narrow(i128),
+    /// A value that they do not hold.
+    Broad(I512),
+}
 
 /// How many bytes a [`Wide`] has.
 const BYTES: usize = 64;
@@ -21,23 +28,42 @@ const BYTES: usize = 64;
 const TOO_LONG: &str = "an integer has more than 64 bytes";
 
 impl Wide {
-    /// The f64 nearest to it, half to even.
-    pub fn nearest(self) -> f64 {
-        self.narrow().map_or_else(
-            || {
-                let magnitude: f64 = self.0.unsigned_abs().as_();
-                if self.is_negative() { -magnitude } else { magnitude }
-            },
-            crate::fixed::nearest,
-        )
+    fn new(value: I512) -> Self {
+        let narrow = i128::cast_from(value);
+        if I512::cast_from(narrow) == value { Self::Narrow(narrow) } else { Self::Broad(value) }
     }
 
-    /// The value in 128 bits, if they hold it: most values are so small, and then computed with
-    /// much faster.
+    fn broad(self) -> I512 {
+        match self {
+            Self::Narrow(value) => I512::cast_from(value),
+            Self::Broad(value) => value,
+        }
+    }
+
+    /// The result of an operation: in 128 bits, if they hold the values and the result.
     #[inline]
-    fn narrow(self) -> Option<i128> {
-        let narrow = i128::cast_from(self.0);
-        (I512::cast_from(narrow) == self.0).then_some(narrow)
+    fn with(
+        self,
+        other: Self,
+        narrow: impl Fn(i128, i128) -> Option<i128>,
+        broad: impl Fn(I512, I512) -> I512,
+    ) -> Self {
+        let result = match (self, other) {
+            (Self::Narrow(one), Self::Narrow(other)) => narrow(one, other),
+            _ => None,
+        };
+        result.map_or_else(|| Self::new(broad(self.broad(), other.broad())), Self::Narrow)
+    }
+
+    /// The f64 nearest to it, half to even.
+    pub fn nearest(self) -> f64 {
+        match self {
+            Self::Narrow(value) => crate::fixed::nearest(value),
+            Self::Broad(value) => {
+                let magnitude: f64 = value.unsigned_abs().as_();
+                if self.is_negative() { -magnitude } else { magnitude }
+            }
+        }
     }
 
     /// Whether it is 0.
@@ -58,25 +84,46 @@ impl Wide {
 
     /// The integer that is this finite float without its fraction.
     pub fn truncated(value: f64) -> Self {
-        Self(I512::cast_from(value))
+        Self::new(I512::cast_from(value))
+    }
+}
+
+impl Default for Wide {
+    fn default() -> Self {
+        Self::Narrow(0)
+    }
+}
+
+impl Ord for Wide {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            (Self::Narrow(one), Self::Narrow(other)) => one.cmp(other),
+            (one, other) => one.broad().cmp(&other.broad()),
+        }
+    }
+}
+
+impl PartialOrd for Wide {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
 impl From<i128> for Wide {
     fn from(value: i128) -> Self {
-        Self(I512::cast_from(value))
+        Self::Narrow(value)
     }
 }
 
 impl From<i64> for Wide {
     fn from(value: i64) -> Self {
-        Self(I512::cast_from(value))
+        Self::Narrow(value.into())
     }
 }
 
 impl From<u128> for Wide {
     fn from(value: u128) -> Self {
-        Self(I512::cast_from(value))
+        i128::try_from(value).map_or_else(|_| Self::Broad(I512::cast_from(value)), Self::Narrow)
     }
 }
 
@@ -84,7 +131,7 @@ impl Add for Wide {
     type Output = Self;
 
     fn add(self, other: Self) -> Self {
-        Self(self.0.wrapping_add(other.0))
+        self.with(other, i128::checked_add, I512::wrapping_add)
     }
 }
 
@@ -98,7 +145,7 @@ impl Sub for Wide {
     type Output = Self;
 
     fn sub(self, other: Self) -> Self {
-        Self(self.0.wrapping_sub(other.0))
+        self.with(other, i128::checked_sub, I512::wrapping_sub)
     }
 }
 
@@ -106,11 +153,7 @@ impl Mul for Wide {
     type Output = Self;
 
     fn mul(self, other: Self) -> Self {
-        let narrow = self.narrow().zip(other.narrow());
-        match narrow.and_then(|(a, b)| a.checked_mul(b)) {
-            Some(product) => product.into(),
-            None => Self(self.0.wrapping_mul(other.0)),
-        }
+        self.with(other, i128::checked_mul, I512::wrapping_mul)
     }
 }
 
@@ -118,14 +161,14 @@ impl Shl<u32> for Wide {
     type Output = Self;
 
     fn shl(self, bits: u32) -> Self {
-        Self(self.0.wrapping_shl(bits))
+        if self.is_zero() { self } else { Self::new(self.broad().wrapping_shl(bits)) }
     }
 }
 
 /// Its bytes, the lowest first, without those at the end that only repeat its sign.
 impl From<Wide> for Vec<u8> {
     fn from(value: Wide) -> Self {
-        let mut bytes = value.0.to_le_bytes().to_vec();
+        let mut bytes = value.broad().to_le_bytes().to_vec();
         let sign = if value.is_negative() { 0xff } else { 0 };
         while let [.., before, last] = bytes[..]
             && last == sign
@@ -144,7 +187,7 @@ impl TryFrom<Vec<u8>> for Wide {
         let is_negative = bytes.last().is_some_and(|last| *last >= 0x80);
         let mut whole = [if is_negative { 0xff } else { 0 }; BYTES];
         whole.get_mut(..bytes.len()).ok_or(TOO_LONG)?.copy_from_slice(&bytes);
-        Ok(Self(I512::from_le_bytes(whole)))
+        Ok(Self::new(I512::from_le_bytes(whole)))
     }
 }
 

@@ -47,13 +47,13 @@ impl BarRows {
 
     /// Add a bar of a key, unless it is incomplete and the options leave such bars out. `opened` is
     /// the number of the trade that opened it, if trades are traced.
-    pub fn push(&mut self, ended: &Ended, key: usize, opened: i64, options: &Options) {
+    pub fn push(&mut self, ended: Ended, key: usize, opened: i64, options: &Options) {
         self.finer = self.finer.or_else(|| ended.bar.price.finer());
         if !ended.complete && !options.include_incomplete {
             return;
         }
         self.sideless |= ended.bar.is_sideless();
-        self.table.push(ended.bar.clone());
+        self.table.push(ended.bar);
         self.chains.push(ended.chain);
         // There are no more keys than rows, and Polars counts rows by the same type.
         self.keys.push(IdxSize::try_from(key).unwrap_or(IdxSize::MAX));

@@ -273,7 +273,7 @@ impl Fold {
             labels.add_key(0);
         }
         let (bars, options) = (&mut self.rows, &self.options);
-        let mut emit = |ended: Ended, opened| bars.push(&ended, 0, opened, options);
+        let mut emit = |ended: Ended, opened| bars.push(ended, 0, opened, options);
         let mut labelling = self.labels.as_mut().and_then(|labels| labels.labellings().next());
         fold(
             Arc::make_mut(&mut self.builders[0]),
@@ -382,7 +382,7 @@ impl Fold {
                     let opened = self.trace.as_ref().map_or(0, |trace| trace.opened(key, chain));
                     let (bar, row) = (bar.clone(), builder.rows());
                     let ended = Ended { bar, chain, row, complete: false };
-                    self.rows.push(&ended, key, opened, &self.options);
+                    self.rows.push(ended, key, opened, &self.options);
                 }
             }
             self.note(0);

@@ -112,8 +112,8 @@ impl Fold {
             return Err(compute_error(&format!("{key}: {error}")).into());
         }
         bars.sort_by_cached_key(|bar| bar.row);
-        for KeyedBar { key, opened, ended, .. } in &bars {
-            self.rows.push(ended, *key, *opened, &self.options);
+        for KeyedBar { key, opened, ended, .. } in bars {
+            self.rows.push(ended, key, opened, &self.options);
         }
         if let Some(labels) = &mut self.labels {
             for KeyedBar { row, key, ended, .. } in &bars {

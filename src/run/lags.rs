@@ -29,9 +29,10 @@ impl Lags {
         let total = Wide::from(edge.last().last()? - edge.first().first()?);
         let (m, q, k) = (Wide::from(changes), Wide::from(TEN), Wide::from(lagged));
         let single = m * self.squares - total * total;
-        let of_ten = m * m * self.squares_of_ten
-            - Wide::from(2_i64) * q * m * total * Wide::from(self.sum_of_ten)
-            + k * q * q * total * total;
+        let mean = q * total;
+        let of_ten = m
+            * (m * self.squares_of_ten - Wide::from(2_i64) * mean * Wide::from(self.sum_of_ten))
+            + k * mean * mean;
         let above = of_ten * Wide::from(changes - 1);
         let below = q * k * Wide::from(changes - TEN) * single;
         (!single.is_zero()).then(|| above.nearest() / below.nearest())

@@ -83,10 +83,10 @@ impl Sizes {
         n * self.squares - first * first
     }
 
-    /// `n^3` times the third.
+    /// `n^3` times the third. Factors are taken out, so that few products need more than 128 bits.
     fn third(&self, rows: i64, volume: i128) -> Wide {
         let (n, first) = (Wide::from(rows), Wide::from(volume));
-        n * n * self.cubes - Wide::from(3_i64) * n * first * self.squares
+        n * (n * self.cubes - Wide::from(3_i64) * first * self.squares)
             + Wide::from(2_i64) * (first * first) * first
     }
 
@@ -94,9 +94,8 @@ impl Sizes {
     fn fourth(&self, rows: i64, volume: i128) -> Wide {
         let (n, first) = (Wide::from(rows), Wide::from(volume));
         let square = first * first;
-        n * n * n * self.fourths - Wide::from(4_i64) * n * n * first * self.cubes
-            + Wide::from(6_i64) * n * square * self.squares
-            - Wide::from(3_i64) * square * square
+        n * n * (n * self.fourths - Wide::from(4_i64) * first * self.cubes)
+            + Wide::from(3_i64) * square * (Wide::from(2_i64) * n * self.squares - square)
     }
 
     /// The skewness of the quantities of so many rows with this sum.
