@@ -112,13 +112,11 @@ impl Fold {
             return Err(compute_error(&format!("{key}: {error}")).into());
         }
         bars.sort_by_cached_key(|bar| bar.row);
-        for KeyedBar { key, opened, ended, .. } in bars {
-            self.rows.push(ended, key, opened, &self.options);
-        }
-        if let Some(labels) = &mut self.labels {
-            for KeyedBar { row, key, ended, .. } in &bars {
-                labels.note(ended, *key, self.trades + *row as u64);
+        for KeyedBar { row, key, opened, ended } in bars {
+            if let Some(labels) = &mut self.labels {
+                labels.note(&ended, key, self.trades + row as u64);
             }
+            self.rows.push(ended, key, opened, &self.options);
         }
         for number in seen {
             self.note(number);
