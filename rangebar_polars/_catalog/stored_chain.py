@@ -80,7 +80,7 @@ class StoredChain:
         # The number of trades in the bars so far, which is where the next bar begins.
         self._row_number = 0
         self._computed = list[Link]()
-        self._copied = list[Link]()
+        self._met = list[Link]()
 
     def begin_month(self, days: list[dt.date], columns: list[str]) -> None:
         """Check and read the stored bars of the month of these days."""
@@ -147,8 +147,10 @@ class StoredChain:
                 continue
             bars = source.bars_of(day, store)
             if bars is not None:
+                # As this chain alone would have it.
+                link = link.after(self._trade_count + link.trade_count)
                 self._take(day, link, bars, is_final=True)
-                self._copied.append(replace(link, state=b""))
+                self._met.append(replace(link, state=b""))
                 return link
         return None
 
@@ -246,15 +248,15 @@ class StoredChain:
             self._sources.store.write(self.key, replace(month, links=tuple(final)), bars)
 
     def log(self) -> None:
-        """Log the bars that were computed and those that were copied, if any were."""
-        if self._copied:
+        """Log the bars that were computed, and those of days that follow and were found stored."""
+        if self._met:
             LOG.info(
-                "%s: %d bars of %d days copied from stored chains, %s to %s",
+                "%s: %d bars of %d days found in stored chains, %s to %s",
                 self.key.label,
-                sum(link.bar_count for link in self._copied),
-                len(self._copied),
-                self._copied[0].day,
-                self._copied[-1].day,
+                sum(link.bar_count for link in self._met),
+                len(self._met),
+                self._met[0].day,
+                self._met[-1].day,
             )
         if self._computed:
             LOG.info(

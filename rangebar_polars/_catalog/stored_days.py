@@ -70,13 +70,18 @@ class StoredDays:
 
     def _find_days(self, key: BarKey, store: BarStore | None, cache: TickCache) -> None:
         months = list(self.found[key].values())
-        self._read_digests(cache, months)
-        self.own[key] = proven(key, self.days, by_day(months), self.digests)
-        missing = [day for day in self.days if day not in self.own[key]]
+        self._compare(key, months, cache)
+        self.own[key] = self.valid[key]
+        missing = list(self._to_compute(key))
         self.siblings[key] = {} if store is None else find_siblings(store, key, missing)
         others = [month for found in self.siblings[key].values() for _, month in found]
-        self._read_digests(cache, others)
-        every = by_day([*months, *others])
+        if others:
+            self._compare(key, [*months, *others], cache)
+
+    def _compare(self, key: BarKey, months: Sequence[StoredMonth], cache: TickCache) -> None:
+        """Compare the links of months with the cached trades, and with each other."""
+        self._read_digests(cache, months)
+        every = by_day(months)
         self.links[key] = {
             day: fitting
             for day in self.days

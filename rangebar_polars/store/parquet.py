@@ -32,7 +32,7 @@ from rangebar_polars.store.bar_key import KEY_FOLDERS, BarKey
 from rangebar_polars.store.bar_store import BarStore, siblings_among
 from rangebar_polars.store.chain import StoredMonth
 
-LAYOUT_VERSION: Final = "3"
+LAYOUT_VERSION: Final = "4"
 # Fixed, so that a file's bytes do not depend on the pieces in which its bars were computed.
 ROW_GROUP_ROWS: Final = 1 << 18
 _REMEDY: Final = "delete it, and its bars are computed again"
