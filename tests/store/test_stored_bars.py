@@ -237,7 +237,7 @@ def test_an_old_month_follows_a_new_one_only_if_its_bars_are_the_same(
 ) -> None:
     question = {**FULL, "threshold_decimal_bps": None, "rule": rb.parse_rule(rule)}
     ask(store, cache, DAYS[0], DAYS[-1], **question)
-    give(cache, trades_of([DAYS[0]], seed=1, per_day=130))
+    give(cache, trades_of([DAYS[0]], seed=1).head(130))
     # January is new now, February was stored after the old one.
     ask(store, cache, DAYS[0], dt.date(2024, 1, 31), **question)
 
