@@ -50,7 +50,7 @@ class ChainSources:
     open_day
         Returns the trades of a day.
     note
-        Is told each day of each chain: its link, and whether its bars were computed.
+        Is called with each day of each chain: its link, and whether its bars were computed.
     """
 
     label: str

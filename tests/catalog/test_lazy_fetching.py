@@ -165,7 +165,7 @@ def test_trades_that_are_found_missing_when_the_plan_runs_are_warned_of_then(
     assert len(caught) == 1
 
 
-def test_the_log_tells_found_days_from_computed_ones(
+def test_the_log_has_a_line_for_found_days_and_one_for_computed_days(
     server: ArchiveServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     publish(server, DAYS)
