@@ -261,6 +261,8 @@ def _rule_of(key: BarKey) -> str:
     return replace(key, origin=None).path
 
 
+# A state is both after a day and before the next, and its link is compared again when it is read.
+@lru_cache(maxsize=4096)
 def _digest(state: bytes) -> str:
     # How many trades a chain has had decides nothing that comes after.
     return hashlib.sha256(_state_after(state, 0)).hexdigest()

@@ -240,6 +240,26 @@ def test_a_shorter_range_over_a_replaced_day_keeps_the_days_that_follow(
     assert read == []
 
 
+@pytest.mark.parametrize(("rule", "meets"), [("range-30", True), ("tick-150", False)])
+def test_an_old_month_follows_a_new_one_only_if_its_bars_are_the_same(
+    store: BarStore, cache: Path, read: list[dt.date], rule: str, *, meets: bool
+) -> None:
+    check(store, cache, DAYS[0], DAYS[-1], **rules(rule))
+    give(cache, trades_of([DAYS[0]], seed=1).head(130))
+    # January is new now, February was stored after the old one.
+    check(store, cache, DAYS[0], dt.date(2024, 1, 31), **rules(rule))
+
+    shown = store.scan_bars().collect()
+    read.clear()
+    check(store, cache, DAYS[0], DAYS[-1], **rules(rule))
+
+    assert read == ([] if meets else DAYS[6:])
+    complete = one_pass(cache, DAYS[0], DAYS[-1], **rules(rule)).filter("is_complete")
+    january = complete.filter(pl.col("close_time").dt.month() == 1)
+    assert january.height < complete.height
+    assert_same(complete if meets else january, shown.select(complete.columns))
+
+
 def test_links_of_other_trades_are_not_taken(
     store: BarStore, cache: Path, read: list[dt.date]
 ) -> None:
@@ -332,3 +352,26 @@ def test_a_state_of_another_chain_that_cannot_be_continued_is_not_copied(
     check(store, cache, DAYS[1], DAYS[-1], **RANGE_30)
 
     assert read == [DAYS[1], *DAYS[7:]]
+
+
+def test_a_month_of_an_earlier_version_is_refused_and_the_remedy_works(
+    store: BarStore, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("rangebar_polars.store.chain.MONTH_VERSION", 1)
+        patch.setattr("rangebar_polars.store.parquet.LAYOUT_VERSION", "3")
+        check(store, cache, DAYS[0], DAYS[3], **RANGE_30)
+    (key,) = store.keys()
+    is_file = isinstance(store, ParquetStore)
+    text = (
+        r"layout version 3, expected 4 \(delete it, and its bars are computed again\)"
+        if is_file
+        else r"version 1, expected 2 \(remove the chain, and its bars are computed again\)"
+    )
+
+    with pytest.raises(rb.errors.StoreError, match=text):
+        check(store, cache, DAYS[0], DAYS[3], **RANGE_30)
+    # Of another chain it is no error.
+    check(store, cache, DAYS[1], DAYS[3], **RANGE_30)
+    store.remove(key)
+    check(store, cache, DAYS[0], DAYS[3], **RANGE_30)

@@ -231,29 +231,6 @@ def test_a_hole_inside_is_seen(store: BarStore, cache: Path, read: list[dt.date]
     assert read == [*DAYS[:6], DAYS[8]]
 
 
-@pytest.mark.parametrize(("rule", "meets"), [("range-30", True), ("tick-150", False)])
-def test_an_old_month_follows_a_new_one_only_if_its_bars_are_the_same(
-    store: BarStore, cache: Path, read: list[dt.date], rule: str, *, meets: bool
-) -> None:
-    question = {**FULL, "threshold_decimal_bps": None, "rule": rb.parse_rule(rule)}
-    ask(store, cache, DAYS[0], DAYS[-1], **question)
-    give(cache, trades_of([DAYS[0]], seed=1).head(130))
-    # January is new now, February was stored after the old one.
-    ask(store, cache, DAYS[0], dt.date(2024, 1, 31), **question)
-
-    shown = store.scan_bars().collect()
-    read.clear()
-    got = ask(store, cache, DAYS[0], DAYS[-1], **question)
-
-    want = expected(cache, DAYS[0], DAYS[-1], **question)
-    assert_same(want, got)
-    assert read == ([] if meets else DAYS[6:])
-    complete = want.filter("is_complete")
-    january = complete.filter(pl.col("close_time").dt.month() == 1)
-    assert january.height < complete.height
-    assert_same(complete if meets else january, shown.select(want.columns))
-
-
 def test_markets_rules_thresholds_and_symbols_do_not_mix(store: BarStore, cache: Path) -> None:
     give(cache, trades_of(DAYS[:3], seed=1), market="um")
     give(cache, trades_of(DAYS[:3], seed=2), symbol="ETH-USD")
