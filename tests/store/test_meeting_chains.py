@@ -132,8 +132,9 @@ def test_chains_of_every_rule_meet_or_are_computed(
 
 
 def test_several_rules_of_which_each_meets_on_its_own_day_are_those_of_one_pass(
-    store: BarStore, cache: Path, read: list[dt.date]
+    cache: Path, tmp_path: Path, read: list[dt.date]
 ) -> None:
+    store = ParquetStore(tmp_path / "store")
     texts = ("range-30", "range-200", "tick-150")
     check(store, cache, DAYS[0], DAYS[9], **rules(*texts))
     read.clear()
@@ -146,8 +147,9 @@ def test_several_rules_of_which_each_meets_on_its_own_day_are_those_of_one_pass(
 
 
 def test_a_chain_that_has_met_another_follows_it_to_days_of_its_own(
-    store: BarStore, cache: Path, read: list[dt.date]
+    cache: Path, tmp_path: Path, read: list[dt.date]
 ) -> None:
+    store = ParquetStore(tmp_path / "store")
     check(store, cache, DAYS[0], DAYS[4], **RANGE_30)
     check(store, cache, DAYS[1], DAYS[4], **RANGE_30)
     check(store, cache, DAYS[0], DAYS[-1], **RANGE_30)
@@ -261,8 +263,9 @@ def test_an_old_month_follows_a_new_one_only_if_its_bars_are_the_same(
 
 
 def test_links_of_other_trades_are_not_taken(
-    store: BarStore, cache: Path, read: list[dt.date]
+    cache: Path, tmp_path: Path, read: list[dt.date]
 ) -> None:
+    store = ParquetStore(tmp_path / "store")
     check(store, cache, DAYS[0], DAYS[-1], **RANGE_30)
     give(cache, trades_of([DAYS[8]], seed=1))
     read.clear()
