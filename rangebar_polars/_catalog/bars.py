@@ -187,7 +187,7 @@ class StoredBars:
         before = day_before(day)
         while before in self.fetched:
             known.insert(0, self.fetched[before])
-            if known[0].report is not None:
+            if known[0].report is not None and known[0].report.rows_after:
                 return known
             before = day_before(before)
         position = None if before is None else self._position(before)
