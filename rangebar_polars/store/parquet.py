@@ -29,10 +29,10 @@ from rangebar_polars._disk.locked_file import locked, remove_abandoned
 from rangebar_polars._disk.regular_file import entries, open_to_read, subfolders
 from rangebar_polars.errors import StoreError
 from rangebar_polars.store.bar_key import KEY_FOLDERS, BarKey
-from rangebar_polars.store.bar_store import BarStore
+from rangebar_polars.store.bar_store import BarStore, siblings_among
 from rangebar_polars.store.chain import StoredMonth
 
-LAYOUT_VERSION: Final = "3"
+LAYOUT_VERSION: Final = "4"
 # Fixed, so that a file's bytes do not depend on the pieces in which its bars were computed.
 ROW_GROUP_ROWS: Final = 1 << 18
 _REMEDY: Final = "delete it, and its bars are computed again"
@@ -68,6 +68,17 @@ class ParquetStore(BarStore):
         top = self.root / "bars"
         with disk_errors(StoreError, top, doing="read"):
             folders = subfolders(top, _LEVELS)
+        return self._keys_of(folders)
+
+    def siblings(self, key: BarKey) -> list[BarKey]:
+        """Return the chains of the same rule that have a folder; see `BarStore.siblings`."""
+        top = self._folder(key).parents[1]
+        with disk_errors(StoreError, top, doing="read"):
+            folders = subfolders(top, _LEVELS[-2:])
+        return siblings_among(self._keys_of(folders), key)
+
+    def _keys_of(self, folders: Iterable[Path]) -> list[BarKey]:
+        top = self.root / "bars"
         keys = (BarKey.from_path(folder.relative_to(top).as_posix()) for folder in folders)
         return [key for key in keys if key is not None]
 
