@@ -48,6 +48,21 @@ class BarStore(ABC):
     def keys(self) -> list[BarKey]:
         """Return the stored chains, of any version of the rule."""
 
+    def keys_of(self, wanted: Mapping[str, object]) -> list[BarKey]:
+        """Return the stored chains with these values, of any version of the rule.
+
+        Parameters
+        ----------
+        wanted
+            Values of columns of `KEY_SCHEMA`.
+
+        Raises
+        ------
+        StoreError
+            The store cannot be reached or read.
+        """
+        return [key for key in self.keys() if wanted.items() <= key.values.items()]
+
     @abstractmethod
     def find(
         self, key: BarKey, months: Iterable[dt.date] | None = None
@@ -210,9 +225,7 @@ class BarStore(ABC):
         """
         asked = list(CHAIN_BAR_SCHEMA) if columns is None else columns
         chains = [
-            key
-            for key in self.keys()
-            if key.version == RULE_VERSION and wanted.items() <= key.values.items()
+            key for key in self.keys_of(wanted) if key.version == RULE_VERSION
         ]
         values = pl.DataFrame([key.values for key in chains], schema=KEY_SCHEMA)
         for key in kept(chains, values, predicate):
