@@ -224,9 +224,7 @@ class BarStore(ABC):
             Only bars that ended on these days; None: all.
         """
         asked = list(CHAIN_BAR_SCHEMA) if columns is None else columns
-        chains = [
-            key for key in self.keys_of(wanted) if key.version == RULE_VERSION
-        ]
+        chains = [key for key in self.keys_of(wanted) if key.version == RULE_VERSION]
         values = pl.DataFrame([key.values for key in chains], schema=KEY_SCHEMA)
         for key in kept(chains, values, predicate):
             yield from self._bars_of(key, asked, predicate, days or _EVERY_DAY)

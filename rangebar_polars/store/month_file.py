@@ -94,9 +94,7 @@ def read_month(
     if got != LAYOUT_VERSION:
         raise StoreError(f"{place} has layout version {got}, expected {LAYOUT_VERSION} ({REMEDY})")
     try:
-        of, sums, text = (
-            metadata[f"rangebar.{name}"] for name in ("key", "checksums", "month")
-        )
+        of, sums, text = (metadata[f"rangebar.{name}"] for name in ("key", "checksums", "month"))
         # The links and the checksums of the bars together identify the version.
         token = f"{text}{sums}" if version is None else version
         month = StoredMonth.from_json(text, sums=sums, version=token, size=size)

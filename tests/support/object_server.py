@@ -40,8 +40,6 @@ class ObjectServer:
         Method, path and query of each request, in order.
     disturb
         What answers first.
-    meanwhile
-        What is done once, after the next answer to a read and before it is sent.
     """
 
     def __init__(self) -> None:
@@ -103,6 +101,18 @@ class ObjectServer:
             return [body]
         answer: Iterable[bytes] = self._app(environ, start)
         return answer
+
+
+def bucket_of(url: str) -> Any:  # noqa: ANN401 - of an extra
+    """Return obstore's own view of the folder of a store, past the package."""
+    stores = pytest.importorskip("obstore.store")
+    bucket, _, prefix = url.removeprefix("s3://").partition("/")
+    return stores.S3Store(bucket, prefix=prefix, client_options={"allow_http": True})
+
+
+def sizes_of(url: str) -> dict[str, int]:
+    """Return the names of the objects of a store, and the bytes of each."""
+    return {each["path"]: each["size"] for page in bucket_of(url).list() for each in page}
 
 
 @pytest.fixture(scope="session")

@@ -18,9 +18,20 @@ CREDENTIALS: Final = {
 _CODE: Final = re.compile(r"<Code>(\w+)</Code>")
 _MESSAGE: Final = re.compile(r"<Message>([^<]+)</Message>")
 _NO_BUCKET: Final = frozenset({"NoSuchBucket", "ContainerNotFound"})
-# The addresses at which machines of the providers hand out credentials.
-_OF_MACHINES: Final = ("169.254.169.254", "metadata.google.internal", "metadata/identity")
-_UNKNOWN: Final = ("MissingAccount", "NoCredentials", "MissingAccessKey", "MissingSecretAccessKey")
+_REFUSALS: Final = frozenset({"PermissionDeniedError", "UnauthenticatedError", "PermissionError"})
+# The addresses at which machines of the providers hand out credentials, and errors without any.
+_NO_CREDENTIALS: Final = (
+    "169.254.169.254",
+    "metadata.google.internal",
+    "MissingAccount",
+    "MissingAccessKey",
+    "MissingSecretAccessKey",
+)
+_CORRECT: Final = "create it, or correct the URL"
+_WHO: Final = " who may get, put, list and delete objects there"
+_ANOTHER: Final = "use one that has them, or a store in ClickHouse or in a folder"
+_REGION: Final = "set AWS_REGION to it"
+_CONNECT: Final = "start the server, or correct its address in the environment"
 _SERVER: Final = "see whether the server is up, and try again"
 
 
@@ -64,27 +75,24 @@ class ObjectAddress:
 
     def explained(self, error: BaseException) -> tuple[str, str]:
         """Return a short reason for an error of a request, and its remedy."""
-        text = str(error)
-        found = _CODE.search(text)
+        text, names = str(error), f"set {CREDENTIALS[self.scheme]} to those of a user"
+        found, message = _CODE.search(text), _MESSAGE.search(text)
         code = found[1] if found else ""
-        kind = type(error).__name__
-        if code in _NO_BUCKET:
-            return f"there is no bucket {self.bucket!r}", "create it, or correct the URL"
-        names = f"set {CREDENTIALS[self.scheme]} to those of a user"
-        if any(name in text for name in (*_OF_MACHINES, *_UNKNOWN)):
-            return "there are no credentials", names
-        if kind in {"PermissionDeniedError", "UnauthenticatedError", "PermissionError"}:
-            reason = f"the server refuses the credentials{found and f' ({code})' or ''}"
-            return reason, f"{names} who may get, put, list and delete objects there"
-        if code == "NotImplemented" or " 501 " in text:
-            reason = "the server has no conditional writes"
-            return reason, "use one that has them, or a store in ClickHouse or in a folder"
-        if "without LOCATION" in text:
-            return "the bucket is in another region", "set AWS_REGION to it"
-        if "kind: Connect" in text:
-            return "no connection", "start the server, or correct its address in the environment"
-        if message := _MESSAGE.search(text):
-            return f"{message[1]} ({code})", _SERVER
+        of_code = f" ({code})" if code else ""
+        # By name, because the classes are those of an extra.
+        is_refused = type(error).__name__ in _REFUSALS
+        known = (
+            (code in _NO_BUCKET, f"there is no bucket {self.bucket!r}", _CORRECT),
+            (any(name in text for name in _NO_CREDENTIALS), "there are no credentials", names),
+            (is_refused, f"the server refuses the credentials{of_code}", f"{names}{_WHO}"),
+            (" 501 " in text, "the server has no conditional writes", _ANOTHER),
+            ("without LOCATION" in text, "the bucket is in another region", _REGION),
+            ("kind: Connect" in text, "no connection", _CONNECT),
+            (message is not None, f"{message[1] if message else ''}{of_code}", _SERVER),
+        )
+        for is_so, reason, remedy in known:
+            if is_so:
+                return reason, remedy
         # The first line alone, and without the request, whose URL may be signed.
         return re.sub(r"https?://\S+", "", text.partition("\n")[0]).strip(), _SERVER
 

@@ -104,7 +104,9 @@ class ObjectStore(BarStore):
                 folders = [f"{folder}/{part}" for folder in folders]
             else:
                 folders = [
-                    f"{folder}/{part}" for folder in folders for part in self._bucket.folders(folder)
+                    f"{folder}/{part}"
+                    for folder in folders
+                    for part in self._bucket.folders(folder)
                 ]
         keys = self._keys_below(folders)
         return [key for key in keys if wanted.items() <= key.values.items()]
@@ -193,9 +195,7 @@ class ObjectStore(BarStore):
             return None
         place = self._bucket.place(_name(key, month))
         with _unreadable(place):
-            return read_month(
-                BytesIO(piece.data), place, key, size=piece.size, version=piece.tag
-            )
+            return read_month(BytesIO(piece.data), place, key, size=piece.size, version=piece.tag)
 
 
 def _folder(key: BarKey) -> str:
