@@ -76,7 +76,9 @@ def open_store(
     Raises
     ------
     TypeError, ValueError
-        The URL is not one of these.
+        The URL is not one of these, or that of a bucket has credentials.
+    ModuleNotFoundError
+        The extra of the store is not installed: ``clickhouse``, or ``objects`` for a bucket.
     StoreError
         The server cannot be reached, refuses the user, or has another version.
 

@@ -9,6 +9,7 @@ the version that it replaces. A writer that loses looks again at what the other 
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from io import BytesIO
 from typing import Final
@@ -36,6 +37,9 @@ from rangebar_polars.store.objects.bucket import Bucket, Piece
 
 TAIL_BYTES: Final = 32 * 1024
 """How much of the end of an object is read at first; the links of a month take some 10 kB."""
+
+THREADS: Final = 8
+"""How many months are looked at at once; an answer may take long, and is short."""
 
 ATTEMPTS: Final = 100
 """How often a writer looks again. Each time another one has written the month."""
@@ -117,11 +121,16 @@ class ObjectStore(BarStore):
         """Return the stored months of a chain; see `BarStore.find`."""
         if months is None:
             months = months_named(self._files(key))
-        found = dict[dt.date, StoredMonth]()
-        for month in sorted(months):
-            stored = self._stored(key, month, self._tail(_name(key, month)))
-            if stored is not None and stored.month == month:
-                found[month] = stored
+        wanted = sorted(months)
+        if not wanted:
+            return {}
+        with ThreadPoolExecutor(min(THREADS, len(wanted))) as pool:
+            pieces = pool.map(self._tail, [_name(key, month) for month in wanted])
+            found = dict[dt.date, StoredMonth]()
+            for month, piece in zip(wanted, pieces, strict=True):
+                stored = self._stored(key, month, piece)
+                if stored is not None and stored.month == month:
+                    found[month] = stored
         return found
 
     def read(self, key: BarKey, month: StoredMonth, columns: Sequence[str]) -> pl.DataFrame | None:
