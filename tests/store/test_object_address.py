@@ -117,7 +117,7 @@ def test_credentials_in_a_url_are_refused_and_never_shown(
     assert SECRET not in f"{catalog!r} {address_of(url, tmp_path)!r}"
 
 
-def test_without_the_extra_its_name_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_extra_the_error_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "obstore", None)
     message = "a store in a bucket needs obstore (pip install --upgrade 'rangebar-polars[objects]')"
     with says(ModuleNotFoundError, message):
@@ -222,7 +222,7 @@ def test_an_error_of_the_server_has_a_reason_and_a_remedy(
     assert SECRET not in whole
 
 
-def test_a_server_that_is_not_there_is_told(
+def test_a_server_that_is_not_there_is_reported(
     objects_url: str, closed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", closed)

@@ -198,7 +198,7 @@ def test_a_server_that_says_for_ever_that_another_won_is_given_up(
         return refusal("412 Precondition Failed", "PreconditionFailed") if is_put else None
 
     message = (
-        f"writing {objects.url}/{NAME} failed: each of {ATTEMPTS} times the server said that "
+        f"writing {objects.url}/{NAME} failed: each of {ATTEMPTS} times the server reported that "
         "another version is there (let other writers end, and try again)"
     )
     with (

@@ -160,7 +160,7 @@ class ObjectStore(BarStore):
             if self._bucket.put(name, file.getvalue(), piece):
                 return
         raise StoreError(
-            f"writing {self._bucket.place(name)} failed: each of {ATTEMPTS} times the server said "
+            f"writing {self._bucket.place(name)} failed: each of {ATTEMPTS} times the server reported "
             "that another version is there (let other writers end, and try again)"
         )
 
