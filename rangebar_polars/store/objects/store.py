@@ -160,8 +160,8 @@ class ObjectStore(BarStore):
             if self._bucket.put(name, file.getvalue(), piece):
                 return
         raise StoreError(
-            f"writing {self._bucket.place(name)} failed: each of {ATTEMPTS} times the server reported "
-            "that another version is there (let other writers end, and try again)"
+            f"writing {self._bucket.place(name)} failed: each of {ATTEMPTS} times the server "
+            "reported that another version is there (let other writers end, and try again)"
         )
 
     def remove(self, key: BarKey) -> None:
