@@ -14,7 +14,7 @@ import pytest
 from support.assertions import says
 from support.cached_trades import DAYS, SOURCE, SYMBOL, give, one_pass, trades_of
 from support.entry_points import assert_same
-from support.object_server import CLOUDS, KEY, SECRET, Answer, ObjectServer, refusal
+from support.object_server import CLOUDS, KEY, NOT_INSTALLED, SECRET, Answer, ObjectServer, refusal
 
 import rangebar_polars as rb
 from rangebar_polars.errors import StoreError
@@ -37,7 +37,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def no_cloud(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hide credentials and endpoints of the environment."""
-    pytest.importorskip("obstore")
+    pytest.importorskip("obstore", reason=NOT_INSTALLED)
     for name in os.environ:
         if name.startswith(CLOUDS):
             monkeypatch.delenv(name)

@@ -20,6 +20,8 @@ SETTINGS = {
 CLOUDS = ("AWS_", "GOOGLE_", "AZURE_")
 """How the environment variables begin that the stores of buckets read."""
 
+NOT_INSTALLED = "there is no S3 server here (pip install --group test)"
+
 Answer = tuple[str, list[tuple[str, str]], bytes]
 Disturbance = Callable[[str, str], Answer | None]
 """What answers in place of the server, from method and path; None: the server answers."""
@@ -43,9 +45,9 @@ class ObjectServer:
     """
 
     def __init__(self) -> None:
-        moto = pytest.importorskip("moto.server")
-        pytest.importorskip("obstore")
-        serving = pytest.importorskip("werkzeug.serving")
+        pytest.importorskip("obstore", reason=NOT_INSTALLED)
+        moto = pytest.importorskip("moto.server", reason=NOT_INSTALLED)
+        serving = pytest.importorskip("werkzeug.serving", reason=NOT_INSTALLED)
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
         self._app = moto.DomainDispatcherApplication(moto.create_backend_app)
         self._server = serving.make_server("127.0.0.1", 0, self._answer, threaded=True)
@@ -105,7 +107,7 @@ class ObjectServer:
 
 def bucket_of(url: str) -> Any:  # noqa: ANN401 - of an extra
     """Return obstore's own view of the folder of a store, past the package."""
-    stores = pytest.importorskip("obstore.store")
+    stores = pytest.importorskip("obstore.store", reason=NOT_INSTALLED)
     bucket, _, prefix = url.removeprefix("s3://").partition("/")
     return stores.S3Store(bucket, prefix=prefix, client_options={"allow_http": True})
 
