@@ -48,21 +48,6 @@ class BarStore(ABC):
     def keys(self) -> list[BarKey]:
         """Return the stored chains, of any version of the rule."""
 
-    def keys_of(self, wanted: Mapping[str, object]) -> list[BarKey]:
-        """Return the stored chains with these values, of any version of the rule.
-
-        Parameters
-        ----------
-        wanted
-            Values of columns of `KEY_SCHEMA`.
-
-        Raises
-        ------
-        StoreError
-            The store cannot be reached or read.
-        """
-        return [key for key in self.keys() if wanted.items() <= key.values.items()]
-
     @abstractmethod
     def find(
         self, key: BarKey, months: Iterable[dt.date] | None = None
@@ -81,6 +66,21 @@ class BarStore(ABC):
         StoreError
             The store cannot be reached or read.
         """
+
+    def keys_of(self, wanted: Mapping[str, object]) -> list[BarKey]:
+        """Return the stored chains with these values, of any version of the rule.
+
+        Parameters
+        ----------
+        wanted
+            Values of columns of `KEY_SCHEMA`.
+
+        Raises
+        ------
+        StoreError
+            The store cannot be reached or read.
+        """
+        return [key for key in self.keys() if wanted.items() <= key.values.items()]
 
     @abstractmethod
     def read(self, key: BarKey, month: StoredMonth, columns: Sequence[str]) -> pl.DataFrame | None:
