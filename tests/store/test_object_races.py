@@ -9,7 +9,7 @@ from threading import Barrier
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
-from support.object_server import ObjectServer, bucket_of, refusal, sizes_of
+from support.object_server import Answer, ObjectServer, bucket_of, refusal, sizes_of
 
 from rangebar_polars.errors import StoreError
 from rangebar_polars.store import ObjectStore, StoredMonth
@@ -157,7 +157,7 @@ def test_a_write_that_the_server_refuses_changes_nothing(
 ) -> None:
     objects.write(KEY, month_of(OLD), OLD)
 
-    def failing(method: str, _: str) -> tuple[str, list[tuple[str, str]], bytes] | None:
+    def failing(method: str, _: str) -> Answer | None:
         return refusal("500 Internal Server Error", "InternalError") if method == "PUT" else None
 
     with object_server.disturbed(failing), pytest.raises(StoreError) as caught:
@@ -177,7 +177,7 @@ def test_a_server_that_fails_once_is_asked_again(
     monkeypatch.setattr(buckets, "RETRIES", 3)
     objects, failed = ObjectStore(objects_url), set[str]()
 
-    def once(method: str, _: str) -> tuple[str, list[tuple[str, str]], bytes] | None:
+    def once(method: str, _: str) -> Answer | None:
         if method in failed:
             return None
         failed.add(method)
@@ -193,7 +193,7 @@ def test_a_server_that_fails_once_is_asked_again(
 def test_a_server_that_says_for_ever_that_another_won_is_given_up(
     objects: ObjectStore, object_server: ObjectServer
 ) -> None:
-    def lost(method: str, _: str) -> tuple[str, list[tuple[str, str]], bytes] | None:
+    def lost(method: str, _: str) -> Answer | None:
         is_put = method == "PUT"
         return refusal("412 Precondition Failed", "PreconditionFailed") if is_put else None
 
@@ -244,3 +244,46 @@ def test_an_object_of_another_chain_is_refused(objects: ObjectStore) -> None:
 
     with pytest.raises(StoreError, match=f"holds bars of {re.escape(KEY.path)}"):
         objects.find(other)
+
+
+def test_a_write_whose_answer_is_lost_is_found_by_the_next_look(
+    objects_url: str, object_server: ObjectServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(buckets, "RETRIES", 3)
+    objects, lost = ObjectStore(objects_url), list[str]()
+
+    def lose_one(method: str, _: str) -> Answer | None:
+        if method != "PUT" or lost:
+            return None
+        lost.append(method)
+        ObjectStore(objects_url).write(KEY, month_of(OLD), OLD)
+        return refusal("500 Internal Server Error", "InternalError")
+
+    with object_server.counted() as kinds, object_server.disturbed(lose_one):
+        objects.write(KEY, month_of(OLD), OLD)
+
+    # Inside of the first PUT: what really arrived. Then the PUT again, and the look.
+    assert kinds == ["GET", "PUT", "GET", "PUT", "PUT", "GET"]
+    assert_frame_equal(OLD, stored(objects), check_exact=True)
+
+
+def test_an_answer_that_ends_early_is_an_error(
+    objects: ObjectStore, object_server: ObjectServer
+) -> None:
+    objects.write(KEY, month_of(OLD), OLD)
+    (found,) = objects.find(KEY).values()
+    headers = [
+        ("ETag", found.version),
+        ("Last-Modified", "Thu, 08 Aug 2024 00:00:00 GMT"),
+        ("Content-Length", "10000"),
+    ]
+
+    with (
+        object_server.disturbed(lambda *_: ("200 OK", headers, b"PAR1")),
+        pytest.raises(StoreError) as caught,
+    ):
+        objects.read(KEY, found, ALL)
+
+    assert str(caught.value).startswith(f"reading {objects.url}/{NAME} failed: ")
+    assert str(caught.value).endswith("(see whether the server is up, and try again)")
+    assert_frame_equal(OLD, stored(objects), check_exact=True)
