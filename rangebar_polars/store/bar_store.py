@@ -92,6 +92,21 @@ class BarStore(ABC):
             The store cannot be reached or read.
         """
 
+    def keys_of(self, wanted: Mapping[str, object]) -> list[BarKey]:
+        """Return the stored chains with these values, of any version of the rule.
+
+        Parameters
+        ----------
+        wanted
+            Values of columns of `KEY_SCHEMA`.
+
+        Raises
+        ------
+        StoreError
+            The store cannot be reached or read.
+        """
+        return [key for key in self.keys() if wanted.items() <= key.values.items()]
+
     @abstractmethod
     def read(self, key: BarKey, month: StoredMonth, columns: Sequence[str]) -> pl.DataFrame | None:
         """Return columns of the bars of a month, in order.
@@ -234,11 +249,7 @@ class BarStore(ABC):
             Only bars that ended on these days; None: all.
         """
         asked = list(CHAIN_BAR_SCHEMA) if columns is None else columns
-        chains = [
-            key
-            for key in self.keys()
-            if key.version == RULE_VERSION and wanted.items() <= key.values.items()
-        ]
+        chains = [key for key in self.keys_of(wanted) if key.version == RULE_VERSION]
         values = pl.DataFrame([key.values for key in chains], schema=KEY_SCHEMA)
         for key in kept(chains, values, predicate):
             yield from self._bars_of(key, asked, predicate, days or _EVERY_DAY)
