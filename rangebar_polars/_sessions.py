@@ -119,7 +119,8 @@ def _sessions(times: pl.Series, *, calendar: str) -> pl.Series:
     """Return the session of each time."""
     if not isinstance(times.dtype, pl.Datetime):
         raise pl.exceptions.ComputeError(
-            f'column "{times.name}" is {times.dtype}: sessions expects Datetime (cast it)'
+            f'column "{times.name}" is {times.dtype}: sessions expects Datetime ('
+            f"{_remedy(times.name, times.dtype)})"
         )
     per_second = {"ms": 10**3, "us": 10**6, "ns": 10**9}[times.dtype.time_unit]
     moments = times.to_physical()
@@ -140,6 +141,19 @@ def _sessions(times: pl.Series, *, calendar: str) -> pl.Series:
     nowhere = pl.Series([None], dtype=pl.Int64).new_from_index(0, times.len())
     found = place.zip_with(is_open.fill_null(value=False), nowhere)
     return schedule.dates.gather(found).alias(times.name)
+
+
+def _remedy(name: str, dtype: pl.DataType) -> str:
+    """Return how a column that is no Datetime becomes one."""
+    if dtype.is_integer():
+        # A plain cast would take the numbers for microseconds.
+        return (
+            f'cast it from its own unit: pl.from_epoch("{name}", time_unit="s") where today is a '
+            'number of 10 digits, "ms" of 13, "us" of 16, "ns" of 19'
+        )
+    if dtype == pl.String:
+        return f'cast it: pl.col("{name}").str.to_datetime()'
+    return "give the time of each trade"
 
 
 def _schedule_of(calendar: str, name: str, first: int, last: int) -> _Schedule:

@@ -342,7 +342,7 @@ def _options(
         prevent_same_timestamp_close=prevent_same_timestamp_close,
         labels=labels,
     )
-    check_names([*options.by, *labels.columns()])
+    check_names([*labels.columns(), *options.by], of_trades=True)
     return options
 
 

@@ -57,9 +57,12 @@ class OwnExecutor:
                     "wait for this call (give Client(address), without asynchronous)"
                 )
             return cls(client.get_executor(**DASK_OPTIONS))
-        if not callable(getattr(executor, "submit", None)):
+        is_class = isinstance(executor, type)
+        if is_class or not callable(getattr(executor, "submit", None)):
+            remedy = ", not the class of one" if is_class else ""
             raise TypeError(
-                f"executor is {executor!r} (give a concurrent.futures.Executor or a Dask client)"
+                f"executor is {executor!r} (give a concurrent.futures.Executor or a Dask client"
+                f"{remedy})"
             )
         return cls(executor)
 

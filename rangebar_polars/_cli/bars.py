@@ -21,6 +21,13 @@ from rangebar_polars.schema import TradeColumns
 @options.rule
 @click.option("--by", multiple=True, help="A column of keys: bars for each key. Repeatable.")
 @options.bar_columns
+@click.option(
+    "--features",
+    metavar="NAME",
+    multiple=True,
+    help="Add a column by its name, such as ofi or intra_kaufman_er (docs/features.md). "
+    "Repeatable.",
+)
 @options.trade_columns
 @options.output
 @click.option(
@@ -43,6 +50,7 @@ def bars(
     trades: str,
     *,
     by: tuple[str, ...],
+    features: tuple[str, ...],
     columns: TradeColumns | None,
     time_unit: TimeUnit | None,
     out: str | None,
@@ -61,7 +69,8 @@ def bars(
 
     \b
     rangebar-polars bars trades.csv --time-unit ms -t 250 -t 500 -o bars.parquet
-    rangebar-polars bars trades.parquet --by symbol --features -o bars.csv.gz
+    rangebar-polars bars trades.parquet --by symbol --microstructure -o bars.csv.gz
+    rangebar-polars bars trades.parquet --features ofi --features intra_kaufman_er
     rangebar-polars bars trades.csv --columns timestamp=T,price=p,quantity=q --reset day
     zcat trades.csv.gz | rangebar-polars bars - | head
     """
@@ -71,5 +80,5 @@ def bars(
         plan = file.plan(columns or TradeColumns(), time_unit)
         if console.shows_progress:
             plan = counted(plan, lambda count: console.show(f"{count:,} trades read"))
-        made = rb.bars(plan, by=by or None, columns=columns, **rule)
+        made = rb.bars(plan, by=by or None, features=features or None, columns=columns, **rule)
         write(made, out, out_format, what="bars", console=console)

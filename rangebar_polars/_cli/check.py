@@ -44,10 +44,10 @@ def _table(name: str) -> pl.DataFrame:
 @options.same_timestamp_close
 @_by
 @click.option(
-    "--features",
+    "--microstructure",
     "include_microstructure",
     is_flag=True,
-    help="The bars were made with --features: one that is missing is a failure.",
+    help="The bars were made with --microstructure: one that is missing is a failure.",
 )
 @click.option(
     "--without",

@@ -143,10 +143,10 @@ same_timestamp_close = click.option(
 rule = _all(threshold, bar_rule, reset, max_gap, same_timestamp_close)
 bar_columns = _all(
     click.option(
-        "--features",
+        "--microstructure",
         "include_microstructure",
         is_flag=True,
-        help="Add sums, counts, ids and the microstructure features.",
+        help="Add sums, counts, ids and the ten features.",
     ),
     click.option(
         "--incomplete",

@@ -137,7 +137,10 @@ def check_by(by: str | Sequence[str] | None) -> tuple[str, ...]:
         raise ValueError(f"by is {by!r}: expected names without a zero (rename the column)")
     if not names:
         raise ValueError("by is empty: expected the name of a column, several, or None")
-    check_names([*sorted(RESERVED), *names])
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"by holds {name!r} twice: expected each once")
+    check_names([*sorted(RESERVED), *names], of_trades=True)
     return names
 
 
@@ -157,8 +160,15 @@ def check_keys(schema: pl.Schema, by: Sequence[str]) -> None:
             )
 
 
-def check_names(names: Iterable[str]) -> None:
+def check_names(names: Iterable[str], *, of_trades: bool = False) -> None:
     """Refuse names that would appear twice among the columns of bars.
+
+    Parameters
+    ----------
+    names
+        All of them.
+    of_trades
+        Whether the one that may be renamed is a column of the trades, not an expression.
 
     Raises
     ------
@@ -168,9 +178,10 @@ def check_names(names: Iterable[str]) -> None:
     seen: set[str] = set()
     for name in names:
         if name in seen:
+            remedy = f'.rename({{"{name}": "..."}})' if of_trades else '.alias("...")'
             raise ValueError(
                 f"column {name!r} would appear twice among the columns of bars (rename it: "
-                '.alias("..."))'
+                f"{remedy})"
             )
         seen.add(name)
 

@@ -7,6 +7,8 @@ from typing import Final
 from rangebar_polars.schema import COLUMNS, INTRA
 
 _GROUPS: Final = {output.name: output.group for output in (*COLUMNS, *INTRA)}
+_BY_NAME: Final = [name for name, group in _GROUPS.items() if group != "bar"]
+"""What `features` may hold."""
 
 
 def check_features(
@@ -34,7 +36,13 @@ def check_features(
     if features is None:
         return ()
     if isinstance(features, str):
-        raise TypeError(f"features is {features!r}: expected a sequence of names ([{features!r}])")
+        means = f"[{features!r}]" if features in _BY_NAME else _remedy(features)
+        raise TypeError(f"features is {features!r}: expected a sequence of names ({means})")
+    if isinstance(features, set | frozenset):
+        raise TypeError(
+            f"features is {features!r}: expected a sequence of names, since columns come in their "
+            f"order and a set has none ({sorted(features, key=str)!r})"
+        )
     names = tuple(features) if isinstance(features, Iterable) else (features,)
     for name in names:
         if not isinstance(name, str):
@@ -64,7 +72,7 @@ def _check_name(name: str, *, include_microstructure: bool) -> None:
 
 def _remedy(name: str) -> str:
     """Return what to write instead of a name, or where the names are."""
-    by_stem = {known.removeprefix("intra_"): known for known in _GROUPS}
+    by_stem = {known.removeprefix("intra_"): known for known in _BY_NAME}
     near = difflib.get_close_matches(name.lower().removeprefix("intra_"), by_stem, n=3)
     of_part = [known for stem, known in by_stem.items() if name.lower() in stem]
     means = list(dict.fromkeys([*(by_stem[stem] for stem in near), *of_part]))[:3]

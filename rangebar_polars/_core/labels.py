@@ -198,17 +198,17 @@ def check_events(
 def _column(events: pl.DataFrame, name: str, labels: Labels) -> list[Any]:
     """Return the values of a column of events, or the argument of its name for each."""
     known = ["row", "take_profit", "stop_loss"] if labels.has_barriers else ["row"]
+    if "row" not in events.columns:
+        raise pl.exceptions.ComputeError(
+            f"events have no column 'row': they have [{', '.join(events.columns)}] (add "
+            'the row of each among the trades, counted from 0: trades.with_row_index("row"))'
+        )
     if unknown := [other for other in events.columns if other not in known]:
         raise pl.exceptions.ComputeError(
             f"events have the column {unknown[0]!r}: expected {', '.join(known)} (leave the others "
             f"out: events.select({', '.join(repr(k) for k in known if k in events.columns)}))"
         )
     if name not in events.columns:
-        if name == "row":
-            raise pl.exceptions.ComputeError(
-                f"events have no column 'row': they have [{', '.join(events.columns)}] (add "
-                'the row of each among the trades, counted from 0: trades.with_row_index("row"))'
-            )
         return [getattr(labels, name)] * events.height
     if getattr(labels, name, None) is not None:
         raise ValueError(f"{name} is given, and is a column of events: expected one of both")

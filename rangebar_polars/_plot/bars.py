@@ -57,7 +57,8 @@ def plot_bars(
         ``()`` there are none. A column ``threshold_decimal_bps`` or ``rule`` is always a key.
     units
         Units for the titles of the axes, by column; ``"price"`` is that of the candles. For example
-        ``{"price": "USDT", "volume": "BTC"}``.
+        ``{"price": "USDT", "volume": "BTC"}``. It names the unit and changes no value. Durations
+        are drawn in seconds and take no other.
     title
         What the bars are of, as far as they do not say it: ``"BTCUSDT, 0.25 %"``. None is
         "Bars". The keys of a chain, and its threshold or rule if there are several, follow.

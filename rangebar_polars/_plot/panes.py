@@ -106,6 +106,8 @@ def pane_of(column: str, dtype: pl.DataType, number: int, unit: str | None) -> P
     ------
     TypeError
         The column holds nothing that can be drawn.
+    ValueError
+        The axis has another unit than the column, so that a unit of the caller would be wrong.
     """
     kind = KINDS.get(column, Kind())
     if isinstance(dtype, pl.Duration):
@@ -114,6 +116,12 @@ def pane_of(column: str, dtype: pl.DataType, number: int, unit: str | None) -> P
         kind = Kind(mark="columns", domain=(0.0, 1.0))
     elif not (dtype.is_numeric() or dtype == pl.Null):
         raise TypeError(f'pane "{column}" is {dtype}: expected {_DRAWN} (choose another column)')
+    is_scaled = kind.divisor != 1.0 or isinstance(dtype, pl.Duration)
+    if is_scaled and unit not in {None, kind.unit}:
+        raise ValueError(
+            f"units holds {unit!r} for {column!r}, whose axis is in {kind.unit}: expected "
+            f"{kind.unit!r}, or no unit (for another one draw a column of numbers of your own)"
+        )
     unit = kind.unit if unit is None else unit
     name = column.removesuffix("_us") if column == "duration_us" else column
     return Pane(

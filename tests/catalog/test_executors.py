@@ -266,6 +266,14 @@ def test_what_no_result_comes_from_is_a_failure(
             "executor is 5 (give a concurrent.futures.Executor or a Dask client)",
         ),
         (
+            {"executor": Broken},
+            TypeError,
+            (
+                f"executor is {Broken!r} (give a concurrent.futures.Executor or a Dask client, not "
+                "the class of one)"
+            ),
+        ),
+        (
             {"processes": 2},
             ValueError,
             "processes is 2 although an executor is given (give one of them)",

@@ -113,7 +113,15 @@ def test_trades_without_a_bar_give_the_header(tmp_path: Path) -> None:
         (["-t", 100, "-t", 50], {"threshold_decimal_bps": [100, 50]}),
         (["-t", "standard", "-t", "tight"], {"threshold_decimal_bps": [100, 50]}),
         (["-t", 100, "--reset", "day"], {"threshold_decimal_bps": 100, "reset": "day"}),
-        (["-t", 100, "--features"], {"threshold_decimal_bps": 100, "include_microstructure": True}),
+        (
+            ["-t", 100, "--microstructure"],
+            {"threshold_decimal_bps": 100, "include_microstructure": True},
+        ),
+        (["-t", 100, "--features", "ofi"], {"threshold_decimal_bps": 100, "features": ["ofi"]}),
+        (
+            ["-t", 100, "--features", "intra_amihud", "--features", "vwap"],
+            {"threshold_decimal_bps": 100, "features": ["intra_amihud", "vwap"]},
+        ),
         (["-t", 100, "--incomplete"], {"threshold_decimal_bps": 100, "include_incomplete": True}),
         (["-t", 100, "--by", "s"], {"threshold_decimal_bps": 100, "by": "s"}),
         (["-t", 100, "--by", "s", "--by", "r"], {"threshold_decimal_bps": 100, "by": ["s", "r"]}),
@@ -146,7 +154,7 @@ def test_the_features_of_a_csv_are_those_of_the_frame_it_was_written_from(tmp_pa
     walk(500).write_csv(tmp_path / "trades.csv")
     out = tmp_path / "bars.parquet"
 
-    bars_of(tmp_path / "trades.csv", "-t", THRESHOLD, "--features", "-o", out, "--quiet")
+    bars_of(tmp_path / "trades.csv", "-t", THRESHOLD, "--microstructure", "-o", out, "--quiet")
 
     expected = rb.bars(walk(500), THRESHOLD, include_microstructure=True)
     assert_frame_equal(pl.read_parquet(out), expected.with_columns(IN_UTC))
@@ -186,7 +194,7 @@ def test_columns_of_text_are_read_in_a_file_of_typed_columns_too(
     walk(500).with_columns(pl.col(text).cast(pl.String)).write_parquet(tmp_path / "trades.parquet")
     out = tmp_path / "bars.parquet"
 
-    bars_of(tmp_path / "trades.parquet", "-t", THRESHOLD, "--features", "-o", out, "-q")
+    bars_of(tmp_path / "trades.parquet", "-t", THRESHOLD, "--microstructure", "-o", out, "-q")
 
     expected = rb.bars(walk(500), THRESHOLD, include_microstructure=True)
     in_utc = expected.with_columns(IN_UTC) if "timestamp" in text else expected
@@ -308,7 +316,7 @@ def test_sides_that_are_text_and_records_without_quantities_are_read(
     out = tmp_path / "bars.parquet"
     given = [option for each in (*named, "quantity=") for option in ("--columns", each)]
 
-    bars_of(tmp_path / "trades.csv", *given, "-t", THRESHOLD, "--features", "-o", out, "-q")
+    bars_of(tmp_path / "trades.csv", *given, "-t", THRESHOLD, "--microstructure", "-o", out, "-q")
 
     ones = walk(500).with_columns(quantity=pl.lit(1.0))
     expected = rb.bars(ones, THRESHOLD, include_microstructure=True)

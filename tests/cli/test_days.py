@@ -39,7 +39,7 @@ def of_json(frame: pl.DataFrame) -> list[dict[str, Any]]:
 def test_get_writes_the_bars_of_the_library(tmp_path: Path) -> None:
     out = tmp_path / "bars.parquet"
 
-    run("get", "BTCUSDT", *RANGE, "-t", 30, "--features", "-o", out, "-q")
+    run("get", "BTCUSDT", *RANGE, "-t", 30, "--microstructure", "-o", out, "-q")
 
     expected = rb.get_range_bars("BTCUSDT", START, END, 30, include_microstructure=True)
     assert expected.height > 100

@@ -269,7 +269,7 @@ def test_the_traceback_is_there_for_who_asks(tmp_path: Path) -> None:
 def test_a_warning_is_a_line_and_names_options(tmp_path: Path) -> None:
     trades([100.0, 101.0]).write_csv(tmp_path / "trades.csv")
 
-    done = RUNNER.invoke(program, ["bars", str(tmp_path / "trades.csv"), "--features"])
+    done = RUNNER.invoke(program, ["bars", str(tmp_path / "trades.csv"), "--microstructure"])
 
     assert done.exit_code == 0
     (line,) = done.stderr.splitlines()

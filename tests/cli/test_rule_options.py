@@ -24,7 +24,7 @@ def test_bars_of_a_file_take_rules(tmp_path: Path) -> None:
     out = tmp_path / "bars.parquet"
     trades.write_parquet(tmp_path / "trades.parquet")
 
-    run("bars", tmp_path / "trades.parquet", *OPTIONS, "--features", "-o", out, "-q")
+    run("bars", tmp_path / "trades.parquet", *OPTIONS, "--microstructure", "-o", out, "-q")
 
     want = rb.bars(trades, rule=RULES, max_gap="1h", include_microstructure=True)
     assert_frame_equal(want, pl.read_parquet(out))

@@ -71,7 +71,7 @@ def test_a_terminal_gets_a_table_and_what_it_does_not_show(trades: Path) -> None
 
 
 def test_a_table_is_not_wider_than_the_terminal(trades: Path) -> None:
-    with terminal("bars", trades, "-t", 20, "--features", "-q", columns=60) as shown:
+    with terminal("bars", trades, "-t", 20, "--microstructure", "-q", columns=60) as shown:
         assert shown.end() == 0
 
     *table, last = (line for line in shown.text.splitlines() if "Warning" not in line)

@@ -219,6 +219,27 @@ def test_later_trades_change_no_statistic_of_an_earlier_bar() -> None:
 
 NOT_FEATURES: dict[str, tuple[Any, type[Exception], str]] = {
     "a text": ("ofi", TypeError, "features is 'ofi': expected a sequence of names (['ofi'])"),
+    "a text that is no name": (
+        "kaufman_er",
+        TypeError,
+        "features is 'kaufman_er': expected a sequence of names (write 'intra_kaufman_er')",
+    ),
+    "a set": (
+        {"ofi"},
+        TypeError,
+        (
+            "features is {'ofi'}: expected a sequence of names, since columns come in their order "
+            "and a set has none (['ofi'])"
+        ),
+    ),
+    "a name that looks like that of a column of all bars": (
+        ["nope"],
+        ValueError,
+        (
+            "features holds 'nope': expected names of columns of bars "
+            "(rangebar_polars.schema.COLUMNS and INTRA list them)"
+        ),
+    ),
     "a number": (7, TypeError, "features is 7: expected a sequence of names of columns"),
     "a number inside": (
         ["ofi", 7],

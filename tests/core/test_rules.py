@@ -169,10 +169,34 @@ WRONG: dict[str, tuple[type[Exception], Callable[[], object], str]] = {
         lambda: rb.SumRule(A, 0),
         "limit is 0: expected 1e-50 to 1e50",
     ),
+    "a text without its parameters": (
+        ValueError,
+        lambda: rb.parse_rule("imbalance-5"),
+        (
+            '"imbalance-5" is the text of no rule: expected one such as "range-250" or '
+            '"dollar-1000000" (one of this kind is "imbalance-tick-maker-20")'
+        ),
+    ),
+    "a threshold as a text": (
+        ValueError,
+        lambda: rb.parse_rule("25"),
+        (
+            '"25" is the text of no rule: expected one such as "range-250" or "dollar-1000000" '
+            '(that of a threshold is "range-25")'
+        ),
+    ),
+    "a number that is no threshold": (
+        ValueError,
+        lambda: rb.parse_rule("0"),
+        '"0" is the text of no rule: expected one such as "range-250" or "dollar-1000000"',
+    ),
     "a text of no rule": (
         ValueError,
         lambda: rb.parse_rule("ticks-5"),
-        '"ticks-5" is the text of no rule: expected one such as "range-250" or "dollar-1000000"',
+        (
+            '"ticks-5" is the text of no rule: expected one such as "range-250" or '
+            '"dollar-1000000" (one of this kind is "tick-1000")'
+        ),
     ),
     "a text of an expression": (
         ValueError,

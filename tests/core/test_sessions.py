@@ -1,5 +1,6 @@
 """The sessions of exchanges: regular hours, holidays and early closes."""
 
+import re
 import sys
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -124,13 +125,35 @@ def test_a_name_of_no_calendar_is_refused() -> None:
         rb.sessions(3)  # type: ignore[arg-type]
 
 
-def test_a_column_of_another_dtype_is_refused() -> None:
-    frame = pl.DataFrame({"timestamp": [1, 2]})
-    with pytest.raises(
-        pl.exceptions.ComputeError,
-        match=r'column "timestamp" is Int64: sessions expects Datetime \(cast it\)',
-    ):
+@pytest.mark.parametrize(
+    ("times", "remedy", "cast"),
+    [
+        (
+            [1_720_014_400_000],
+            (
+                'cast it from its own unit: pl.from_epoch("timestamp", time_unit="s") where today '
+                'is a number of 10 digits, "ms" of 13, "us" of 16, "ns" of 19'
+            ),
+            pl.from_epoch("timestamp", time_unit="ms"),
+        ),
+        (
+            ["2024-07-03 13:46:40"],
+            'cast it: pl.col("timestamp").str.to_datetime()',
+            pl.col("timestamp").str.to_datetime(),
+        ),
+        ([date(2024, 7, 3)], "give the time of each trade", None),
+    ],
+)
+def test_a_column_of_another_dtype_is_refused_with_what_makes_it_right(
+    times: list[object], remedy: str, cast: pl.Expr | None
+) -> None:
+    frame = pl.DataFrame({"timestamp": times})
+    text = f'column "timestamp" is {frame.dtypes[0]}: sessions expects Datetime ({remedy})'
+    with pytest.raises(pl.exceptions.ComputeError, match=re.escape(text)):
         frame.select(rb.sessions("XNYS"))
+    if cast is not None:
+        of_cast = frame.with_columns(cast).select(rb.sessions("XNYS"))
+        assert of_cast["session"].to_list() == [date(2024, 7, 3)]
 
 
 @pytest.mark.parametrize(

@@ -126,6 +126,24 @@ REFUSED: Mapping[str, tuple[Any, dict[str, Any], type[Exception], str]] = {
         ValueError,
         "units holds 'volume', which no axis shows: expected some of [price, open]",
     ),
+    "a unit of values that are drawn in seconds": (
+        BARS.with_columns(duration_us=pl.lit(1_000_000)),
+        {"panes": "duration_us", "units": {"duration_us": "min"}},
+        ValueError,
+        (
+            "units holds 'min' for 'duration_us', whose axis is in s: expected 's', or no unit "
+            "(for another one draw a column of numbers of your own)"
+        ),
+    ),
+    "a unit of a Duration": (
+        BARS.with_columns(pause=pl.duration(seconds=1)),
+        {"panes": "pause", "units": {"pause": "ms"}},
+        ValueError,
+        (
+            "units holds 'ms' for 'pause', whose axis is in s: expected 's', or no unit "
+            "(for another one draw a column of numbers of your own)"
+        ),
+    ),
     "units that are no mapping": (
         BARS,
         {"units": "BTC"},

@@ -1,5 +1,6 @@
 """Rules from their texts."""
 
+import difflib
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Final
@@ -11,6 +12,7 @@ from rangebar_polars._core.rules.prices import CusumRule, HighLowRule, PriceRang
 from rangebar_polars._core.rules.rule import Rule, limit_text
 from rangebar_polars._core.rules.sides import ImbalanceRule, RunLengthRule, RunRule
 from rangebar_polars._core.rules.totals import DollarRule, TickRule, VolumeRule
+from rangebar_polars._core.threshold import THRESHOLD_DECIMAL_MAX
 
 _LARGEST_FLOAT: Final = 1e17
 _SIDES: Final = {"maker": "is_buyer_maker", "tickrule": "tick_rule"}
@@ -73,7 +75,34 @@ _KINDS: Final[Mapping[str, Callable[..., Rule]]] = {
     "ewmaimbalance": _ewma(EwmaImbalanceRule),
     "ewmarun": _ewma(EwmaRunRule),
 }
+_EXAMPLES: Final[Mapping[str, str]] = {
+    str(rule).partition("-")[0]: str(rule)
+    for rule in (
+        PriceRangeRule(5),
+        HighLowRule(5),
+        CusumRule(250),
+        TickRule(1_000),
+        TickRule(1_000, individual=True),
+        VolumeRule(10),
+        ImbalanceRule(20),
+        RunRule(50),
+        RunLengthRule(10),
+        EwmaImbalanceRule(1_000),
+        EwmaRunRule(1_000),
+    )
+}
+"""A text of each kind that the message about a text of no rule does not show."""
 _GUARDS: Final = {"gate": True, "nogate": False}
+
+
+def _hint(text: str) -> str:
+    """Return what a text of no rule may have meant."""
+    if text.isascii() and text.isdigit() and 1 <= int(text) <= THRESHOLD_DECIMAL_MAX:
+        return f' (that of a threshold is "range-{text}")'
+    kind = text.lower().partition("-")[0]
+    near = difflib.get_close_matches(kind, [*_EXAMPLES, "range", "dollar"], n=1)
+    example = _EXAMPLES.get(near[0]) if near else None
+    return f' (one of this kind is "{example}")' if example else ""
 
 
 @named
@@ -107,7 +136,10 @@ def parse_rule(text: str) -> Rule:
     """
     if not isinstance(text, str):
         raise TypeError(f"text is {text!r}: expected the text of a rule, such as 'range-250'")
-    _internal.check_rule(text)
+    try:
+        _internal.check_rule(text)
+    except ValueError as error:
+        raise ValueError(f"{error}{_hint(text)}") from None
     kind, *parameters = text.split("-")
     if kind not in _KINDS:
         raise ValueError(
