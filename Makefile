@@ -156,5 +156,5 @@ $(VENV)/linted: $(VENV)/built
 	@touch $@
 
 $(VENV)/built: $(VENV)/tools $(RUST)
-	@start=$$(date +%s); echo "build (the first time about five minutes on two cores)"; \
+	@start=$$(date +%s); echo "build (the first time five to nine minutes on two cores)"; \
 	$(BIN)/maturin develop --release --quiet && touch $@ && $(call TOOK,build)

@@ -2,6 +2,9 @@
 
     python benches/peer_call.py NAME trades.parquet closes.npz
 
+NAME is a function of this file, a call of `peers.py` such as "tickbar tick-100", or the text of a
+rule for our own bars.
+
 It reads the trades, calls the function twice and times the second call, after which everything is
 compiled and loaded. The times, in
 milliseconds, and the prices with which bars close are written, and the seconds are printed. A
@@ -16,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from peers import PEERS
 
 Closes = tuple[Any, Any]
 Call = Callable[[], Any]
@@ -60,6 +64,25 @@ def sum_of_columns(trades: pl.DataFrame) -> tuple[Call, Read]:
     return lambda: three.select(pl.all().sum()), lambda _: ((), ())
 
 
+def of_rule(text: str, trades: pl.DataFrame) -> tuple[Call, Read]:
+    """Return our own call with a rule."""
+    import rangebar_polars as rb  # noqa: PLC0415 - only in its environment
+
+    rule = rb.parse_rule(text)
+    return lambda: rb.bars(trades, rule=rule), of_polars
+
+
+def of_library(name: str, trades: pl.DataFrame) -> tuple[Call, Read]:
+    """Return the quickest call of a library, whose bars close with the rows of another one."""
+    peer = PEERS[name]
+
+    def read(_: object) -> Closes:
+        rows = trades[peer.ends(trades)]
+        return rows["timestamp"].to_physical().to_numpy(), rows["price"].to_numpy()
+
+    return lambda: (peer.bars or peer.ends)(trades), read
+
+
 CALLS = {
     call.__name__: call
     for call in (rangebar_py, opendeviationbar, loop_by_hand, rangebar_polars, sum_of_columns)
@@ -81,7 +104,13 @@ def of_pandas(bars: Any) -> Closes:  # noqa: ANN401 - a frame
 def main() -> None:
     """Time the call."""
     name, path, closes = sys.argv[1:]
-    call, read = CALLS[name](pl.read_parquet(path).rechunk())
+    trades = pl.read_parquet(path).rechunk()
+    if name in CALLS:
+        call, read = CALLS[name](trades)
+    elif name in PEERS:
+        call, read = of_library(name, trades)
+    else:
+        call, read = of_rule(name, trades)
     call()
     began = time.perf_counter()
     made = call()

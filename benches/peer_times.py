@@ -1,6 +1,6 @@
-"""Range bars of a million trades: this package, its peers and the limits, in one interleaved run.
+"""Bars of a million trades: this package, its peers and the limits, in one interleaved run.
 
-    python benches/peer_times.py [--rows N] [--rounds N] [--only NAME ...]
+    python benches/peer_times.py [--rows N] [--rounds N] [--only PACKAGE ...]
 
 Each peer is installed into an environment of its own, in `.venv-peers`, and each call runs in a new
 process (`peer_call.py`). The bars are compared with ours before any time counts: they are the same,
@@ -21,7 +21,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 from files import REPOSITORY
-from table import Missing, Row, each, machine, table
+from peers import DIFFERENT, PEERS
+from table import Missing, Row, machine, table
+from table import each as each_ratio
 from walks import Walk
 
 ROWS = 1_000_000
@@ -51,13 +53,19 @@ def bars_lost(theirs: Closes, ours: Closes) -> None:
     assert len(theirs[0]) < len(ours[0]), "no bar is lost any more: compare them as the same"
 
 
+def other_bars(theirs: Closes, ours: Closes) -> None:
+    """Demand about as many bars; where they end differs, as docs/rules.md says."""
+    assert 2 * len(theirs[0]) > len(ours[0]), "far fewer bars"
+    assert len(theirs[0]) < 2 * len(ours[0]), "far more bars"
+
+
 def no_bars(theirs: Closes, ours: Closes) -> None:
     """Demand nothing: it is a limit."""
     del theirs, ours
 
 
 @dataclass(frozen=True)
-class Peer:
+class Package:
     """What is compared.
 
     Attributes
@@ -72,6 +80,8 @@ class Peer:
         How its bars compare with ours.
     python
         The version that it needs, if it is not that of this process.
+    rule
+        The text of the rule of ours that is nearest.
 
     """
 
@@ -80,32 +90,62 @@ class Peer:
     requirements: tuple[str, ...] = ()
     check: Callable[[Closes, Closes], None] = same
     python: str | None = None
+    rule: str = "range-250"
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the others of its rule are compared with it."""
+        return not self.requirements and self.check is same
 
 
-OURS = Peer("rangebar-polars", "rangebar_polars")
-PEERS = (
+OURS = Package("rangebar-polars", "rangebar_polars")
+PACKAGES = (
     OURS,
-    Peer("limit: sum of three columns in memory", "sum_of_columns", check=no_bars),
-    Peer("loop by hand, numba", "loop_by_hand", ("numba==0.66.0", "polars==2.1.0")),
-    Peer(
+    Package("limit: sum of three columns in memory", "sum_of_columns", check=no_bars),
+    Package("loop by hand, numba", "loop_by_hand", ("numba==0.66.0", "numpy", "polars==2.1.0")),
+    Package(
         "rangebar 7.1.3 (times lose up to 1 ms)",
         "rangebar_py",
-        ("rangebar==7.1.3", "polars==2.1.0"),
+        ("rangebar==7.1.3", "numpy", "polars==2.1.0"),
         times_cut,
     ),
-    Peer(
+    Package(
         "rangebar 9.1.0 (loses bars between chunks)",
         "rangebar_py",
-        ("rangebar==9.1.0", "polars==2.1.0"),
+        ("rangebar==9.1.0", "numpy", "polars==2.1.0"),
         bars_lost,
     ),
-    Peer(
+    Package(
         "opendeviationbar 12.39.0 (with Polars 1)",
         "opendeviationbar",
         ("opendeviationbar==12.39.0", "polars<2", "pandas<3"),
         python="3.13",
     ),
 )
+
+
+LIBRARIES = {
+    "mlfinpy": ("mlfinpy==0.1.2", "scikit-learn", "numpy", "polars==2.1.0"),
+    "finmlkit": ("finmlkit==0.1.11", "numpy", "polars==2.1.0"),
+    "tickbar": ("tickbar==0.2.0", "numpy", "polars==2.1.0"),
+    "wickra": ("wickra==2.0.0", "numpy", "polars==2.1.0"),
+    "polars-trading": ("polars-trading==0.2.0", "numpy", "polars==2.1.0"),
+}
+"""What holds the libraries of `peers.py`."""
+
+
+def of_rules() -> tuple[Package, ...]:
+    """Return our bars of each rule of the libraries, and after them theirs."""
+    found = []
+    for rule in sorted({peer.rule for peer in PEERS.values()}):
+        found.append(Package(f"rangebar-polars {rule}", rule, rule=rule))
+        for name, peer in PEERS.items():
+            if peer.rule == rule:
+                check = other_bars if name in DIFFERENT else same
+                wanted = LIBRARIES[peer.library]
+                what = f"{name} (other bars)" if name in DIFFERENT else name
+                found.append(Package(what, name, wanted, check, rule=rule))
+    return tuple(found)
 
 
 def interpreter(version: str | None) -> Path | None:
@@ -122,7 +162,7 @@ def interpreter(version: str | None) -> Path | None:
     return found[0] if found else None
 
 
-def environment(peer: Peer) -> Path | str:
+def environment(peer: Package) -> Path | str:
     """Return the Python with the peer, installed if it was not; or why there is none."""
     if not peer.requirements:
         return Path(sys.executable)
@@ -152,7 +192,7 @@ def started(*command: str | Path) -> str | None:
     return (done.stderr.strip().splitlines() or ["no message"])[-1] if done.returncode else None
 
 
-def measured(python: Path, peer: Peer, trades: Path, closes: Path) -> tuple[float, Closes]:
+def measured(python: Path, peer: Package, trades: Path, closes: Path) -> tuple[float, Closes]:
     """Call a peer in a new process; return its seconds and closes."""
     command = [str(python), str(CALLS), peer.call, str(trades), str(closes)]
     done = subprocess.run(  # noqa: S603 - our own
@@ -161,7 +201,9 @@ def measured(python: Path, peer: Peer, trades: Path, closes: Path) -> tuple[floa
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr}")
     with np.load(closes) as made:
-        return float(done.stdout), (made["times"].astype(np.int64), made["prices"])
+        # Some libraries print what they do.
+        seconds = float(done.stdout.splitlines()[-1])
+        return seconds, (made["times"].astype(np.int64), made["prices"])
 
 
 def main() -> None:
@@ -169,32 +211,35 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rows", type=int, default=ROWS, help="of the trades (%(default)s)")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="of each call (%(default)s)")
-    parser.add_argument("--only", nargs="*", default=[], help="calls of peer_call.py, besides ours")
+    parser.add_argument("--only", nargs="*", default=[], help="names of packages, besides ours")
     given = parser.parse_args()
-    wanted = [peer for peer in PEERS if peer is OURS or peer.call in (given.only or [peer.call])]
-    pythons = {peer: environment(peer) for peer in wanted}
-    print(f"bars(250) of {given.rows:,} trades in memory; {machine()}\n")
-    seconds: dict[Peer, list[float]] = {peer: [] for peer in wanted}
+    every = (*PACKAGES, *of_rules())
+    others = [each for each in every if not each.is_ours]
+    others = [each for each in others if not given.only or each.what.split()[0] in given.only]
+    rules = {each.rule for each in others}
+    wanted = [each for each in every if each in others or (each.is_ours and each.rule in rules)]
+    pythons = {each: environment(each) for each in wanted}
+    print(f"{given.rows:,} trades in memory; {machine()}\n")
+    seconds: dict[Package, list[float]] = {each: [] for each in wanted}
+    ours: dict[str, Closes] = {}
     with tempfile.TemporaryDirectory() as folder:
         trades, closes = Path(folder, "trades.parquet"), Path(folder, "closes.npz")
         milliseconds = pl.col("timestamp").dt.cast_time_unit("ms")
         pl.concat(Walk(given.rows).pieces()).with_columns(milliseconds).write_parquet(trades)
-        ours: Closes | None = None
         for _ in range(given.rounds):
-            for peer, python in pythons.items():
-                if isinstance(python, str):
-                    continue
-                took, theirs = measured(python, peer, trades, closes)
-                ours = theirs if ours is None else ours
-                peer.check(theirs, ours)
-                seconds[peer].append(took)
+            for package, python in pythons.items():
+                if isinstance(python, Path):
+                    took, theirs = measured(python, package, trades, closes)
+                    package.check(theirs, ours.setdefault(package.rule, theirs))
+                    seconds[package].append(took)
+    base = {each.rule: seconds[each] for each in wanted if each.is_ours}
     rows: list[Row | Missing] = []
-    for peer, python in pythons.items():
+    for package, python in pythons.items():
         if isinstance(python, str):
-            rows.append(Missing(peer.what, python))
+            rows.append(Missing(package.what, python))
         else:
-            ratios = each(seconds[peer], seconds[OURS])
-            rows.append(Row(what=peer.what, figures=seconds[peer], unit="s", ratios=ratios))
+            ratios = each_ratio(seconds[package], base[package.rule])
+            rows.append(Row(what=package.what, figures=seconds[package], unit="s", ratios=ratios))
     print(table(rows))
 
 

@@ -16,6 +16,7 @@ __all__ = [
     "TradeWriter",
     "bars",
     "check_rule",
+    "checkpoint_after",
     "checkpoint_position",
     "derive",
     "fitting_time_unit",
@@ -100,6 +101,12 @@ def checkpoint_position(checkpoint: bytes) -> tuple[int, int | None, int | None,
     """Return what chains after the same trades have in common.
 
     It is the number of trades, the last time, the last id of that time, and the last id.
+    """
+
+def checkpoint_after(checkpoint: bytes, rows: int) -> bytes:
+    """Return the checkpoint of a chain in the same state after this many trades.
+
+    No chain continues from one with an open bar of more trades.
     """
 
 def read_sides(

@@ -15,6 +15,7 @@ from support.clickhouse_server import (  # noqa: F401
     own_server,
 )
 from support.duckdb_cache import connection, sql_cache  # noqa: F401
+from support.object_server import object_server, objects_url  # noqa: F401
 from support.populating import stalling, workers  # noqa: F401
 from support.published_days import published_days, tick_cache  # noqa: F401
 from support.published_file import published_file  # noqa: F401
@@ -65,12 +66,12 @@ def server() -> Iterator[ArchiveServer]:
         yield running
 
 
-@pytest.fixture(params=["parquet", "clickhouse"])
+@pytest.fixture(params=["parquet", "clickhouse", "objects"])
 def open_one(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], BarStore]:
     """Return what opens one and the same store, of each kind in turn; empty at first."""
     if request.param == "parquet":
         return lambda: ParquetStore(tmp_path / "store")
-    url: str = request.getfixturevalue("clickhouse_url")
+    url: str = request.getfixturevalue(f"{request.param}_url")
     return lambda: rb.open_store(url)
 
 

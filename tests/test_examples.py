@@ -83,12 +83,12 @@ def test_every_example_is_run() -> None:
 def targets() -> set[str]:
     """Return the targets of the Makefile."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    return set(re.findall(r"^([a-z][a-z-]*):", makefile, re.MULTILINE))
+    return set(re.findall(r"^([a-z][a-z0-9-]*):", makefile, re.MULTILINE))
 
 
 def test_the_two_commands_of_the_readme_exist() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    commands = re.findall(r"^make ([a-z-]+)", readme, re.MULTILINE)
+    commands = re.findall(r"^make ([a-z0-9-]+)", readme, re.MULTILINE)
 
     assert commands == ["demo", "test"]
     assert set(commands) <= targets()
@@ -97,7 +97,7 @@ def test_the_two_commands_of_the_readme_exist() -> None:
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_a_document_names_no_make_target_that_does_not_exist(document: str) -> None:
     text = (ROOT / document).read_text(encoding="utf-8")
-    named = re.findall(r"(?:^|`)make ([a-z][a-z-]*)", text, re.MULTILINE)
+    named = re.findall(r"(?:^|`)make ([a-z][a-z0-9-]*)", text, re.MULTILINE)
 
     assert set(named) - targets() == set()
 

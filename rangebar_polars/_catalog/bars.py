@@ -1,7 +1,8 @@
 """Bars of a range of days: stored bars are found, and the trades of the others are fetched.
 
 `load_bars` is where trades and stores meet: it finds the days whose bars are stored and match the
-cached trades, and fetches the trades of the other days. The `StoredBars` that it returns can be
+cached trades, and fetches the trades of days whose bars must be computed. Where the bars of earlier
+days decide that, trades are fetched when the bars are read. The `StoredBars` that it returns can be
 read any number of times.
 """
 
@@ -13,10 +14,11 @@ from functools import partial
 
 import polars as pl
 
-from rangebar_polars._catalog.assemble import Assembly, Found
+from rangebar_polars._catalog.assemble import Assembly
 from rangebar_polars._catalog.chain_builders import builder_after
 from rangebar_polars._catalog.chains import chains_of
 from rangebar_polars._catalog.settings import Settings
+from rangebar_polars._catalog.stored_days import StoredDays
 from rangebar_polars._catalog.tick_day import TickDay
 from rangebar_polars._catalog.trades import (
     CachedTrades,
@@ -32,7 +34,7 @@ from rangebar_polars._core.options import Options
 from rangebar_polars._days import day_before, day_range, runs
 from rangebar_polars._ticks.report import DayReport, DayStatus
 from rangebar_polars._validation.tier1 import validate_tier1
-from rangebar_polars.errors import CacheError
+from rangebar_polars.errors import CacheError, StoreError
 from rangebar_polars.schema import (
     BAR_SCHEMA,
     COLUMNS,
@@ -44,7 +46,6 @@ from rangebar_polars.schema import (
 )
 from rangebar_polars.store import BarKey, BarStore, Link, StoreAddress
 from rangebar_polars.store.bar_key import period_start
-from rangebar_polars.store.chain import proven
 
 
 def load_bars(  # noqa: PLR0917
@@ -109,10 +110,12 @@ class StoredBars:
         The chains, in the order of the rules.
     store
         The store of the bars; None: bars are not stored.
-    stored
-        The links of days whose bars are stored and valid, by chain.
+    looked
+        What store and cache had when they were read last.
     fetched
-        Days whose bars must be computed.
+        The days whose trades were fetched, or looked for.
+    computed
+        The days whose bars were computed, by chain.
     defects
         The defects of each day that has any, by name.
     """
@@ -124,10 +127,12 @@ class StoredBars:
     shown_from: dt.date
     keys: tuple[BarKey, ...]
     store: BarStore | None
-    stored: dict[BarKey, dict[dt.date, Link]] = field(default_factory=dict)
+    looked: StoredDays = field(default_factory=lambda: StoredDays(()))
     fetched: dict[dt.date, DayStatus] = field(default_factory=dict)
+    computed: dict[BarKey, set[dt.date]] = field(default_factory=dict)
     defects: dict[dt.date, Mapping[str, int]] = field(default_factory=dict)
-    _snapshot: "_Snapshot | None" = None
+    _warned: dict[dt.date, Mapping[str, int]] = field(default_factory=dict)
+    _fetched_late: int = 0
 
     @property
     def schema(self) -> pl.Schema:
@@ -147,90 +152,81 @@ class StoredBars:
         return CachedTrades(self.cache, tuple(days), self.settings.archive)
 
     def fetch_missing(self, *, allow_empty: bool = False) -> None:
-        """Find which days are stored, and fetch the trades of the others."""
+        """Find which days are stored, and fetch the trades of those that are surely computed."""
         self.find_stored()
-        missing = [
-            day for day in self.days if not all(day in self.stored[key] for key in self.keys)
-        ]
-        for run in runs(missing):
+        for run in runs(self.looked.to_compute()):
             self._fetch(run)
         trades = self._trades(self.fetched.values())
         trades.raise_first_error()
-        known = any(link.trades_digest for links in self.stored.values() for link in links.values())
-        if not known and not allow_empty:
+        likely = list(self.looked.likely())
+        if not allow_empty and not any(link.trades_digest for link in likely):
             trades.raise_if_empty()
-        for links in self.stored.values():
-            for day, link in links.items():
-                if link.defects:
-                    self.defects.setdefault(day, link.defects)
-        self.defects = dict(sorted(self.defects.items()))
+        for link in likely:
+            if link.defects:
+                self.defects.setdefault(link.day, link.defects)
 
     def find_stored(self) -> None:
         """Find the days whose bars are stored and match the cached trades."""
-        self._snapshot = looked = self._look_up()
-        for key in self.keys:
-            months = looked.found[key].values()
-            links = {link.day: link for month in months for link in month.links}
-            self.stored[key] = proven(key, self.days, links, looked.digests)
-
-    def _look_up(self) -> "_Snapshot":
-        """Ask the store for the chains, and the cache for the digests of their days."""
-        months = sorted({day.replace(day=1) for day in self.days})
-        found: dict[BarKey, Found] = {
-            key: {} if self.store is None else self.store.find(key, months) for key in self.keys
-        }
-        linked = {
-            link.day
-            for of_key in found.values()
-            for month in of_key.values()
-            for link in month.links
-        }
-        digests = dict[dt.date, str]()
-        for day in linked.intersection(self.cache.days() if linked else ()):
-            try:
-                report = self.cache.report(day)
-            except CacheError:
-                # Trades that cannot be read do not prove that their stored bars are wrong.
-                continue
-            if report is not None:
-                digests[day] = report.digest
-        return _Snapshot(found, digests)
+        self.looked = StoredDays.find(self.keys, self.days, self.store, self.cache)
 
     def _fetch(self, run: list[dt.date]) -> None:
         """Fetch the trades of consecutive days, and find their defects."""
         trades = load_trades(self.settings, self.series, run)
-        before = [self._position(run[0])]
-        checked = self._trades([*filter(None, before), *trades.days])
+        after = self.fetched.get(run[-1] + dt.timedelta(days=1)) if run[-1] < dt.date.max else None
+        checked = self._trades([*self._before(run[0]), *trades.days, *([after] if after else [])])
         self.fetched |= {entry.day: entry for entry in trades.days}
         wrong = checked.defects()
-        self.defects |= {day: wrong[day] for day in run if day in wrong}
+        for day in [*run, *([after.day] if after else [])]:
+            self.defects.pop(day, None)
+            if day in wrong:
+                self.defects[day] = wrong[day]
+
+    def _before(self, day: dt.date) -> list[DayStatus]:
+        """Return the days before a day up to the last one with trades, as far as they are known."""
+        known = list[DayStatus]()
+        before = day_before(day)
+        while before in self.fetched:
+            known.insert(0, self.fetched[before])
+            if known[0].report is not None and known[0].report.rows_after:
+                return known
+            before = day_before(before)
+        position = None if before is None else self._position(before)
+        return known if position is None else [position, *known]
 
     def _position(self, day: dt.date) -> DayStatus | None:
-        """Return the end of the stored trades before a day, if it is known."""
-        for key, links in self.stored.items():
-            before = day_before(day)
-            link = None if before is None else links.get(before)
-            if link is not None and link.state and not key.begins(day):
-                for last_time, last_id in builder_after(key, link).position().rows():
-                    report = DayReport(
-                        day=link.day,
-                        fingerprint="",
-                        rows_after=1,
-                        last_time=last_time,
-                        last_agg_trade_id=last_id,
-                    )
-                    return DayStatus(link.day, "ok", report)
+        """Return the end of the stored trades up to a day, if it is known."""
+        for key, link in self.looked.links_of(day):
+            if not link.state or key.ends(day):
+                continue
+            try:
+                position = builder_after(key, link).position()
+            except StoreError:
+                # It is reported where the chain is to continue from it.
+                continue
+            for last_time, last_id in position.rows():
+                report = DayReport(
+                    day=link.day,
+                    fingerprint="",
+                    rows_after=1,
+                    last_time=last_time,
+                    last_agg_trade_id=last_id,
+                )
+                return DayStatus(link.day, "ok", report)
         return None
 
     def warn_of_missing(self) -> None:
-        """Warn the caller about missing trades."""
-        missing = incomplete(self.defects)
+        """Warn the caller about missing trades, if those known were not warned of yet."""
+        defects = dict(sorted(self.defects.items()))
+        if defects == self._warned:
+            return
+        self._warned = defects
+        missing = incomplete(defects)
         if missing:
             warn_caller(
                 f"bars of {self.series.label} run over missing trades: {missing} (see "
                 "archive_quality)"
             )
-        warn_of_unverified(self.defects, self.series)
+        warn_of_unverified(defects, self.series)
 
     def collect(self, *, validate: bool) -> pl.DataFrame:
         """Return all bars; with `validate`, warn the caller of those that fail a check."""
@@ -280,7 +276,9 @@ class StoredBars:
 
         def frames(columns: list[str] | None, _: pl.Expr | None) -> Iterator[pl.DataFrame]:
             with nullcontext() if address is None else address.opened() as store:
-                yield from replace(unopened, store=store).frames(columns, refresh=True)
+                bars = replace(unopened, store=store)
+                yield from bars.frames(columns, refresh=True)
+                bars.warn_of_missing()
 
         return lazy_source(frames, self.schema)
 
@@ -307,29 +305,40 @@ class StoredBars:
             Whether store and cache are read again, because they may have changed since
             `find_stored`.
         """
-        looked = self._look_up() if refresh or self._snapshot is None else self._snapshot
-        return self._assembly(looked).bars(
-            looked.found,
+        if refresh:
+            self.find_stored()
+        return self._assembly().bars(
+            self.looked.found,
             list(self.schema) if columns is None else columns,
             include_incomplete=self.options.include_incomplete,
         )
 
     def checkpoint(self) -> bytes:
         """Compute and store missing bars, and return the state after the last day."""
-        looked = self._snapshot or self._look_up()
-        return self._assembly(looked).builders(looked.found)[0].checkpoint(self.series.symbol)
+        return self._assembly().builders(self.looked.found)[0].checkpoint(self.series.symbol)
 
-    def _assembly(self, looked: "_Snapshot") -> Assembly:
+    def _assembly(self) -> Assembly:
         return Assembly(
             label=self.cache.label,
             keys=self.keys,
             days=self.days,
             shown_from=self.shown_from,
             store=self.store,
-            digests=looked.digests,
+            digests=self.looked.digests,
+            siblings=self.looked.siblings,
             rule_column=self.options.rule_column,
             open_day=self.open_day,
+            note=self._note,
         )
+
+    def _note(self, key: BarKey, link: Link, is_computed: bool) -> None:  # noqa: FBT001
+        """Note how the bars of a day were found."""
+        if is_computed:
+            self.computed.setdefault(key, set()).add(link.day)
+        elif link.day not in self.fetched:
+            self.defects.pop(link.day, None)
+            if link.defects:
+                self.defects[link.day] = link.defects
 
     def open_day(self, day: dt.date) -> TickDay:
         """Return a day of trades from which bars are computed.
@@ -340,8 +349,7 @@ class StoredBars:
             The trades are no longer available.
         """
         if day not in self.fetched:
-            # Its bars were stored when trades were fetched, and no longer are.
-            self._fetch([day])
+            self._fetch(self._ahead(day))
             self._trades([self.fetched[day]]).raise_first_error()
         entry, defects = self.fetched[day], self.defects.get(day, {})
         if entry.report is None:
@@ -359,21 +367,23 @@ class StoredBars:
         proven = partial(self.cache.proven, report)
         return TickDay(report=report, trades=trades, proven=proven, defects=defects, is_final=True)
 
+    def _ahead(self, day: dt.date) -> list[dt.date]:
+        """Return a day whose bars could not be found in the store, and perhaps days after it.
+
+        They are as many as were fetched so before: a chain that finds none of its bars would
+        otherwise fetch day after day, one at a time.
+        """
+        place = self.days.index(day)
+        run = [day]
+        for later in self.days[place + 1 : place + max(self._fetched_late, 1)]:
+            if later in self.fetched:
+                break
+            run.append(later)
+        self._fetched_late += len(run)
+        return run
+
     def _last_covered(self) -> dt.date:
         """Return the last day that has trades; a later day without a file may still come."""
         covered = [entry.day for entry in self.fetched.values() if entry.report is not None]
-        stored = [
-            day
-            for links in self.stored.values()
-            for day, link in links.items()
-            if link.trades_digest
-        ]
+        stored = [link.day for link in self.looked.likely() if link.trades_digest]
         return max(covered + stored, default=dt.date.min)
-
-
-@dataclass(frozen=True)
-class _Snapshot:
-    """The contents of store and cache at one time."""
-
-    found: dict[BarKey, Found]
-    digests: dict[dt.date, str]

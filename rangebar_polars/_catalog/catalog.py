@@ -2,7 +2,7 @@
 
 import datetime as dt
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import nullcontext
 from types import TracebackType
@@ -11,7 +11,7 @@ from typing import Any, Literal, Self, SupportsIndex
 import polars as pl
 
 from rangebar_polars._argument_names import named_methods
-from rangebar_polars._catalog.bars import StoredBars, load_bars
+from rangebar_polars._catalog.bars import load_bars
 from rangebar_polars._catalog.chain_end import processor_after
 from rangebar_polars._catalog.chains import check_options
 from rangebar_polars._catalog.last_bars import last_bars
@@ -35,7 +35,6 @@ from rangebar_polars._core.arguments import (
     check_flags,
 )
 from rangebar_polars._core.caller import warn_caller
-from rangebar_polars._core.options import Options
 from rangebar_polars._core.processor import RangeBarProcessor
 from rangebar_polars._core.rules.rule import Rule
 from rangebar_polars._days import day_range, utc_day
@@ -295,8 +294,11 @@ class Catalog:
         check_flags(use_cache=use_cache, validate=validate)
         every = self._series(symbols)
         store = self.store if use_cache else None
-        loaded = self._load(every, days, options, store)
-        plans = [bars.collect(validate=validate).lazy() for bars in loaded]
+        plans = list[pl.LazyFrame]()
+        for series in every:
+            bars = load_bars(self._settings, series, days, options, store)
+            plans.append(bars.collect(validate=validate).lazy())
+            bars.warn_of_missing()
         return joined(every, plans, alone=isinstance(symbols, str)).collect()
 
     def scan_bars(
@@ -345,21 +347,12 @@ class Catalog:
         every = self._series(symbols)
         address = self._address if use_cache else None
         with nullcontext() if address is None else address.opened() as store:
-            plans = [bars.scan(address) for bars in self._load(every, days, options, store)]
+            plans = list[pl.LazyFrame]()
+            for series in every:
+                bars = load_bars(self._settings, series, days, options, store)
+                bars.warn_of_missing()
+                plans.append(bars.scan(address))
         return joined(every, plans, alone=isinstance(symbols, str))
-
-    def _load(
-        self,
-        every: Sequence[Series],
-        days: Sequence[dt.date],
-        options: Options,
-        store: BarStore | None,
-    ) -> Iterator[StoredBars]:
-        """Yield the bars of one series after another, and warn about missing trades of each."""
-        for series in every:
-            bars = load_bars(self._settings, series, days, options, store)
-            bars.warn_of_missing()
-            yield bars
 
     def last_bars(
         self,

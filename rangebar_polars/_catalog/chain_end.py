@@ -68,6 +68,7 @@ def processor_after(  # noqa: PLR0917 - the arguments of Catalog.resume, checked
             f"{series.label} (until there are trades of days, begin with RangeBarProcessor)"
         )
     bars = load_bars(settings, series, day_range(first, last), options, store)
+    checkpoint = bars.checkpoint()
     bars.warn_of_missing()
-    processor.resume(bars.checkpoint())
+    processor.resume(checkpoint)
     return processor

@@ -158,24 +158,24 @@ def fill(request: FillRequest, report: Report) -> list[dict[str, Any]]:
     settings = replace(request.settings, progress=fetching)
     with open_store(request.store) as store:
         bars = load_bars(settings, request.series, request.days, request.options, store)
-        before = {key: set(links) for key, links in bars.stored.items()}
-        if bars.fetched:
+        if not bars.looked.is_complete():
             months = groupby(bars.days, lambda day: day.replace(day=1))
             for (_, days), _ in zip(months, bars.frames([]), strict=True):
                 done += sum(day >= bars.shown_from for day in days)
                 report((done, received()))
             bars.find_stored()
     fetched = len(set(cache.days()).intersection(bars.days) - cached)
-    return [_row(bars, key, before[key], fetched) for key in bars.keys]
+    return [_row(bars, key, fetched) for key in bars.keys]
 
 
-def _row(bars: StoredBars, key: BarKey, before: set[dt.date], fetched: int) -> dict[str, Any]:
+def _row(bars: StoredBars, key: BarKey, fetched: int) -> dict[str, Any]:
     """Return the row of the report for one rule."""
     days = [day for day in bars.days if day >= bars.shown_from]
-    links = [link for day, link in bars.stored[key].items() if day >= bars.shown_from]
+    stored, computed = bars.looked.own[key], bars.computed.get(key, set())
+    links = [link for day, link in stored.items() if day >= bars.shown_from]
     traded = {link.day for link in links if link.trades_digest is not None}
     traded |= {day for day in days if day in bars.fetched and bars.fetched[day].report is not None}
-    lost = sorted(traded - bars.stored[key].keys())
+    lost = sorted(traded - stored.keys())
     defects = Counter[str]()
     for day in days:
         defects.update(bars.defects.get(day, {}))
@@ -189,8 +189,8 @@ def _row(bars: StoredBars, key: BarKey, before: set[dt.date], fetched: int) -> d
         THRESHOLD: key.values[THRESHOLD],
         "status": "incomplete" if lost else "ok",
         "days": len(traded),
-        "stored": len(traded & before),
-        "made": len(traded - before),
+        "stored": len(traded - computed),
+        "made": len(traded & computed),
         "fetched": fetched,
         "trades": sum(link.trade_count for link in links),
         "bars": sum(link.bar_count for link in links),

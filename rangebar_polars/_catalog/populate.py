@@ -129,11 +129,11 @@ def populate(
         ``rule``, its text; ``threshold_decimal_bps``, null for rules that have none; ``status``,
         "ok", "incomplete" (bars after a day that could not be fetched are not stored) or "failed";
         ``days``, the number of days with trades; of these ``stored``, whose bars were stored
-        before, and ``made``, whose bars were computed now; ``fetched``, the days of trades
-        downloaded now; ``trades`` and ``bars``, the numbers in the stored range, including bars
-        that were cut off; ``defects``, the defects of the trades with the count of each;
-        ``seconds``, for the symbol; ``message``, the error. For a failed symbol only the last two
-        are known. A symbol that was filled again has the row of its last attempt.
+        before, in this chain or in one that it meets, and ``made``, whose bars were computed now;
+        ``fetched``, the days of trades downloaded now; ``trades`` and ``bars``, the numbers in the
+        stored range, including bars that were cut off; ``defects``, the defects of the trades with
+        the count of each; ``seconds``, for the symbol; ``message``, the error. For a failed symbol
+        only the last two are known. A symbol that was filled again has the row of its last attempt.
 
     Raises
     ------

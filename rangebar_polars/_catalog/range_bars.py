@@ -46,14 +46,15 @@ def get_range_bars(
     """Return the bars of a symbol over UTC days, and store them for the next call.
 
     The bars form one chain: the first trade of `start_date` opens the first bar. Another
-    `start_date` begins another chain with different bars, until both happen to close at the same
-    trade. With `reset` each period is its own chain, computed from its border, so the bars do not
-    depend on `start_date`; bars that closed before `start_date` are left out.
+    `start_date` begins another chain with different bars, until both close at the same trade. With
+    `reset` each period is its own chain, computed from its border, so the bars do not depend on
+    `start_date`; bars that closed before `start_date` are left out.
 
-    Stored bars are used only if they match the trades of every day since the first. Other bars are
+    Stored bars are used only if each day matches its trades and the state before it. Other bars are
     computed from the tick cache, which fetches missing trades, and are then stored: with a later
-    `end_date` only the new days are read. If the trades of a day are replaced, the bars from that
-    day on are stale. Bars do not become stale when their trades leave the cache.
+    `end_date` only the new days are read. If the trades of a day are replaced, or with another
+    `start_date`, bars are computed until they are those of a stored chain of the rule; the trades
+    of later days are not needed. Bars do not become stale when their trades leave the cache.
 
     Parameters
     ----------
@@ -217,8 +218,9 @@ def scan_range_bars(
 ) -> pl.LazyFrame:
     """Return the bars of a symbol over UTC days as a lazy frame.
 
-    This call fetches missing days of trades. When the plan runs, bars are read, or computed and
-    stored, month by month. A plan that stops early computes only the months that it needs.
+    This call fetches the days of trades of which no bars are stored. When the plan runs, bars are
+    read, or computed and stored, month by month, and trades are fetched of days whose stored bars
+    turn out to be of another chain. A plan that stops early computes only the months that it needs.
 
     Parameters
     ----------
@@ -239,12 +241,13 @@ def scan_range_bars(
     ValueError, TypeError, ArchiveError, ChecksumError, CacheError
         As in `get_range_bars`; raised by the call.
     QualityError, StoreError
-        As in `get_range_bars`; raised by the call or when the plan runs.
+        As in `get_range_bars`; raised by the call or when the plan runs. The others are too, if the
+        plan fetches trades.
 
     Warns
     -----
     RangeBarWarning
-        As in `get_range_bars`, by the call.
+        As in `get_range_bars`, by the call; and by the plan, if it finds other trades missing.
 
     Examples
     --------

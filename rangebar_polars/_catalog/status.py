@@ -96,7 +96,7 @@ def cache_status(
     wanted = _wanted(source, market, symbol) | values_of_rule(threshold_decimal_bps, rule)
     rows = [_of_ticks(cache) for cache in _series(wanted, cache_dir)]
     with opened(store, cache_dir) as where:
-        rows += [_of_bars(where, key) for key in _keys(where, wanted)]
+        rows += [_of_bars(where, key) for key in where.keys_of(wanted)]
     return pl.DataFrame(rows, schema=STATUS_SCHEMA, orient="row")
 
 
@@ -163,7 +163,7 @@ def cache_clear(
                 remove_abandoned(downloads, "*.part", strict=True)
     else:
         with opened(store, cache_dir) as where:
-            for key in _keys(where, wanted):
+            for key in where.keys_of(wanted):
                 rows.append(_of_bars(where, key))
                 where.remove(key)
     return pl.DataFrame(rows, schema=STATUS_SCHEMA, orient="row")
@@ -184,11 +184,6 @@ def _series(wanted: dict[str, object], cache_dir: str | os.PathLike[str] | None)
     if _OF_BARS & wanted.keys():
         return []
     return every_cache(cache_root(cache_dir), {name: str(each) for name, each in wanted.items()})
-
-
-def _keys(store: BarStore, wanted: dict[str, object]) -> list[BarKey]:
-    every = store.keys()
-    return [key for key in every if wanted.items() <= key.values.items()]
 
 
 def _of_ticks(cache: TickCache) -> dict[str, Any]:

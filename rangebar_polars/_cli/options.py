@@ -207,8 +207,8 @@ cache_compression = click.option(
 )
 store = click.option(
     "--store",
-    help="Where bars are stored: a folder or clickhouse://...; by default RANGEBAR_STORE, or the "
-    "cache folder.",
+    help="Where bars are stored: a folder, clickhouse://... or s3://bucket/prefix; by default "
+    "RANGEBAR_STORE, or the cache folder.",
 )
 archive = click.option(
     "--archive-url",

@@ -1,4 +1,4 @@
-"""Stores of bars: Parquet files by default, or a ClickHouse server for a team."""
+"""Stores of bars: Parquet files by default; for a team a ClickHouse server, or a bucket."""
 
 import os
 from contextlib import AbstractContextManager
@@ -11,6 +11,8 @@ from rangebar_polars.store.bar_key import BarKey
 from rangebar_polars.store.bar_store import BarStore
 from rangebar_polars.store.chain import Link, StoredMonth
 from rangebar_polars.store.clickhouse.store import ClickHouseStore
+from rangebar_polars.store.objects.address import CREDENTIALS
+from rangebar_polars.store.objects.store import ObjectStore
 from rangebar_polars.store.parquet import ParquetStore
 from rangebar_polars.store.store_address import StoreAddress
 
@@ -19,6 +21,7 @@ __all__ = [
     "BarStore",
     "ClickHouseStore",
     "Link",
+    "ObjectStore",
     "ParquetStore",
     "Store",
     "StoreAddress",
@@ -59,7 +62,9 @@ def open_store(
         A folder, or ``"parquet:///folder"``; ``"clickhouse://user:password@host:port/database"``,
         or ``"clickhouse://"`` for the URL in ``CLICKHOUSE_URL``. By default ``RANGEBAR_STORE``, or
         else Parquet in the cache folder. Characters such as ``@`` in a password are
-        percent-encoded; ``clickhouses://`` is encrypted.
+        percent-encoded; ``clickhouses://`` is encrypted. A bucket is ``"s3://bucket/prefix"``,
+        ``"gs://bucket/prefix"`` or ``"az://container/prefix"``, with the credentials of the
+        environment.
     cache_dir
         The cache folder; by default ``RANGEBAR_CACHE_DIR``, or the cache folder of your platform.
 
@@ -71,7 +76,9 @@ def open_store(
     Raises
     ------
     TypeError, ValueError
-        The URL is not one of these.
+        The URL is not one of these, or that of a bucket has credentials.
+    ModuleNotFoundError
+        The extra of the store is not installed: ``clickhouse``, or ``objects`` for a bucket.
     StoreError
         The server cannot be reached, refuses the user, or has another version.
 
@@ -84,7 +91,8 @@ def open_store(
     >>> open_store("postgres://db")
     Traceback (most recent call last):
     ValueError: no bar store has a URL that begins with 'postgres:' (give a folder,
-    'parquet:///folder' or 'clickhouse://user:password@host:port/database')
+    'parquet:///folder', 'clickhouse://user:password@host:port/database' or 's3://bucket/prefix',
+    or gs:// or az://)
     """
     chosen = url if url is not None else os.environ.get("RANGEBAR_STORE") or None
     if chosen is None:
@@ -104,7 +112,10 @@ def open_store(
         return ParquetStore(Path(unquote(place.path)))
     if scheme in {"clickhouse", "clickhouses"}:
         return ClickHouseStore(chosen)
+    if scheme in CREDENTIALS:
+        return ObjectStore(chosen)
     raise ValueError(
         f"no bar store has a URL that begins with '{scheme}:' (give a folder, "
-        "'parquet:///folder' or 'clickhouse://user:password@host:port/database')"
+        "'parquet:///folder', 'clickhouse://user:password@host:port/database' or "
+        "'s3://bucket/prefix', or gs:// or az://)"
     )

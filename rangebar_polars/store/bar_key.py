@@ -1,7 +1,7 @@
 """The key of a chain of bars in stores: everything except the trades on which its bars depend."""
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Self, cast, get_args
 
 import polars as pl
@@ -138,6 +138,10 @@ class BarKey:
             "max_gap": self.max_gap,
             "origin": self.origin,
         }
+
+    def is_sibling(self, other: "BarKey") -> bool:
+        """Return whether another chain has the same rule and symbol, and another first day."""
+        return other != self and replace(other, origin=self.origin) == self
 
     def begins(self, day: dt.date) -> bool:
         """Return whether a chain begins on a day."""

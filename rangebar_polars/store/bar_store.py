@@ -17,7 +17,7 @@ from rangebar_polars._days import day_after
 from rangebar_polars._pruning import Span, kept, may_hold
 from rangebar_polars.schema import BAR_SCHEMA, RULE_VERSION
 from rangebar_polars.store.bar_key import CHAIN_BAR_SCHEMA, KEY_SCHEMA, BarKey, values_of_rule
-from rangebar_polars.store.chain import Link, StoredMonth, proven
+from rangebar_polars.store.chain import Link, StoredMonth, by_day, proven
 from rangebar_polars.store.stored_bars import bar_columns, stored_columns
 
 
@@ -32,6 +32,8 @@ class BarStore(ABC):
     time. A caller that found a month reads the bars of exactly that version, or gets None if it is
     gone. The links of a month show whether its bars match the current trades; `chain.proven`
     checks them, for every store in the same way.
+
+    A store that finds the chains of one rule without listing all of them overrides `siblings`.
     """
 
     @property
@@ -47,6 +49,29 @@ class BarStore(ABC):
     @abstractmethod
     def keys(self) -> list[BarKey]:
         """Return the stored chains, of any version of the rule."""
+
+    def siblings(self, key: BarKey) -> list[BarKey]:
+        """Return the stored chains of the same rule that begin on other days.
+
+        They have the same source, market, symbol, rule, reset, longest gap and version. With a
+        reset there are none, because no chain has a first day.
+
+        Parameters
+        ----------
+        key
+            The chain, whether it is stored or not.
+
+        Returns
+        -------
+        list of BarKey
+            By the first day, ascending.
+
+        Raises
+        ------
+        StoreError
+            The store cannot be reached or read.
+        """
+        return siblings_among(self.keys(), key)
 
     @abstractmethod
     def find(
@@ -66,6 +91,21 @@ class BarStore(ABC):
         StoreError
             The store cannot be reached or read.
         """
+
+    def keys_of(self, wanted: Mapping[str, object]) -> list[BarKey]:
+        """Return the stored chains with these values, of any version of the rule.
+
+        Parameters
+        ----------
+        wanted
+            Values of columns of `KEY_SCHEMA`.
+
+        Raises
+        ------
+        StoreError
+            The store cannot be reached or read.
+        """
+        return [key for key in self.keys() if wanted.items() <= key.values.items()]
 
     @abstractmethod
     def read(self, key: BarKey, month: StoredMonth, columns: Sequence[str]) -> pl.DataFrame | None:
@@ -209,11 +249,7 @@ class BarStore(ABC):
             Only bars that ended on these days; None: all.
         """
         asked = list(CHAIN_BAR_SCHEMA) if columns is None else columns
-        chains = [
-            key
-            for key in self.keys()
-            if key.version == RULE_VERSION and wanted.items() <= key.values.items()
-        ]
+        chains = [key for key in self.keys_of(wanted) if key.version == RULE_VERSION]
         values = pl.DataFrame([key.values for key in chains], schema=KEY_SCHEMA)
         for key in kept(chains, values, predicate):
             yield from self._bars_of(key, asked, predicate, days or _EVERY_DAY)
@@ -241,6 +277,11 @@ class BarStore(ABC):
             before = None if month is None else good.get(month.links[-1].day)
 
 
+def siblings_among(keys: Iterable[BarKey], key: BarKey) -> list[BarKey]:
+    """Return the chains of the same rule that begin on other days, by that day."""
+    return sorted(filter(key.is_sibling, keys), key=lambda other: other.path)
+
+
 def _times(month: StoredMonth, days: list[dt.date]) -> dict[str, Span]:
     """Return the range of the times of bars that ended on these days of trades."""
     if any(link.defects.get("outside_day") for link in month.links):
@@ -254,7 +295,7 @@ def _times(month: StoredMonth, days: list[dt.date]) -> dict[str, Span]:
 
 
 def _proven(key: BarKey, month: StoredMonth, before: Link | None) -> dict[dt.date, Link]:
-    links = {link.day: link for link in month.links}
+    links = by_day([month])
     if before is not None and day_after(before.day) != month.links[0].day:
         before = None
     return proven(key, links, links, {}, before=before)

@@ -1,27 +1,30 @@
 """Chains of bars in stores: the links that prove which trades they match.
 
 A chain has a link for each UTC day of trades: the digest of the trades, the number of bars that
-ended on the day, and the state of the builder after it. The digest of a link covers the link
-before it, so the links of a chain belong together back to its first day, and a chain can be
-continued, or computed again, from any day.
+ended on the day, and the state of the builder after it. The digest of a link covers the state
+before the day too. Nothing else of the days before decides its bars, so a link is valid for every
+chain of the rule that is in this state, whatever its first day was.
 """
 
 import base64
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from itertools import accumulate
 from typing import Final, Self
 
 import polars as pl
 
+from rangebar_polars import _internal
 from rangebar_polars._disk import strict_json
 from rangebar_polars._disk.fingerprint import checksums
+from rangebar_polars.errors import CheckpointError
 from rangebar_polars.store.bar_key import BarKey
 
-MONTH_VERSION: Final = 1
+MONTH_VERSION: Final = 2
 """The version of the record that a store writes for a month."""
 
 
@@ -44,8 +47,8 @@ class Link:
     state
         The state of the builder after the day, as a checkpoint, even if no bar is open; empty if
         another chain begins on the next day.
-    chain_digest
-        The digest of this day and every day before it.
+    digest
+        The digest of the rule, the state before the day, its trades, and the state after it.
     """
 
     day: dt.date
@@ -54,18 +57,41 @@ class Link:
     defects: Mapping[str, int] = field(hash=False)
     bar_count: int
     state: bytes
-    chain_digest: str = ""
+    digest: str = ""
 
     def sealed(self, key: BarKey, before: "Link | None") -> "Link":
         """Return the link with its digest; `before` is None for the first link of a chain."""
         made_of = [
-            key.path if before is None else before.chain_digest,
+            _rule_of(key),
+            _digest(b"" if before is None else before.state),
             str(self.day),
             self.trades_digest,
             self.bar_count,
-            hashlib.sha256(self.state).hexdigest(),
+            _digest(self.state),
         ]
-        return replace(self, chain_digest=hashlib.sha256(json.dumps(made_of).encode()).hexdigest())
+        return replace(self, digest=hashlib.sha256(json.dumps(made_of).encode()).hexdigest())
+
+    def fits(self, key: BarKey, before: "Link | None", ticks: Mapping[dt.date, str]) -> bool:
+        """Return whether a chain has these bars on the day.
+
+        Parameters
+        ----------
+        key
+            The chain, or another of the same rule.
+        before
+            The link before; None if the chain begins.
+        ticks
+            The digests of cached trades. A day whose trades are not cached is assumed to fit.
+        """
+        return self.fits_trades(ticks) and self.sealed(key, before).digest == self.digest
+
+    def fits_trades(self, ticks: Mapping[dt.date, str]) -> bool:
+        """Return whether the link is of the cached trades, or its trades are not cached."""
+        return ticks.get(self.day, self.trades_digest) == self.trades_digest
+
+    def after(self, trade_count: int) -> "Link":
+        """Return the link with its state as a chain of this many trades has it."""
+        return replace(self, state=_state_after(self.state, trade_count))
 
     def to_plain(self) -> list[object]:
         """Return the link as values that JSON can represent, for `from_plain`."""
@@ -78,13 +104,13 @@ class Link:
             defects,
             self.bar_count,
             state,
-            self.chain_digest,
+            self.digest,
         ]
 
     @classmethod
     def from_plain(cls, plain: object) -> Self:
         """Return the link from the values of `to_plain`."""
-        day, trades, trade_count, defects, bar_count, state, chain = strict_json.elements(plain)
+        day, trades, trade_count, defects, bar_count, state, digest = strict_json.elements(plain)
         return cls(
             day=strict_json.day(day),
             trades_digest=strict_json.optional(strict_json.text, trades),
@@ -95,7 +121,7 @@ class Link:
             },
             bar_count=strict_json.integer(bar_count),
             state=base64.b64decode(strict_json.text(state), validate=True),
-            chain_digest=strict_json.text(chain),
+            digest=strict_json.text(digest),
         )
 
 
@@ -138,8 +164,8 @@ class StoredMonth:
 
     def holds(self, other: "StoredMonth") -> bool:
         """Return whether every day of another version is in this one."""
-        chains = {link.chain_digest for link in self.links}
-        return all(link.chain_digest in chains for link in other.links)
+        digests = {link.digest for link in self.links}
+        return all(link.digest in digests for link in other.links)
 
     def of_days(self, bars: pl.DataFrame, days: Iterable[dt.date]) -> pl.DataFrame:
         """Return the rows of `bars`, which are those of the whole month, that belong to `days`."""
@@ -183,10 +209,19 @@ class StoredMonth:
         return cls(month=first, links=read, version=version, size=size, checksums=hashes)
 
 
+def by_day(months: Iterable[StoredMonth]) -> dict[dt.date, list[Link]]:
+    """Return the links of each day, in the order of the months."""
+    links = dict[dt.date, list[Link]]()
+    for month in months:
+        for link in month.links:
+            links.setdefault(link.day, []).append(link)
+    return links
+
+
 def proven(
     key: BarKey,
     days: Iterable[dt.date],
-    links: Mapping[dt.date, Link],
+    links: Mapping[dt.date, Sequence[Link]],
     ticks: Mapping[dt.date, str],
     *,
     before: Link | None = None,
@@ -200,7 +235,8 @@ def proven(
     days
         The days to check, ascending and without holes.
     links
-        The stored links.
+        The stored links of each day, of the chain or of others of the same rule. The first that
+        fits is taken.
     ticks
         The digests of cached trades. A day whose trades are not cached is assumed to fit.
     before
@@ -211,13 +247,31 @@ def proven(
     for day in days:
         if key.begins(day):
             before, broken = None, False
-        link = links.get(day)
-        broken = broken or link is None or not _is_proven(link, key, before, ticks)
-        if link is not None and not broken:
+        of_day = () if broken else links.get(day, ())
+        link = next((link for link in of_day if link.fits(key, before, ticks)), None)
+        broken = link is None
+        if link is not None:
             before = found[day] = link
     return found
 
 
-def _is_proven(link: Link, key: BarKey, before: Link | None, ticks: Mapping[dt.date, str]) -> bool:
-    fits = ticks.get(link.day, link.trades_digest) == link.trades_digest
-    return fits and link.sealed(key, before).chain_digest == link.chain_digest
+@lru_cache(maxsize=256)
+def _rule_of(key: BarKey) -> str:
+    """Return what chains of the same rule have in common, whatever their first day."""
+    return replace(key, origin=None).path
+
+
+# A state is both after a day and before the next, and its link is compared again when it is read.
+@lru_cache(maxsize=4096)
+def _digest(state: bytes) -> str:
+    # How many trades a chain has had decides nothing that comes after.
+    return hashlib.sha256(_state_after(state, 0)).hexdigest()
+
+
+def _state_after(state: bytes, trade_count: int) -> bytes:
+    """Return the same state after another number of trades; no state stays as it is."""
+    try:
+        return _internal.checkpoint_after(state, trade_count)
+    except CheckpointError:
+        # Between two periods, or damaged, which is reported where a chain is to continue from it.
+        return state

@@ -3,15 +3,11 @@
     <root>/bars/source=binance/market=um/symbol=BTCUSDT/rule=range-250/reset=none/max_gap=none/
         origin=2024-01-01/version=2/2024-01.parquet
 
-A file is written under a lock and appears whole. Its metadata has its links and no clock time, so
-equal bars give equal bytes. It is read through one open handle, so it may be replaced at any time.
-Polars writes no checksums of Parquet pages, so every column that is read is hashed and compared
-with what was written.
+A file is written under a lock and appears whole. It is read through one open handle, so it may be
+replaced at any time.
 """
 
 import datetime as dt
-import hashlib
-import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -21,21 +17,23 @@ from typing import BinaryIO, Final
 
 import polars as pl
 
-from rangebar_polars._core.unstable import unwarned
-from rangebar_polars._days import days_named
 from rangebar_polars._disk.disk_error import disk_errors
-from rangebar_polars._disk.fingerprint import checksums
 from rangebar_polars._disk.locked_file import locked, remove_abandoned
 from rangebar_polars._disk.regular_file import entries, open_to_read, subfolders
 from rangebar_polars.errors import StoreError
 from rangebar_polars.store.bar_key import KEY_FOLDERS, BarKey
-from rangebar_polars.store.bar_store import BarStore
+from rangebar_polars.store.bar_store import BarStore, siblings_among
 from rangebar_polars.store.chain import StoredMonth
+from rangebar_polars.store.month_file import (
+    BARS,
+    REMEDY,
+    file_name,
+    months_named,
+    read_bars,
+    read_month,
+    write_month,
+)
 
-LAYOUT_VERSION: Final = "3"
-# Fixed, so that a file's bytes do not depend on the pieces in which its bars were computed.
-ROW_GROUP_ROWS: Final = 1 << 18
-_REMEDY: Final = "delete it, and its bars are computed again"
 _LEVELS: Final = tuple(f"{name}=*" for name in KEY_FOLDERS)
 
 
@@ -58,16 +56,27 @@ class ParquetStore(BarStore):
 
     def path(self, key: BarKey, month: dt.date) -> Path:
         """Return the path of a month, whether it exists or not."""
-        return self._folder(key) / f"{month:%Y-%m}.parquet"
+        return self._folder(key) / file_name(month)
 
     def _folder(self, key: BarKey) -> Path:
-        return self.root / "bars" / key.path
+        return self.root / BARS / key.path
 
     def keys(self) -> list[BarKey]:
         """Return the chains that have a folder."""
-        top = self.root / "bars"
+        top = self.root / BARS
         with disk_errors(StoreError, top, doing="read"):
             folders = subfolders(top, _LEVELS)
+        return self._keys_of(folders)
+
+    def siblings(self, key: BarKey) -> list[BarKey]:
+        """Return the chains of the same rule that have a folder; see `BarStore.siblings`."""
+        top = self._folder(key).parents[1]
+        with disk_errors(StoreError, top, doing="read"):
+            folders = subfolders(top, _LEVELS[-2:])
+        return siblings_among(self._keys_of(folders), key)
+
+    def _keys_of(self, folders: Iterable[Path]) -> list[BarKey]:
+        top = self.root / BARS
         keys = (BarKey.from_path(folder.relative_to(top).as_posix()) for folder in folders)
         return [key for key in keys if key is not None]
 
@@ -78,9 +87,7 @@ class ParquetStore(BarStore):
         if months is None:
             folder = self._folder(key)
             with disk_errors(StoreError, folder, doing="read"):
-                months = days_named(
-                    f"{path.stem}-01" for path in entries(folder, "????-??.parquet")
-                )
+                months = months_named(path.name for path in entries(folder))
         found = dict[dt.date, StoredMonth]()
         for month in sorted(months):
             path = self.path(key, month)
@@ -99,37 +106,18 @@ class ParquetStore(BarStore):
             if stored.version != month.version:
                 return None
             handle.seek(0)
-            bars = pl.read_parquet(handle, columns=list(columns), hive_partitioning=False)
-        # By name: polars may give the columns in the order of the file.
-        bars = bars.select(columns)
-        damage = stored.damage(bars)
-        if damage is not None:
-            raise StoreError(f"{path} is damaged: {damage} ({_REMEDY})")
-        return bars
+            return read_bars(handle, str(path), stored, columns)
 
     def write(self, key: BarKey, month: StoredMonth, bars: pl.DataFrame) -> None:
         """Store a month; see `BarStore.write`."""
         target = self.path(key, month.month)
-        sums, links = json.dumps(checksums(bars)), month.to_json()
-        metadata = {
-            "rangebar.version": LAYOUT_VERSION,
-            "rangebar.key": key.path,
-            "rangebar.checksums": sums,
-            "rangebar.month": links,
-            "rangebar.sha256": _sha256(sums, links),
-        }
         part = target.with_name(f".{target.name}.part")
         with disk_errors(StoreError, target, doing="written"), locked(part) as file:
             stored = self._stored(key, month.month)
             if stored is not None and stored.holds(month):
                 return
-            with unwarned(), file.written() as handle:
-                bars.write_parquet(
-                    handle,
-                    compression="zstd",
-                    row_group_size=ROW_GROUP_ROWS,
-                    metadata=metadata,
-                )
+            with file.written() as handle:
+                write_month(handle, key, month, bars)
             file.move_to(target)
         with disk_errors(StoreError, target.parent, doing="cleared"):
             remove_abandoned(target.parent, ".*.parquet.part")
@@ -161,7 +149,7 @@ class ParquetStore(BarStore):
 
 @contextmanager
 def _opened(path: Path) -> Iterator[BinaryIO | None]:
-    with disk_errors(StoreError, path, doing="read", remedy=_REMEDY):
+    with disk_errors(StoreError, path, doing="read", remedy=REMEDY):
         try:
             handle = open_to_read(path)
         except FileNotFoundError:
@@ -172,25 +160,4 @@ def _opened(path: Path) -> Iterator[BinaryIO | None]:
 
 def _month(handle: BinaryIO, path: Path, key: BarKey) -> StoredMonth:
     """Read the metadata of a file."""
-    metadata = pl.read_parquet_metadata(handle)
-    damaged = f"{path} cannot be read: what it says of itself is damaged ({_REMEDY})"
-    got = metadata.get("rangebar.version")
-    if got != LAYOUT_VERSION:
-        raise StoreError(f"{path} has layout version {got}, expected {LAYOUT_VERSION} ({_REMEDY})")
-    try:
-        of, sums = metadata["rangebar.key"], metadata["rangebar.checksums"]
-        text, size = metadata["rangebar.month"], os.fstat(handle.fileno()).st_size
-        # The links and the checksums of the bars together identify the version.
-        month = StoredMonth.from_json(text, sums=sums, version=f"{text}{sums}", size=size)
-        is_whole = metadata["rangebar.sha256"] == _sha256(sums, text)
-    except (KeyError, ValueError) as error:
-        raise StoreError(damaged) from error
-    if not is_whole:
-        raise StoreError(damaged)
-    if of != key.path:
-        raise StoreError(f"{path} holds bars of {of} (it was moved: move it back, or {_REMEDY})")
-    return month
-
-
-def _sha256(sums: str, links: str) -> str:
-    return hashlib.sha256(json.dumps([sums, links]).encode()).hexdigest()
+    return read_month(handle, str(path), key, size=os.fstat(handle.fileno()).st_size)

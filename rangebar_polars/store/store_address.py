@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rangebar_polars.store.bar_store import BarStore
 from rangebar_polars.store.clickhouse.address import refuse_password
+from rangebar_polars.store.objects.address import refuse_credentials
 
 
 @dataclass(frozen=True)
@@ -49,4 +50,5 @@ class StoreAddress:
         """Refuse to pickle a password."""
         if isinstance(self.given, str):
             refuse_password(self.given)
+            refuse_credentials(self.given)
         return type(self), (self.given, self.cache_dir, self.open_store)

@@ -197,6 +197,42 @@ class StoreTests:
             [KEY, *others], key=lambda key: key.path
         )
 
+    def test_siblings_are_the_chains_of_the_rule_that_begin_on_other_days(
+        self, store: BarStore
+    ) -> None:
+        """Siblings are the chains of the same rule and symbol that begin on other days."""
+        assert store.siblings(KEY) == []
+        later = [replace(KEY, origin=day) for day in DAYS[1:4]]
+        others = [
+            replace(KEY, series=replace(SERIES, symbol="BTC-USDT")),
+            replace(KEY, series=replace(SERIES, market="um"), origin=DAYS[1]),
+            replace(KEY, rule=RangeRule(3), origin=DAYS[1]),
+            replace(KEY, rule=RangeRule(300), origin=DAYS[1]),
+            replace(KEY, max_gap="30m", origin=DAYS[1]),
+            replace(KEY, reset="day", origin=None),
+            replace(KEY, version=RULE_VERSION + 1, origin=DAYS[1]),
+        ]
+        bars = bars_of(4)
+        for key in [*reversed(later), *others]:
+            store.write(key, month_of(bars, key=key), bars)
+
+        assert store.siblings(KEY) == later
+        store.write(KEY, month_of(bars), bars)
+        assert store.siblings(KEY) == later
+        assert store.siblings(later[1]) == [KEY, later[0], later[2]]
+        assert store.siblings(others[5]) == []
+
+    def test_equal_days_of_siblings_have_equal_digests(self, store: BarStore) -> None:
+        """The digest of a link depends on the rule and not on the first day of the chain."""
+        later, other = replace(KEY, origin=DAYS[1]), replace(KEY, rule=RangeRule(31))
+        bars = bars_of(10)
+        for key in (KEY, later, other):
+            store.write(key, month_of(bars, key=key), bars)
+
+        first, second, third = (store.find(key)[JANUARY].links for key in (KEY, later, other))
+        assert first == second
+        assert {link.digest for link in first}.isdisjoint(link.digest for link in third)
+
     def test_a_chain_is_removed_and_no_other(self, store: BarStore) -> None:
         """A chain is removed and no other."""
         bars, other = bars_of(10), replace(KEY, series=replace(SERIES, market="um"))

@@ -8,6 +8,7 @@
 
 use crate::bar::Bar;
 use crate::builder::MaxGap;
+use crate::check::Check;
 use crate::checkpoint::Checkpoint;
 use crate::checkpoint::chains::Saved;
 use crate::columns::{Compute, Group, OUTPUTS, Output};
@@ -381,6 +382,19 @@ fn checkpoint_position(checkpoint: &[u8]) -> Result<Position, Refusal> {
     Ok((check.rows(), time, id, check.last_id()))
 }
 
+/// The checkpoint of a chain in the same state after this many trades. No chain continues from one
+/// with an open bar of more trades.
+#[pyfunction]
+fn checkpoint_after<'py>(
+    py: Python<'py>,
+    checkpoint: &[u8],
+    rows: u64,
+) -> Result<Bound<'py, PyBytes>, Refusal> {
+    let state = Checkpoint::from_bytes(checkpoint)?;
+    let check = Check::at(rows, state.check.last(), state.check.last_id());
+    Ok(PyBytes::new(py, &Checkpoint { check, ..state }.to_bytes()?))
+}
+
 /// The columns of a table with these names, or all columns.
 #[pyfunction]
 #[pyo3(signature = (table, names))]
@@ -479,6 +493,7 @@ fn _internal(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(has_zone, module)?)?;
     module.add_function(wrap_pyfunction!(rules_read, module)?)?;
     module.add_function(wrap_pyfunction!(checkpoint_position, module)?)?;
+    module.add_function(wrap_pyfunction!(checkpoint_after, module)?)?;
     module.add_function(wrap_pyfunction!(read_checkpoint, module)?)?;
     module.add_function(wrap_pyfunction!(fitting_time_unit, module)?)?;
     module.add_function(wrap_pyfunction!(read_sides, module)?)?;

@@ -7,17 +7,18 @@ from typing import Any
 import polars as pl
 import pytest
 from support.assertions import tree
-from support.cached_bars import GARBAGE, bars_of, fill, series, status_of
+from support.cached_bars import GARBAGE, bars_of, fill, series, sizes_in, status_of
 from support.cached_trades import DAYS, PER_DAY, SOURCE, SYMBOL, give, one_pass, trades_of
 from support.clickhouse_server import ask
 from support.entry_points import assert_same
+from support.object_server import bucket_of
 
 import rangebar_polars as rb
 from rangebar_polars._catalog.status import STATUS_SCHEMA
 from rangebar_polars._ticks.cache import TickCache
 from rangebar_polars.errors import CacheError, StoreError
 from rangebar_polars.schema import RULE_VERSION, Series
-from rangebar_polars.store import BarStore, ClickHouseStore, ParquetStore
+from rangebar_polars.store import BarStore, ClickHouseStore, ObjectStore, ParquetStore
 
 OF_TICKS = {
     "rule": None,
@@ -89,9 +90,9 @@ def test_every_series_and_every_chain_has_a_row(store: BarStore, cache: Path) ->
     for row in rows[2:]:
         origin, reset = (row[name] or "none" for name in ("origin", "reset"))
         of_key = f"rule={row['rule']}/reset={reset}/max_gap=none/origin={origin}/"
-        files = [path for path in cache.parent.glob("store/**/*.parquet") if of_key in str(path)]
-        is_known = isinstance(store, ParquetStore)
-        assert row.pop("bytes") == (sum(p.stat().st_size for p in files) if is_known else None)
+        sizes = [size for path, size in sizes_in(store).items() if of_key in path]
+        is_known = not isinstance(store, ClickHouseStore)
+        assert row.pop("bytes") == (sum(sizes) if is_known else None)
     order = ["kind", "market", "threshold_decimal_bps", "origin"]
     assert sorted(rows, key=lambda row: [str(row[name]) for name in order]) == sorted(
         expected, key=lambda row: [str(row[name]) for name in order]
@@ -169,6 +170,10 @@ def test_bars_that_cannot_be_read_are_reported_and_can_be_cleared(
         path = store.path(key, dt.date(2024, 1, 1))
         path.write_bytes(GARBAGE)
         message = f"{path} cannot be read: "
+    elif isinstance(store, ObjectStore):
+        name = f"bars/{key.path}/2024-01.parquet"
+        bucket_of(store.url).put(name, GARBAGE)
+        message = f"{store.url}/{name} cannot be read: "
     else:
         damage = "ALTER TABLE coverage UPDATE links = 'x' WHERE key = {key:String}"
         ask(store.address, f"{damage} SETTINGS mutations_sync = 2", key=key.path)

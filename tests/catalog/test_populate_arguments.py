@@ -84,7 +84,8 @@ WRONG: list[tuple[dict[str, Any], type[Exception], str]] = [
         ValueError,
         (
             "no bar store has a URL that begins with 'postgres:' (give a folder, "
-            "'parquet:///folder' or 'clickhouse://user:password@host:port/database')"
+            "'parquet:///folder', 'clickhouse://user:password@host:port/database' or "
+            "'s3://bucket/prefix', or gs:// or az://)"
         ),
     ),
     (

@@ -133,6 +133,23 @@ def test_what_is_stored_is_not_read_again(cache: Path, read: list[dt.date]) -> N
     assert read == []
 
 
+@pytest.mark.parametrize("days", [2, 5])
+def test_after_a_chain_that_was_met_the_state_is_that_of_one_pass(
+    cache: Path, read: list[dt.date], days: int
+) -> None:
+    own: dict[str, Any] = {"source": SOURCE, "cache_dir": cache}
+    want = rb.resume_range_bars(SYMBOL, DAYS[1], 30, use_cache=False, **own)
+    rb.get_range_bars(SYMBOL, FIRST, DAYS[-days], 30, **own)
+    read.clear()
+
+    got = rb.resume_range_bars(SYMBOL, DAYS[1], 30, **own)
+
+    assert read == [DAYS[1], *DAYS[len(DAYS) - days + 1 :]]
+    assert got.create_checkpoint() == want.create_checkpoint()
+    later = days_after(DAYS[-1])
+    assert_same(want.process_trades(later), got.process_trades(later))
+
+
 def test_of_a_period_that_ends_with_the_last_day_that_day_alone_is_read_again(
     cache: Path, read: list[dt.date]
 ) -> None:

@@ -174,8 +174,8 @@ def test_doctor_ends_with_1_and_says_what_fails(tmp_path: Path) -> None:
     failed = {name for name, row in found.items() if row["result"] == "failed"}
     assert failed == {"store", "archive"}
     assert found["store"]["detail"] == (
-        "no bar store has a URL that begins with 'postgres:' (give a folder, 'parquet:///folder' "
-        "or 'clickhouse://user:password@host:port/database')"
+        "no bar store has a URL that begins with 'postgres:' (give a folder, 'parquet:///folder', "
+        "'clickhouse://user:password@host:port/database' or 's3://bucket/prefix', or gs:// or az://)"
     )
 
 

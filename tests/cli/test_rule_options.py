@@ -28,7 +28,9 @@ def test_bars_of_a_file_take_rules(tmp_path: Path) -> None:
 
     want = rb.bars(trades, rule=RULES, max_gap="1h", include_microstructure=True)
     assert_frame_equal(want, pl.read_parquet(out))
-    run("validate", out, tmp_path / "trades.parquet", *OPTIONS[:4])
+    for rule, bars in want.group_by("rule"):
+        bars.write_parquet(out)
+        run("validate", out, tmp_path / "trades.parquet", "--rule", rule[0], *OPTIONS[-2:])
 
 
 def test_bars_of_days_take_rules(tmp_path: Path) -> None:

@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.assertions import says
 from support.entry_points import assert_same
-from support.oracle_chains import RESETS, across_periods, some
+from support.oracle_chains import RESETS, across_periods, few, some
 from support.trades import trades
 
 import rangebar_polars as rb
 from rangebar_polars._core.options import Options
-from rangebar_polars._internal import BarBuilder, checkpoint_position
+from rangebar_polars._internal import BarBuilder, checkpoint_after, checkpoint_position
 
 THRESHOLDS = [7, 250, 1_000]
 
@@ -92,6 +92,31 @@ def test_the_position_is_the_trades_the_last_time_and_the_last_ids() -> None:
 
     assert (rows, id_of_time, last_id) == (3, None, 6)
     assert time == FRAME["timestamp"].to_physical()[-1]
+
+
+@given(frame=across_periods(), at=st.integers(1, 40), before=st.integers(0, 2**40))
+@few
+def test_the_state_after_another_number_of_trades_gives_the_same_bars(
+    frame: pl.DataFrame, at: int, before: int
+) -> None:
+    checkpoint = checkpoint_of(frame.head(at))
+    rows, *position = checkpoint_position(checkpoint)
+
+    moved = checkpoint_after(checkpoint, rows + before)
+
+    assert checkpoint_position(moved) == (rows + before, *position)
+    assert checkpoint_after(moved, rows) == checkpoint
+    one, other = (BarBuilder(options([250]), each) for each in (checkpoint, moved))
+    assert_same(bars_of(one, frame.slice(at)), bars_of(other, frame.slice(at)))
+
+
+def test_a_state_of_fewer_trades_than_its_open_bar_is_not_continued() -> None:
+    moved = checkpoint_after(checkpoint_of(FRAME, 1_000), 2)
+
+    with pytest.raises(rb.CheckpointError, match="such a state cannot be"):
+        BarBuilder(options([1_000]), moved)
+    with pytest.raises(rb.CheckpointError, match="does not begin like one"):
+        checkpoint_after(b"PAR1", 2)
 
 
 @pytest.mark.parametrize("name", APART)

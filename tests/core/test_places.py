@@ -77,9 +77,10 @@ def test_what_is_no_path_is_a_type_error(place: Any) -> None:  # noqa: ANN401
 STORES = {
     ":memory:": f"the store is ':memory:': expected a path on this machine {FOLDER}",
     "s3:/bucket": f"the store is 's3:/bucket': expected a path on this machine {FOLDER}",
-    "s3://bucket": (
-        "no bar store has a URL that begins with 's3:' (give a folder, 'parquet:///folder' or "
-        "'clickhouse://user:password@host:port/database')"
+    "ftp://bucket": (
+        "no bar store has a URL that begins with 'ftp:' (give a folder, 'parquet:///folder', "
+        "'clickhouse://user:password@host:port/database' or 's3://bucket/prefix', or gs:// or "
+        "az://)"
     ),
     "parquet://folder/bars": (
         "the store is 'parquet://folder/bars': expected a path on this machine "

@@ -209,4 +209,4 @@ def test_a_picture_of_cuts_shows_where_a_chain_begins(reset: Borders) -> None:
     for table in (frame, frame.lazy(), frame.to_arrow()):
         spec = rb.plot_cuts(table, 250, reset=reset).to_dict()
         roles = [trade["role"] for trade in spec["data"]["values"]]
-        assert roles == ["opens a bar", "is the last before a reset", "opens a bar", None]
+        assert roles == ["opens a bar", "is the last before a reset or gap", "opens a bar", None]

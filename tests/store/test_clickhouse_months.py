@@ -304,9 +304,9 @@ def test_links_that_cannot_be_read_are_reported_and_replaced(
     put(clickhouse_store, 4)
     ask(
         clickhouse_store.address,
-        "ALTER TABLE coverage UPDATE links = '[2, 0, 0]' WHERE 1 SETTINGS mutations_sync = 1",
+        "ALTER TABLE coverage UPDATE links = '[1, 0, 0]' WHERE 1 SETTINGS mutations_sync = 1",
     )
-    reason = "version 2, expected 1 (remove the chain, and its bars are computed again)"
+    reason = "version 1, expected 2 (remove the chain, and its bars are computed again)"
 
     with refuses(Address.parse(clickhouse_store.url).place, f"reading 2024-01 of {LABEL}", reason):
         clickhouse_store.find(KEY)

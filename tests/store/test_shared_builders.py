@@ -68,6 +68,8 @@ def shared(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
     return made
 
 
+# How a store is reached makes no difference to the builders.
+@pytest.mark.parametrize("open_one", ["parquet", "clickhouse"], indirect=True)
 @given(data=st.data())
 @settings(few, max_examples=12)
 def test_any_stored_days_of_any_thresholds_give_what_one_pass_and_each_alone_give(

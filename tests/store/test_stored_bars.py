@@ -113,9 +113,9 @@ def test_the_day_after_is_read_alone_even_when_the_trades_before_are_gone(
     assert read == DAYS[10:]
 
 
-@pytest.mark.parametrize("place", [0, 3, 5, 6, 13])
-def test_a_replaced_day_makes_the_bars_from_it_on_stale_and_no_others(
-    store: BarStore, cache: Path, read: list[dt.date], place: int
+@pytest.mark.parametrize(("place", "made"), [(0, 2), (3, 2), (5, 2), (6, 2), (13, 1)])
+def test_after_a_replaced_day_bars_are_computed_until_they_are_those_of_before(
+    store: BarStore, cache: Path, read: list[dt.date], place: int, made: int
 ) -> None:
     before = ask(store, cache, DAYS[0], DAYS[-1], **FULL)
     give(cache, trades_of([DAYS[place]], seed=1))
@@ -125,7 +125,10 @@ def test_a_replaced_day_makes_the_bars_from_it_on_stale_and_no_others(
 
     assert_same(expected(cache, DAYS[0], DAYS[-1], **FULL), after)
     assert not after.equals(before)
-    assert read == DAYS[place:]
+    assert read == DAYS[place : place + made]
+    read.clear()
+    assert_same(after, ask(store, cache, DAYS[0], DAYS[-1], **FULL))
+    assert read == []
 
 
 def test_a_day_that_is_put_back_as_it_was_leaves_bars_valid(
@@ -155,12 +158,14 @@ def test_with_a_reset_a_replaced_day_makes_only_its_period_stale(
 
 
 def test_another_first_day_is_another_chain(store: BarStore, cache: Path) -> None:
-    ask(store, cache, DAYS[0], DAYS[-1], **FULL)
+    whole = ask(store, cache, DAYS[0], DAYS[-1], **FULL)
 
     got = ask(store, cache, DAYS[1], DAYS[-1], **FULL)
 
     assert_same(expected(cache, DAYS[1], DAYS[-1], **FULL), got)
-    assert not got.equals(ask(store, cache, DAYS[0], DAYS[-1], **FULL))
+    assert not got.equals(whole.tail(got.height))
+    assert_same(whole, ask(store, cache, DAYS[0], DAYS[-1], **FULL))
+    assert len(store.keys()) == 2
 
 
 def test_with_a_reset_bars_do_not_depend_on_the_first_day(
@@ -222,21 +227,8 @@ def test_a_hole_inside_is_seen(store: BarStore, cache: Path, read: list[dt.date]
     got = ask(store, cache, DAYS[0], DAYS[-1], **FULL)
 
     assert_same(expected(cache, DAYS[0], DAYS[-1], **FULL), got)
-    # January was removed with it; of February what follows January is proven up to the hole.
-    assert read == DAYS[:6] + DAYS[8:]
-
-
-def test_an_old_month_is_not_joined_to_a_new_one(store: BarStore, cache: Path) -> None:
-    ask(store, cache, DAYS[0], DAYS[-1], **FULL)
-    give(cache, trades_of([DAYS[0]], seed=1))
-    # January is new now, February still follows the old one.
-    ask(store, cache, DAYS[0], dt.date(2024, 1, 31), **FULL)
-
-    shown = store.scan_bars().select(pl.col("close_time").max()).collect().item()
-    got = ask(store, cache, DAYS[0], DAYS[-1], **FULL)
-
-    assert shown < dt.datetime(2024, 2, 1, tzinfo=dt.UTC)
-    assert_same(expected(cache, DAYS[0], DAYS[-1], **FULL), got)
+    # January was removed with it; February follows it as before.
+    assert read == [*DAYS[:6], DAYS[8]]
 
 
 def test_markets_rules_thresholds_and_symbols_do_not_mix(store: BarStore, cache: Path) -> None:
@@ -379,14 +371,16 @@ def test_any_history_of_questions_gives_the_bars_of_one_pass(
         if data.draw(st.integers(0, 3)) == 0:
             day = data.draw(st.sampled_from(DAYS))
             give(root, trades_of([day], data.draw(st.integers(0, 2)), per_day=40))
-        reset = data.draw(st.sampled_from([None, None, "day", "week"]))
+        reset = data.draw(st.sampled_from([None, None, None, "day", "week"]))
         # Weeks begin on the fourth of these days.
-        first = data.draw(st.sampled_from([3, 10] if reset == "week" else [0, 0, 1, 8]))
+        first = data.draw(st.sampled_from([3, 10] if reset == "week" else [0, 0, 1, 2, 8]))
         last = data.draw(st.integers(first, len(DAYS) - 1))
         question = {
             "threshold_decimal_bps": data.draw(st.sampled_from([10, 30, [10, 30], [10, 2000]])),
             "include_incomplete": data.draw(st.booleans()),
             "reset": reset,
+            "max_gap": data.draw(st.sampled_from([None, None, "1h"])),
+            "prevent_same_timestamp_close": data.draw(st.sampled_from([True, True, False])),
         }
         got = ask(rb.open_store(root), root, DAYS[first], DAYS[last], **question)
         assert_same(expected(root, DAYS[first], DAYS[last], **question), got)

@@ -8,8 +8,9 @@ import polars as pl
 import rangebar_polars as rb
 from rangebar_polars._ticks.cache import TickCache
 from rangebar_polars.schema import Series
-from rangebar_polars.store import BarStore
+from rangebar_polars.store import BarStore, ObjectStore, ParquetStore
 from support.cached_trades import DAYS, SOURCE, SYMBOL, give, trades_of
+from support.object_server import sizes_of
 
 GARBAGE = b"PAR1 and no more"
 
@@ -39,3 +40,12 @@ def status_of(root: Path, store: BarStore, **options: Any) -> pl.DataFrame:  # n
 def series(root: Path, symbol: str = SYMBOL, market: str = "spot") -> TickCache:
     """Return a series of trades."""
     return TickCache(root, Series(SOURCE, market, symbol))
+
+
+def sizes_in(store: BarStore) -> dict[str, int]:
+    """Return the paths of the files of a store, and the bytes of each; none of ClickHouse."""
+    if isinstance(store, ObjectStore):
+        return sizes_of(store.url)
+    if not isinstance(store, ParquetStore):
+        return {}
+    return {str(path): path.stat().st_size for path in store.root.rglob("*.parquet")}

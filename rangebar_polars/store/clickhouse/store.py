@@ -28,7 +28,7 @@ from rangebar_polars._extras import extra
 from rangebar_polars.errors import StoreError
 from rangebar_polars.schema import RULE, STORED_SCHEMA
 from rangebar_polars.store.bar_key import KEY_SCHEMA, BarKey
-from rangebar_polars.store.bar_store import BarStore
+from rangebar_polars.store.bar_store import BarStore, siblings_among
 from rangebar_polars.store.chain import StoredMonth
 from rangebar_polars.store.clickhouse.address import (
     AGAIN,
@@ -49,6 +49,7 @@ from rangebar_polars.store.clickhouse.tables import (
     READ,
     REMOVE,
     SCHEMA_VERSION,
+    SIBLINGS,
     STATE,
     TABLES,
     VIEW,
@@ -142,6 +143,14 @@ class ClickHouseStore(BarStore):
         rows = self._fetch("listing chains", "SELECT DISTINCT key FROM coverage ORDER BY key")
         keys = (BarKey.from_path(path) for path in rows["key"])
         return [key for key in keys if key is not None]
+
+    def siblings(self, key: BarKey) -> list[BarKey]:
+        """Return the chains of the same rule that have a month; see `BarStore.siblings`."""
+        beginning = key.path[: key.path.index("/origin=") + 1]
+        doing = f"listing chains of {key.label}"
+        rows = self._fetch(doing, SIBLINGS, beginning=beginning)
+        keys = (BarKey.from_path(path) for path in rows["key"])
+        return siblings_among(filter(None, keys), key)
 
     def find(
         self, key: BarKey, months: Iterable[dt.date] | None = None

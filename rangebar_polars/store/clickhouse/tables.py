@@ -81,6 +81,9 @@ FROM bars INNER JOIN (SELECT * FROM coverage FINAL) AS named
 ON bars.key = named.key AND bars.batch = named.batch
 """  # noqa: S608 - names of this module
 
+SIBLINGS: Final = """
+SELECT DISTINCT key FROM coverage WHERE startsWith(key, {beginning:String}) ORDER BY key
+"""
 FIND: Final = """
 SELECT month, batch, links, checksums FROM coverage FINAL WHERE key = {key:String}
 AND (empty({months:Array(Date32)}) OR has({months:Array(Date32)}, month)) ORDER BY month
