@@ -94,7 +94,7 @@ FRAME = trades([100, 101])
             "features",
             "get_range_bars",
             (
-                "write include_microstructure, which adds all of them; for single ones give the "
+                "write include_microstructure, which adds the ten features; for others give the "
                 "trades to bars(features=[...])"
             ),
         ),
