@@ -31,6 +31,7 @@ __all__ = [
     "EwmaImbalanceRule",
     "EwmaRunRule",
     "ExprNamespace",
+    "Footprint",
     "FrameNamespace",
     "HighLowRule",
     "ImbalanceRule",
@@ -104,6 +105,7 @@ _HOMES: Final = {
         "_convert.frequency": ("bars_per_year",),
         "_core.bar_schema": ("bar_schema",),
         "_core.bars": ("bar_id", "bars", "bars_expr"),
+        "_core.footprint": ("Footprint",),
         "_core.namespace": ("ExprNamespace", "FrameNamespace", "LazyFrameNamespace"),
         "_core.off_market": ("drop_off_market",),
         "_core.threshold": ("THRESHOLD_DECIMAL_MAX", "THRESHOLD_DECIMAL_MIN", "THRESHOLD_PRESETS"),
@@ -209,6 +211,7 @@ if TYPE_CHECKING:
     from rangebar_polars._convert.frequency import bars_per_year
     from rangebar_polars._core.bar_schema import bar_schema
     from rangebar_polars._core.bars import bar_id, bars, bars_expr
+    from rangebar_polars._core.footprint import Footprint
     from rangebar_polars._core.namespace import ExprNamespace, FrameNamespace, LazyFrameNamespace
     from rangebar_polars._core.off_market import drop_off_market
     from rangebar_polars._core.processor import RangeBarProcessor

@@ -19,6 +19,7 @@ from rangebar_polars._core import plugin as _plugin
 from rangebar_polars._core.arguments import MaxGap, SingleThreshold, Threshold
 from rangebar_polars._core.bars import bar_id, bars, bars_expr
 from rangebar_polars._core.borders import Borders
+from rangebar_polars._core.footprint import Footprint
 from rangebar_polars._core.options import Options
 from rangebar_polars._core.rules.rule import Rule
 from rangebar_polars.schema import TradeColumns
@@ -162,6 +163,7 @@ class FrameNamespace(_OfBars):
         aggs: pl.Expr | Iterable[pl.Expr] | None = None,
         include_microstructure: bool = False,
         features: Sequence[str] | None = None,
+        footprint: Footprint | None = None,
         include_incomplete: bool = False,
         prevent_same_timestamp_close: bool | None = None,
         columns: TradeColumns | None = None,
@@ -178,6 +180,7 @@ class FrameNamespace(_OfBars):
             aggs=aggs,
             include_microstructure=include_microstructure,
             features=features,
+            footprint=footprint,
             include_incomplete=include_incomplete,
             prevent_same_timestamp_close=prevent_same_timestamp_close,
             columns=columns,
@@ -204,6 +207,7 @@ class LazyFrameNamespace(_OfBars):
         aggs: pl.Expr | Iterable[pl.Expr] | None = None,
         include_microstructure: bool = False,
         features: Sequence[str] | None = None,
+        footprint: Footprint | None = None,
         include_incomplete: bool = False,
         prevent_same_timestamp_close: bool | None = None,
         columns: TradeColumns | None = None,
@@ -220,6 +224,7 @@ class LazyFrameNamespace(_OfBars):
             aggs=aggs,
             include_microstructure=include_microstructure,
             features=features,
+            footprint=footprint,
             include_incomplete=include_incomplete,
             prevent_same_timestamp_close=prevent_same_timestamp_close,
             columns=columns,
@@ -244,6 +249,7 @@ class ExprNamespace:
         max_gap: MaxGap | None = None,
         include_microstructure: bool = False,
         features: Sequence[str] | None = None,
+        footprint: Footprint | None = None,
         include_incomplete: bool = False,
         prevent_same_timestamp_close: bool | None = None,
         columns: TradeColumns | None = None,
@@ -282,6 +288,7 @@ class ExprNamespace:
             max_gap=max_gap,
             include_microstructure=include_microstructure,
             features=features,
+            footprint=footprint,
             include_incomplete=include_incomplete,
             prevent_same_timestamp_close=prevent_same_timestamp_close,
         )
