@@ -29,7 +29,7 @@ const SPARSE: u64 = 4;
 /// So few new levels are put in one by one.
 const FEW: usize = 4;
 /// 64 bits hold the sum of [`ROWS`] numbers below this.
-const SMALL: i64 = 1 << 51;
+const SMALL: u64 = 1 << 51;
 
 /// The height of a level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,6 +120,54 @@ impl Row {
     }
 }
 
+/// The rows of up to [`GROUP`] trades.
+struct Rows {
+    len: usize,
+    prices: [i64; GROUP],
+    quantities: [i64; GROUP],
+    /// A bit for each row.
+    bought: u64,
+    sold: u64,
+    /// Individual trades, less 1.
+    more: [u64; GROUP],
+}
+
+impl Rows {
+    fn of(trades: &Trades<'_>) -> Self {
+        let (mut prices, mut quantities, mut more) = ([0; GROUP], [0; GROUP], [0; GROUP]);
+        fix(trades.prices(), &mut prices);
+        fix(trades.quantities(), &mut quantities);
+        let (known, sold) = trades.is_buyer_maker.map_or((0, 0), |sides| {
+            (sides.known.map_or(!0, |known| known.word(0)), sides.sold.word(0))
+        });
+        if let Some((first, last)) = trades.first_trade_id.zip(trades.last_trade_id) {
+            for (row, more) in more[..trades.len].iter_mut().enumerate() {
+                let ids = first.get(row).zip(last.get(row));
+                // Last is not below first, so their difference is right modulo 2^64.
+                *more = ids.map_or(0, |(first, last)| last.wrapping_sub(first).cast_unsigned());
+            }
+        }
+        let (bought, sold) = (known & !sold, known & sold);
+        Self { len: trades.len, prices, quantities, bought, sold, more }
+    }
+
+    /// Whether 64 bits hold the sums of [`ROWS`] rows such as these.
+    fn are_small(&self) -> bool {
+        let quantities = self.quantities.iter().map(|quantity| quantity.cast_unsigned());
+        quantities.chain(self.more).fold(0, |bits, value| bits | value) < SMALL
+    }
+
+    fn iter(&self, tick: Tick) -> impl Iterator<Item = Row> {
+        (0..self.len).map(move |row| Row {
+            level: tick.level(self.prices[row]),
+            quantity: self.quantities[row],
+            bought: self.bought >> row & 1 == 1,
+            sold: self.sold >> row & 1 == 1,
+            more: self.more[row],
+        })
+    }
+}
+
 /// The sums of small values of a level.
 #[derive(Clone, Copy, Debug, Default)]
 struct Small {
@@ -198,14 +246,16 @@ impl Levels {
         }
         // Few, see above.
         let mut places = vec![Small::default(); usize::try_from(span).unwrap_or_default() + 1];
-        let is_small = each_row(trades, tick, |row| {
-            let place = usize::try_from(row.level - lowest).ok();
-            if let Some(level) = place.and_then(|place| places.get_mut(place)) {
-                level.add(row);
+        for rows in groups(trades) {
+            if !rows.are_small() {
+                return Self::of_sparse(trades, tick);
             }
-        });
-        if !is_small {
-            return Self::of_sparse(trades, tick);
+            for row in rows.iter(tick) {
+                let place = usize::try_from(row.level - lowest).ok();
+                if let Some(level) = place.and_then(|place| places.get_mut(place)) {
+                    level.add(row);
+                }
+            }
         }
         let with_trades = (lowest..).zip(places).filter(|(_, level)| level.trades > 0);
         Self(with_trades.map(|(number, level)| (number, level.sums())).collect())
@@ -214,9 +264,8 @@ impl Levels {
     /// The levels of trades that are far apart, or have large quantities.
     fn of_sparse(trades: &Trades<'_>, tick: Tick) -> Self {
         let mut rows = Vec::with_capacity(trades.len);
-        for start in (0..trades.len).step_by(GROUP) {
-            let group = trades.slice(start..trades.len.min(start + GROUP));
-            group_rows(&group, tick, |row| rows.push((row.level, row.sums())));
+        for group in groups(trades) {
+            rows.extend(group.iter(tick).map(|row| (row.level, row.sums())));
         }
         rows.sort_unstable_by_key(|(number, _)| *number);
         let mut levels = VecDeque::<(i64, Level)>::new();
@@ -290,42 +339,11 @@ impl Levels {
     }
 }
 
-/// Call a function with each row of up to [`ROWS`] trades; returns whether 64 bits hold the sums.
-fn each_row(trades: &Trades<'_>, tick: Tick, mut add: impl FnMut(Row)) -> bool {
-    (0..trades.len).step_by(GROUP).all(|start| {
-        let group = trades.slice(start..trades.len.min(start + GROUP));
-        let mut bits = 0;
-        group_rows(&group, tick, |row| {
-            bits |= row.quantity.cast_unsigned() | row.more;
-            add(row);
-        });
-        bits < SMALL.cast_unsigned()
-    })
-}
-
-/// Call a function with each row of up to [`GROUP`] trades.
-#[inline]
-fn group_rows(trades: &Trades<'_>, tick: Tick, mut add: impl FnMut(Row)) {
-    let (mut prices, mut quantities) = ([0; GROUP], [0; GROUP]);
-    fix(trades.prices(), &mut prices);
-    fix(trades.quantities(), &mut quantities);
-    let (known, sold) = trades.is_buyer_maker.map_or((0, 0), |sides| {
-        (sides.known.map_or(!0, |known| known.word(0)), sides.sold.word(0))
-    });
-    let (bought, sold) = (known & !sold, known & sold);
-    let ids = trades.first_trade_id.zip(trades.last_trade_id);
-    let rows = prices.into_iter().zip(quantities).take(trades.prices().len()).enumerate();
-    for (row, (price, quantity)) in rows {
-        let of_row = ids.and_then(|(first, last)| first.get(row).zip(last.get(row)));
-        add(Row {
-            level: tick.level(price),
-            quantity,
-            bought: bought >> row & 1 == 1,
-            sold: sold >> row & 1 == 1,
-            // Last is not below first, so their difference is right modulo 2^64.
-            more: of_row.map_or(0, |(first, last)| last.wrapping_sub(first).cast_unsigned()),
-        });
-    }
+/// The rows of trades, in groups.
+fn groups(trades: &Trades<'_>) -> impl Iterator<Item = Rows> {
+    (0..trades.len)
+        .step_by(GROUP)
+        .map(|start| Rows::of(&trades.slice(start..trades.len.min(start + GROUP))))
 }
 
 #[cfg(test)]

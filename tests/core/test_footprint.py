@@ -10,11 +10,10 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.assertions import hushed
-from support.batches import pieces
 from support.entry_points import ENTRY_POINTS, Asked, assert_same
 from support.footprint_reference import SCHEMA, footprint
 from support.oracle_chains import CHAIN_ENTRY_POINTS, few, keyed
+from support.processors import hushed, pieces
 from support.reference import Trade, cuts, fx
 from support.strategies import asked, frames
 from support.trades import rows, trades, walk
@@ -265,7 +264,7 @@ def test_the_table_of_columns_has_the_columns_of_footprints_in_order() -> None:
 
 
 def test_trades_without_sides_have_null_for_what_needs_a_side() -> None:
-    bars = rb.bars(trades([100, 101]).drop("is_buyer_maker", strict=False), 1, footprint=rb.Footprint(1))
+    bars = rb.bars(trades([100, 101]), 1, footprint=rb.Footprint(1))
 
     (first, _) = bars["footprint"][0].to_list()
     assert first["volume"] is not None
