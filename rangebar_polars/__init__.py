@@ -71,6 +71,7 @@ __all__ = [
     "parse_rule",
     "plot_bars",
     "plot_cuts",
+    "plot_footprint",
     "populate",
     "process_trades_chunked",
     "process_trades_polars",
@@ -132,6 +133,7 @@ _HOMES: Final = {
         "_validation.tier2": ("validate_tier2",),
         "_plot.bars": ("plot_bars",),
         "_plot.cuts": ("plot_cuts",),
+        "_plot.footprints": ("plot_footprint",),
         "archive.binance": ("BinanceArchive",),
         "errors": (
             "ArchiveError",
@@ -242,6 +244,7 @@ if TYPE_CHECKING:
     from rangebar_polars._live.recorder import BarRecorder, scan_recorded_bars
     from rangebar_polars._plot.bars import plot_bars
     from rangebar_polars._plot.cuts import plot_cuts
+    from rangebar_polars._plot.footprints import plot_footprint
     from rangebar_polars._sessions import sessions
     from rangebar_polars._validation.continuity import validate_continuity
     from rangebar_polars._validation.report import Report

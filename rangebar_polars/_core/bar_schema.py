@@ -55,8 +55,8 @@ def bar_schema(
         The names and dtypes of the columns that `bars` returns for such trades and the same
         options: the keys, ``threshold_decimal_bps`` (Int64) with a list of thresholds or ``rule``
         (String) with a list of rules, the columns
-        of the README's table, ``features``, those of ``footprint``, your aggregations, and ``is_complete`` with
-        ``include_incomplete``.
+        of the README's table, ``features``, those of ``footprint``, your aggregations, and
+        ``is_complete`` with ``include_incomplete``.
         ``open_time`` and ``close_time`` have the dtype of the trades' times.
 
     Raises

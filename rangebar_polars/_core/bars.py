@@ -119,8 +119,8 @@ def bars(
         the statistics of the trades of each bar (`rangebar_polars.schema.INTRA`), and single ones
         of the columns that ``include_microstructure`` adds.
     footprint
-        Add what was bought and sold at each price, such as ``Footprint(tick=0.5)``: a list of levels,
-        their ``poc``, value area and imbalances (`rangebar_polars.schema.FOOTPRINT`).
+        Add what was bought and sold at each price, such as ``Footprint(tick=0.5)``: a list of
+        levels, their ``poc``, value area and imbalances (`rangebar_polars.schema.FOOTPRINT`).
     include_incomplete
         Add bars that were cut off, at the end the open bars, and the column ``is_complete``.
     prevent_same_timestamp_close
@@ -138,13 +138,13 @@ def bars(
         One row for each bar, in the order in which bars end (by threshold if several end with the
         same trade): ``open_time``, ``close_time`` (in the dtype of the input), ``open``,
         ``high``, ``low``, ``close``, ``volume`` (Float64, never null); with
-        ``include_microstructure`` the columns of the README's table, then ``features`` and the columns of ``footprint``. The result
-        is lazy for a LazyFrame: trades are streamed in constant memory, only the columns that the
-        plan uses are computed, and a head after it stops the reading early. Conditions of a later
-        filter that
-        read keys alone are applied to the trades too, and those on ``threshold_decimal_bps`` to the
-        thresholds: bars of no other chain are computed, and its trades are not checked. Without
-        ``by``, ``close_time`` is flagged as sorted.
+        ``include_microstructure`` the columns of the README's table, then ``features`` and the
+        columns of ``footprint``. The result is lazy for a LazyFrame: trades are streamed in
+        constant memory, only the columns that the plan uses are computed, and a head after it stops
+        the reading early. Conditions of a later filter that read keys alone are applied to the
+        trades too, and those on ``threshold_decimal_bps`` to the thresholds: bars of no other chain
+        are computed, and its trades are not checked. Without ``by``, ``close_time`` is flagged as
+        sorted.
 
     Raises
     ------

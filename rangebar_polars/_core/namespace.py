@@ -117,6 +117,48 @@ class _OfBars:
             height=height,
         )
 
+    def plot_footprint(
+        self,
+        *,
+        last: SupportsIndex = 10,
+        by: str | Sequence[str] | None = None,
+        units: Mapping[str, str] | None = None,
+        title: str | None = None,
+        width: SupportsIndex = 900,
+        height: SupportsIndex | None = None,
+    ) -> "alt.VConcatChart":
+        """Return a cluster chart of these bars: what was sold and bought at each level.
+
+        It needs the extra ``plot``. `rangebar_polars.plot_footprint`, which this calls, says more.
+
+        Parameters
+        ----------
+        last
+            How many bars of each chain are drawn.
+        by
+            The columns of the keys; None means those that lead the frame.
+        units
+            The unit of the price and that of the volume: ``{"price": "USDT", "volume": "BTC"}``.
+        title
+            What the bars are of; None is "Footprint". The keys of a chain follow.
+        width, height
+            In pixels of the layout; a height of None is 15 for each level, 900 at most.
+
+        Returns
+        -------
+        altair.VConcatChart
+            Its ``save("x.png")``, ``.svg``, ``.pdf``, ``.html`` or ``.json`` writes a file.
+        """
+        return rangebar_polars.plot_footprint(
+            self._frame,
+            last=last,
+            by=by,
+            units=units,
+            title=title,
+            width=width,
+            height=height,
+        )
+
     @documented_by(to_pandas)
     def to_pandas(self, index: str | None = "close_time") -> "pd.DataFrame":
         """Return the bars as a pandas frame: see `to_pandas` of the module of converters."""

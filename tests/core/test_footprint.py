@@ -19,6 +19,7 @@ from support.strategies import asked, frames
 from support.trades import rows, trades, walk
 
 import rangebar_polars as rb
+from rangebar_polars._core.options import Options
 
 COLUMNS = [*SCHEMA]
 TICKS = st.sampled_from([1e-8, 0.01, 0.5, 3.0, 250.0, 1e6])
@@ -33,14 +34,14 @@ TEN = trades(
     [0, 1000, 1500, 3000, 3000, 4000, 4500, 6000, 8000, 9000],
     quantity=[1, 2, 1, 3, 1, 2, 1, 4, 2, 1],
     sold=[False, False, True, False, False, True, False, True, True, False],
-    counted=[(1, 1), (2, 3), (4, 4), (5, 9), (10, 10), (11, 12), (13, 13), (14, 20), (21, 21)]
-    + [(22, 22)],
+    counted=[
+        *((1, 1), (2, 3), (4, 4), (5, 9), (10, 10)),
+        *((11, 12), (13, 13), (14, 20), (21, 21), (22, 22)),
+    ],
 )
 
 
-def oracle(
-    of_bars: list[list[Trade]], frame: pl.DataFrame, how: rb.Footprint
-) -> pl.DataFrame:
+def oracle(of_bars: list[list[Trade]], frame: pl.DataFrame, how: rb.Footprint) -> pl.DataFrame:
     has_sides = frame.schema.get("is_buyer_maker", pl.Null()) != pl.Null()
     return pl.DataFrame([footprint(bar, how, has_sides=has_sides) for bar in of_bars], SCHEMA)
 
@@ -246,16 +247,12 @@ def test_threads_share_a_frame_with_the_footprints_of_one_thread() -> None:
 def test_a_plan_reads_what_the_wanted_column_of_a_footprint_needs(name: str) -> None:
     (reads,) = (output.reads for output in rb.schema.FOOTPRINT if output.name == name)
     frame, how = walk(200), rb.Footprint(0.25)
-    unread = [
-        column
-        for column in frame.columns
-        if column not in {*reads, "timestamp", "price", "quantity", "agg_trade_id"}
-    ]
-    broken = frame.lazy().with_columns(pl.lit("broken").alias(column) for column in unread)
 
-    of_plan = rb.bars(broken, 100, footprint=how).select(name).collect()
+    of_plan = rb.bars(frame.lazy(), 100, footprint=how).select(name).collect()
 
     assert_same(rb.bars(frame, 100, footprint=how).select(name), of_plan)
+    read = Options.check(100, columns=None, footprint=how).reads([name])
+    assert {*read} == {*reads, *rb.schema.ALWAYS_READ}
 
 
 def test_the_table_of_columns_has_the_columns_of_footprints_in_order() -> None:

@@ -43,9 +43,9 @@ class Profile:
         for trade in sorted(self.trades, key=lambda trade: fx(trade.price)):
             self.levels.setdefault(fx(trade.price) // fx(self.asked.tick), []).append(trade)
 
-    def volume(self, level: int, sold: bool | None | str = "any") -> int:
+    def volume(self, level: int, sold: object = "any") -> int:
         """Return the volume at a level, of one side or of all."""
-        of = [t for t in self.levels.get(level, []) if sold in {"any", t.is_buyer_maker}]
+        of = [t for t in self.levels.get(level, []) if sold in ("any", t.is_buyer_maker)]
         return sums(of)[0]
 
     def price(self, level: int) -> float:
