@@ -147,9 +147,7 @@ impl Checkpoint {
         }
         let mut bytes = [MAGIC, &[VERSION], &[0; 4]].concat();
         bytes = postcard::to_extend(&self.wire(), bytes).map_err(|_| damaged(TOO_LARGE))?;
-        let levels = self.open.as_ref().and_then(|bar| bar.levels.as_ref());
-        let levels = levels.map_or(0, |levels| levels.len());
-        if bytes.len() > MAX_BYTES + levels * LEVEL_BYTES {
+        if bytes.len() > self.most_bytes() {
             return Err(damaged(TOO_LARGE));
         }
         let sum = crc32fast::hash(&bytes[HEADER..]).to_le_bytes();
@@ -181,7 +179,9 @@ impl Checkpoint {
             return Err(damaged(UNFIT));
         };
         let checkpoint = wire.checkpoint()?;
-        if !reachable::is_reachable(&checkpoint) {
+        if bytes.len() > checkpoint.most_bytes() {
+            Err(damaged(TOO_LARGE))
+        } else if !reachable::is_reachable(&checkpoint) {
             Err(damaged(IMPOSSIBLE))
         } else if checkpoint.to_bytes()? == bytes {
             Ok(checkpoint)
@@ -189,6 +189,12 @@ impl Checkpoint {
             // A longer form of a number, or a bit without a meaning.
             Err(damaged(UNFIT))
         }
+    }
+
+    /// How many bytes hold every such state.
+    fn most_bytes(&self) -> usize {
+        let levels = self.open.as_ref().and_then(|bar| bar.levels.as_ref());
+        MAX_BYTES + LEVEL_BYTES * levels.map_or(0, |levels| levels.len())
     }
 
     /// Its rule in the state after the trades so far.

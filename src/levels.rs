@@ -16,6 +16,8 @@ use std::ops::AddAssign;
 
 /// The most levels of a bar.
 pub const MAX_LEVELS: usize = 1 << 20;
+/// The most units of a tick: the nearest f64 of a price of so many counts as the same units.
+pub const MAX_TICK: i64 = 1_000_000_000_000_000;
 /// More levels than a bar may have.
 pub(crate) const LEVELS_LIMIT: Overflow =
     Overflow { sum: "footprint", limit: "1048576 levels (a coarser tick has fewer)" };
@@ -40,9 +42,9 @@ pub struct Tick {
 }
 
 impl Tick {
-    /// A tick of so many units of 1e-8; `None` below 1.
+    /// A tick of so many units of 1e-8; `None` below 1 and above [`MAX_TICK`].
     pub const fn new(units: i64) -> Option<Self> {
-        if units < 1 {
+        if units < 1 || units > MAX_TICK {
             return None;
         }
         Some(Self { units, reciprocal: u64::MAX / units.unsigned_abs() })
@@ -364,15 +366,16 @@ mod tests {
     }
 
     #[test]
-    fn no_tick_is_below_one() {
-        assert_eq!([i64::MIN, 0].map(Tick::new), [None, None]);
+    fn a_tick_has_limits() {
+        assert_eq!([i64::MIN, 0, MAX_TICK + 1].map(Tick::new), [None; 3]);
+        assert!([1, MAX_TICK].iter().all(|units| Tick::new(*units).is_some()));
     }
 
     proptest! {
         #[test]
         fn a_level_is_the_price_over_the_tick_rounded_down(
             price in prop_oneof![0..=i64::MAX, 0..1_000_000_i64],
-            tick in prop_oneof![1..=i64::MAX, 1..100_i64],
+            tick in prop_oneof![1..=MAX_TICK, 1..100_i64],
         ) {
             let number = Tick::new(tick).unwrap().level(price);
 

@@ -45,6 +45,9 @@ _AREA_LINE: Final = 0.41
 _FEW: Final = 4
 """Bars up to which cells do not fill the width."""
 
+_LEAST_VOLUME: Final = 0.001
+"""Volumes below it are shown as such: their digits have no room."""
+
 _TIMES: Final = "\N{MULTIPLICATION SIGN}"
 _PALE: Final = "#F2F2F2"
 """The colour of a cell in which as much was bought as sold."""
@@ -196,9 +199,13 @@ def _short(volume: float | None) -> str:
     --------
     >>> [_short(volume) for volume in (0.0, 0.01234, 1.25, 123.4, 12_345.0, 7_654_321.0)]
     ['0', '0.012', '1.25', '123', '12.3k', '7.65M']
+    >>> _short(0.0004)
+    '<0.001'
     """
     if volume is None or volume == 0:
         return "" if volume is None else "0"
+    if volume < _LEAST_VOLUME:
+        return f"<{_LEAST_VOLUME}"
     for unit, letter in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
         if volume >= unit:
             return f"{volume / (1e3 if letter == 'k' else unit):.3g}{letter}"
@@ -433,7 +440,7 @@ def _texts(base: "alt.Chart", *, has_sides: bool) -> "list[alt.Chart]":
     y = alt.Y("middle", type="quantitative")
     x = alt.X(NUMBER, type="quantitative")
     if not has_sides:
-        return [base.mark_text(fontSize=9, color=INK).encode(x=x, y=y, text=alt.Text("all"))]
+        return [base.mark_text(fontSize=9, color=INK).encode(x=x, y=y, text=alt.Text("all", type="nominal"))]
     made = []
     for text, flag, align, dx in (
         ("sold", "sell_imbalance", "right", -6),
@@ -446,7 +453,9 @@ def _texts(base: "alt.Chart", *, has_sides: bool) -> "list[alt.Chart]":
                 align=align, dx=dx, fontSize=10 if is_bold else 9, fontWeight=weight, color=INK
             )
             made.append(mark.encode(x=x, y=y, text=alt.Text(text, type="nominal")))
-    times = base.mark_text(fontSize=8, color=NEUTRAL).encode(x=x, y=y, text=alt.value(_TIMES))
+    times = base.mark_text(fontSize=8, color=INK, opacity=0.6).encode(
+        x=x, y=y, text=alt.value(_TIMES)
+    )
     return [times, *made]
 
 

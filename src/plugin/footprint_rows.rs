@@ -3,7 +3,7 @@
 use crate::bar::Bar;
 use crate::fixed::to_f64;
 use crate::footprint::{Footprint, FootprintOutput, Part};
-use crate::levels::{Level, Levels, Tick};
+use crate::levels::{Level, Levels, MAX_TICK, Tick};
 use crate::plugin::refusal::compute_error;
 use polars_arrow::array::{Array, BooleanArray, ListArray};
 use polars_arrow::bitmap::{Bitmap, MutableBitmap};
@@ -30,10 +30,10 @@ impl FootprintOptions {
     /// How a footprint is made.
     ///
     /// # Errors
-    /// A tick that is not above 0.
+    /// A tick outside its limits.
     pub fn footprint(self) -> PolarsResult<Footprint> {
         let Self { tick, value_area, imbalance } = self;
-        let refused = || compute_error(&format!("tick is {tick} units: expected 1 or more"));
+        let refused = || compute_error(&format!("tick is {tick} units: expected 1 to {MAX_TICK}"));
         let tick = Tick::new(tick).ok_or_else(refused)?;
         Ok(Footprint { tick, value_area, imbalance })
     }

@@ -101,7 +101,7 @@ impl Options {
     /// How a footprint is made, if bars have one.
     ///
     /// # Errors
-    /// A tick that is not above 0.
+    /// A tick outside its limits.
     pub fn footprint(&self) -> PolarsResult<Option<Footprint>> {
         self.footprint.map(FootprintOptions::footprint).transpose()
     }

@@ -40,6 +40,7 @@ STUCK = 60.0
 
 UNITS: tuple[Any, ...] = ("ms", "us", "ns")
 RESETS: tuple[Any, ...] = ("day", "week", "month", "year")
+_DAY = rb.TradingDay("17:00", "America/New_York")
 ROLES = tuple(TRADE_SCHEMA)
 STORED_LAYOUT = (1, "UTC", 127)
 """The layout of `TRADE_SCHEMA`."""
@@ -87,7 +88,7 @@ def rule_of(state: State) -> dict[str, Any]:
     is_gap = state.max_gap is not None and 0 < state.max_gap < 2**63
     return {
         "rule": rule,
-        "reset": state.reset if state.reset in RESETS else None,
+        "reset": {str(reset): reset for reset in (*RESETS, _DAY)}.get(state.reset or ""),
         "max_gap": f"{state.max_gap}ns" if is_gap else None,
     }
 
