@@ -28,8 +28,6 @@ const ROWS: usize = 4096;
 const GROUP: usize = 64;
 /// Up to so many levels for each row, a place for each level costs less than a search for it.
 const SPARSE: u64 = 4;
-/// So few new levels are put in one by one.
-const FEW: usize = 4;
 /// 64 bits hold the sum of [`ROWS`] numbers below this.
 const SMALL: u64 = 1 << 51;
 
@@ -309,22 +307,23 @@ impl Levels {
                 _ => new.push((*number, *level)),
             }
         }
-        if new.len() <= FEW {
-            for level in new {
-                let place = self.0.partition_point(|own| own.0 < level.0);
-                self.0.insert(place, level);
-            }
-            return;
+        // Prices that fall bring new levels below all others, which need not move them.
+        let lowest = self.0.front().map_or(i64::MAX, |own| own.0);
+        let below = new.partition_point(|level| level.0 < lowest);
+        for level in new.drain(..below).rev() {
+            self.0.push_front(level);
         }
-        let above = self.0.partition_point(|own| own.0 < new[0].0);
-        let mut above = self.0.split_off(above).into_iter().peekable();
-        for level in new {
-            while let Some(own) = above.next_if(|own| own.0 < level.0) {
-                self.0.push_back(own);
+        let mut from = self.0.len();
+        self.0.extend(&new);
+        let mut to = self.0.len();
+        for level in new.into_iter().rev() {
+            while from > 0 && self.0[from - 1].0 > level.0 {
+                (from, to) = (from - 1, to - 1);
+                self.0[to] = self.0[from];
             }
-            self.0.push_back(level);
+            to -= 1;
+            self.0[to] = level;
         }
-        self.0.extend(above);
     }
 
     /// Whether these can be the levels of the last trades of others.
@@ -338,6 +337,15 @@ impl Levels {
                     && part.trades <= all.trades
             })
         })
+    }
+}
+
+impl<'a> IntoIterator for &'a Levels {
+    type Item = &'a (i64, Level);
+    type IntoIter = Iter<'a, (i64, Level)>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
     }
 }
 

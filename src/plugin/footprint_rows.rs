@@ -49,7 +49,7 @@ pub struct FootprintRows {
 /// The values of a column.
 #[derive(Clone, Debug)]
 enum Cells {
-    Levels(LevelRows),
+    Levels(Box<LevelRows>),
     Prices(Vec<Option<f64>>),
     Counts(Vec<Option<i64>>),
 }
@@ -78,7 +78,7 @@ impl FootprintRows {
     ) -> Self {
         let empty = |output: FootprintOutput| {
             let cells = match output.part {
-                Part::Footprint => Cells::Levels(LevelRows::default()),
+                Part::Footprint => Cells::Levels(Box::default()),
                 Part::Poc | Part::ValueAreaLow | Part::ValueAreaHigh => Cells::Prices(Vec::new()),
                 Part::BuyImbalanceCount | Part::SellImbalanceCount => Cells::Counts(Vec::new()),
             };
