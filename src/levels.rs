@@ -359,11 +359,12 @@ fn groups(trades: &Trades<'_>) -> impl Iterator<Item = Rows> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixed::to_f64;
     use crate::trades::{Column, TimeUnit};
     use proptest::prelude::*;
 
     fn levels(prices: &[i64], tick: i64) -> Levels {
-        let prices: Vec<_> = prices.iter().map(|price| *price as f64 / 1e8).collect();
+        let prices: Vec<_> = prices.iter().map(|price| to_f64(i128::from(*price))).collect();
         let quantities = vec![1e-8; prices.len()];
         let trades = Trades {
             price: Some(Column::new("price", &prices)),

@@ -381,12 +381,13 @@ class _Cluster:
             axis=titled_above(prices, format=form, grid=False),
             scale=alt.Scale(domain=list(self._ends), nice=False, zero=False),
         )
-        return alt.Chart().mark_rule(opacity=0).encode(x=x, y=y)
+        axes: alt.Chart = alt.Chart().mark_rule(opacity=0).encode(x=x, y=y)
+        return axes
 
     def _candles(self, base: "alt.Chart") -> "list[alt.Chart]":
         """Return the candle left of the cells of a bar, and its value area right of them."""
         has_area = self._has(_AREA[0])
-        columns = ["candle", "area", "open", "high", "low", "close"]
+        columns: list[Any] = ["candle", "area", "open", "high", "low", "close"]
         columns += ["area_top", *_AREA] if has_area else []
         of_bar = base.transform_aggregate(groupby=columns)
         colour = (
@@ -427,12 +428,13 @@ class _Cluster:
 
 def _boxed(chart: "alt.Chart") -> "alt.Chart":
     """Return marks with the place of their cells."""
-    return chart.encode(
+    boxed: alt.Chart = chart.encode(
         x=alt.X("left", type="quantitative"),
         x2=alt.X2("right"),
         y=alt.Y("price", type="quantitative"),
         y2=alt.Y2("top"),
     )
+    return boxed
 
 
 def _texts(base: "alt.Chart", *, has_sides: bool) -> "list[alt.Chart]":
@@ -440,19 +442,19 @@ def _texts(base: "alt.Chart", *, has_sides: bool) -> "list[alt.Chart]":
     y = alt.Y("middle", type="quantitative")
     x = alt.X(NUMBER, type="quantitative")
     if not has_sides:
-        return [base.mark_text(fontSize=9, color=INK).encode(x=x, y=y, text=alt.Text("all", type="nominal"))]
+        volume = alt.Text("all", type="nominal")
+        return [base.mark_text(fontSize=9, color=INK).encode(x=x, y=y, text=volume)]
     made = []
-    for text, flag, align, dx in (
+    beside: list[tuple[str, str, Any, int]] = [
         ("sold", "sell_imbalance", "right", -6),
         ("bought", "buy_imbalance", "left", 6),
-    ):
-        for is_bold in (False, True):
-            kept = base.transform_filter(f"{'' if is_bold else '!'}datum.{flag}")
-            weight = "bold" if is_bold else "normal"
-            mark = kept.mark_text(
-                align=align, dx=dx, fontSize=10 if is_bold else 9, fontWeight=weight, color=INK
-            )
-            made.append(mark.encode(x=x, y=y, text=alt.Text(text, type="nominal")))
+    ]
+    weights: list[tuple[str, Any, int]] = [("!", "normal", 9), ("", "bold", 10)]
+    for field, flag, align, dx in beside:
+        for prefix, weight, size in weights:
+            kept = base.transform_filter(f"{prefix}datum.{flag}")
+            mark = kept.mark_text(align=align, dx=dx, fontSize=size, fontWeight=weight, color=INK)
+            made.append(mark.encode(x=x, y=y, text=alt.Text(field, type="nominal")))
     times = base.mark_text(fontSize=8, color=INK, opacity=0.6).encode(
         x=x, y=y, text=alt.value(_TIMES)
     )
