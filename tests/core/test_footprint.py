@@ -4,6 +4,7 @@ import pickle
 from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -189,6 +190,7 @@ RESUMED: dict[str, Callable[[rb.RangeBarProcessor], rb.RangeBarProcessor]] = {
     "checkpoint": lambda processor: rb.RangeBarProcessor.from_checkpoint(
         processor.create_checkpoint()
     ),
+    "json": lambda processor: rb.RangeBarProcessor.from_json(processor.to_json()),
     "pickle": lambda processor: pickle.loads(pickle.dumps(processor)),  # noqa: S301 - our own
 }
 
@@ -232,6 +234,40 @@ def test_the_other_entry_points_have_the_same_footprints() -> None:
     assert_same(whole, pl.concat([with_state, rest]))
     assert_same(whole, chunked)
     assert_same(whole, rb.process_trades_polars(frame, 100, footprint=how))
+
+
+def test_aggregations_come_after_the_columns_of_a_footprint() -> None:
+    frame, options = walk(300), {"footprint": rb.Footprint(0.25), "include_incomplete": True}
+    lowest = pl.col("price").min().alias("lowest")
+
+    bars = rb.bars(frame, 100, aggs=lowest, features=["ofi"], **options)
+
+    assert bars.columns[7:] == ["ofi", *COLUMNS, "lowest", "is_complete"]
+    assert_same(rb.bars(frame, 100, features=["ofi"], **options), bars.drop("lowest"))
+
+
+def test_a_recorder_keeps_footprints(tmp_path: Path) -> None:
+    frame, how = walk(300), rb.Footprint(0.25)
+    for piece in (frame[:150], frame[150:]):
+        with rb.BarRecorder(tmp_path, rb.RangeBarProcessor(100, footprint=how)) as recorder:
+            recorder.process_trades(piece)
+
+    recorded = rb.scan_recorded_bars(tmp_path).collect()
+    assert_same(rb.bars(frame, 100, footprint=how), recorded)
+    levels = rb.scan_recorded_bars(tmp_path).select("footprint").collect()
+    assert_same(recorded.select("footprint"), levels)
+
+
+def test_a_footprint_that_was_changed_on_the_disk_is_refused(tmp_path: Path) -> None:
+    with rb.BarRecorder(tmp_path, rb.RangeBarProcessor(100, footprint=rb.Footprint(0.25))) as to:
+        to.process_trades(walk(300))
+    (file,) = tmp_path.glob("*.parquet")
+    metadata = {k: v for k, v in pl.read_parquet_metadata(file).items() if k != "ARROW:schema"}
+    changed = pl.read_parquet(file).with_columns(pl.col("footprint").list.head(1))
+    changed.write_parquet(file, metadata=metadata)
+
+    with pytest.raises(rb.StoreError, match="column footprint has other values than were written"):
+        rb.scan_recorded_bars(tmp_path).collect()
 
 
 def test_threads_share_a_frame_with_the_footprints_of_one_thread() -> None:

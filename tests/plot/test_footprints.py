@@ -95,6 +95,16 @@ def test_bars_without_a_footprint_are_refused() -> None:
         rb.plot_footprint(rb.bars(FEW, 1_000).with_columns(footprint=pl.lit(1, pl.Int64)))
 
 
+def test_bars_without_levels_are_refused() -> None:
+    bars = rb.bars(FEW, 1_000, footprint=HOW)
+    bars = bars.with_columns(footprint=pl.lit(None, bars.schema["footprint"]))
+
+    with says(ValueError, "there is nothing to draw: the bars have no levels"):
+        rb.plot_footprint(bars)
+    with says(TypeError, "bars is a list: expected a DataFrame or a LazyFrame"):
+        rb.plot_footprint([])  # type: ignore[arg-type]
+
+
 def test_more_cells_than_a_picture_has_room_for_are_refused() -> None:
     frame = trades([price / 100 for price in range(1, 20_101)])
     bars = rb.bars(frame, rule=rb.TickRule(20_100), footprint=rb.Footprint(0.01))
