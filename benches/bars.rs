@@ -9,12 +9,15 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use generated::Generated;
 use rangebar_polars::builder::Builder;
 use rangebar_polars::columns::{Group, OUTPUTS, Output, Table};
+use rangebar_polars::levels::Tick;
 use rangebar_polars::needs::Needs;
 use rangebar_polars::rule::{RangeRule, Rule, Threshold};
 use rangebar_polars::trades::Trades;
 use std::hint::black_box;
 
 const ROWS: usize = 5_000_000;
+/// A tenth of a unit of the price, as futures of BTCUSDT have it.
+const TICK: i64 = 10_000_000;
 /// Thresholds, and the bars they cut from the generated trades.
 const CASES: [(i64, usize); 2] = [(250, 326), (25, 29_699)];
 
@@ -66,6 +69,15 @@ fn kernel(criterion: &mut Criterion) {
                     .iter(|| assert_eq!(count_bars(black_box(trades), decimal_bps, needs), bars));
             });
         }
+        group.bench_function(BenchmarkId::new("footprint", decimal_bps), |bencher| {
+            let needs = basic.and(Needs::SIDES).and(Needs::TRADES);
+            bencher.iter(|| {
+                let builder = Builder::new([rule(decimal_bps)], needs);
+                let (mut builder, mut ended) = (builder.with_levels(Tick::new(TICK)), 0);
+                builder.push(black_box(&four), &mut |_| ended += 1).expect("good trades");
+                assert_eq!(ended, bars);
+            });
+        });
         group.bench_function(BenchmarkId::new("columns", decimal_bps), |bencher| {
             bencher.iter(|| {
                 let mut table = Table::new(OUTPUTS.iter().filter(is_sum));

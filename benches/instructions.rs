@@ -14,11 +14,14 @@ mod generated;
 use generated::Generated;
 use rangebar_polars::builder::{Builder, Ended};
 use rangebar_polars::columns::{Group, OUTPUTS, Output, Table};
+use rangebar_polars::levels::Tick;
 use rangebar_polars::needs::Needs;
 use rangebar_polars::rule::AnyRule;
 use rangebar_polars::trades::{Bits, Sides, Trades};
 
 const ROWS: usize = 200_000;
+/// A tenth of a unit of the price, as futures of BTCUSDT have it.
+const TICK: i64 = 10_000_000;
 
 /// What is measured.
 struct Case {
@@ -30,6 +33,8 @@ struct Case {
     is_unknown: bool,
     has_ids: bool,
     statistics: bool,
+    /// The tick of a footprint, in units of 1e-8.
+    tick: Option<i64>,
 }
 
 const BASIC: Case = Case {
@@ -40,11 +45,12 @@ const BASIC: Case = Case {
     is_unknown: false,
     has_ids: false,
     statistics: false,
+    tick: None,
 };
 const ALL: Case = Case { every_sum: true, has_sides: true, has_ids: true, ..BASIC };
 
 #[rustfmt::skip]
-const CASES: [(&str, Case); 11] = [
+const CASES: [(&str, Case); 13] = [
     ("basic-250", BASIC),
     ("basic-25", Case { thresholds: &[25], ..BASIC }),
     ("basic-1", Case { thresholds: &[1], ..BASIC }),
@@ -55,6 +61,8 @@ const CASES: [(&str, Case); 11] = [
     ("seven-columns-1", Case { thresholds: &[1], columns: true, ..BASIC }),
     ("statistics-250", Case { statistics: true, ..ALL }),
     ("statistics-25", Case { statistics: true, columns: true, thresholds: &[25], ..ALL }),
+    ("footprint-250", Case { tick: Some(TICK), ..ALL }),
+    ("footprint-25", Case { tick: Some(TICK), thresholds: &[25], ..ALL }),
     ("ten-thresholds", Case { thresholds: &[25, 50, 75, 100, 125, 150, 175, 200, 225, 250], ..ALL }),
 ];
 
@@ -83,7 +91,8 @@ fn measured(trades: &Trades<'_>, case: &Case) -> usize {
     let outputs = || OUTPUTS.iter().filter(is_wanted);
     let needs = outputs().fold(Needs::NOTHING, |needs, output| needs.and(output.needs));
     let mut table = Table::new(outputs());
-    let mut builder = Builder::new(case.thresholds.iter().map(rule), needs);
+    let builder = Builder::new(case.thresholds.iter().map(rule), needs);
+    let mut builder = builder.with_levels(case.tick.and_then(Tick::new));
     let mut bars = 0;
     let mut emit = |ended: Ended| {
         bars += 1;

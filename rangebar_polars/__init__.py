@@ -31,6 +31,7 @@ __all__ = [
     "EwmaImbalanceRule",
     "EwmaRunRule",
     "ExprNamespace",
+    "Footprint",
     "FrameNamespace",
     "HighLowRule",
     "ImbalanceRule",
@@ -70,6 +71,7 @@ __all__ = [
     "parse_rule",
     "plot_bars",
     "plot_cuts",
+    "plot_footprint",
     "populate",
     "process_trades_chunked",
     "process_trades_polars",
@@ -104,6 +106,7 @@ _HOMES: Final = {
         "_convert.frequency": ("bars_per_year",),
         "_core.bar_schema": ("bar_schema",),
         "_core.bars": ("bar_id", "bars", "bars_expr"),
+        "_core.footprint": ("Footprint",),
         "_core.namespace": ("ExprNamespace", "FrameNamespace", "LazyFrameNamespace"),
         "_core.off_market": ("drop_off_market",),
         "_core.threshold": ("THRESHOLD_DECIMAL_MAX", "THRESHOLD_DECIMAL_MIN", "THRESHOLD_PRESETS"),
@@ -130,6 +133,7 @@ _HOMES: Final = {
         "_validation.tier2": ("validate_tier2",),
         "_plot.bars": ("plot_bars",),
         "_plot.cuts": ("plot_cuts",),
+        "_plot.footprints": ("plot_footprint",),
         "archive.binance": ("BinanceArchive",),
         "errors": (
             "ArchiveError",
@@ -209,6 +213,7 @@ if TYPE_CHECKING:
     from rangebar_polars._convert.frequency import bars_per_year
     from rangebar_polars._core.bar_schema import bar_schema
     from rangebar_polars._core.bars import bar_id, bars, bars_expr
+    from rangebar_polars._core.footprint import Footprint
     from rangebar_polars._core.namespace import ExprNamespace, FrameNamespace, LazyFrameNamespace
     from rangebar_polars._core.off_market import drop_off_market
     from rangebar_polars._core.processor import RangeBarProcessor
@@ -239,6 +244,7 @@ if TYPE_CHECKING:
     from rangebar_polars._live.recorder import BarRecorder, scan_recorded_bars
     from rangebar_polars._plot.bars import plot_bars
     from rangebar_polars._plot.cuts import plot_cuts
+    from rangebar_polars._plot.footprints import plot_footprint
     from rangebar_polars._sessions import sessions
     from rangebar_polars._validation.continuity import validate_continuity
     from rangebar_polars._validation.report import Report

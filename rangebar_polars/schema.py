@@ -206,9 +206,9 @@ class Output(NamedTuple):
     """Its name."""
     group: str
     """"bar": in every frame; "sum" and "feature": with ``include_microstructure=True``; "intra": by
-    name, with ``features``."""
+    name, with ``features``; "footprint": with ``footprint``."""
     dtype: str
-    """"Float64", "Int64" or "as the input"."""
+    """"Float64", "Int64", "List(Struct)" or "as the input"."""
     reads: list[str]
     """The columns of trades from which it is computed."""
     formula: str
@@ -223,11 +223,16 @@ class Output(NamedTuple):
 
 _OUTPUTS: Final = tuple(Output(*row) for row in _internal.OUTPUTS)
 
-COLUMNS: Final = tuple(output for output in _OUTPUTS if output.group not in {"intra", "stored"})
+COLUMNS: Final = tuple(
+    output for output in _OUTPUTS if output.group not in {"intra", "stored", "footprint"}
+)
 """The columns of bars, in order."""
 
 INTRA: Final = tuple(output for output in _OUTPUTS if output.group == "intra")
 """The statistics of the trades of a bar, which ``features`` adds by name."""
+
+FOOTPRINT: Final = tuple(output for output in _OUTPUTS if output.group == "footprint")
+"""The columns that ``footprint`` adds."""
 
 STORED: Final = tuple(output for output in _OUTPUTS if output.stored is not None)
 """The columns that stores keep: the cuts and the exact sums of a bar."""
@@ -264,7 +269,7 @@ RULE: Final = "rule"
 RESERVED: Final = frozenset(
     [
         *(THRESHOLD, RULE, IS_COMPLETE, _internal.OPENING_ROW),
-        *(output.name for output in (*COLUMNS, *INTRA)),
+        *(output.name for output in (*COLUMNS, *INTRA, *FOOTPRINT)),
     ]
 )
 """Names that your own columns must not have, because bars have columns of these names."""

@@ -8,6 +8,7 @@
 //! `rows_with_trade_ids <= rows`; `time.open <= time.close`.
 
 use crate::fixed::is_finer;
+use crate::levels::Levels;
 use crate::needs::Needs;
 use crate::run::Run;
 use crate::sums::{DURATION_LIMIT, Mask, MaskedSums, Overflow, Sums, TRADES_LIMIT, TURNOVER_LIMIT};
@@ -39,6 +40,8 @@ pub struct Bar {
     pub last_agg_trade_id: Option<i64>,
     /// What depends on neighbours or order; `None` if no statistic needs it.
     pub run: Option<Box<Run>>,
+    /// What was traded at each price; `None` if no footprint needs it.
+    pub levels: Option<Box<Levels>>,
 }
 
 /// The time from the first trade to the last.
@@ -134,6 +137,7 @@ impl Bar {
             last_agg_trade_id: id_at(rows.end - 1),
             run: (needs.of_run() != Needs::NOTHING)
                 .then(|| Box::new(Run::of(&trades.slice(rows), needs))),
+            levels: None,
         }))
     }
 
@@ -141,7 +145,8 @@ impl Bar {
     /// [`Self::follow`].
     ///
     /// # Errors
-    /// [`Overflow`] if a sum is beyond its integer; the bar is then unchanged.
+    /// [`Overflow`] if a sum is beyond its integer, or there are too many levels; the bar is then
+    /// unchanged.
     pub fn merge(&mut self, next: &Self) -> Result<(), Overflow> {
         let time = Span { close: next.time.close, ..self.time };
         if time.micros().is_none() {
@@ -149,6 +154,10 @@ impl Bar {
         }
         let turnover = self.turnover.checked_add(next.turnover).ok_or(TURNOVER_LIMIT)?;
         let trades = self.trades.checked_add(next.trades).ok_or(TRADES_LIMIT)?;
+        if let (Some(levels), Some(next)) = (&mut self.levels, &next.levels) {
+            levels.check_room(next)?;
+            levels.merge(next);
+        }
         if let (Some(run), Some(next_run)) = (&mut self.run, &next.run) {
             // Times do not go back, so their difference is right modulo 2^64.
             let wait = next.time.open.wrapping_sub(self.time.close);

@@ -17,6 +17,7 @@
 use crate::bar::Bar;
 use crate::check::{Check, Fault};
 use crate::error::Error;
+use crate::levels::Tick;
 use crate::needs::Needs;
 use crate::reset::Reset;
 use crate::rule::Rule;
@@ -27,6 +28,9 @@ use std::fmt;
 use std::ops::Range;
 
 mod on_threads;
+mod piece;
+
+use piece::Piece;
 
 /// How many rows are checked, cut and summed together, so that they are read from memory once.
 const BLOCK: usize = 4096;
@@ -36,7 +40,7 @@ const BLOCK: usize = 4096;
 pub struct Builder<R> {
     chains: Vec<Chain<R>>,
     check: Check,
-    needs: Needs,
+    piece: Piece,
     reset: Option<Reset>,
     /// The end of the period of the last trade, once it was computed.
     until: Option<i64>,
@@ -122,7 +126,7 @@ impl<R: Rule> Builder<R> {
         Self {
             chains,
             check: Check::default(),
-            needs,
+            piece: Piece { needs, tick: None },
             reset: None,
             until: None,
             session: None,
@@ -142,6 +146,12 @@ impl<R: Rule> Builder<R> {
     #[must_use]
     pub fn cut_off_after(self, max_gap: Option<MaxGap>) -> Self {
         Self { max_gap, ..self }
+    }
+
+    /// The same builder, but bars have the levels of this tick, if it is given.
+    #[must_use]
+    pub fn with_levels(self, tick: Option<Tick>) -> Self {
+        Self { piece: Piece { tick, ..self.piece }, ..self }
     }
 
     /// A builder of rules that continue after the same earlier trades: each knows the bar that is
@@ -307,14 +317,14 @@ impl<R: Rule> Builder<R> {
         rows: Range<usize>,
         first_row: u64,
     ) -> Result<(), Error> {
-        let needs = self.needs;
-        let mut piece = Bar::of(trades, rows.clone(), needs);
+        let of = self.piece;
+        let mut piece = of.bar(trades, rows.clone());
         if let ([Chain { open: open @ None, .. }], Ok(piece)) = (&mut *self.chains, &mut piece) {
             // Most pieces are the only one of a bar, and need no copy.
             *open = piece.take();
             return Ok(());
         }
-        let follows = needs.contains(Needs::TIME_ABOVE);
+        let follows = of.needs.contains(Needs::TIME_ABOVE);
         let faults = self.chains.iter_mut().filter_map(|chain| {
             let is_open = chain.open.is_some();
             let merged = chain.merge(piece.as_ref());
@@ -324,16 +334,14 @@ impl<R: Rule> Builder<R> {
             let overflow = merged.err()?;
             // A failed merge does not change the open bar, so the trades can be added one by one.
             let mut chain = Chain { rule: (), open: chain.open.clone(), cut: None };
-            let one = |row: usize| Bar::of(trades, row..row + 1, needs);
+            let one = |row: usize| of.bar(trades, row..row + 1);
             let fault =
                 rows.clone().find_map(|row| Some((row, chain.merge(one(row).as_ref()).err()?)));
             Some(fault.unwrap_or((rows.start, overflow)))
         });
         match faults.min_by_key(|(row, _)| *row) {
             None => Ok(()),
-            Some((row, Overflow { sum, limit })) => {
-                Err(Error::Overflow { sum, limit, row: first_row + row as u64 })
-            }
+            Some((row, overflow)) => Err(of.error(overflow, first_row + row as u64)),
         }
     }
 }

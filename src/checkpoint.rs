@@ -14,6 +14,7 @@
 
 pub mod chains;
 mod reachable;
+mod reachable_levels;
 mod reachable_run;
 
 use crate::bar::{Bar, BySide, Prices, Side, Span};
@@ -21,6 +22,8 @@ use crate::builder::MaxGap;
 use crate::check::{Check, Last};
 use crate::columns::output;
 use crate::error::Error;
+use crate::footprint::Footprint;
+use crate::levels::{Levels, MAX_LEVELS, Tick};
 use crate::needs::Needs;
 use crate::reset::Reset;
 use crate::rule::{AnyRule, Memory, Rule};
@@ -33,8 +36,10 @@ use serde::{Deserialize, Serialize};
 pub const VERSION: u8 = 4;
 /// The longest symbol, in bytes.
 pub const MAX_SYMBOL: usize = 128;
-/// The most bytes of a checkpoint.
+/// The most bytes of a checkpoint whose open bar has no levels.
 pub const MAX_BYTES: usize = 4_000;
+/// The most bytes of a level.
+pub const LEVEL_BYTES: usize = 90;
 
 const MAGIC: &[u8] = b"RBCP";
 const HEADER: usize = MAGIC.len() + 1 + 4;
@@ -59,6 +64,8 @@ pub struct Checkpoint {
     pub include_incomplete: bool,
     /// The columns that are asked for by name.
     pub features: Vec<String>,
+    /// How a footprint is made, if bars have one.
+    pub footprint: Option<Footprint>,
     /// The layout of the trades, if there was a batch.
     pub layout: Option<Layout>,
     /// What is known of the trades so far.
@@ -80,6 +87,7 @@ struct Wire {
     include_microstructure: bool,
     include_incomplete: bool,
     features: Vec<String>,
+    footprint: Option<(i64, u8, u32)>,
     layout: Option<(u8, Option<String>, u8)>,
     rows: u64,
     last: Option<(i64, Option<i64>)>,
@@ -101,6 +109,7 @@ struct WireBar {
     rows_with_trade_ids: i64,
     agg_trade_ids: [Option<i64>; 2],
     run: Option<Box<Run>>,
+    levels: Option<Box<Levels>>,
 }
 
 const UNITS: [TimeUnit; 3] =
@@ -138,7 +147,7 @@ impl Checkpoint {
         }
         let mut bytes = [MAGIC, &[VERSION], &[0; 4]].concat();
         bytes = postcard::to_extend(&self.wire(), bytes).map_err(|_| damaged(TOO_LARGE))?;
-        if bytes.len() > MAX_BYTES {
+        if bytes.len() > self.most_bytes() {
             return Err(damaged(TOO_LARGE));
         }
         let sum = crc32fast::hash(&bytes[HEADER..]).to_le_bytes();
@@ -159,7 +168,7 @@ impl Checkpoint {
         if version != VERSION {
             return Err(Error::CheckpointVersion { got: version, reads: VERSION });
         }
-        if bytes.len() > MAX_BYTES {
+        if bytes.len() > MAX_BYTES + MAX_LEVELS * LEVEL_BYTES {
             return Err(damaged(TOO_LARGE));
         }
         let (header, rest) = bytes.split_at(HEADER);
@@ -170,7 +179,9 @@ impl Checkpoint {
             return Err(damaged(UNFIT));
         };
         let checkpoint = wire.checkpoint()?;
-        if !reachable::is_reachable(&checkpoint) {
+        if bytes.len() > checkpoint.most_bytes() {
+            Err(damaged(TOO_LARGE))
+        } else if !reachable::is_reachable(&checkpoint) {
             Err(damaged(IMPOSSIBLE))
         } else if checkpoint.to_bytes()? == bytes {
             Ok(checkpoint)
@@ -178,6 +189,12 @@ impl Checkpoint {
             // A longer form of a number, or a bit without a meaning.
             Err(damaged(UNFIT))
         }
+    }
+
+    /// How many bytes hold every such state.
+    fn most_bytes(&self) -> usize {
+        let levels = self.open.as_ref().and_then(|bar| bar.levels.as_ref());
+        MAX_BYTES + LEVEL_BYTES * levels.map_or(0, |levels| levels.len())
     }
 
     /// Its rule in the state after the trades so far.
@@ -237,6 +254,9 @@ impl Checkpoint {
             include_microstructure: self.include_microstructure,
             include_incomplete: self.include_incomplete,
             features: self.features.clone(),
+            footprint: self.footprint.map(|footprint| {
+                (footprint.tick.units(), footprint.value_area, footprint.imbalance)
+            }),
             layout,
             rows: self.check.rows(),
             last: self.check.last().map(|last| (last.time, last.id)),
@@ -246,6 +266,12 @@ impl Checkpoint {
             memory: self.memory.clone(),
         }
     }
+}
+
+/// The footprint with these settings.
+fn footprint((units, value_area, imbalance): (i64, u8, u32)) -> Result<Footprint, Error> {
+    let tick = Tick::new(units).ok_or_else(|| damaged(IMPOSSIBLE))?;
+    Ok(Footprint { tick, value_area, imbalance })
 }
 
 impl Wire {
@@ -273,6 +299,7 @@ impl Wire {
             include_microstructure: self.include_microstructure,
             include_incomplete: self.include_incomplete,
             features: self.features,
+            footprint: self.footprint.map(footprint).transpose()?,
             layout,
             check: Check::at(self.rows, last, self.last_id),
             session: self.session,
@@ -296,6 +323,7 @@ impl WireBar {
             rows_with_trade_ids: bar.rows_with_trade_ids,
             agg_trade_ids: [bar.first_agg_trade_id, bar.last_agg_trade_id],
             run: bar.run.clone(),
+            levels: bar.levels.clone(),
         }
     }
 
@@ -314,6 +342,7 @@ impl WireBar {
             first_agg_trade_id: self.agg_trade_ids[0],
             last_agg_trade_id: self.agg_trade_ids[1],
             run: self.run,
+            levels: self.levels,
         }
     }
 }

@@ -4,6 +4,8 @@
 //! every entry point. Form: lower case, no full stop, what failed, where, got, expected, remedy.
 //! Rows are 0-based and counted from the first trade of the first batch.
 
+use crate::fixed::to_f64;
+use crate::levels::Tick;
 use crate::trades::{Moment, TimeUnit};
 
 /// What is wrong with a trade, a threshold or a checkpoint.
@@ -235,6 +237,18 @@ pub enum Error {
         /// The largest sum that can be held, in words.
         limit: &'static str,
     },
+    /// A bar with more levels than a footprint can have.
+    #[error(
+        "the footprint of the bar has too many levels at row {row}: expected at most {} of tick {} \
+         (give a coarser tick)",
+        crate::levels::MAX_LEVELS, to_f64(tick.units().into())
+    )]
+    TooManyLevels {
+        /// The first trade in a level that is too many.
+        row: u64,
+        /// The height of a level.
+        tick: Tick,
+    },
     /// Bytes that are not a checkpoint, or were changed.
     #[error("the checkpoint is damaged: {why} (go back to an older one, or read the trades again)")]
     CheckpointDamaged {
@@ -346,7 +360,8 @@ impl Error {
             | Self::Side { row, .. }
             | Self::TradeIds { row, .. }
             | Self::TooMany { row }
-            | Self::Overflow { row, .. } => *row,
+            | Self::Overflow { row, .. }
+            | Self::TooManyLevels { row, .. } => *row,
         }
     }
 }

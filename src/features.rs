@@ -145,6 +145,7 @@ mod tests {
             first_agg_trade_id: None,
             last_agg_trade_id: None,
             run: None,
+            levels: None,
         }
     }
 

@@ -323,7 +323,7 @@ impl Run {
 }
 
 /// Write the values at scale 1e8 into `fixed`.
-fn fix(values: &[f64], fixed: &mut [i64]) {
+pub(crate) fn fix(values: &[f64], fixed: &mut [i64]) {
     let mut group = [0; ROWS];
     if fix_group(values, &mut group) {
         for (fixed, value) in fixed.iter_mut().zip(&group[..values.len()]) {

@@ -12,10 +12,12 @@
 use proptest::prelude::*;
 use rangebar_polars::bar::Bar;
 use rangebar_polars::builder::{Builder, Ended, MaxGap};
-use rangebar_polars::checkpoint::Checkpoint;
+use rangebar_polars::checkpoint::{Checkpoint, LEVEL_BYTES};
 use rangebar_polars::columns::{Group, OUTPUTS};
 use rangebar_polars::error::Error;
 use rangebar_polars::fixed::to_fixed;
+use rangebar_polars::footprint::Footprint;
+use rangebar_polars::levels::Tick;
 use rangebar_polars::needs::Needs;
 use rangebar_polars::period::Period;
 use rangebar_polars::reset::Reset;
@@ -106,6 +108,11 @@ fn every_sum() -> Needs {
 fn statistics() -> Vec<String> {
     let outputs = OUTPUTS.iter().filter(|output| output.group == Group::Intra);
     outputs.map(|output| output.name.to_owned()).collect()
+}
+
+/// A footprint whose levels hold two or three of the drawn prices.
+fn footprint() -> Footprint {
+    Footprint { tick: Tick::new(250_000).unwrap(), value_area: 70, imbalance: 300 }
 }
 
 fn range_rule(decimal_bps: i64, same_time_gate: bool) -> RangeRule {
@@ -239,7 +246,8 @@ proptest! {
         let rules = [rule, "range-10".parse().unwrap(), "tick-3".parse().unwrap()];
         let new = || {
             let builder = Builder::new(rules.clone(), every_sum());
-            builder.reset_at(reset, None).cut_off_after(max_gap)
+            let builder = builder.reset_at(reset, None).cut_off_after(max_gap);
+            builder.with_levels(Some(footprint().tick))
         };
         let (whole, open) = fold(new(), &[trades]);
         let mut before = new();
@@ -256,6 +264,7 @@ proptest! {
                 include_microstructure: true,
                 include_incomplete: false,
                 features: statistics(),
+                footprint: Some(footprint()),
                 layout: Some(Layout {
                     unit: TimeUnit::Milliseconds,
                     zone: Some("UTC".to_owned()),
@@ -269,12 +278,14 @@ proptest! {
             let bytes = checkpoint.to_bytes().unwrap();
             let restored = Checkpoint::from_bytes(&bytes).unwrap();
 
-            prop_assert!(bytes.len() < 2_000);
+            let levels = open.and_then(|bar| bar.levels.as_ref()).map_or(0, |levels| levels.len());
+            prop_assert!(bytes.len() < 2_000 + levels * LEVEL_BYTES);
             prop_assert_eq!(&restored, &checkpoint);
             chains.push((restored.rule(), restored.open));
         }
         let after = Builder::resume(chains, before.check().clone(), every_sum());
         let after = after.reset_at(reset, None).cut_off_after(max_gap);
+        let after = after.with_levels(Some(footprint().tick));
         let (rest, still_open) = fold(after, &[trades.slice(at..trades.len)]);
         closed.extend(rest);
         prop_assert_eq!(closed, whole);

@@ -143,7 +143,7 @@ def test_the_features_of_the_package_are_those_of_the_table() -> None:
     ten = [output.name for output in COLUMNS if output.group == "feature"]
     statistics = [output.name.removeprefix("intra_") for output in INTRA]
 
-    assert sorted([*ten, *statistics]) == rb.features.__all__
+    assert sorted([*ten, *statistics, "footprint"]) == rb.features.__all__
 
 
 ROOT = README.parent

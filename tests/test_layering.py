@@ -93,7 +93,7 @@ FLOORS_OF_THE_CORE = (
     ("lazy_source", "batches"),
     ("turn", "open_bars", "threshold"),
     ("arguments", "feature_names", "fixed"),
-    ("tick_rule", "sides", "whole_times", "trading_day", "labels"),
+    ("tick_rule", "sides", "whole_times", "trading_day", "labels", "footprint"),
     ("off_market",),
     ("rules.rule",),
     ("rules.prices", "rules.totals", "rules.sides", "rules.expressions"),

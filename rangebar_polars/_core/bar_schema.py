@@ -10,6 +10,7 @@ from rangebar_polars._argument_names import named
 from rangebar_polars._core.arguments import MaxGap, Threshold, check_keys
 from rangebar_polars._core.borders import Borders
 from rangebar_polars._core.fold import fold
+from rangebar_polars._core.footprint import Footprint
 from rangebar_polars._core.forks import use_threads
 from rangebar_polars._core.options import Options
 from rangebar_polars._core.rules.rule import Rule
@@ -28,6 +29,7 @@ def bar_schema(
     aggs: pl.Expr | Iterable[pl.Expr] | None = None,
     include_microstructure: bool = False,
     features: Sequence[str] | None = None,
+    footprint: Footprint | None = None,
     include_incomplete: bool = False,
     prevent_same_timestamp_close: bool | None = None,
     columns: TradeColumns | None = None,
@@ -42,9 +44,9 @@ def bar_schema(
         `rangebar_polars.schema.TRADE_SCHEMA` or a dict of dtypes.
     threshold_decimal_bps, rule, by, reset, max_gap, aggs
         As in `bars`.
-    include_microstructure, features, include_incomplete, prevent_same_timestamp_close
+    include_microstructure, features, footprint, include_incomplete
         As in `bars`.
-    columns, state
+    prevent_same_timestamp_close, columns, state
         As in `bars`.
 
     Returns
@@ -53,8 +55,8 @@ def bar_schema(
         The names and dtypes of the columns that `bars` returns for such trades and the same
         options: the keys, ``threshold_decimal_bps`` (Int64) with a list of thresholds or ``rule``
         (String) with a list of rules, the columns
-        of the README's table, ``features``, your aggregations, and ``is_complete`` with
-        ``include_incomplete``.
+        of the README's table, ``features``, those of ``footprint``, your aggregations, and
+        ``is_complete`` with ``include_incomplete``.
         ``open_time`` and ``close_time`` have the dtype of the trades' times.
 
     Raises
@@ -90,6 +92,7 @@ def bar_schema(
         state=state,
         include_microstructure=include_microstructure,
         features=features,
+        footprint=footprint,
         include_incomplete=include_incomplete,
         prevent_same_timestamp_close=prevent_same_timestamp_close,
     )

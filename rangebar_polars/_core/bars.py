@@ -12,6 +12,7 @@ from rangebar_polars._core.arguments import MaxGap, SingleThreshold, Threshold, 
 from rangebar_polars._core.borders import Borders
 from rangebar_polars._core.caller import warn_of
 from rangebar_polars._core.fold import exported, flagged, fold, read_table
+from rangebar_polars._core.footprint import Footprint
 from rangebar_polars._core.forks import use_own_threads, use_threads
 from rangebar_polars._core.options import Options
 from rangebar_polars._core.rules.rule import Rule
@@ -30,6 +31,7 @@ def bars(
     aggs: pl.Expr | Iterable[pl.Expr] | None = None,
     include_microstructure: bool = False,
     features: Sequence[str] | None = None,
+    footprint: Footprint | None = None,
     include_incomplete: bool = False,
     prevent_same_timestamp_close: bool | None = None,
     columns: TradeColumns | None = None,
@@ -49,6 +51,7 @@ def bars(
     aggs: pl.Expr | Iterable[pl.Expr] | None = None,
     include_microstructure: bool = False,
     features: Sequence[str] | None = None,
+    footprint: Footprint | None = None,
     include_incomplete: bool = False,
     prevent_same_timestamp_close: bool | None = None,
     columns: TradeColumns | None = None,
@@ -68,6 +71,7 @@ def bars(
     aggs: pl.Expr | Iterable[pl.Expr] | None = None,
     include_microstructure: bool = False,
     features: Sequence[str] | None = None,
+    footprint: Footprint | None = None,
     include_incomplete: bool = False,
     prevent_same_timestamp_close: bool | None = None,
     columns: TradeColumns | None = None,
@@ -114,6 +118,9 @@ def bars(
         Names of columns to add after those, in this order, such as ``["intra_kaufman_er", "ofi"]``:
         the statistics of the trades of each bar (`rangebar_polars.schema.INTRA`), and single ones
         of the columns that ``include_microstructure`` adds.
+    footprint
+        Add what was bought and sold at each price, such as ``Footprint(tick=0.5)``: a list of
+        levels, their ``poc``, value area and imbalances (`rangebar_polars.schema.FOOTPRINT`).
     include_incomplete
         Add bars that were cut off, at the end the open bars, and the column ``is_complete``.
     prevent_same_timestamp_close
@@ -131,13 +138,13 @@ def bars(
         One row for each bar, in the order in which bars end (by threshold if several end with the
         same trade): ``open_time``, ``close_time`` (in the dtype of the input), ``open``,
         ``high``, ``low``, ``close``, ``volume`` (Float64, never null); with
-        ``include_microstructure`` the columns of the README's table, then ``features``. The result
-        is lazy for a LazyFrame: trades are streamed in constant memory, only the columns that the
-        plan uses are computed, and a head after it stops the reading early. Conditions of a later
-        filter that
-        read keys alone are applied to the trades too, and those on ``threshold_decimal_bps`` to the
-        thresholds: bars of no other chain are computed, and its trades are not checked. Without
-        ``by``, ``close_time`` is flagged as sorted.
+        ``include_microstructure`` the columns of the README's table, then ``features`` and the
+        columns of ``footprint``. The result is lazy for a LazyFrame: trades are streamed in
+        constant memory, only the columns that the plan uses are computed, and a head after it stops
+        the reading early. Conditions of a later filter that read keys alone are applied to the
+        trades too, and those on ``threshold_decimal_bps`` to the thresholds: bars of no other chain
+        are computed, and its trades are not checked. Without ``by``, ``close_time`` is flagged as
+        sorted.
 
     Raises
     ------
@@ -191,6 +198,7 @@ def bars(
         state=state,
         include_microstructure=include_microstructure,
         features=features,
+        footprint=footprint,
         include_incomplete=include_incomplete,
         prevent_same_timestamp_close=prevent_same_timestamp_close,
     )
@@ -256,6 +264,7 @@ def bars_expr(
     max_gap: MaxGap | None = None,
     include_microstructure: bool = False,
     features: Sequence[str] | None = None,
+    footprint: Footprint | None = None,
     include_incomplete: bool = False,
     prevent_same_timestamp_close: bool | None = None,
     columns: TradeColumns | None = None,
@@ -270,7 +279,7 @@ def bars_expr(
     ----------
     threshold_decimal_bps, rule, reset, max_gap, include_microstructure, include_incomplete
         As in `bars`; one rule.
-    features, prevent_same_timestamp_close
+    features, footprint, prevent_same_timestamp_close
         As in `bars`.
     columns
         The names of the columns of the trades.
@@ -321,6 +330,7 @@ def bars_expr(
         max_gap=max_gap,
         include_microstructure=include_microstructure,
         features=features,
+        footprint=footprint,
         include_incomplete=include_incomplete,
         prevent_same_timestamp_close=prevent_same_timestamp_close,
     )

@@ -19,6 +19,7 @@ from rangebar_polars._core import plugin as _plugin
 from rangebar_polars._core.arguments import MaxGap, SingleThreshold, Threshold
 from rangebar_polars._core.bars import bar_id, bars, bars_expr
 from rangebar_polars._core.borders import Borders
+from rangebar_polars._core.footprint import Footprint
 from rangebar_polars._core.options import Options
 from rangebar_polars._core.rules.rule import Rule
 from rangebar_polars.schema import TradeColumns
@@ -116,6 +117,48 @@ class _OfBars:
             height=height,
         )
 
+    def plot_footprint(
+        self,
+        *,
+        last: SupportsIndex = 10,
+        by: str | Sequence[str] | None = None,
+        units: Mapping[str, str] | None = None,
+        title: str | None = None,
+        width: SupportsIndex = 900,
+        height: SupportsIndex | None = None,
+    ) -> "alt.VConcatChart":
+        """Return a cluster chart of these bars: what was sold and bought at each level.
+
+        It needs the extra ``plot``. `rangebar_polars.plot_footprint`, which this calls, says more.
+
+        Parameters
+        ----------
+        last
+            How many bars of each chain are drawn.
+        by
+            The columns of the keys; None means those that lead the frame.
+        units
+            The unit of the price and that of the volume: ``{"price": "USDT", "volume": "BTC"}``.
+        title
+            What the bars are of; None is "Footprint". The keys of a chain follow.
+        width, height
+            In pixels of the layout; a height of None is 15 for each level, 900 at most.
+
+        Returns
+        -------
+        altair.VConcatChart
+            Its ``save("x.png")``, ``.svg``, ``.pdf``, ``.html`` or ``.json`` writes a file.
+        """
+        return rangebar_polars.plot_footprint(
+            self._frame,
+            last=last,
+            by=by,
+            units=units,
+            title=title,
+            width=width,
+            height=height,
+        )
+
     @documented_by(to_pandas)
     def to_pandas(self, index: str | None = "close_time") -> "pd.DataFrame":
         """Return the bars as a pandas frame: see `to_pandas` of the module of converters."""
@@ -162,6 +205,7 @@ class FrameNamespace(_OfBars):
         aggs: pl.Expr | Iterable[pl.Expr] | None = None,
         include_microstructure: bool = False,
         features: Sequence[str] | None = None,
+        footprint: Footprint | None = None,
         include_incomplete: bool = False,
         prevent_same_timestamp_close: bool | None = None,
         columns: TradeColumns | None = None,
@@ -178,6 +222,7 @@ class FrameNamespace(_OfBars):
             aggs=aggs,
             include_microstructure=include_microstructure,
             features=features,
+            footprint=footprint,
             include_incomplete=include_incomplete,
             prevent_same_timestamp_close=prevent_same_timestamp_close,
             columns=columns,
@@ -204,6 +249,7 @@ class LazyFrameNamespace(_OfBars):
         aggs: pl.Expr | Iterable[pl.Expr] | None = None,
         include_microstructure: bool = False,
         features: Sequence[str] | None = None,
+        footprint: Footprint | None = None,
         include_incomplete: bool = False,
         prevent_same_timestamp_close: bool | None = None,
         columns: TradeColumns | None = None,
@@ -220,6 +266,7 @@ class LazyFrameNamespace(_OfBars):
             aggs=aggs,
             include_microstructure=include_microstructure,
             features=features,
+            footprint=footprint,
             include_incomplete=include_incomplete,
             prevent_same_timestamp_close=prevent_same_timestamp_close,
             columns=columns,
@@ -244,6 +291,7 @@ class ExprNamespace:
         max_gap: MaxGap | None = None,
         include_microstructure: bool = False,
         features: Sequence[str] | None = None,
+        footprint: Footprint | None = None,
         include_incomplete: bool = False,
         prevent_same_timestamp_close: bool | None = None,
         columns: TradeColumns | None = None,
@@ -282,6 +330,7 @@ class ExprNamespace:
             max_gap=max_gap,
             include_microstructure=include_microstructure,
             features=features,
+            footprint=footprint,
             include_incomplete=include_incomplete,
             prevent_same_timestamp_close=prevent_same_timestamp_close,
         )

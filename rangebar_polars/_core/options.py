@@ -27,6 +27,7 @@ from rangebar_polars._core.borders import (
     check_borders,
 )
 from rangebar_polars._core.feature_names import check_features
+from rangebar_polars._core.footprint import Footprint, check_footprint
 from rangebar_polars._core.labels import Labels
 from rangebar_polars._core.rules.expressions import ExpressionRule, is_column
 from rangebar_polars._core.rules.prices import RangeRule
@@ -34,6 +35,7 @@ from rangebar_polars._core.rules.rule import Rule
 from rangebar_polars.schema import (
     ALWAYS_READ,
     COLUMNS,
+    FOOTPRINT,
     INTRA,
     RULE,
     THRESHOLD,
@@ -107,6 +109,7 @@ class Options:
     include_microstructure: bool = False
     include_incomplete: bool = False
     features: tuple[str, ...] = ()
+    footprint: Footprint | None = None
     max_gap: int | None = None
     columns: TradeColumns
     aggs: tuple[pl.Expr, ...] = ()
@@ -134,6 +137,7 @@ class Options:
         reset: Borders | None = None,
         aggs: pl.Expr | Iterable[pl.Expr] | None = None,
         features: Sequence[str] | None = None,
+        footprint: Footprint | None = None,
         state: bytes | None = None,
         labels: Labels | None = None,
         **flags: bool,
@@ -170,6 +174,7 @@ class Options:
             features=check_features(
                 features, include_microstructure=flags.get("include_microstructure", False)
             ),
+            footprint=check_footprint(footprint),
             state=check_state(state),
             reset=check_borders(reset),
             columns=check_columns(columns),
@@ -232,6 +237,7 @@ class Options:
             "include_microstructure": self.include_microstructure,
             "include_incomplete": self.include_incomplete,
             "features": list(self.features),
+            "footprint": None if self.footprint is None else self.footprint.kwargs(),
             "max_gap": self.max_gap,
             "extras": self.extras,
             "columns": self.columns.kwargs(),
@@ -293,6 +299,8 @@ class Options:
 
     def _has(self, output: Output) -> bool:
         """Return whether bars have a column."""
+        if output.group == "footprint":
+            return self.footprint is not None
         added = self.include_microstructure and output.group != "intra"
         return added or output.group == "bar" or output.name in self.features
 
@@ -303,7 +311,7 @@ class Options:
             return list(dict.fromkeys(every))
         wanted = [
             output
-            for output in (*COLUMNS, *INTRA)
+            for output in (*COLUMNS, *INTRA, *FOOTPRINT)
             if self._has(output) and (only is None or output.name in only)
         ]
         roles = {

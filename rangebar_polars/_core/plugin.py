@@ -17,10 +17,11 @@ from rangebar_polars._core.bar_schema import schema_of
 from rangebar_polars._core.batches import batches
 from rangebar_polars._core.conditions import implied
 from rangebar_polars._core.fold import CLOSE_TIME, columns_read, fold
+from rangebar_polars._core.footprint import Footprint
 from rangebar_polars._core.forks import check_threads
 from rangebar_polars._core.lazy_source import lazy_source
 from rangebar_polars._core.options import Options
-from rangebar_polars.schema import COLUMNS, INTRA, THRESHOLD, TradeColumns
+from rangebar_polars.schema import COLUMNS, FOOTPRINT, INTRA, THRESHOLD, TradeColumns
 
 # The file itself: given a folder, Polars loads the first library in it, which may be stale.
 _LIBRARY: Final = Path(_internal.__file__)
@@ -85,9 +86,25 @@ def feature(name: str, columns: TradeColumns) -> pl.Expr:
         plugin_path=_LIBRARY,
         function_name="feature",
         args=[trades_struct(columns, output.reads)],
-        kwargs={"name": output.name, "columns": columns.kwargs()},
+        kwargs={"name": output.name, "columns": columns.kwargs(), "footprint": None},
         returns_scalar=True,
     ).alias(name)
+
+
+def footprint(asked: Footprint, columns: TradeColumns) -> pl.Expr:
+    """Return the footprint of all trades of a group."""
+    output = FOOTPRINT[0]
+    return register_plugin_function(
+        plugin_path=_LIBRARY,
+        function_name="feature",
+        args=[trades_struct(columns, output.reads)],
+        kwargs={
+            "name": output.name,
+            "columns": columns.kwargs(),
+            "footprint": asked.kwargs(),
+        },
+        returns_scalar=True,
+    ).alias(output.name)
 
 
 def scan(trades: pl.LazyFrame, options: Options) -> pl.LazyFrame:

@@ -197,7 +197,8 @@ class Processed:
         -------
         bytes
             At most 1,000, with a version and a checksum. With several thresholds or keys, about 150
-            for each key and threshold, and at most 16 MiB.
+            for each key and threshold, and at most 16 MiB. With ``footprint``, some 20 to 30 more
+            for each level of the open bar.
 
         Raises
         ------

@@ -22,6 +22,7 @@ from rangebar_polars._core.arguments import (
 from rangebar_polars._core.batch import Batch, Overlap, check_overlap, push
 from rangebar_polars._core.borders import Borders
 from rangebar_polars._core.caller import warn_caller, warn_of
+from rangebar_polars._core.footprint import Footprint
 from rangebar_polars._core.forks import use_own_threads
 from rangebar_polars._core.options import Options
 from rangebar_polars._core.processed import Processed, State
@@ -65,6 +66,8 @@ class RangeBarProcessor(Processed):
         Add sums, counts, ids and the features.
     features
         As in `bars`; a checkpoint has what these columns need of the open bar.
+    footprint
+        As in `bars`; a checkpoint has the levels of the open bar, and continues with the same tick.
     include_incomplete
         Also return bars that a reset cut off, with ``is_complete`` false. The open bar is never
         returned: see `get_incomplete_bar`.
@@ -129,6 +132,7 @@ class RangeBarProcessor(Processed):
         max_gap: MaxGap | None = None,
         include_microstructure: bool = False,
         features: Sequence[str] | None = None,
+        footprint: Footprint | None = None,
         include_incomplete: bool = False,
         columns: TradeColumns | None = None,
         time_unit: TimeUnit = "ms",
@@ -143,6 +147,7 @@ class RangeBarProcessor(Processed):
             max_gap=max_gap,
             include_microstructure=include_microstructure,
             features=features,
+            footprint=footprint,
             include_incomplete=include_incomplete,
             prevent_same_timestamp_close=prevent_same_timestamp_close,
         )

@@ -25,6 +25,7 @@ from rangebar_polars._core.batches import batches
 from rangebar_polars._core.borders import Borders
 from rangebar_polars._core.caller import warn_of
 from rangebar_polars._core.fold import exported
+from rangebar_polars._core.footprint import Footprint
 from rangebar_polars._core.options import Options
 from rangebar_polars._core.processor import RangeBarProcessor
 from rangebar_polars._core.rules.rule import Rule
@@ -47,6 +48,7 @@ def process_trades_polars(
     reset: Borders | None = None,
     include_microstructure: bool = False,
     features: Sequence[str] | None = None,
+    footprint: Footprint | None = None,
     include_incomplete: bool = False,
     columns: TradeColumns | None = None,
     time_unit: TimeUnit = "ms",
@@ -60,7 +62,7 @@ def process_trades_polars(
         any iterable of mappings with the keys of `RangeBarProcessor.process_trades`.
     threshold_decimal_bps, prevent_same_timestamp_close, reset, include_microstructure
         As in `bars`.
-    features, include_incomplete, columns
+    features, footprint, include_incomplete, columns
         As in `bars`.
     time_unit
         Unit of times that are whole numbers, in a column or in dicts: "s", "ms", "us" or "ns". Bars
@@ -110,6 +112,7 @@ def process_trades_polars(
             reset=reset,
             include_microstructure=include_microstructure,
             features=features,
+            footprint=footprint,
             include_incomplete=include_incomplete,
             columns=columns,
             time_unit=time_unit,
@@ -122,6 +125,7 @@ def process_trades_polars(
         reset=reset,
         include_microstructure=include_microstructure,
         features=features,
+        footprint=footprint,
         include_incomplete=include_incomplete,
         columns=columns,
     )
@@ -140,6 +144,7 @@ def process_trades_chunked(
     max_gap: MaxGap | None = None,
     include_microstructure: bool = False,
     features: Sequence[str] | None = None,
+    footprint: Footprint | None = None,
     include_incomplete: bool = False,
     columns: TradeColumns | None = None,
     time_unit: TimeUnit = "ms",
@@ -157,7 +162,7 @@ def process_trades_chunked(
         LazyFrame, which is streamed.
     threshold_decimal_bps, rule, prevent_same_timestamp_close, reset, max_gap, columns
         As in `bars`; one rule.
-    include_microstructure, features
+    include_microstructure, features, footprint
         As in `bars`.
     chunk_size
         How many trades of an iterable of dicts, or of one frame, are a chunk at most.
@@ -199,6 +204,7 @@ def process_trades_chunked(
         max_gap=max_gap,
         include_microstructure=include_microstructure,
         features=features,
+        footprint=footprint,
         include_incomplete=include_incomplete,
         prevent_same_timestamp_close=prevent_same_timestamp_close,
     )
@@ -277,6 +283,7 @@ def bars_with_state(
     max_gap: MaxGap | None = None,
     include_microstructure: bool = False,
     features: Sequence[str] | None = None,
+    footprint: Footprint | None = None,
     include_incomplete: bool = False,
     columns: TradeColumns | None = None,
 ) -> tuple[pl.DataFrame, bytes]:
@@ -290,7 +297,7 @@ def bars_with_state(
         A DataFrame, a LazyFrame, which is streamed, or anything with ``__arrow_c_stream__``.
     threshold_decimal_bps, rule, by, prevent_same_timestamp_close, reset, max_gap, columns
         As in `bars`, also several rules.
-    include_microstructure, features
+    include_microstructure, features, footprint
         As in `bars`.
     include_incomplete
         Add bars that a reset cut off; the bar that is still open is in the checkpoint.
@@ -339,6 +346,7 @@ def bars_with_state(
         max_gap=max_gap,
         include_microstructure=include_microstructure,
         features=features,
+        footprint=footprint,
         include_incomplete=include_incomplete,
         columns=columns,
     )

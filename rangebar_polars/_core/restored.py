@@ -18,6 +18,7 @@ from rangebar_polars._core.borders import (
     check_borders,
     is_expression,
 )
+from rangebar_polars._core.footprint import Footprint
 from rangebar_polars._core.options import check_rules
 from rangebar_polars._core.rules.prices import RangeRule
 from rangebar_polars._core.rules.rule import Rule
@@ -65,9 +66,8 @@ def arguments_of(
             f"{hint if isinstance(data, dict) else ''}"
         )
     checkpoint = _internal.read_checkpoint(data)
-    of, texts, column, keys, borders, max_gap, microstructure, incomplete, features, unit = (
-        checkpoint
-    )
+    of, texts, column, keys, borders, max_gap, microstructure, incomplete, *rest = checkpoint
+    features, footprint, unit = rest
     got = _shown(texts, column)
     expected: str | None = None
     if rule is None:
@@ -110,6 +110,7 @@ def arguments_of(
         "include_microstructure": microstructure,
         "include_incomplete": incomplete,
         "features": features or None,
+        "footprint": None if footprint is None else Footprint.of_units(*footprint),
         "time_unit": time_unit or known or unit or "ms",
     }
 

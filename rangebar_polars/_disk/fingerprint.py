@@ -29,8 +29,20 @@ def fingerprint(rows: pl.DataFrame) -> str:
 
 
 def checksums(rows: pl.DataFrame) -> dict[str, str]:
-    """Return 32 hex digits for each column, so that some of the columns can be compared."""
-    return dict(_hashed(rows).hexdigests())
+    """Return 32 hex digits for each column, so that some of the columns can be compared.
+
+    A column of lists of structs has 64: those of the lengths, and those of the structs.
+    """
+    lists = [name for name, dtype in rows.schema.items() if isinstance(dtype, pl.List)]
+    plain = rows.drop(lists)
+    sums = dict(_hashed(plain).hexdigests()) if plain.width > 0 else {}
+    return sums | {name: _of_lists(rows[name]) for name in lists}
+
+
+def _of_lists(lists: pl.Series) -> str:
+    lengths = lists.list.len().cast(pl.Int64)
+    structs = lists.filter(lengths > 0).explode().struct.unnest()
+    return fingerprint(lengths.to_frame()) + fingerprint(structs)
 
 
 def _hashed(rows: pl.DataFrame) -> TableHash:

@@ -41,6 +41,7 @@ _SETTINGS: Final = (
     "include_microstructure",
     "include_incomplete",
     "features",
+    "footprint",
     "the unit of times",
 )
 """What `_internal.read_checkpoint` returns."""

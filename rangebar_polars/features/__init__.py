@@ -8,6 +8,7 @@ in `rangebar_polars.bars`. A record counts ``last_trade_id - first_trade_id + 1`
 or 1 without both ids.
 """
 
+from rangebar_polars.features.footprint import footprint
 from rangebar_polars.features.microstructure import (
     aggregation_density,
     aggression_ratio,
@@ -60,6 +61,7 @@ __all__ = [
     "direction_changes",
     "downtick_count",
     "duration_us",
+    "footprint",
     "garman_klass_vol",
     "kaufman_er",
     "kyle_lambda_ols",

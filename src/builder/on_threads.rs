@@ -14,6 +14,7 @@
 //! Rules see trades that are not checked yet. A bad row or a sum that is too large is left to
 //! [`Builder::push`], which says which row it is.
 
+use super::piece::Piece;
 use super::{BLOCK, Builder, Chain, Ended};
 use crate::bar::Bar;
 use crate::check::Check;
@@ -61,7 +62,7 @@ impl<R: Rule + Clone + Send> Builder<R> {
     ) -> Result<(), Error> {
         let is_serial = self.reset.is_some()
             || self.max_gap.is_some()
-            || self.needs.contains(Needs::TIME_ABOVE);
+            || self.piece.needs.contains(Needs::TIME_ABOVE);
         if threads < 2 || is_serial {
             return self.push(trades, emit);
         }
@@ -93,9 +94,9 @@ impl<R: Rule + Clone + Send> Builder<R> {
         let cuts = find_cuts(threads, &mut chains, trades);
         let rows = trades.len.div_ceil(threads).next_multiple_of(BLOCK);
         let ranges = (0..trades.len).step_by(rows).map(|start| start..trades.len.min(start + rows));
-        let (check, needs) = (&self.check, self.needs);
+        let (check, of) = (&self.check, self.piece);
         let found = on_threads(ranges, &|range| {
-            sum(trades, range.clone(), check.after(trades, range.start), needs, &cuts)
+            sum(trades, range.clone(), check.after(trades, range.start), of, &cuts)
         });
         let (mut ended, first_row) = (Vec::with_capacity(cuts.len()), self.check.rows());
         let (mut cuts, mut check) = (cuts.iter().peekable(), self.check.clone());
@@ -145,7 +146,7 @@ fn sum(
     trades: &Trades<'_>,
     rows: Range<usize>,
     mut check: Check,
-    needs: Needs,
+    of: Piece,
     cuts: &[Cut],
 ) -> Option<Summed> {
     let mut pieces = Vec::new();
@@ -160,7 +161,7 @@ fn sum(
             let end = ends.next_if(|end| *end <= block.end);
             let to = end.unwrap_or(block.end);
             if to > from {
-                open.merge(Bar::of(trades, from..to, needs).as_ref()).ok()?;
+                open.merge(of.bar(trades, from..to).as_ref()).ok()?;
             }
             // Another rule may have cut at the same row.
             if let Some(piece) = open.open.take_if(|_| end.is_some()) {

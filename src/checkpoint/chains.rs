@@ -332,6 +332,7 @@ fn ends(whole: &Bar, part: &Bar) -> bool {
         && part.trades < whole.trades
         && part.rows_with_trade_ids <= whole.rows_with_trade_ids
         && part.last_agg_trade_id == whole.last_agg_trade_id
+        && part.levels.iter().zip(&whole.levels).all(|(part, whole)| part.can_end(whole))
         && part.sides.zip(whole.sides).is_none_or(|(part, whole)| {
             [(part.buy, whole.buy), (part.sell, whole.sell)].iter().all(|(part, whole)| {
                 part.volume <= whole.volume

@@ -11,6 +11,7 @@
 use crate::bar::{Bar, BySide, Prices, Side, Span};
 use crate::builder::MaxGap;
 use crate::check::{MAX_ROWS, is_price};
+use crate::checkpoint::reachable_levels::{has_levels, is_footprint};
 use crate::checkpoint::reachable_run::has_run;
 use crate::checkpoint::{Checkpoint, MAX_SYMBOL};
 use crate::columns::{Group, output};
@@ -25,6 +26,7 @@ pub(crate) fn is_reachable(state: &Checkpoint) -> bool {
     let Some(layout) = &state.layout else {
         return has_symbol(state)
             && has_features(state)
+            && is_footprint(state.footprint)
             && has_gap(state)
             && has_session(state)
             && is_unused(state)
@@ -33,6 +35,7 @@ pub(crate) fn is_reachable(state: &Checkpoint) -> bool {
     has_symbol(state)
         && has_features(state)
         && has_required_columns(state, layout)
+        && is_footprint(state.footprint)
         && has_gap(state)
         && has_session(state)
         && is_position(state, layout)
@@ -44,6 +47,7 @@ pub(crate) fn is_reachable(state: &Checkpoint) -> bool {
                 && has_sums(bar, layout)
                 && has_ids(bar, state)
                 && has_run(bar, state.needs_of_run())
+                && has_levels(bar, state.footprint)
         })
         && state.rule.clone().resume(state.open.as_ref(), &state.memory, state.check.rows())
 }

@@ -1,7 +1,9 @@
 //! Bars on their way into a frame, and the order of its columns.
 
+use crate::bar::Bar;
 use crate::builder::Ended;
 use crate::columns::{Compute, Nullable, Output, Table, Values};
+use crate::plugin::footprint_rows::FootprintRows;
 use crate::plugin::keys::{Keys, key_rows};
 use crate::plugin::options::{IS_COMPLETE, OPENING_ROW, Options, RULE, THRESHOLD};
 use polars_arrow::bitmap::Bitmap;
@@ -18,6 +20,7 @@ const DIGITS: usize = 38;
 #[derive(Clone, Debug)]
 pub struct BarRows {
     table: Table,
+    footprints: FootprintRows,
     /// Number of the rule of each bar.
     chains: Vec<usize>,
     /// Number of the key of each bar.
@@ -33,16 +36,20 @@ pub struct BarRows {
 
 impl BarRows {
     /// No bar yet.
-    pub fn new(options: &Options) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// A footprint that is refused.
+    pub fn new(options: &Options) -> PolarsResult<Self> {
+        Ok(Self {
             table: options.table(),
+            footprints: options.footprint_rows()?,
             chains: Vec::new(),
             keys: Vec::new(),
             complete: Vec::new(),
             opened: Vec::new(),
             finer: None,
             sideless: false,
-        }
+        })
     }
 
     /// Add a bar of a key, unless it is incomplete and the options leave such bars out. `opened` is
@@ -53,7 +60,9 @@ impl BarRows {
             return;
         }
         self.sideless |= ended.bar.is_sideless();
-        self.table.push(ended.bar);
+        self.footprints.push(&ended.bar);
+        // The levels are columns now; to keep them as well would cost their memory again.
+        self.table.push(Bar { levels: None, ..ended.bar });
         self.chains.push(ended.chain);
         // There are no more keys than rows, and Polars counts rows by the same type.
         self.keys.push(IdxSize::try_from(key).unwrap_or(IdxSize::MAX));
@@ -91,6 +100,7 @@ impl BarRows {
         for (output, values) in self.table.take() {
             columns.push(column(output, values, time)?.into());
         }
+        columns.extend(self.footprints.into_columns()?.into_iter().map(Column::from));
         if options.include_incomplete {
             let name = IS_COMPLETE.into();
             columns.push(BooleanChunked::from_slice(name, &self.complete).into_column());

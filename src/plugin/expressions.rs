@@ -7,6 +7,7 @@ use crate::columns::output;
 use crate::plugin::bar_id;
 use crate::plugin::feature;
 use crate::plugin::fold::Fold;
+use crate::plugin::footprint_rows::FootprintOptions;
 use crate::plugin::inputs::Names;
 use crate::plugin::options::Options;
 use crate::plugin::refusal::compute_error;
@@ -20,6 +21,8 @@ use serde::Deserialize;
 pub struct FeatureKwargs {
     name: String,
     columns: Names,
+    /// How the footprint is made that is wanted instead.
+    footprint: Option<FootprintOptions>,
 }
 
 /// The fields of a struct of trades without the last one, which is no column of the trades. Python
@@ -110,6 +113,9 @@ pub fn feature(inputs: &[Series], kwargs: &FeatureKwargs) -> PolarsResult<Series
 }
 
 fn compute(schema: &[Field], columns: &[Series], kwargs: &FeatureKwargs) -> PolarsResult<Series> {
+    if let Some(footprint) = kwargs.footprint {
+        return feature::footprint(schema, columns, footprint.footprint()?, &kwargs.columns);
+    }
     let unknown = || compute_error(&format!("no feature is called {:?}", kwargs.name));
     feature::feature(schema, columns, output(&kwargs.name).ok_or_else(unknown)?, &kwargs.columns)
 }

@@ -68,7 +68,7 @@ impl Fold {
             session: None,
             keys: None,
             builders,
-            rows: BarRows::new(options),
+            rows: BarRows::new(options)?,
             trace: options.trace.then(|| Trace::new(options.rules.len())),
             labels: options.labels.as_ref().map(Labels::new).transpose()?,
             trades: 0,
@@ -227,7 +227,7 @@ impl Fold {
             ..(*self.options).clone()
         };
         let mut open =
-            Self { rows: BarRows::new(&options), options: Arc::new(options), ..self.clone() };
+            Self { rows: BarRows::new(&options)?, options: Arc::new(options), ..self.clone() };
         open.finish()?.drop(IS_COMPLETE)
     }
 
@@ -261,8 +261,7 @@ impl Fold {
                 self.push_keyed(inputs, &of_keys.slice(start, rows), offset, &slice)?;
             }
             self.trades += len as u64;
-            self.label();
-            return Ok(());
+            return self.label();
         }
         let batch = Batch::new(inputs, column)?;
         let rows = self.new_rows(0, &batch, 0..batch.len())?;
@@ -285,16 +284,16 @@ impl Fold {
             &mut emit,
         )?;
         self.note(0);
-        self.label();
-        Ok(())
+        self.label()
     }
 
     /// Make rows of the events that have ended, if labels are made instead of bars.
-    fn label(&mut self) {
+    fn label(&mut self) -> PolarsResult<()> {
         if let Some(labels) = &mut self.labels {
-            self.rows = BarRows::new(&self.options);
+            self.rows = BarRows::new(&self.options)?;
             labels.flush(self.keys.is_some(), false);
         }
+        Ok(())
     }
 
     /// Leave out trades of a key that were counted already, and look for a gap before the others.
@@ -347,7 +346,7 @@ impl Fold {
         if let Some(labels) = &mut self.labels {
             return labels.take(&self.options, &time, self.keys.as_deref());
         }
-        let rows = std::mem::replace(&mut self.rows, BarRows::new(&self.options));
+        let rows = std::mem::replace(&mut self.rows, BarRows::new(&self.options)?);
         rows.frame(&self.options, &time, self.keys.as_deref())
     }
 
@@ -359,7 +358,7 @@ impl Fold {
         let (time, keys) = (self.time_dtype()?, self.keys.as_deref());
         match &self.labels {
             Some(labels) => labels.empty(&self.options, &time, keys),
-            None => BarRows::new(&self.options).frame(&self.options, &time, keys),
+            None => BarRows::new(&self.options)?.frame(&self.options, &time, keys),
         }
     }
 
@@ -368,7 +367,11 @@ impl Fold {
     /// # Errors
     /// As [`Self::take`].
     pub fn empty_of(&self, layout: &Layout) -> PolarsResult<DataFrame> {
-        BarRows::new(&self.options).frame(&self.options, &time_dtype(layout)?, self.keys.as_deref())
+        BarRows::new(&self.options)?.frame(
+            &self.options,
+            &time_dtype(layout)?,
+            self.keys.as_deref(),
+        )
     }
 
     /// The bars that ended since the last call, and the open bars if incomplete ones are wanted.

@@ -5,6 +5,8 @@ use crate::builder::Builder;
 use crate::checkpoint::Checkpoint;
 use crate::checkpoint::chains::{Chains, Saved};
 use crate::error::Error;
+use crate::fixed::to_f64;
+use crate::levels::Tick;
 use crate::plugin::fold::Fold;
 use crate::plugin::inputs::time_dtype;
 use crate::plugin::keys::Keys;
@@ -58,7 +60,15 @@ fn check_shape(options: &Options, saved: &Saved) -> Result<(), Error> {
 }
 
 /// Check that the open bar of a checkpoint has what the wanted columns need.
-fn check_features(options: &Options, checkpoint: &Checkpoint) -> Result<(), Error> {
+fn check_features(options: &Options, checkpoint: &Checkpoint) -> Result<(), Refusal> {
+    if let Some(wanted) = options.tick()? {
+        let got = checkpoint.footprint.map(|footprint| footprint.tick);
+        if got != Some(wanted) {
+            let text = |tick: Tick| to_f64(tick.units().into()).to_string();
+            let (got, expected) = (got.map_or_else(|| "none".into(), text), text(wanted));
+            return Err(Error::CheckpointOther { what: "footprint's tick", got, expected }.into());
+        }
+    }
     if checkpoint.needs_of_run().contains(options.needs().of_run()) {
         return Ok(());
     }
@@ -67,7 +77,7 @@ fn check_features(options: &Options, checkpoint: &Checkpoint) -> Result<(), Erro
         names => format!("['{}']", names.join("', '")),
     };
     let (got, expected) = (names(&checkpoint.features), names(&options.features));
-    Err(Error::CheckpointFeatures { got, expected })
+    Err(Error::CheckpointFeatures { got, expected }.into())
 }
 
 /// Check that a checkpoint is of a chain after the same trades as another.
@@ -92,12 +102,13 @@ fn resumed(options: &Options, states: Vec<Checkpoint>) -> Result<Builder<AnyRule
     let check = states.first().map(|state| state.check.clone()).unwrap_or_default();
     let session = states.first().and_then(|state| state.session.clone());
     let chains = options.rules()?.into_iter().zip(states);
-    let needs = options.needs();
+    let (needs, tick) = (options.needs(), options.tick()?);
     let chains = chains.map(|(rule, state)| {
         let rule = state.rule_after(rule);
-        (rule, state.open.map(|bar| bar.with_run_of(needs)))
+        let open = state.open.map(|bar| bar.with_run_of(needs));
+        (rule, open.map(|bar| Bar { levels: bar.levels.filter(|_| tick.is_some()), ..bar }))
     });
-    let builder = Builder::resume(chains, check, needs);
+    let builder = Builder::resume(chains, check, needs).with_levels(tick);
     Ok(builder.reset_at(options.reset()?, session).cut_off_after(options.max_gap()))
 }
 
@@ -206,6 +217,7 @@ impl Fold {
     /// The state of each rule of a builder; without one, before any trade.
     fn states(&self, builder: Option<&Arc<Builder<AnyRule>>>) -> PolarsResult<Vec<Checkpoint>> {
         let (unused, reset) = (&self.unused, self.options.reset()?);
+        let footprint = self.options.footprint()?;
         let builder = builder.unwrap_or(unused);
         let of_chain = |(begun, (rule, open)): (AnyRule, (&AnyRule, Option<&Bar>))| Checkpoint {
             symbol: None,
@@ -215,6 +227,7 @@ impl Fold {
             include_microstructure: self.options.include_microstructure,
             include_incomplete: self.options.include_incomplete,
             features: self.options.features.clone(),
+            footprint,
             layout: self.layout.clone(),
             check: builder.check().clone(),
             session: builder.session().cloned(),

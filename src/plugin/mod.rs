@@ -8,6 +8,7 @@ pub mod schema_text;
 pub mod extra_inputs;
 pub mod inputs;
 pub mod batch;
+pub mod footprint_rows;
 pub mod options;
 pub mod keys;
 pub mod values;

@@ -2,7 +2,10 @@
 
 use crate::builder::{Builder, MaxGap};
 use crate::columns::{Group, OUTPUTS, Output, Table, output};
+use crate::footprint::{FOOTPRINT_OUTPUTS, Footprint, FootprintOutput};
+use crate::levels::Tick;
 use crate::needs::Needs;
+use crate::plugin::footprint_rows::{FootprintOptions, FootprintRows};
 use crate::plugin::inputs::{Inputs, Names};
 use crate::plugin::labels::LabelOptions;
 use crate::plugin::refusal::compute_error;
@@ -47,6 +50,8 @@ pub struct Options {
     pub include_incomplete: bool,
     /// The columns that are asked for by name, in order.
     pub features: Vec<String>,
+    /// How a footprint is made, if bars have one.
+    pub footprint: Option<FootprintOptions>,
     /// The names of the columns of the trades.
     pub columns: Names,
     /// The wanted columns of bars; `None` for all.
@@ -93,6 +98,28 @@ impl Options {
         self.features.iter().filter_map(|name| output(name))
     }
 
+    /// How a footprint is made, if bars have one.
+    ///
+    /// # Errors
+    /// A tick outside its limits.
+    pub fn footprint(&self) -> PolarsResult<Option<Footprint>> {
+        self.footprint.map(FootprintOptions::footprint).transpose()
+    }
+
+    /// The columns of footprints that are wanted.
+    fn footprint_outputs(&self) -> impl Iterator<Item = FootprintOutput> {
+        let has_one = self.footprint.is_some() && self.labels.is_none() && !self.stored;
+        FOOTPRINT_OUTPUTS.into_iter().filter(move |output| has_one && self.wants(output.name))
+    }
+
+    /// The wanted columns of footprints, without a row.
+    ///
+    /// # Errors
+    /// As [`Self::footprint`].
+    pub fn footprint_rows(&self) -> PolarsResult<FootprintRows> {
+        Ok(FootprintRows::new(self.footprint()?, self.footprint_outputs()))
+    }
+
     /// A table of the wanted columns without a row.
     pub fn table(&self) -> Table {
         if self.stored { Table::exact(self.outputs()) } else { Table::new(self.outputs()) }
@@ -105,8 +132,9 @@ impl Options {
 
     /// The wanted columns that need a side.
     pub fn columns_by_side(&self) -> Vec<&'static str> {
-        let outputs = self.outputs().filter(|output| output.needs.contains(Needs::SIDES));
-        outputs.map(|output| output.name).collect()
+        let outputs = self.outputs().map(|output| (output.name, output.needs));
+        let all = outputs.chain(self.footprint_outputs().map(|output| (output.name, output.needs)));
+        all.filter(|(_, needs)| needs.contains(Needs::SIDES)).map(|(name, _)| name).collect()
     }
 
     /// The sums that must be computed.
@@ -115,7 +143,9 @@ impl Options {
         let all = OUTPUTS.iter().filter(is_sum).chain(self.asked()).filter(|_| self.every_sum);
         // Labels read prices, about which there are notices.
         let none = if self.labels.is_some() { Needs::PRICE } else { Needs::NOTHING };
-        self.outputs().chain(all).fold(none, |needs, output| needs.and(output.needs))
+        let of_footprints = self.footprint_outputs().map(|output| output.needs);
+        let all = self.outputs().chain(all).map(|output| output.needs).chain(of_footprints);
+        all.fold(none, Needs::and)
     }
 
     /// On how many threads a batch may be folded: as many as Polars would use.
@@ -176,12 +206,22 @@ impl Options {
         self.max_gap.map(MaxGap)
     }
 
+    /// The tick of the levels that bars have.
+    ///
+    /// # Errors
+    /// As [`Self::footprint`].
+    pub fn tick(&self) -> PolarsResult<Option<Tick>> {
+        let has_levels = self.every_sum || self.footprint_outputs().next().is_some();
+        let footprint = self.footprint()?.filter(|_| has_levels);
+        Ok(footprint.map(|footprint| footprint.tick))
+    }
+
     /// A builder that has seen no trade.
     ///
     /// # Errors
     /// As [`Self::rules`] and [`Self::reset`].
     pub fn builder(&self, needs: Needs) -> PolarsResult<Builder<AnyRule>> {
-        let builder = Builder::new(self.rules()?, needs);
+        let builder = Builder::new(self.rules()?, needs).with_levels(self.tick()?);
         Ok(builder.reset_at(self.reset()?, None).cut_off_after(self.max_gap()))
     }
 

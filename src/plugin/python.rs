@@ -15,6 +15,7 @@ use crate::columns::{Compute, Group, OUTPUTS, Output};
 use crate::epoch::EpochUnit;
 use crate::error::Error;
 use crate::fixed::to_f64;
+use crate::footprint::{FOOTPRINT_OUTPUTS, FootprintOutput};
 use crate::notice::Notice;
 use crate::plugin::arrow_stream::TableStream;
 use crate::plugin::bar_rows::exact_dtype;
@@ -321,12 +322,13 @@ type Settings = (
     bool,
     bool,
     Vec<String>,
+    Option<(i64, u8, u32)>,
     Option<&'static str>,
 );
 
 /// The settings in a checkpoint: symbol, texts of the rules, the column of rules, by, reset, longest
-/// gap in nanoseconds, the two `include_` flags, the features, and the unit of the times, if there
-/// was a trade.
+/// gap in nanoseconds, the two `include_` flags, the features, how a footprint is made (units of a
+/// tick, value area, imbalance), and the unit of the times, if there was a trade.
 #[pyfunction]
 fn read_checkpoint(checkpoint: &[u8]) -> Result<Settings, Refusal> {
     let saved = Saved::from_bytes(checkpoint)?;
@@ -344,6 +346,9 @@ fn read_checkpoint(checkpoint: &[u8]) -> Result<Settings, Refusal> {
         first.include_microstructure,
         first.include_incomplete,
         first.features.clone(),
+        first
+            .footprint
+            .map(|footprint| (footprint.tick.units(), footprint.value_area, footprint.imbalance)),
         unit,
     ))
 }
@@ -466,6 +471,12 @@ fn row(output: &Output) -> Row {
     (output.name, group, dtype, reads, output.formula, output.null_when, stored, of)
 }
 
+fn footprint_row(output: &FootprintOutput) -> Row {
+    let reads = Role::ALL.into_iter().filter(|role| output.needs.reads(*role)).map(Role::name);
+    let (reads, null_when) = (reads.collect(), output.null_when);
+    (output.name, "footprint", output.dtype, reads, output.formula, null_when, None, Vec::new())
+}
+
 /// The columns of bars with these names, from a table of bars in the form of stores.
 #[pyfunction]
 fn derive(stored: &Bound<'_, PyAny>, names: Vec<String>) -> Result<PythonFrame, Refusal> {
@@ -480,7 +491,14 @@ const INTERFACE: &str = include_str!("../../rangebar_polars/_internal.pyi");
 #[pymodule]
 fn _internal(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let always = Role::ALL.into_iter().filter(|role| is_always_read(*role)).map(Role::name);
-    module.add("OUTPUTS", OUTPUTS.iter().map(row).collect::<Vec<_>>())?;
+    module.add(
+        "OUTPUTS",
+        OUTPUTS
+            .iter()
+            .map(row)
+            .chain(FOOTPRINT_OUTPUTS.iter().map(footprint_row))
+            .collect::<Vec<_>>(),
+    )?;
     module.add("ALWAYS_READ", always.collect::<Vec<_>>())?;
     module.add("OPENING_ROW", OPENING_ROW)?;
     module.add("RULE_VERSION", crate::RULE_VERSION)?;

@@ -134,4 +134,5 @@ const UNKNOWN: Bar = Bar {
     first_agg_trade_id: None,
     last_agg_trade_id: None,
     run: None,
+    levels: None,
 };

@@ -8,6 +8,8 @@ use rangebar_polars::check::Check;
 use rangebar_polars::checkpoint::Checkpoint;
 use rangebar_polars::columns::{Group, OUTPUTS};
 use rangebar_polars::fixed::{LIMIT, SCALE};
+use rangebar_polars::footprint::Footprint;
+use rangebar_polars::levels::Tick;
 use rangebar_polars::period::Period;
 use rangebar_polars::reset::Reset;
 use rangebar_polars::rule::{AnyRule, Rule};
@@ -56,6 +58,17 @@ fn some_statistics() -> impl Strategy<Value = Vec<String>> {
     prop::sample::subsequence(statistics(), 0..4)
 }
 
+/// Settings of footprints, some of which put all trades in one level.
+fn footprints() -> impl Strategy<Value = Footprint> {
+    let ticks = select(vec![1, 7, 100_000, 10_000_000_000, 1_000_000_000_000_000]);
+    (ticks, select(vec![1, 70, 100]), select(vec![100, 300])).prop_map(
+        |(units, value_area, imbalance)| {
+            let tick = Tick::new(units).unwrap();
+            Footprint { tick, value_area, imbalance }
+        },
+    )
+}
+
 /// What a chain of trades looks like, and the settings of its bars.
 pub fn settings() -> impl Strategy<Value = Checkpoint> {
     let units = vec![TimeUnit::Milliseconds, TimeUnit::Microseconds, TimeUnit::Nanoseconds];
@@ -73,29 +86,34 @@ pub fn settings() -> impl Strategy<Value = Checkpoint> {
         option::of(select(vec!["UTC", "America/Argentina/ComodRivadavia"])),
         prop::sample::subsequence(optional, 0..=4),
         prop_oneof![Just(Vec::new()), Just(statistics()), some_statistics()],
+        option::of(footprints()),
     )
-        .prop_map(|(symbol, rule, max_gap, reset, unit, zone, optional, features)| {
-            let rule: AnyRule = rule.parse().unwrap();
-            let columns = Role::ALL.into_iter();
-            let columns = columns.filter(|role| {
-                !role.is_optional() || optional.contains(role) || rule.requires(*role)
-            });
-            let layout = Layout { unit, zone: zone.map(str::to_owned), columns: columns.collect() };
-            Checkpoint {
-                symbol: symbol.map(str::to_owned),
-                memory: rule.memory(),
-                rule,
-                reset,
-                max_gap: max_gap.map(MaxGap),
-                include_microstructure: true,
-                include_incomplete: max_gap.is_some(),
-                features,
-                layout: Some(layout),
-                check: Check::default(),
-                session: None,
-                open: None,
-            }
-        })
+        .prop_map(
+            |(symbol, rule, max_gap, reset, unit, zone, optional, features, footprint)| {
+                let rule: AnyRule = rule.parse().unwrap();
+                let columns = Role::ALL.into_iter();
+                let columns = columns.filter(|role| {
+                    !role.is_optional() || optional.contains(role) || rule.requires(*role)
+                });
+                let layout =
+                    Layout { unit, zone: zone.map(str::to_owned), columns: columns.collect() };
+                Checkpoint {
+                    symbol: symbol.map(str::to_owned),
+                    memory: rule.memory(),
+                    rule,
+                    reset,
+                    max_gap: max_gap.map(MaxGap),
+                    include_microstructure: true,
+                    include_incomplete: max_gap.is_some(),
+                    features,
+                    footprint,
+                    layout: Some(layout),
+                    check: Check::default(),
+                    session: None,
+                    open: None,
+                }
+            },
+        )
 }
 
 /// What is drawn of a trade: the wait before it, the factor of its price, its quantity, side, step

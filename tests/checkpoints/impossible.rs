@@ -29,6 +29,7 @@ fn state() -> Checkpoint {
         include_microstructure: true,
         include_incomplete: false,
         features: Vec::new(),
+        footprint: None,
         layout: Some(Layout {
             unit: TimeUnit::Milliseconds,
             zone: None,
@@ -48,6 +49,7 @@ fn state() -> Checkpoint {
             first_agg_trade_id: Some(7),
             last_agg_trade_id: Some(9),
             run: None,
+            levels: None,
         }),
     }
 }

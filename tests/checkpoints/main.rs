@@ -32,6 +32,7 @@ fn builder(state: &Checkpoint) -> Builder<AnyRule> {
     Builder::resume([(state.rule(), state.open.clone())], state.check.clone(), needs(state))
         .reset_at(state.reset, state.session.clone())
         .cut_off_after(state.max_gap)
+        .with_levels(state.footprint.map(|footprint| footprint.tick))
 }
 
 /// The state of a builder, as a processor saves it.
@@ -140,7 +141,9 @@ fn continues(state: &Checkpoint, draw: &mut Draw, pool: &[Vec<Drawn>]) -> bool {
         folded.open_bars().for_each(|(_, bar)| assert_holds(bar));
         match result {
             Ok(()) => {}
-            Err(Error::Overflow { .. } | Error::TooMany { .. }) => return false,
+            Err(Error::Overflow { .. } | Error::TooMany { .. } | Error::TooManyLevels { .. }) => {
+                return false;
+            }
             Err(error) => panic!("{error} after {state:?}"),
         }
         left -= owned.times.len();

@@ -187,7 +187,9 @@ def test_continuing_from_a_golden_file_gives_the_bars_of_one_pass(name: str) -> 
 def test_one_pass_over_the_trades_of_a_golden_file_gives_the_bars_of_the_oracle(name: str) -> None:
     state = STATES[name]
     asked = {
-        key: x for key, x in state.options.items() if key not in {"symbol", "features", *MICRO}
+        key: x
+        for key, x in state.options.items()
+        if key not in {"symbol", "features", "footprint", *MICRO}
     }
     question = Question(thresholds=(asked.pop("threshold_decimal_bps"),), **asked)
 

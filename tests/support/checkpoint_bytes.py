@@ -20,6 +20,9 @@ Side = tuple[int, int, int]
 Session = tuple[()] | tuple[int, int] | str
 """Null; the kind of a number and the number; text."""
 
+Level = tuple[int, int, int, int, int]
+"""Number, volume, bought, sold, trades."""
+
 
 @dataclass
 class OpenBar:
@@ -36,6 +39,7 @@ class OpenBar:
     agg_trade_ids: list[Id]
     has_run: bool = False
     """Whether the state of a run follows, which is not read here."""
+    levels: list[Level] | None = None
 
 
 @dataclass
@@ -58,6 +62,8 @@ class State:
     """What the rule remembers, as it stands there; a range rule remembers nothing."""
     session: Session | None = None
     """The last value of the column of reset."""
+    footprint: tuple[int, int, int] | None = None
+    """Units of the tick, value area, imbalance."""
 
     @classmethod
     def parse(cls, data: bytes) -> Self:
@@ -71,6 +77,7 @@ class State:
             include_microstructure=read.flag(),
             include_incomplete=read.flag(),
             features=[read.text() for _ in range(read.unsigned())],
+            footprint=((read.signed(), read.byte(), read.unsigned()) if read.flag() else None),
             layout=(
                 (read.byte(), read.text() if read.flag() else None, read.byte())
                 if read.flag()
@@ -97,6 +104,11 @@ class State:
         yield _maybe(None if self.max_gap is None else varint(self.max_gap % 2**64))
         yield bytes([self.include_microstructure, self.include_incomplete])
         yield varint(len(self.features)) + b"".join(map(_text, self.features))
+        if self.footprint is None:
+            yield b"\0"
+        else:
+            tick, value_area, imbalance = self.footprint
+            yield b"\1" + _signed(tick, "i64") + bytes([value_area]) + varint(imbalance)
         if self.layout is None:
             yield b"\0"
         else:
@@ -130,6 +142,12 @@ def _bar_parts(bar: OpenBar) -> Iterator[bytes]:
     yield from (_signed(x, "i64") for x in (bar.rows, bar.trades, bar.rows_with_trade_ids))
     yield from map(_optional, bar.agg_trade_ids)
     yield bytes([bar.has_run])
+    if bar.levels is None:
+        yield b"\0"
+        return
+    yield b"\1" + varint(len(bar.levels))
+    for number, *sums in bar.levels:
+        yield _signed(number, "i64") + b"".join(_signed(each, "i128") for each in sums)
 
 
 def varint(value: int) -> bytes:
@@ -225,4 +243,9 @@ class _Reader:
             rows_with_trade_ids=self.signed(),
             agg_trade_ids=[self.optional(), self.optional()],
             has_run=self.flag(),
+            levels=self.levels() if self.flag() else None,
         )
+
+    def levels(self) -> list[Level]:
+        read = self.signed
+        return [(read(), read(), read(), read(), read()) for _ in range(self.unsigned())]

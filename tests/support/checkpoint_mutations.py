@@ -97,6 +97,15 @@ def _bar_ids(chance: random.Random, bar: OpenBar) -> None:
     bar.agg_trade_ids[which] = _id(chance, bar.agg_trade_ids[which])
 
 
+def _levels(chance: random.Random, bar: OpenBar) -> None:
+    levels = bar.levels or [(200, bar.volume, 0, 0, bar.trades)]
+    which, field = chance.randrange(len(levels)), chance.randrange(5)
+    level = list(levels[which])
+    level[field] = (_wide if field else _number)(chance, level[field])
+    changed = [*levels[:which], (level[0], level[1], level[2], level[3], level[4])]
+    bar.levels = chance.choice([None, changed, [*changed, *levels[which + 1 :]]])
+
+
 _OF_BAR: Sequence[Callable[[random.Random, OpenBar], None]] = (
     _times,
     _prices,
@@ -110,6 +119,7 @@ _OF_BAR: Sequence[Callable[[random.Random, OpenBar], None]] = (
     _counts,
     _counts,
     _bar_ids,
+    _levels,
 )
 
 
@@ -181,6 +191,13 @@ def _features(chance: random.Random, state: State) -> None:
     state.features = chance.choices(names, k=chance.randrange(3))
 
 
+def _footprint(chance: random.Random, state: State) -> None:
+    tick, value_area = _number(chance, 50_000_000), chance.choice([0, 1, 70, 100, 101])
+    state.footprint = chance.choice([None, (tick, value_area, chance.choice([99, 100, 300]))])
+    if state.open is not None:
+        state.open.levels = None if state.footprint is None else state.open.levels or []
+
+
 def _no_bar(_: random.Random, state: State) -> None:
     state.open = None
 
@@ -193,6 +210,7 @@ _OF_STATE: Sequence[Callable[[random.Random, State], None]] = (
     _reset,
     _flags,
     _features,
+    _footprint,
     _layout,
     _layout,
     _rows,

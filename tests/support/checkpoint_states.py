@@ -70,5 +70,10 @@ STATES: Mapping[str, State] = {
         walk(400),
         300,
     ),
+    "a-footprint": _split(
+        {"threshold_decimal_bps": 1_000, "footprint": rb.Footprint(0.25, imbalance=200)},
+        walk(400),
+        300,
+    ),
 }
 """By the name of the golden file."""

@@ -40,6 +40,7 @@ STUCK = 60.0
 
 UNITS: tuple[Any, ...] = ("ms", "us", "ns")
 RESETS: tuple[Any, ...] = ("day", "week", "month", "year")
+_DAY = rb.TradingDay("17:00", "America/New_York")
 ROLES = tuple(TRADE_SCHEMA)
 STORED_LAYOUT = (1, "UTC", 127)
 """The layout of `TRADE_SCHEMA`."""

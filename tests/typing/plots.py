@@ -14,6 +14,8 @@ def charts(frame: pl.DataFrame, plan: pl.LazyFrame) -> None:
     assert_type(rb.plot_bars(plan, units={"price": "USDT"}), alt.VConcatChart)
     assert_type(rb.FrameNamespace(frame).plot(panes=("volume", "ofi")), alt.VConcatChart)
     assert_type(rb.LazyFrameNamespace(plan).plot(by=["symbol"]), alt.VConcatChart)
+    assert_type(rb.plot_footprint(plan, last=5, height=300), alt.VConcatChart)
+    assert_type(rb.FrameNamespace(frame).plot_footprint(by="symbol"), alt.VConcatChart)
     assert_type(rb.plot_cuts(frame, 250, reset="day"), alt.VConcatChart)
     assert_type(rb.plot_cuts(frame, rule=rb.TickRule(3), max_gap="5s"), alt.VConcatChart)
     assert_type(rb.plot_cuts(plan, columns=rb.TradeColumns(price="px")), alt.VConcatChart)
