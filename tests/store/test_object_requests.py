@@ -45,6 +45,7 @@ def test_each_call_makes_as_few_requests_as_it_can(
     assert requests(lambda: objects.find(KEY, [JANUARY])) == ["GET"]
     assert requests(lambda: objects.find(KEY)) == ["LIST", "GET", "GET"]
     assert requests(objects.keys) == ["LIST"]
+    assert requests(lambda: objects.siblings(KEY)) == ["LIST"]
     found = objects.find(KEY)[JANUARY]
     assert requests(lambda: objects.read(KEY, found, ALL)) == ["GET"]
     # February does not continue January here, so its bars are not read.

@@ -21,7 +21,7 @@ from rangebar_polars._disk.path_names import to_name
 from rangebar_polars.errors import StoreError
 from rangebar_polars.schema import SERIES_SCHEMA
 from rangebar_polars.store.bar_key import BarKey
-from rangebar_polars.store.bar_store import BarStore
+from rangebar_polars.store.bar_store import BarStore, siblings_among
 from rangebar_polars.store.chain import StoredMonth
 from rangebar_polars.store.month_file import (
     BARS,
@@ -94,6 +94,14 @@ class ObjectStore(BarStore):
     def keys(self) -> list[BarKey]:
         """Return the chains that have an object."""
         return self._keys_below([BARS])
+
+    def siblings(self, key: BarKey) -> list[BarKey]:
+        """Return the chains of the same rule that have an object; see `BarStore.siblings`.
+
+        Only the folder of the rule, reset and longest gap is listed.
+        """
+        folder = _folder(key).rsplit("/", 2)[0]
+        return siblings_among(self._keys_below([folder]), key)
 
     def keys_of(self, wanted: Mapping[str, object]) -> list[BarKey]:
         """Return the stored chains with these values; see `BarStore.keys_of`.
