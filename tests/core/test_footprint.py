@@ -237,7 +237,8 @@ def test_the_other_entry_points_have_the_same_footprints() -> None:
 
 
 def test_aggregations_come_after_the_columns_of_a_footprint() -> None:
-    frame, options = walk(300), {"footprint": rb.Footprint(0.25), "include_incomplete": True}
+    frame = walk(300)
+    options: dict[str, Any] = {"footprint": rb.Footprint(0.25), "include_incomplete": True}
     lowest = pl.col("price").min().alias("lowest")
 
     bars = rb.bars(frame, 100, aggs=lowest, features=["ofi"], **options)
