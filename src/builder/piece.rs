@@ -22,9 +22,23 @@ impl Piece {
     ///
     /// # Errors
     /// [`Overflow`] if a sum is beyond its integer, or there are too many levels.
+    #[inline]
     pub fn bar(self, trades: &Trades<'_>, rows: Range<usize>) -> Result<Option<Bar>, Overflow> {
+        match self.tick {
+            // A bar is large, and is not moved on its way where nothing is added to it.
+            None => Bar::of(trades, rows, self.needs),
+            Some(tick) => self.with_levels(trades, rows, tick),
+        }
+    }
+
+    fn with_levels(
+        self,
+        trades: &Trades<'_>,
+        rows: Range<usize>,
+        tick: Tick,
+    ) -> Result<Option<Bar>, Overflow> {
         let mut bar = Bar::of(trades, rows.clone(), self.needs)?;
-        if let (Some(bar), Some(tick)) = (&mut bar, self.tick) {
+        if let Some(bar) = &mut bar {
             bar.levels = Some(Box::new(Levels::of(&trades.slice(rows), tick)?));
         }
         Ok(bar)

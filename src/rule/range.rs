@@ -128,11 +128,13 @@ impl Limits {
 }
 
 /// The lowest price that is `delta` above `open`, both at scale 1e8; infinite if no price is.
+#[inline]
 pub(crate) fn upper_limit(open: i64, delta: i64) -> f64 {
     open.checked_add(delta).map_or(f64::INFINITY, lowest_reaching)
 }
 
 /// The highest price that is `delta` below `open`, both at scale 1e8; below 0 if no price is.
+#[inline]
 pub(crate) fn lower_limit(open: i64, delta: i64) -> f64 {
     highest_within(open.saturating_sub(delta))
 }
