@@ -83,9 +83,15 @@ def test_a_flag_that_is_no_truth_value_is_a_type_error(
     [
         *CALLS.values(),
         rb.bar_id,
-        *(getattr(rb.features, name) for name in rb.features.__all__),
+        *(getattr(rb.features, name) for name in rb.features.__all__ if name != "footprint"),
+        partial(rb.features.footprint, 0.5),
     ],
-    ids=[*CALLS, "bar_id", *rb.features.__all__],
+    ids=[
+        *CALLS,
+        "bar_id",
+        *(name for name in rb.features.__all__ if name != "footprint"),
+        "footprint",
+    ],
 )
 def test_columns_that_are_no_trade_columns_are_a_type_error(call: Callable[..., object]) -> None:
     message = message_of(TypeError, lambda: call(columns={"price": "px"}))

@@ -1,6 +1,7 @@
 """Trades without quantities: each record counts as a quantity of 1."""
 
 import datetime as dt
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -37,12 +38,15 @@ def test_records_of_keys_are_counted() -> None:
 @pytest.mark.parametrize("name", rb.features.__all__)
 def test_every_feature_counts_records(name: str) -> None:
     feature = getattr(rb.features, name)
+    feature = partial(feature, 0.5) if name == "footprint" else feature
     groups = pl.int_range(pl.len()) // 50
 
     expected = ONES.group_by(groups, maintain_order=True).agg(feature())
-    assert_same(expected, QUOTES.group_by(groups, maintain_order=True).agg(feature(COUNTED)))
-    assert_same(ONES.select(feature()), QUOTES.select(feature(COUNTED)))
-    assert_same(ONES.clear().select(feature()), QUOTES.clear().select(feature(COUNTED)))
+    assert_same(
+        expected, QUOTES.group_by(groups, maintain_order=True).agg(feature(columns=COUNTED))
+    )
+    assert_same(ONES.select(feature()), QUOTES.select(feature(columns=COUNTED)))
+    assert_same(ONES.clear().select(feature()), QUOTES.clear().select(feature(columns=COUNTED)))
 
 
 def test_dicts_are_counted_and_continue_from_a_checkpoint() -> None:

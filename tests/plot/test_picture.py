@@ -31,7 +31,9 @@ def drawn(page: str) -> dict[str, Any]:
         for step in doctest.DocTestParser().get_examples(before):
             if step.exc_msg is None:
                 exec(step.source, names)  # noqa: S102 - the page is the project's own
-        pictures[file] = names["picture"]
+        # Those of the folder are drawn by docs/pictures.py.
+        if not file.startswith("pictures/"):
+            pictures[file] = names["picture"]
     return pictures
 
 
