@@ -33,7 +33,7 @@ MAY: dict[str, set[str]] = {
     "_convert": {"_argument_names", "_extras", "schema"},
     "_core": {"_argument_names", "_convert", "_rangebar_py_names", "_internal", "errors", "schema"},
     "_plot": {"_argument_names", "_core", "_extras", "schema"},
-    "_validation": {"_argument_names", "_core", "_extras", "errors", "schema"},
+    "_validation": {"_argument_names", "_core", "_extras", "errors", "features", "schema"},
     "features": {"_argument_names", "_core", "schema"},
     "labels": {"_argument_names", "_core", "schema"},
     "archive": {"_argument_names", "_days", "_disk", "errors", "schema"},

@@ -7,7 +7,7 @@ import polars as pl
 
 from rangebar_polars._validation.asked import Asked
 from rangebar_polars._validation.report import Finding, row_finding
-from rangebar_polars.schema import BAR_SCHEMA, COLUMNS, IS_COMPLETE, THRESHOLD
+from rangebar_polars.schema import BAR_SCHEMA, COLUMNS, INTRA, THRESHOLD
 
 
 class Checklist:
@@ -72,6 +72,7 @@ def wrong_columns(bars: pl.DataFrame, asked: Asked) -> Iterable[tuple[str, str]]
         name: dtype for name, dtype in BAR_SCHEMA.items() if name not in {"open_time", "close_time"}
     }
     expected[THRESHOLD] = pl.Int64()
+    expected |= {output.name: getattr(pl, output.dtype)() for output in INTRA}
     for name in (*asked.by, *asked.required):
         if name not in bars.columns:
             yield name, "is missing"
@@ -83,7 +84,7 @@ def wrong_columns(bars: pl.DataFrame, asked: Asked) -> Iterable[tuple[str, str]]
         opened, closed = bars.schema["open_time"], bars.schema["close_time"]
         if isinstance(opened, pl.Datetime) and isinstance(closed, pl.Datetime) and opened != closed:
             yield "close_time", f"is {closed}: expected that of open_time, {opened}"
-    for name in (THRESHOLD, *asked.required, *BAR_SCHEMA, IS_COMPLETE):
+    for name in dict.fromkeys((*asked.required, *expected)):
         if name in bars.columns and name in expected and bars.schema[name] != expected[name]:
             yield name, f"is {bars.schema[name]}: expected {expected[name]}"
 

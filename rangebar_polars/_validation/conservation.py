@@ -6,6 +6,7 @@ from typing import Final
 
 import polars as pl
 
+from rangebar_polars import features
 from rangebar_polars._core.borders import utc_period
 from rangebar_polars._core.fixed import SCALE, delta, to_fixed
 from rangebar_polars._core.options import Options
@@ -25,7 +26,7 @@ from rangebar_polars._validation.trade_rows import (
     is_exact,
     located,
 )
-from rangebar_polars.schema import THRESHOLD, TradeColumns
+from rangebar_polars.schema import INTRA, THRESHOLD, TradeColumns
 
 _TURNOVER_SCALE: Final = SCALE * SCALE
 _NEEDED: Final = ("open_time", "close_time", "open", "high", "low", "close", "volume")
@@ -36,6 +37,9 @@ _EXPECTED: Final = {
     "lost": "each trade in a bar, or in one that did not close",
     "cuts": "no trade but the last to close its bar",
 }
+_WITH_LOGARITHMS: Final = {"intra_garman_klass_vol", "intra_permutation_entropy"}
+_LAST_BITS: Final = 1e-12
+"""How far a logarithm of another machine may put a value, by the value."""
 c = pl.col
 
 
@@ -217,6 +221,8 @@ class _Chain:
         for name in (name for name in computed.columns if name.startswith("of trades: ")):
             column = name.removeprefix("of trades: ")
             same = c(column).eq_missing(c(name))
+            if column in _WITH_LOGARITHMS:
+                same |= (c(column) - c(name)).abs() <= _LAST_BITS * c(name).abs()
             yield column, pairs.filter(~same)[ROW].to_list()
         if self.made is not None:
             yield "cuts", self._of_other_rows(self.made)
@@ -344,6 +350,11 @@ def _sums(checklist: Checklist) -> list[pl.Expr]:
     if "agg_trade_id" not in asked.without:
         agg_id = c("agg_trade_id").cast(pl.Int64)
         columns |= {"first_agg_trade_id": agg_id.first(), "last_agg_trade_id": agg_id.last()}
+    columns |= {
+        output.name: getattr(features, output.name.removeprefix("intra_"))()
+        for output in INTRA
+        if output.name in bars.columns and not asked.without.intersection(output.reads)
+    }
     return [
         expression.alias(f"of trades: {name}")
         for name, expression in columns.items()

@@ -262,7 +262,7 @@ def test_killed_before_any_step_of_replacing_months_the_next_call_does_it(tmp_pa
     for name in ("killed", "quiet"):
         give(tmp_path / name, trades_of(DAYS))
         Child.begun(GET_OWN, tmp_path / name).end()
-        give(tmp_path / name, trades_of([DAYS[2]], seed=1))
+        give(tmp_path / name, trades_of([DAYS[2], DAYS[8]], seed=1))
     before = tree(tmp_path / "killed")
     Child.begun(GET_OWN, tmp_path / "quiet").end()
 
