@@ -74,6 +74,22 @@ NO_RULE = 'expected one such as "range-250" or "dollar-1000000"'
             ),
         ),
         (
+            ["--reset", "hour"],
+            2,
+            (
+                "Invalid value for '--reset': reset is 'hour': expected 'day', 'week', 'month', "
+                "'year', or a time of day in a zone, such as '17:00@America/New_York'"
+            ),
+        ),
+        (
+            ["--reset", "17:00@New York"],
+            2,
+            (
+                "Invalid value for '--reset': zone is 'New York': expected the name of a zone in "
+                'the IANA database, such as "America/New_York" or "UTC"'
+            ),
+        ),
+        (
             ["--rule", "tick-3", "-t", "25"],
             2,
             (
