@@ -20,6 +20,7 @@ from rangebar_polars.store import BarKey, ParquetStore
 DAY = dt.date(2024, 1, 1)
 NEW_YORK = rb.TradingDay("17:00", "America/New_York")
 SERIES = Series("mine", "spot", "BTC-USD")
+OF_NEW_YORK = "17%3A00%40~A~merica%2F~N~ew_~Y~ork"
 OF_SERIES = "source=mine/market=spot/symbol=BTC-USD"
 HOSTILE = Series("a/b", "none", "€ %2F ../kPEPE.")
 OF_HOSTILE = "source=a%2Fb/market=none/symbol=%E2%82%AC%20%252F%20..%2F~k~PEPE%2E"
@@ -51,8 +52,8 @@ GOLDEN = [
     (
         key(reset=NEW_YORK),
         (
-            f"{OF_SERIES}/rule=range-250/reset=17%3A00%40~A~merica%2F~N~ew_~Y~ork/max_gap=none/"
-            "origin=2024-01-01/version=2"
+            f"{OF_SERIES}/rule=range-250/reset={OF_NEW_YORK}/max_gap=none/origin=2024-01-01/"
+            "version=2"
         ),
     ),
     (
@@ -98,8 +99,8 @@ NO_KEYS = [
     f"{OF_SERIES}/{RULE}/reset=day/max_gap=none/{END}",
     f"{OF_SERIES}/{RULE}/reset=hour/max_gap=none/origin=none/version=2",
     f"{OF_SERIES}/{RULE}/reset=hour/max_gap=none/{END}",
-    f"{OF_SERIES}/{RULE}/reset=17%3A00%40~A~merica%2F~N~ew_~Y~ork/max_gap=none/origin=none/"
-    "version=2",
+    f"{OF_SERIES}/{RULE}/reset={OF_NEW_YORK}/max_gap=none/origin=none/version=2",
+    f"{OF_SERIES}/{RULE}/reset={OF_NEW_YORK}~/max_gap=none/{END}",
     f"{OF_SERIES}/{RULE}/reset=17%3A00%40~a~merica%2F~n~ew_~y~ork/max_gap=none/{END}",
     f"{OF_SERIES}/{RULE}/reset=17%3A00@~A~merica%2F~N~ew_~Y~ork/max_gap=none/{END}",
     f"{OF_SERIES}/{RULE}/reset=17%3A00%40~A~merica%2F~G~otham/max_gap=none/{END}",

@@ -80,7 +80,9 @@ def test_any_stored_days_of_any_thresholds_give_what_one_pass_and_each_alone_giv
     thresholds = sorted(data.draw(some))
     options = {**FULL, "reset": data.draw(st.sampled_from([None, "day", "week", "month", LONDON]))}
     # Bars of a reset are computed from the border of the period on.
-    first = 0 if options["reset"] in {None, "day", LONDON} else 6 if options["reset"] == "month" else 3
+    first = (
+        0 if options["reset"] in {None, "day", LONDON} else 6 if options["reset"] == "month" else 3
+    )
     options["start_date"] = DAYS[first]
     for key in list(everything(store)):
         store.remove(key)
