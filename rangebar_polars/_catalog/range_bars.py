@@ -88,8 +88,8 @@ def get_range_bars(
         own.
     reset
         ``"day"``, ``"week"`` (from Monday), ``"month"`` or ``"year"``: a new chain at each UTC
-        border. A `TradingDay`: bars begin anew at a time of day in a zone. An expression has no
-        lasting name by which stored bars could be found.
+        border. A `TradingDay`: bars begin anew at a time of day in a zone. An expression is
+        refused, since it has no lasting name by which stored bars could be found.
     max_gap
         A length of time such as "30m", or a timedelta: a trade more than that after the one before
         does not join the open bar, which is cut off.
@@ -143,9 +143,9 @@ def get_range_bars(
     Besides the returned bars, one month of bars is in memory until it is stored, however long the
     range is. `scan_range_bars` returns the bars month by month.
 
-    The chain of a UTC period is computed from the files of its days. If the last file
-    has trades of the next day (`archive_quality` counts them in ``outside_day``), these form a
-    separate bar at the end of the period, which is cut off.
+    The chain of a UTC period is computed from the files of its days. If the last file has trades of
+    the next day (`archive_quality` counts them in ``outside_day``), these form a separate bar at
+    the end of the period, which is cut off.
 
     Examples
     --------
