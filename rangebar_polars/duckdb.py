@@ -75,9 +75,9 @@ def connect(
         ``symbol``, which lead the columns and are NULL where the table has none. The rows of one
         symbol are in order, and the symbols in none.
 
-    Each function takes ``reset := 'day'`` (or ``'week'``, ``'month'``, ``'year'``; NULL by
-    default), ``max_gap := '30m'`` (NULL by default) and ``include_incomplete := true`` (false by
-    default), as in `bars`.
+    Each function takes ``reset := 'day'`` (or ``'week'``, ``'month'``, ``'year'``, or the text of
+    a `TradingDay`, ``'17:00@America/New_York'``; NULL by default), ``max_gap := '30m'`` (NULL by
+    default) and ``include_incomplete := true`` (false by default), as in `bars`.
 
     Views, columns and functions have descriptions: ``comment`` in ``duckdb_views()``,
     ``duckdb_columns()`` and ``duckdb_functions()``.

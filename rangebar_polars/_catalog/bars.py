@@ -26,7 +26,8 @@ from rangebar_polars._catalog.trades import (
     load_trades,
     warn_of_unverified,
 )
-from rangebar_polars._core.arguments import check_reset, gap_text
+from rangebar_polars._core.arguments import gap_text
+from rangebar_polars._core.borders import check_named_borders, utc_period
 from rangebar_polars._core.caller import warn_caller
 from rangebar_polars._core.forks import use_threads
 from rangebar_polars._core.lazy_source import lazy_source
@@ -83,8 +84,8 @@ def load_bars(  # noqa: PLR0917
     """
     use_threads()
     keys, first = chains_of(series, days[0], options), days[0]
-    if (reset := check_reset(options.reset)) is not None:
-        days = day_range(period_start(first, reset), days[-1])
+    if (period := utc_period(options.reset)) is not None:
+        days = day_range(period_start(first, period), days[-1])
     bars = StoredBars(settings, series, options, tuple(days), first, keys, store)
     bars.fetch_missing(allow_empty=allow_empty)
     return bars
@@ -103,7 +104,7 @@ class StoredBars:
     options
         The options of the bars.
     days
-        Every day of the chains, ascending; with ``reset`` from the border of the period.
+        Every day of the chains, ascending; with a period from its border.
     shown_from
         The first wanted day.
     keys
@@ -259,7 +260,7 @@ class StoredBars:
         report = validate_tier1(
             bars,
             rule=options.rules[0] if options.rule_column is None else None,
-            reset=check_reset(options.reset),
+            reset=check_named_borders(options.reset),
             max_gap=gap_text(options.max_gap),
             include_microstructure=options.include_microstructure,
             prevent_same_timestamp_close=(

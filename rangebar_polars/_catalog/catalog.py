@@ -27,13 +27,13 @@ from rangebar_polars._catalog.trades import (
 )
 from rangebar_polars._core.arguments import (
     MaxGap,
-    Reset,
     SingleThreshold,
     Threshold,
     TimeUnit,
     check_count,
     check_flags,
 )
+from rangebar_polars._core.borders import NamedBorders
 from rangebar_polars._core.caller import warn_caller
 from rangebar_polars._core.processor import RangeBarProcessor
 from rangebar_polars._core.rules.rule import Rule
@@ -258,7 +258,7 @@ class Catalog:
         include_microstructure: bool = False,
         include_incomplete: bool = False,
         prevent_same_timestamp_close: bool | None = None,
-        reset: Reset | None = None,
+        reset: NamedBorders | None = None,
         max_gap: MaxGap | None = None,
         use_cache: bool = True,
         validate: bool = True,
@@ -312,7 +312,7 @@ class Catalog:
         include_microstructure: bool = False,
         include_incomplete: bool = False,
         prevent_same_timestamp_close: bool | None = None,
-        reset: Reset | None = None,
+        reset: NamedBorders | None = None,
         max_gap: MaxGap | None = None,
         use_cache: bool = True,
     ) -> pl.LazyFrame:
@@ -366,7 +366,7 @@ class Catalog:
         warn_if_fewer: bool | None = None,
         include_microstructure: bool = False,
         prevent_same_timestamp_close: bool | None = None,
-        reset: Reset | None = None,
+        reset: NamedBorders | None = None,
         max_gap: MaxGap | None = None,
         use_cache: bool = True,
     ) -> pl.DataFrame:
@@ -424,7 +424,7 @@ class Catalog:
         include_microstructure: bool = False,
         include_incomplete: bool = False,
         prevent_same_timestamp_close: bool | None = None,
-        reset: Reset | None = None,
+        reset: NamedBorders | None = None,
         max_gap: MaxGap | None = None,
         columns: TradeColumns | None = None,
         time_unit: TimeUnit = "ms",
@@ -526,7 +526,7 @@ class Catalog:
         *,
         rule: Rule | Sequence[Rule] | None = None,
         prevent_same_timestamp_close: bool | None = None,
-        reset: Reset | None = None,
+        reset: NamedBorders | None = None,
         max_gap: MaxGap | None = None,
         processes: SupportsIndex | None = None,
         executor: Executor | None = None,

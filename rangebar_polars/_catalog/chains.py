@@ -3,7 +3,8 @@
 import datetime as dt
 from collections.abc import Sequence
 
-from rangebar_polars._core.arguments import MaxGap, Reset, Threshold, check_reset, gap_text
+from rangebar_polars._core.arguments import MaxGap, Threshold, gap_text
+from rangebar_polars._core.borders import NamedBorders, check_named_borders, utc_period
 from rangebar_polars._core.options import Options
 from rangebar_polars._core.rules.expressions import ExpressionRule
 from rangebar_polars._core.rules.rule import Rule
@@ -16,7 +17,7 @@ def check_options(
     *,
     rule: Rule | Sequence[Rule] | None = None,
     prevent_same_timestamp_close: bool | None = None,
-    reset: Reset | None = None,
+    reset: NamedBorders | None = None,
     max_gap: MaxGap | None = None,
     include_microstructure: bool = False,
     include_incomplete: bool = False,
@@ -42,7 +43,7 @@ def check_options(
         threshold_decimal_bps,
         rule=rule,
         columns=None,
-        reset=check_reset(reset),
+        reset=check_named_borders(reset),
         max_gap=max_gap,
         one=one,
         include_microstructure=include_microstructure,
@@ -63,9 +64,9 @@ def chains_of(series: Series, first_day: dt.date, options: Options) -> tuple[Bar
         BarKey(
             series=series,
             rule=rule,
-            reset=check_reset(options.reset),
+            reset=check_named_borders(options.reset),
             max_gap=gap_text(options.max_gap),
-            origin=first_day if options.reset is None else None,
+            origin=first_day if utc_period(options.reset) is None else None,
         )
         for rule in options.rules
     )

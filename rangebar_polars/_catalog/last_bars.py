@@ -10,6 +10,7 @@ from rangebar_polars._catalog.bars import StoredBars, load_bars
 from rangebar_polars._catalog.chains import chains_of, has_months
 from rangebar_polars._catalog.settings import Settings
 from rangebar_polars._catalog.trades import CachedTrades, last_published_day
+from rangebar_polars._core.borders import utc_period
 from rangebar_polars._core.caller import warn_caller
 from rangebar_polars._core.options import Options
 from rangebar_polars._days import LONGEST_RANGE, day_range
@@ -101,7 +102,7 @@ def _load(  # noqa: PLR0917
     allow_empty: bool,
 ) -> StoredBars:
     """Return the bars of some days, stored only where their chain is stored already."""
-    if store is not None and options.reset is None:
+    if store is not None and utc_period(options.reset) is None:
         keys = chains_of(series, days[0], options)
         store = store if has_months(store, keys, days[0]) else None
     return load_bars(settings, series, days, options, store, allow_empty=allow_empty)

@@ -8,7 +8,8 @@ import polars as pl
 
 from rangebar_polars._argument_names import named
 from rangebar_polars._catalog.catalog import Catalog
-from rangebar_polars._core.arguments import MaxGap, Reset, SingleThreshold
+from rangebar_polars._core.arguments import MaxGap, SingleThreshold
+from rangebar_polars._core.borders import NamedBorders
 from rangebar_polars._core.rules.rule import Rule
 from rangebar_polars._days import utc_day
 from rangebar_polars._progress import Progress
@@ -31,7 +32,7 @@ def get_n_range_bars(
     market: str = "spot",
     include_microstructure: bool = False,
     prevent_same_timestamp_close: bool | None = None,
-    reset: Reset | None = None,
+    reset: NamedBorders | None = None,
     max_gap: MaxGap | None = None,
     use_cache: bool = True,
     fetch_if_missing: bool = True,
@@ -46,8 +47,9 @@ def get_n_range_bars(
     The bars of a chain depend on where it begins, so there is a fixed rule. The chains of the last
     1, 2, 4, 8, ... days up to `end_date`, and finally of `max_lookback_days` days, are tried in
     turn, and the first with enough bars is used. Equal arguments give equal bars, but for a larger
-    `n_bars` the chain may begin earlier. With `reset` bars do not depend on the beginning: they
-    are the last bars up to `end_date`, searched for in at most `max_lookback_days` days.
+    `n_bars` the chain may begin earlier. With a UTC period of `reset` bars do not depend on the
+    beginning: they are the last bars up to `end_date`, searched for in at most `max_lookback_days`
+    days. With a `TradingDay` those of the first days up to a border do.
 
     Parameters
     ----------
@@ -71,8 +73,8 @@ def get_n_range_bars(
     source, market, include_microstructure, prevent_same_timestamp_close, reset, max_gap
         As in `get_range_bars`.
     use_cache
-        As in `get_range_bars`. Without `reset`, bars are stored only if their chain is
-        stored already, so that a daily call does not store a new chain every day.
+        As in `get_range_bars`. Except with a UTC period of `reset`, bars are stored only if their
+        chain is stored already, so that a daily call does not store a new chain every day.
     fetch_if_missing, store, cache_dir, cache_compression, archive, progress
         As in `get_range_bars`.
 

@@ -28,7 +28,8 @@ from rangebar_polars._catalog.executors import (
 from rangebar_polars._catalog.fill import Counts, FillRequest, Outcome, describe
 from rangebar_polars._catalog.settings import Settings, check_symbols
 from rangebar_polars._catalog.workers import Workers
-from rangebar_polars._core.arguments import MaxGap, Reset, Threshold
+from rangebar_polars._core.arguments import MaxGap, Threshold
+from rangebar_polars._core.borders import NamedBorders
 from rangebar_polars._core.caller import warn_caller
 from rangebar_polars._core.rules.rule import Rule
 from rangebar_polars._days import day_range
@@ -72,7 +73,7 @@ def populate(
     market: str = "spot",
     rule: Rule | Sequence[Rule] | None = None,
     prevent_same_timestamp_close: bool | None = None,
-    reset: Reset | None = None,
+    reset: NamedBorders | None = None,
     max_gap: MaxGap | None = None,
     fetch_if_missing: bool = True,
     store: BarStore | str | os.PathLike[str] | None = None,

@@ -10,7 +10,8 @@ import polars as pl
 from rangebar_polars._argument_names import named
 from rangebar_polars._catalog.catalog import Catalog
 from rangebar_polars._catalog.symbols import Symbols
-from rangebar_polars._core.arguments import MaxGap, Reset, Threshold
+from rangebar_polars._core.arguments import MaxGap, Threshold
+from rangebar_polars._core.borders import NamedBorders
 from rangebar_polars._core.rules.rule import Rule
 from rangebar_polars._days import day_range
 from rangebar_polars._progress import Progress
@@ -32,7 +33,7 @@ def get_range_bars(
     include_microstructure: bool = False,
     include_incomplete: bool = False,
     prevent_same_timestamp_close: bool | None = None,
-    reset: Reset | None = None,
+    reset: NamedBorders | None = None,
     max_gap: MaxGap | None = None,
     use_cache: bool = True,
     validate: bool = True,
@@ -46,9 +47,10 @@ def get_range_bars(
     """Return the bars of a symbol over UTC days, and store them for the next call.
 
     The bars form one chain: the first trade of `start_date` opens the first bar. Another
-    `start_date` begins another chain with different bars, until both close at the same trade. With
-    `reset` each period is its own chain, computed from its border, so the bars do not depend on
-    `start_date`; bars that closed before `start_date` are left out.
+    `start_date` begins another chain with different bars, until both close at the same trade, or a
+    `TradingDay` begins. With a UTC period of `reset` each period is its own chain, computed from
+    its border, so the bars do not depend on `start_date`; bars that closed before `start_date` are
+    left out.
 
     Stored bars are used only if each day matches its trades and the state before it. Other bars are
     computed from the tick cache, which fetches missing trades, and are then stored: with a later
@@ -86,7 +88,8 @@ def get_range_bars(
         own.
     reset
         ``"day"``, ``"week"`` (from Monday), ``"month"`` or ``"year"``: a new chain at each UTC
-        border.
+        border. A `TradingDay`: bars begin anew at a time of day in a zone. An expression is
+        refused, since it has no lasting name by which stored bars could be found.
     max_gap
         A length of time such as "30m", or a timedelta: a trade more than that after the one before
         does not join the open bar, which is cut off.
@@ -140,9 +143,9 @@ def get_range_bars(
     Besides the returned bars, one month of bars is in memory until it is stored, however long the
     range is. `scan_range_bars` returns the bars month by month.
 
-    With `reset`, a chain is computed from the files of the days of its period. If the last file
-    has trades of the next day (`archive_quality` counts them in ``outside_day``), these form a
-    separate bar at the end of the period, which is cut off.
+    The chain of a UTC period is computed from the files of its days. If the last file has trades of
+    the next day (`archive_quality` counts them in ``outside_day``), these form a separate bar at
+    the end of the period, which is cut off.
 
     Examples
     --------
@@ -206,7 +209,7 @@ def scan_range_bars(
     include_microstructure: bool = False,
     include_incomplete: bool = False,
     prevent_same_timestamp_close: bool | None = None,
-    reset: Reset | None = None,
+    reset: NamedBorders | None = None,
     max_gap: MaxGap | None = None,
     use_cache: bool = True,
     fetch_if_missing: bool = True,

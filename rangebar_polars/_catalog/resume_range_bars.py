@@ -6,7 +6,8 @@ from typing import Literal
 
 from rangebar_polars._argument_names import named
 from rangebar_polars._catalog.catalog import Catalog
-from rangebar_polars._core.arguments import MaxGap, Reset, SingleThreshold, TimeUnit
+from rangebar_polars._core.arguments import MaxGap, SingleThreshold, TimeUnit
+from rangebar_polars._core.borders import NamedBorders
 from rangebar_polars._core.processor import RangeBarProcessor
 from rangebar_polars._core.rules.rule import Rule
 from rangebar_polars._progress import Progress
@@ -28,7 +29,7 @@ def resume_range_bars(
     include_microstructure: bool = False,
     include_incomplete: bool = False,
     prevent_same_timestamp_close: bool | None = None,
-    reset: Reset | None = None,
+    reset: NamedBorders | None = None,
     max_gap: MaxGap | None = None,
     columns: TradeColumns | None = None,
     time_unit: TimeUnit = "ms",
@@ -85,8 +86,8 @@ def resume_range_bars(
     ValueError
         An argument is wrong, or there are no days from `start` on.
     CacheError
-        As in `get_range_bars`; or a period of `reset` ends with the last day, and its trades are
-        not cached and may not be fetched.
+        As in `get_range_bars`; or a UTC period of `reset` ends with the last day, and its trades
+        are not cached and may not be fetched.
     TypeError, ArchiveError, ChecksumError, QualityError, StoreError
         As in `get_range_bars`.
 

@@ -41,7 +41,7 @@ def find_siblings(store: BarStore, key: BarKey, days: Sequence[dt.date]) -> Sibl
     StoreError
         The store cannot be reached or read.
     """
-    # With a reset, chains have no first day in which they could differ.
+    # Chains of UTC periods have no first day in which they could differ.
     others = store.siblings(key) if days and key.origin is not None else []
     found = dict[dt.date, list[tuple[BarKey, StoredMonth]]]()
     for month, of_month in groupby(days, lambda day: day.replace(day=1)) if others else ():

@@ -63,9 +63,9 @@ def cache_status(
         ``kind``, "ticks" or "bars"; ``source``, ``market``, ``symbol``; of bars ``rule``, its text,
         ``threshold_decimal_bps`` (null for rules that have none),
         ``prevent_same_timestamp_close``, ``reset``, ``max_gap``, ``origin`` (the first day of the
-        chain; null with ``reset``) and ``rule_version`` (bars of another version than today's are
-        not used); ``days``, ``first_day``, ``last_day``; ``rows``, trades or bars; ``bytes``, null
-        where the store does not know; ``message``, what cannot be read and why.
+        chain; null with a UTC period of ``reset``) and ``rule_version`` (bars of another version
+        than today's are not used); ``days``, ``first_day``, ``last_day``; ``rows``, trades or bars;
+        ``bytes``, null where the store does not know; ``message``, what cannot be read and why.
 
     Raises
     ------

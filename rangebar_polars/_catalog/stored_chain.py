@@ -290,7 +290,7 @@ class StoredChain:
         if opened.report is None:
             raise CacheError(
                 f"{self.key.label} cannot be continued after {last.day}, the end of a "
-                f"{self.key.reset}, because the trades of the day are not cached "
+                f"{self.key.period}, because the trades of the day are not cached "
                 "(fetch_if_missing=True fetches them, and import_trades imports your own)"
             )
         if opened.report.digest != last.trades_digest:

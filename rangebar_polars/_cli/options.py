@@ -4,13 +4,16 @@ from collections.abc import Callable
 from typing import Any, Final, TypeVar, cast, get_args
 
 import click
+from click.shell_completion import CompletionItem
 
 from rangebar_polars._cli.console import Console
 from rangebar_polars._cli.formats import FORMATS
 from rangebar_polars._core.arguments import Reset, TimeUnit
+from rangebar_polars._core.borders import NamedBorders, parse_borders
 from rangebar_polars._core.rules.rule import Rule
 from rangebar_polars._core.rules.text import parse_rule
 from rangebar_polars._core.threshold import NAMES, THRESHOLD_PRESETS, readings
+from rangebar_polars._core.trading_day import TradingDay
 from rangebar_polars._ticks.day_file import COMPRESSIONS
 from rangebar_polars.schema import TradeColumns
 
@@ -98,6 +101,34 @@ RULE: Final = _Rule()
 """The type of a rule."""
 
 
+class _Reset(click.ParamType[NamedBorders]):
+    """The text of borders."""
+
+    name = "reset"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:  # noqa: ARG002 - click passes it
+        return f"{'|'.join(get_args(Reset))}|TIME@ZONE"
+
+    def convert(
+        self,
+        value: Any,  # noqa: ANN401 - text, or borders
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> NamedBorders:
+        try:
+            return value if isinstance(value, TradingDay) else parse_borders(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click passes it
+        param: click.Parameter,  # noqa: ARG002 - click passes it
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        return [CompletionItem(name) for name in get_args(Reset) if name.startswith(incomplete)]
+
+
 def _one_or_several(_: click.Context, __: click.Parameter, given: tuple[Any, ...]) -> Any:  # noqa: ANN401
     """Return one value as itself, whose bars need no column of it, and none as None."""
     return (list(given) if len(given) > 1 else given[0]) if given else None
@@ -129,8 +160,9 @@ max_gap = click.option(
 )
 reset = click.option(
     "--reset",
-    type=click.Choice(get_args(Reset)),
-    help="Bars begin anew at each UTC day, week, month or year.",
+    type=_Reset(),
+    help="Bars begin anew at each UTC day, week, month or year, or at a time of day in a zone: "
+    "17:00@America/New_York.",
 )
 same_timestamp_close = click.option(
     "--same-timestamp-close",

@@ -5,7 +5,7 @@ import operator
 import re
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from typing import Final, Literal, SupportsIndex, cast, get_args
+from typing import Final, Literal, SupportsIndex, get_args
 
 import polars as pl
 
@@ -245,26 +245,6 @@ def check_state(state: bytes | None) -> bytes | None:
     if state is not None and not isinstance(state, bytes):
         raise TypeError(f"state is a {type(state).__name__}: expected the bytes of a checkpoint")
     return state
-
-
-def check_reset(reset: object) -> Reset | None:
-    """Return the period, where days of a zone and expressions are not taken.
-
-    Raises
-    ------
-    ValueError
-        It is not a period.
-    """
-    if reset is None:
-        return None
-    if isinstance(reset, str) and reset in get_args(Reset):
-        return cast("Reset", reset)
-    shown = f"an expression, {reset}" if isinstance(reset, pl.Expr) else repr(reset)
-    others = " (only what makes bars from trades takes more: bars, RangeBarProcessor)"
-    raise ValueError(
-        f"reset is {shown}: expected 'day', 'week', 'month', 'year' or None"
-        f"{'' if isinstance(reset, str) else others}"
-    )
 
 
 _LENGTH: Final = re.compile(r"([1-9]\d*)(ns|us|ms|s|m|h|d|w)")

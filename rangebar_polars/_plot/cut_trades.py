@@ -11,7 +11,7 @@ from rangebar_polars._core.bars import bar_id, bars
 from rangebar_polars._core.fixed import to_fixed
 from rangebar_polars._core.fold import read_table
 from rangebar_polars._core.rules.expressions import SumRule, WhenRule
-from rangebar_polars._core.rules.totals import TickRule
+from rangebar_polars._core.rules.totals import ENDLESS, TickRule
 from rangebar_polars._core.sides import with_read_columns
 from rangebar_polars._core.tick_rule import tick_rule
 from rangebar_polars._plot.measure import Measure, has_memory, measure_of
@@ -41,9 +41,6 @@ _CHAIN: Final = "rangebar chain of the row"
 
 _MOST: Final = 4_000
 """Trades of which each is drawn; of more, the lowest and the highest of every few."""
-
-_ENDLESS: Final = TickRule(2**63 - 1)
-"""A rule that ends no bar, so that only resets do."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -125,7 +122,7 @@ def cut(trades: pl.DataFrame, options: "Options", last: int | None) -> CutTrades
     whole = bars(trades, rule=rule, include_incomplete=True, **asked)
     if trades.is_empty():
         raise ValueError("there is nothing to draw: the frame has no trades")
-    chains = bar_id(rule=_ENDLESS, reset=reset, columns=options.columns)
+    chains = bar_id(rule=ENDLESS, reset=reset, columns=options.columns)
     places = {_BAR: bar_id(rule=rule, **asked), _CHAIN: chains}
     rows = _rows(trades.with_columns(**places), options.columns, rule)
     drawn = _bars(whole, rows)

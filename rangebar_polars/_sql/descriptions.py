@@ -21,7 +21,7 @@ _CHAIN: Final = {
     THRESHOLD: "How far the price moves from a bar's open until it closes, where the rule says so: "
     "250 is 0.25 %",
     "prevent_same_timestamp_close": "Whether no trade of a bar's opening time closes it",
-    "reset": "The period at whose UTC borders a new chain begins: day, week, month or year",
+    "reset": "Where bars begin anew: each UTC day, week, month or year, or 17:00@America/New_York",
     "max_gap": "The longest time between two trades of a bar, such as 30m",
     "origin": "The UTC day at which the chain begins",
 }

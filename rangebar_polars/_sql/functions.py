@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
-from rangebar_polars._core.arguments import Reset, check_reset
 from rangebar_polars._core.bars import bars
+from rangebar_polars._core.borders import parse_borders
 from rangebar_polars._core.rules.prices import RangeRule
 from rangebar_polars._core.rules.rule import Rule
 from rangebar_polars._core.rules.text import parse_rule
@@ -131,7 +131,7 @@ def _fold(  # noqa: PLR0917 - DuckDB passes them by position
 def _bars_of(
     rows: pl.Series,
     rule: str,
-    reset: Reset | None,
+    reset: str | None,
     max_gap: str | None,
     *,
     include_incomplete: bool,
@@ -140,7 +140,7 @@ def _bars_of(
     made = bars(
         rows.struct.unnest(),
         rule=_rule_of(rule),
-        reset=check_reset(reset),
+        reset=None if reset is None else parse_borders(reset),
         max_gap=max_gap,
         include_microstructure=True,
         include_incomplete=True,

@@ -8,14 +8,13 @@ import polars as pl
 
 from rangebar_polars._core.arguments import (
     MaxGap,
-    Reset,
     SingleThreshold,
     check_by,
     check_flags,
     check_max_gap,
-    check_reset,
     check_threshold,
 )
+from rangebar_polars._core.borders import NamedBorders, check_named_borders
 from rangebar_polars._core.options import check_rules
 from rangebar_polars._core.rules.prices import HighLowRule, PriceRangeRule, RangeRule
 from rangebar_polars._core.rules.rule import Rule
@@ -39,7 +38,7 @@ class Asked:
     threshold_decimal_bps: int | None
     rule: Rule | None
     by: tuple[str, ...]
-    reset: Reset | None
+    reset: NamedBorders | None
     max_gap: int | None
     include_microstructure: bool
     prevent_same_timestamp_close: bool
@@ -52,7 +51,7 @@ class Asked:
         threshold_decimal_bps: SingleThreshold | None,
         rule: Rule | None,
         by: str | Sequence[str] | None,
-        reset: Reset | None,
+        reset: NamedBorders | None,
         max_gap: MaxGap | None,
         include_microstructure: bool,
         prevent_same_timestamp_close: bool | None = None,
@@ -90,7 +89,7 @@ class Asked:
             threshold_decimal_bps=threshold,
             rule=None,
             by=check_by(by),
-            reset=check_reset(reset),
+            reset=check_named_borders(reset),
             max_gap=check_max_gap(max_gap),
             include_microstructure=include_microstructure,
             prevent_same_timestamp_close=guard,

@@ -7,7 +7,7 @@ import polars as pl
 from rangebar_polars._core.fixed import delta, to_fixed
 from rangebar_polars._validation.asked import Asked, is_complete
 from rangebar_polars._validation.checklist import Checklist
-from rangebar_polars._validation.fixed import period
+from rangebar_polars._validation.fixed import has_border
 from rangebar_polars.schema import IS_COMPLETE, THRESHOLD
 
 c = pl.col
@@ -83,7 +83,7 @@ def _new_chain(bars: pl.DataFrame, asked: Asked) -> pl.Expr:
         return pl.lit(value=False)
     dtype = bars.schema["open_time"]
     before = previous("close_time", asked.chain(bars))
-    return period(c("open_time"), dtype, asked.reset) != period(before, dtype, asked.reset)
+    return has_border(before, c("open_time"), dtype, asked.reset)
 
 
 def add_threshold(checklist: Checklist) -> None:

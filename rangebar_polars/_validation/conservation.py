@@ -7,13 +7,15 @@ from typing import Final
 import polars as pl
 
 from rangebar_polars import features
+from rangebar_polars._core.borders import utc_period
 from rangebar_polars._core.fixed import SCALE, delta, to_fixed
 from rangebar_polars._core.options import Options
 from rangebar_polars._core.rules.expressions import SumRule, WhenRule
 from rangebar_polars._core.rules.prices import RangeRule
+from rangebar_polars._core.trading_day import TradingDay
 from rangebar_polars._validation.asked import OPTIONAL, ROW, Asked, is_complete, numbered
 from rangebar_polars._validation.checklist import Checklist
-from rangebar_polars._validation.fixed import period
+from rangebar_polars._validation.fixed import has_border, period
 from rangebar_polars._validation.limits import GIVEN, of_a_column, rule_bars
 from rangebar_polars._validation.report import Finding, row_finding
 from rangebar_polars._validation.trade_rows import (
@@ -186,11 +188,13 @@ class _Chain:
             trades = trades.with_columns(threshold.alias(THRESHOLD))
         self.has_threshold = THRESHOLD in trades.columns
         rule = asked.rule
-        if rule is None and asked.max_gap is not None and self.has_threshold and trades.height:
+        cuts_otherwise = asked.max_gap is not None or isinstance(asked.reset, TradingDay)
+        if rule is None and cuts_otherwise and self.has_threshold and trades.height:
             guard = asked.prevent_same_timestamp_close
             bps = int(trades[THRESHOLD][0])
             rule = RangeRule(bps, prevent_same_timestamp_close=guard)
-        # Bars of these rules, and those that gaps cut off, are what the kernel makes of the trades.
+        # Bars of these rules, and those that gaps or days of a zone cut off, are what the kernel
+        # makes of the trades.
         self.made = None if rule is None else rule_bars(trades, of_a_column(rule), asked)
         if trades.is_empty() or bars.is_empty():
             self.bars = bars.with_columns(
@@ -293,14 +297,15 @@ class _Chain:
         dtype = runs.schema["timestamp"]
         pieces, at_border = ["next"], pl.lit(value=False)
         if asked.reset is not None:
-            runs = runs.with_columns(period(c("timestamp"), dtype, asked.reset).alias("period"))
-            pieces.append("period")
             nexts = self.bars.select(
-                pl.row_index().cast(pl.Int64).alias("next"),
-                period(c("open_time"), dtype, asked.reset).alias("period of next"),
+                pl.row_index().cast(pl.Int64).alias("next"), c("open_time").alias("next opens")
             )
             runs = runs.join(nexts, on="next", how="left", maintain_order="left")
-            at_border = (c("period") != c("period of next")).fill_null(value=True)
+            between = has_border(c("timestamp"), c("next opens"), dtype, asked.reset)
+            at_border = between.fill_null(value=True)
+        if (of_utc := utc_period(asked.reset)) is not None:
+            runs = runs.with_columns(period(c("timestamp"), dtype, of_utc).alias("period"))
+            pieces.append("period")
         at_end = c("next") == self.bars.height
         closes = pl.lit(value=False)
         if self.has_threshold:

@@ -7,7 +7,8 @@ from typing import Final, SupportsIndex
 import polars as pl
 
 from rangebar_polars._argument_names import named
-from rangebar_polars._core.arguments import MaxGap, Reset, SingleThreshold, check_flags
+from rangebar_polars._core.arguments import MaxGap, SingleThreshold, check_flags
+from rangebar_polars._core.borders import NamedBorders
 from rangebar_polars._core.fixed import PER_THRESHOLD, to_fixed
 from rangebar_polars._core.rules.rule import Rule
 from rangebar_polars._validation.asked import Asked, frame_of
@@ -28,7 +29,7 @@ def validate_continuity(
     tolerance_decimal_bps: SupportsIndex = TOLERANCE,
     max_pause: dt.timedelta | None = None,
     by: str | Sequence[str] | None = None,
-    reset: Reset | None = None,
+    reset: NamedBorders | None = None,
     max_gap: MaxGap | None = None,
     include_microstructure: bool = True,
     consecutive_ids: bool = True,

@@ -7,11 +7,11 @@ import polars as pl
 from rangebar_polars._argument_names import named
 from rangebar_polars._core.arguments import (
     MaxGap,
-    Reset,
     SingleThreshold,
     check_columns,
     check_flags,
 )
+from rangebar_polars._core.borders import NamedBorders
 from rangebar_polars._core.rules.rule import Rule
 from rangebar_polars._core.sides import with_read_columns
 from rangebar_polars._validation.asked import Asked, frame_of
@@ -40,7 +40,7 @@ def validate_tier1(
     threshold_decimal_bps: SingleThreshold | None = None,
     rule: Rule | None = None,
     by: str | Sequence[str] | None = None,
-    reset: Reset | None = None,
+    reset: NamedBorders | None = None,
     max_gap: MaxGap | None = None,
     include_microstructure: bool = True,
     prevent_same_timestamp_close: bool | None = None,

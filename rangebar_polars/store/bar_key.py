@@ -2,7 +2,7 @@
 
 import datetime as dt
 from dataclasses import dataclass, replace
-from typing import Final, Self, cast, get_args
+from typing import Final, Self
 
 import polars as pl
 
@@ -13,6 +13,7 @@ from rangebar_polars._core.arguments import (
     check_threshold,
     gap_text,
 )
+from rangebar_polars._core.borders import NamedBorders, borders_text, parse_borders, utc_period
 from rangebar_polars._core.options import check_rules
 from rangebar_polars._core.rules.prices import RangeRule
 from rangebar_polars._core.rules.rule import Rule
@@ -55,11 +56,11 @@ class BarKey:
     rule
         When a bar ends.
     reset
-        The period at whose borders a new chain begins.
+        The borders at which bars begin anew.
     max_gap
         The longest time between two trades of a bar, as `gap_text` writes it.
     origin
-        The first day of the chain; None with `reset`, where every period is its own chain.
+        The first day of the chain; None with a `period`, where each is its own chain.
     version
         The version of the rules in this package.
 
@@ -76,7 +77,7 @@ class BarKey:
 
     series: Series
     rule: Rule
-    reset: Reset | None = None
+    reset: NamedBorders | None = None
     max_gap: str | None = None
     origin: dt.date | None
     version: int = RULE_VERSION
@@ -87,7 +88,7 @@ class BarKey:
         parts = {
             **self.series.values,
             RULE: str(self.rule),
-            "reset": self.reset or _NONE,
+            "reset": borders_text(self.reset) or _NONE,
             "max_gap": self.max_gap or _NONE,
             "origin": str(self.origin or _NONE),
             "version": str(self.version),
@@ -102,27 +103,32 @@ class BarKey:
             return None
         given = {name: None if value == _NONE else value for name, value in parts.items()}
         reset, max_gap, origin = (given[name] for name in ("reset", "max_gap", "origin"))
-        # A chain begins with each period, or on a day.
-        if reset not in {None, *get_args(Reset)} or (reset is None) == (origin is None):
-            return None
         try:
             key = cls(
                 series=Series(*(parts[name] for name in SERIES_SCHEMA)),
                 rule=parse_rule(parts[RULE]),
-                reset=cast("Reset | None", reset),
+                reset=None if reset is None else parse_borders(reset),
                 max_gap=gap_text(check_max_gap(max_gap)),
                 origin=None if origin is None else dt.date.fromisoformat(origin),
                 version=int(parts["version"]),
             )
         except ValueError:
             return None
-        return key if key.path == path else None
+        # A chain begins with each period, or on a day.
+        begins_once = (key.period is None) == (key.origin is not None)
+        return key if begins_once and key.path == path else None
+
+    @property
+    def period(self) -> Reset | None:
+        """The UTC period at whose borders a new chain begins; None if a chain has a first day."""
+        return utc_period(self.reset)
 
     @property
     def label(self) -> str:
         """The name of the chain in messages."""
         of_gap = f", max_gap {self.max_gap}" if self.max_gap else ""
-        of_reset = f", anew every {self.reset}" if self.reset else ""
+        every = "every" if self.period else "at"
+        of_reset = f", anew {every} {self.reset}" if self.reset else ""
         return f"{self.series.label} {self.rule}{of_gap}{of_reset}"
 
     @property
@@ -134,7 +140,7 @@ class BarKey:
             RULE: str(rule),
             THRESHOLD: rule.threshold_decimal_bps if isinstance(rule, RangeRule) else None,
             "prevent_same_timestamp_close": rule.prevent_same_timestamp_close,
-            "reset": self.reset,
+            "reset": borders_text(self.reset),
             "max_gap": self.max_gap,
             "origin": self.origin,
         }
@@ -145,12 +151,12 @@ class BarKey:
 
     def begins(self, day: dt.date) -> bool:
         """Return whether a chain begins on a day."""
-        return day == self.origin if self.reset is None else period_start(day, self.reset) == day
+        return day == self.origin if self.period is None else period_start(day, self.period) == day
 
     def ends(self, day: dt.date) -> bool:
         """Return whether a chain ends with a day, because another begins."""
         after = day_after(day)
-        return self.reset is not None and after is not None and self.begins(after)
+        return self.period is not None and after is not None and self.begins(after)
 
 
 def values_of_rule(
@@ -186,13 +192,13 @@ def values_of_rule(
     return {RULE: str(rules[0])}
 
 
-def period_start(day: dt.date, reset: str) -> dt.date:
+def period_start(day: dt.date, period: Reset) -> dt.date:
     """Return the first day of the period that contains a day.
 
     >>> str(period_start(dt.date(2024, 3, 3), "week"))
     '2024-02-26'
     """
-    match reset:
+    match period:
         case "week":
             return day - dt.timedelta(days=day.weekday())
         case "month":

@@ -54,7 +54,7 @@ class BarStore(ABC):
         """Return the stored chains of the same rule that begin on other days.
 
         They have the same source, market, symbol, rule, reset, longest gap and version. With a
-        reset there are none, because no chain has a first day.
+        UTC period of reset there are none, because no chain has a first day.
 
         Parameters
         ----------
@@ -209,7 +209,7 @@ class BarStore(ABC):
         -------
         LazyFrame
             The columns of `KEY_SCHEMA` and of `BAR_SCHEMA`. ``threshold_decimal_bps`` is null for
-            rules that have none, and ``origin`` with ``reset``.
+            rules that have none, and ``origin`` with a UTC period of ``reset``.
 
         Raises
         ------

@@ -27,6 +27,7 @@ from polars.testing import assert_frame_equal
 from rangebar_polars._catalog.chain_builders import builder_of
 from rangebar_polars._core.rules.prices import RangeRule
 from rangebar_polars._core.rules.totals import DollarRule
+from rangebar_polars._core.trading_day import TradingDay
 from rangebar_polars.schema import RULE_VERSION, STORED_SCHEMA, TRADE_SCHEMA, Series
 from rangebar_polars.store import BarKey, BarStore, Link, StoredMonth, open_store
 from rangebar_polars.store.bar_key import CHAIN_BAR_SCHEMA
@@ -34,6 +35,7 @@ from rangebar_polars.store.bar_key import CHAIN_BAR_SCHEMA
 SERIES: Final = Series("mine", "spot", "BTC-USD")
 DAYS: Final = [dt.date(2024, 1, 26) + dt.timedelta(days=n) for n in range(5)]
 KEY: Final = BarKey(series=SERIES, rule=RangeRule(30), origin=DAYS[0])
+NEW_YORK: Final = TradingDay("17:00", "America/New_York")
 JANUARY: Final = dt.date(2024, 1, 1)
 FEBRUARY: Final = dt.date(2024, 2, 1)
 ALL: Final = list(STORED_SCHEMA)
@@ -181,6 +183,8 @@ class StoreTests:
             replace(KEY, rule=DollarRule(1e6)),
             replace(KEY, max_gap="30m"),
             replace(KEY, reset="day", origin=None),
+            replace(KEY, reset=NEW_YORK),
+            replace(KEY, reset=TradingDay("17:01", NEW_YORK.zone)),
             replace(KEY, origin=DAYS[1]),
             replace(KEY, version=RULE_VERSION + 1),
         ]
@@ -211,6 +215,7 @@ class StoreTests:
             replace(KEY, max_gap="30m", origin=DAYS[1]),
             replace(KEY, reset="day", origin=None),
             replace(KEY, version=RULE_VERSION + 1, origin=DAYS[1]),
+            replace(KEY, reset=NEW_YORK, origin=DAYS[1]),
         ]
         bars = bars_of(4)
         for key in [*reversed(later), *others]:
@@ -221,6 +226,7 @@ class StoreTests:
         assert store.siblings(KEY) == later
         assert store.siblings(later[1]) == [KEY, later[0], later[2]]
         assert store.siblings(others[5]) == []
+        assert store.siblings(replace(KEY, reset=NEW_YORK)) == others[-1:]
 
     def test_equal_days_of_siblings_have_equal_digests(self, store: BarStore) -> None:
         """The digest of a link depends on the rule and not on the first day of the chain."""

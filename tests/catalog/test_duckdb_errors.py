@@ -38,7 +38,11 @@ def test_a_bad_threshold_is_reported_in_our_words(connection: "DuckDBPyConnectio
 
 def test_a_bad_reset_is_reported_in_our_words(connection: "DuckDBPyConnection") -> None:
     assert error_of(connection, "SELECT range_bars([], 30, reset := 'hour')").endswith(
-        "ValueError: reset is 'hour': expected 'day', 'week', 'month', 'year' or None"
+        "ValueError: reset is 'hour': expected 'day', 'week', 'month', 'year', or a time of day in "
+        "a zone, such as '17:00@America/New_York'"
+    )
+    assert error_of(connection, "SELECT range_bars([], 30, reset := '5pm@UTC')").endswith(
+        'ValueError: time is \'5pm\': expected "HH:MM" from "00:00" to "23:59"'
     )
 
 

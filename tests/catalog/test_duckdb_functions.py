@@ -9,7 +9,7 @@ from support.duckdb_cache import SYMBOLS, trades
 from support.entry_points import assert_same
 
 import rangebar_polars as rb
-from rangebar_polars._core.arguments import Reset
+from rangebar_polars._core.borders import NamedBorders
 from rangebar_polars.schema import BAR_SCHEMA, TRADE_SCHEMA
 
 if TYPE_CHECKING:
@@ -108,12 +108,12 @@ def test_bars_of_gives_the_bars_of_a_table(connection: "DuckDBPyConnection") -> 
         assert_same(expected_bars(frame), got)
 
 
-@pytest.mark.parametrize("reset", [None, "day", "year"])
+@pytest.mark.parametrize("reset", [None, "day", "year", rb.TradingDay("17:00", "America/New_York")])
 @pytest.mark.parametrize("include_incomplete", [True, False])
 def test_the_functions_take_the_options_of_bars(
-    connection: "DuckDBPyConnection", reset: Reset | None, *, include_incomplete: bool
+    connection: "DuckDBPyConnection", reset: NamedBorders | None, *, include_incomplete: bool
 ) -> None:
-    given = f"reset := {'NULL' if reset is None else repr(reset)}, "
+    given = f"reset := {'NULL' if reset is None else repr(str(reset))}, "
     given += f"include_incomplete := {include_incomplete}"
     listed = f"SELECT range_bars({A_LIST}, 30, {given}) AS bars FROM one"
     ticks = "WITH one AS (FROM ticks WHERE symbol = 'BTC-USD')"

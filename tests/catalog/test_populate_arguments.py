@@ -68,7 +68,7 @@ WRONG: list[tuple[dict[str, Any], type[Exception], str]] = [
     (
         {"reset": "hour"},
         ValueError,
-        "reset is 'hour': expected 'day', 'week', 'month', 'year' or None",
+        "reset is 'hour': expected 'day', 'week', 'month', 'year', a TradingDay or None",
     ),
     ({"fetch_if_missing": 1}, TypeError, "fetch_if_missing is 1: expected True or False"),
     (

@@ -219,7 +219,7 @@ BAD_ARGUMENTS: dict[str, tuple[type[Exception], str, dict[str, Any]]] = {
     "a symbol": (ValueError, None, {"symbol": ""}),  # type: ignore[dict-item]
     "a reset": (
         ValueError,
-        "reset is 'hour': expected 'day', 'week', 'month', 'year' or None",
+        "reset is 'hour': expected 'day', 'week', 'month', 'year', a TradingDay or None",
         {"reset": "hour"},
     ),
     "a flag": (TypeError, "use_cache is 1: expected True or False", {"use_cache": 1}),

@@ -16,7 +16,7 @@ from support.entry_points import assert_same
 
 import rangebar_polars as rb
 from rangebar_polars._catalog import trades as cached_trades
-from rangebar_polars._core.arguments import Reset
+from rangebar_polars._core.borders import NamedBorders
 from rangebar_polars._days import day_range
 from rangebar_polars.errors import ArchiveError, CacheError, RangeBarWarning
 from rangebar_polars.store import BarStore
@@ -25,12 +25,14 @@ DAYS = day_range("2024-01-01", "2024-02-08")
 """They begin with a week, a month and a year."""
 FIRST = DAYS[0]
 SUNDAY, END = dt.date(2024, 1, 28), dt.date(2024, 1, 31)
+LORD_HOWE = rb.TradingDay("23:59", "Australia/Lord_Howe")
 ASKED: dict[str, dict[str, Any]] = {
     "plain": {},
     "everything": {"include_microstructure": True, "prevent_same_timestamp_close": False},
     "by day": {"reset": "day", "include_microstructure": True},
     "by week": {"reset": "week"},
     "by month": {"reset": "month", "include_incomplete": True},
+    "by days of a zone": {"reset": LORD_HOWE, "include_incomplete": True},
 }
 
 
@@ -93,11 +95,11 @@ def test_every_store_has_what_a_processor_continues(
     threshold=st.integers(5, 200),
     origin=st.integers(0, 9),
     length=st.integers(0, 29),
-    reset=st.sampled_from([None, "day", "week", "month", "year"]),
+    reset=st.sampled_from([None, "day", "week", "month", "year", LORD_HOWE]),
     use_cache=st.booleans(),
 )
 def test_the_state_is_that_of_one_pass_over_the_days(
-    threshold: int, origin: int, length: int, reset: Reset | None, *, use_cache: bool
+    threshold: int, origin: int, length: int, reset: NamedBorders | None, *, use_cache: bool
 ) -> None:
     if not default_cache().joinpath("ticks").exists():
         give(default_cache(), trades_of(DAYS))
@@ -108,7 +110,7 @@ def test_the_state_is_that_of_one_pass_over_the_days(
     )
 
     want = rb.RangeBarProcessor(threshold, SYMBOL, reset=reset)
-    first = start if reset is None else FIRST
+    first = FIRST if isinstance(reset, str) else start
     want.process_trades(trades_of([day for day in DAYS if first <= day <= end]))
     assert_same(want.position, got.position)
     open_of_one, open_of_other = want.get_incomplete_bar(), got.get_incomplete_bar()

@@ -114,6 +114,10 @@ def test_trades_without_a_bar_give_the_header(tmp_path: Path) -> None:
         (["-t", "standard", "-t", "tight"], {"threshold_decimal_bps": [100, 50]}),
         (["-t", 100, "--reset", "day"], {"threshold_decimal_bps": 100, "reset": "day"}),
         (
+            ["-t", 100, "--reset", "00:03@Europe/London"],
+            {"threshold_decimal_bps": 100, "reset": rb.TradingDay("00:03", "Europe/London")},
+        ),
+        (
             ["-t", 100, "--microstructure"],
             {"threshold_decimal_bps": 100, "include_microstructure": True},
         ),

@@ -54,6 +54,27 @@ def test_bars_of_days_take_rules(tmp_path: Path) -> None:
     assert [row["rule"] for row in rows("status") if row["kind"] == "bars"] == ["volume-20"]
 
 
+def test_bars_of_days_take_trading_days(tmp_path: Path) -> None:
+    give(default_cache(), trades_of(DAYS[:3]))
+    out, ticks = tmp_path / "bars.parquet", tmp_path / "trades.parquet"
+    day, reset = rb.TradingDay("01:00", "America/New_York"), ["--reset", "01:00@America/New_York"]
+    given = [SYMBOL, DAYS[0], DAYS[2], *OF_SOURCE, "-t", 30]
+
+    run("get", *given, *reset, "-o", out, "-q")
+
+    own: dict[str, Any] = {"source": SOURCE, "reset": day}
+    want = rb.get_range_bars(SYMBOL, DAYS[0], DAYS[2], 30, **own)
+    assert_frame_equal(want, pl.read_parquet(out))
+    (filled,) = rows("populate", SYMBOL, "-s", DAYS[0], "-e", DAYS[2], *OF_SOURCE, "-t", 30, *reset)
+    assert (filled["made"], filled["stored"]) == (0, 3)
+    (row,) = (row for row in rows("status") if row["kind"] == "bars")
+    assert (row["reset"], row["origin"]) == (reset[1], str(DAYS[0]))
+    rb.scan_ticks(SYMBOL, DAYS[0], DAYS[2], source=SOURCE).collect().write_parquet(ticks)
+    run("validate", out, ticks, "-t", 30, *reset)
+    cut = CliRunner().invoke(program, ["validate", str(out), str(ticks), "-t", "30"])
+    assert cut.exit_code == 1
+
+
 NO_RULE = 'expected one such as "range-250" or "dollar-1000000"'
 
 
@@ -71,6 +92,22 @@ NO_RULE = 'expected one such as "range-250" or "dollar-1000000"'
             (
                 "Invalid value for '--rule': 'when' is the text of a rule with an expression, "
                 "which the text does not hold (make the rule: WhenRule or SumRule)"
+            ),
+        ),
+        (
+            ["--reset", "hour"],
+            2,
+            (
+                "Invalid value for '--reset': reset is 'hour': expected 'day', 'week', 'month', "
+                "'year', or a time of day in a zone, such as '17:00@America/New_York'"
+            ),
+        ),
+        (
+            ["--reset", "17:00@New York"],
+            2,
+            (
+                "Invalid value for '--reset': zone is 'New York': expected the name of a zone in "
+                'the IANA database, such as "America/New_York" or "UTC"'
             ),
         ),
         (

@@ -187,17 +187,26 @@ def test_what_is_no_text_is_a_type_error() -> None:
         rb.TradingDay("17:00", None)  # type: ignore[arg-type]
 
 
-def test_stores_and_checks_refuse_days_and_expressions() -> None:
-    others = "(only what makes bars from trades takes more: bars, RangeBarProcessor)"
-    for reset, shown in [
-        (NEW_YORK, "TradingDay(time='17:00', zone='America/New_York')"),
-        (pl.col("session"), 'an expression, col("session")'),
-    ]:
-        expected = f"reset is {shown}: expected 'day', 'week', 'month', 'year' or None {others}"
-        with says(ValueError, expected):
-            rb.get_range_bars("BTCUSDT", "2024-01-01", "2024-01-02", reset=reset)  # type: ignore[arg-type]
-        with says(ValueError, expected):
-            rb.validate_continuity(rb.bars(trades([100.0])), reset=reset)  # type: ignore[arg-type]
+def test_stores_and_checks_refuse_expressions() -> None:
+    reset: Any = pl.col("session")
+    days, own = ("BTCUSDT", "2024-01-01", "2024-01-02"), {"reset": reset}
+    bars = rb.bars(trades([100.0]))
+    for call in (
+        lambda: rb.get_range_bars(*days, **own),
+        lambda: rb.scan_range_bars(*days, **own),
+        lambda: rb.populate(*days, 250, **own),
+        lambda: rb.get_n_range_bars("BTCUSDT", 5, **own),
+        lambda: rb.resume_range_bars("BTCUSDT", "2024-01-01", **own),
+        lambda: rb.validate_tier1(bars, **own),
+        lambda: rb.validate_continuity(bars, **own),
+    ):
+        with says(
+            ValueError,
+            "reset is an expression, col(\"session\"): expected 'day', 'week', 'month', 'year', a "
+            "TradingDay or None, since an expression has no lasting name by which bars could be "
+            "found or checked (only what makes bars from trades takes it: bars, RangeBarProcessor)",
+        ):
+            call()
 
 
 @pytest.mark.parametrize("reset", [NEW_YORK, pl.col("price") > 100.15], ids=["day", "expression"])

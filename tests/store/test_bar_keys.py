@@ -8,15 +8,19 @@ from typing import Any, get_args
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.border_reference import DAYS
 from support.rule_questions import TEXTS
 
 import rangebar_polars as rb
 from rangebar_polars._core.arguments import Reset, check_max_gap, gap_text
+from rangebar_polars._core.borders import NamedBorders
 from rangebar_polars.schema import RULE_VERSION, Series
 from rangebar_polars.store import BarKey, ParquetStore
 
 DAY = dt.date(2024, 1, 1)
+NEW_YORK = rb.TradingDay("17:00", "America/New_York")
 SERIES = Series("mine", "spot", "BTC-USD")
+OF_NEW_YORK = "17%3A00%40~A~merica%2F~N~ew_~Y~ork"
 OF_SERIES = "source=mine/market=spot/symbol=BTC-USD"
 HOSTILE = Series("a/b", "none", "€ %2F ../kPEPE.")
 OF_HOSTILE = "source=a%2Fb/market=none/symbol=%E2%82%AC%20%252F%20..%2F~k~PEPE%2E"
@@ -43,6 +47,13 @@ GOLDEN = [
         (
             f"{OF_SERIES}/rule=ewmarun-dollar-tickrule-4-none-7-2-8-3/reset=day/max_gap=250ms/"
             "origin=none/version=2"
+        ),
+    ),
+    (
+        key(reset=NEW_YORK),
+        (
+            f"{OF_SERIES}/rule=range-250/reset={OF_NEW_YORK}/max_gap=none/origin=2024-01-01/"
+            "version=2"
         ),
     ),
     (
@@ -83,11 +94,18 @@ NO_KEYS = [
     f"{OF_SERIES}/rule=when-signal/reset=none/max_gap=none/{END}",
     f"{OF_SERIES}/rule=sum-1/reset=none/max_gap=none/{END}",
     f"{OF_SERIES}/rule=none/reset=none/max_gap=none/{END}",
-    # A chain begins with a period or on a day: one of both.
+    # A chain begins with a period in UTC or on a day: one of both.
     f"{OF_SERIES}/{RULE}/reset=none/max_gap=none/origin=none/version=2",
     f"{OF_SERIES}/{RULE}/reset=day/max_gap=none/{END}",
     f"{OF_SERIES}/{RULE}/reset=hour/max_gap=none/origin=none/version=2",
+    f"{OF_SERIES}/{RULE}/reset=hour/max_gap=none/{END}",
+    f"{OF_SERIES}/{RULE}/reset={OF_NEW_YORK}/max_gap=none/origin=none/version=2",
+    f"{OF_SERIES}/{RULE}/reset={OF_NEW_YORK}~/max_gap=none/{END}",
     f"{OF_SERIES}/{RULE}/reset=17%3A00%40~a~merica%2F~n~ew_~y~ork/max_gap=none/{END}",
+    f"{OF_SERIES}/{RULE}/reset=17%3A00@~A~merica%2F~N~ew_~Y~ork/max_gap=none/{END}",
+    f"{OF_SERIES}/{RULE}/reset=17%3A00%40~A~merica%2F~G~otham/max_gap=none/{END}",
+    f"{OF_SERIES}/{RULE}/reset=24%3A00%40~UTC/max_gap=none/{END}",
+    f"{OF_SERIES}/{RULE}/reset=17%3A00/max_gap=none/{END}",
     f"{OF_SERIES}/{RULE}/reset=none/max_gap=none/origin=day/version=2",
     f"{OF_SERIES}/{RULE}/reset=none/max_gap=none/origin=20240101/version=2",
     f"{OF_SERIES}/{RULE}/reset=none/max_gap=none/origin=2024-02-30/version=2",
@@ -124,7 +142,7 @@ GAPS = st.none() | st.integers(1, 2**63 - 1).map(gap_text)
 @given(
     names=st.tuples(NAMES, NAMES, NAMES),
     text=st.sampled_from(TEXTS),
-    reset=st.none() | st.sampled_from(get_args(Reset)),
+    reset=st.none() | st.sampled_from([*get_args(Reset), *DAYS]),
     max_gap=GAPS,
     day=st.dates(dt.date(1, 1, 1), dt.date(9999, 12, 31)),
     version=st.integers(0, 2**32 - 1),
@@ -132,7 +150,7 @@ GAPS = st.none() | st.integers(1, 2**63 - 1).map(gap_text)
 def test_any_key_is_a_path_and_back(
     names: tuple[str, str, str],
     text: str,
-    reset: Reset | None,
+    reset: NamedBorders | None,
     max_gap: str | None,
     day: dt.date,
     version: int,
@@ -142,7 +160,7 @@ def test_any_key_is_a_path_and_back(
         series=Series(*names),
         reset=reset,
         max_gap=max_gap,
-        origin=None if reset else day,
+        origin=None if isinstance(reset, str) else day,
         version=version,
     )
 
@@ -180,3 +198,6 @@ def test_the_parts_of_a_key_are_columns() -> None:
     assert key().version == RULE_VERSION
     assert of.label == "mine spot BTC-USD dollar-1000000, max_gap 30m"
     assert key(reset="day", origin=None).label == "mine spot BTC-USD range-250, anew every day"
+    of_days = key(reset=NEW_YORK)
+    assert of_days.values["reset"] == "17:00@America/New_York"
+    assert of_days.label == "mine spot BTC-USD range-250, anew at 17:00@America/New_York"

@@ -22,6 +22,7 @@ from rangebar_polars.schema import TRADE_SCHEMA, Series
 from rangebar_polars.store import BarKey, BarStore, StoredMonth
 
 FULL: dict[str, Any] = {"include_microstructure": True, "include_incomplete": True}
+LONDON = rb.TradingDay("01:30", "Europe/London")
 THRESHOLDS = [1, 7, 10, 30, 700, 100_000]
 
 
@@ -77,9 +78,11 @@ def test_any_stored_days_of_any_thresholds_give_what_one_pass_and_each_alone_giv
 ) -> None:
     some = st.lists(st.sampled_from(THRESHOLDS), min_size=1, max_size=4, unique=True)
     thresholds = sorted(data.draw(some))
-    options = {**FULL, "reset": data.draw(st.sampled_from([None, "day", "week", "month"]))}
+    options = {**FULL, "reset": data.draw(st.sampled_from([None, "day", "week", "month", LONDON]))}
     # Bars of a reset are computed from the border of the period on.
-    first = 0 if options["reset"] in {None, "day"} else 6 if options["reset"] == "month" else 3
+    first = (
+        0 if options["reset"] in {None, "day", LONDON} else 6 if options["reset"] == "month" else 3
+    )
     options["start_date"] = DAYS[first]
     for key in list(everything(store)):
         store.remove(key)

@@ -27,12 +27,16 @@ QUESTIONS: dict[str, dict[str, Any]] = {
     "reset by day": {**FULL, "reset": "day"},
     "reset by week": {**FULL, "reset": "week"},
     "reset by month": {**FULL, "reset": "month"},
+    "reset at 17:00 in New York": {**FULL, "reset": rb.TradingDay("17:00", "America/New_York")},
     "reset by year": {"include_incomplete": True, "reset": "year"},
     "several thresholds": {**FULL, "threshold_decimal_bps": [10, 30, 700]},
     "one threshold in a list": {"threshold_decimal_bps": [30]},
     "several thresholds, reset": {"threshold_decimal_bps": [10, 30], "reset": "week"},
     "a bar as long as the range": {**FULL, "threshold_decimal_bps": 100_000},
 }
+
+TOKYO = rb.TradingDay("09:00", "Asia/Tokyo")
+"""Its days begin at midnight in UTC, and a chain of them has a first day all the same."""
 
 FROM_JANUARY = ("reset by month", "reset by year")
 """Questions whose chains begin with the year."""
@@ -371,7 +375,7 @@ def test_any_history_of_questions_gives_the_bars_of_one_pass(
         if data.draw(st.integers(0, 3)) == 0:
             day = data.draw(st.sampled_from(DAYS))
             give(root, trades_of([day], data.draw(st.integers(0, 2)), per_day=40))
-        reset = data.draw(st.sampled_from([None, None, None, "day", "week"]))
+        reset = data.draw(st.sampled_from([None, None, None, "day", "week", TOKYO]))
         # Weeks begin on the fourth of these days.
         first = data.draw(st.sampled_from([3, 10] if reset == "week" else [0, 0, 1, 2, 8]))
         last = data.draw(st.integers(first, len(DAYS) - 1))

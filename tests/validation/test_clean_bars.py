@@ -1,22 +1,25 @@
 """Bars of any trades pass what is cheap to check, whatever options they were made with."""
 
-from typing import Any, Literal
+from typing import Any
 
 import hypothesis.strategies as st
 import polars as pl
 import pytest
 from hypothesis import given, settings
+from support.border_reference import DAYS
 from support.shared_data import SHARED, needs_shared_data
 from support.strategies import THRESHOLDS, frames
 from support.trades import walk
 
 import rangebar_polars as rb
+from rangebar_polars._core.borders import NamedBorders
 
+NEW_YORK = rb.TradingDay("17:00", "America/New_York")
 TOO_LARGE = (
     "not checked: volumes of 2**51 units of 1e-8 or more are not exact as floats, and there is "
     "no agg_record_count (make bars with include_microstructure=True)"
 )
-RESETS = st.sampled_from([None, "day", "week", "month", "year"])
+RESETS = st.sampled_from([None, "day", "week", "month", "year", *DAYS])
 
 
 @st.composite
@@ -78,9 +81,9 @@ def test_bars_of_random_trades_pass_without_their_trades(
 
 @pytest.mark.parametrize("incomplete", [False, True])
 @pytest.mark.parametrize("threshold", [20, [20, 50]], ids=["one", "several"])
-@pytest.mark.parametrize("reset", [None, "day"])
+@pytest.mark.parametrize("reset", [None, "day", NEW_YORK], ids=str)
 def test_bars_of_a_walk_pass_every_check(
-    threshold: int | list[int], reset: Literal["day"] | None, *, incomplete: bool
+    threshold: int | list[int], reset: NamedBorders | None, *, incomplete: bool
 ) -> None:
     trades = walk(3_000)
     bars = rb.bars(

@@ -250,6 +250,32 @@ def test_bars_left_out_at_a_reset_may_lack_ids_there_and_nowhere_else() -> None:
     assert {check for check, _, _ in found(bars, trades)} == {"ids", "conservation"}
 
 
+def test_bars_of_days_of_a_zone_are_cut_at_their_borders_and_nowhere_else() -> None:
+    times = TRADES["timestamp"].to_physical() * 100
+    trades = TRADES.with_columns(times.cast(pl.Datetime("ms")).alias("timestamp"))
+    days = {hour: rb.TradingDay(f"{hour}:00", "America/New_York") for hour in (17, 18)}
+    bars = {
+        whole: rb.bars(
+            trades,
+            THRESHOLD,
+            reset=days[17],
+            include_microstructure=True,
+            include_incomplete=whole,
+        )
+        for whole in (False, True)
+    }
+
+    for whole, kinds in ((False, {"ids", "conservation"}), (True, {"conservation"})):
+        assert found(bars[whole], reset=days[17]) == set()
+        assert found(bars[whole], trades, reset=days[17]) == set()
+        wrong = found(bars[whole], trades, reset=days[18])
+        assert {check for check, _, _ in wrong} == kinds
+        # Trades between the two borders are enough to differ, in the bars around them only.
+        assert all(0 < len(rows) <= 4 for _, _, rows in wrong)
+    assert found(bars[False], reset=days[18]) == found(bars[False])
+    assert {check for check, _, _ in found(bars[False])} == {"ids"}
+
+
 def test_a_feature_that_is_null_in_every_row_is_found() -> None:
     wrong = BARS.with_columns(pl.lit(None, pl.Float64).alias("ofi"))
     every = tuple(range(BARS.height))

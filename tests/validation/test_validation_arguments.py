@@ -26,7 +26,7 @@ REFUSED: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "another reset": (
         {"reset": "hour"},
         ValueError,
-        "reset is 'hour': expected 'day', 'week', 'month', 'year' or None",
+        "reset is 'hour': expected 'day', 'week', 'month', 'year', a TradingDay or None",
     ),
     "no switch": (
         {"include_microstructure": "yes"},

@@ -1,7 +1,7 @@
 """Rules of totals: how many records, how much volume or turnover."""
 
 from dataclasses import dataclass
-from typing import SupportsFloat, SupportsIndex
+from typing import Final, SupportsFloat, SupportsIndex
 
 from rangebar_polars._core.arguments import check_count, check_flags
 from rangebar_polars._core.rules.rule import Rule, limit_text
@@ -45,6 +45,10 @@ class TickRule(Rule):
     @property
     def _body(self) -> str:
         return f"{'trade' if self.individual else 'tick'}-{check_count(self.records, 'records')}"
+
+
+ENDLESS: Final = TickRule(2**63 - 1)
+"""A rule that ends no bar, so that only resets do."""
 
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True)
