@@ -25,7 +25,7 @@ import rangebar_polars as rb
 from rangebar_polars._days import day_range
 from rangebar_polars._ticks.cache import TickCache
 from rangebar_polars.schema import STORED_SCHEMA, Series
-from rangebar_polars.store import BarKey, BarStore, Link, ParquetStore
+from rangebar_polars.store import BarKey, BarStore, ClickHouseStore, Link, ParquetStore
 
 FULL: dict[str, Any] = {"include_microstructure": True, "include_incomplete": True}
 RULES = (
@@ -362,10 +362,10 @@ def test_a_month_of_an_earlier_version_is_refused_and_the_remedy_works(
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr("rangebar_polars.store.chain.MONTH_VERSION", 1)
-        patch.setattr("rangebar_polars.store.parquet.LAYOUT_VERSION", "3")
+        patch.setattr("rangebar_polars.store.month_file.LAYOUT_VERSION", "3")
         check(store, cache, DAYS[0], DAYS[3], **RANGE_30)
     (key,) = store.keys()
-    is_file = isinstance(store, ParquetStore)
+    is_file = not isinstance(store, ClickHouseStore)
     text = (
         r"layout version 3, expected 4 \(delete it, and its bars are computed again\)"
         if is_file
