@@ -51,13 +51,6 @@ def loop_by_hand(trades: pl.DataFrame) -> tuple[Call, Read]:
     return lambda: loop(*columns, THRESHOLD), lambda made: (made[1], made[5])
 
 
-def rangebar_polars(trades: pl.DataFrame) -> tuple[Call, Read]:
-    """Return our own call."""
-    import rangebar_polars as rb  # noqa: PLC0415 - only in its environment
-
-    return lambda: rb.bars(trades, THRESHOLD), of_polars
-
-
 def sum_of_columns(trades: pl.DataFrame) -> tuple[Call, Read]:
     """Return the call of what no bars can be faster than: each value is looked at once."""
     three = trades.select(pl.col("timestamp").to_physical(), "price", "quantity")
@@ -84,8 +77,7 @@ def of_library(name: str, trades: pl.DataFrame) -> tuple[Call, Read]:
 
 
 CALLS = {
-    call.__name__: call
-    for call in (rangebar_py, opendeviationbar, loop_by_hand, rangebar_polars, sum_of_columns)
+    call.__name__: call for call in (rangebar_py, opendeviationbar, loop_by_hand, sum_of_columns)
 }
 
 

@@ -12,7 +12,6 @@ import argparse
 import subprocess
 import sys
 import tempfile
-import venv
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,7 +97,7 @@ class Package:
         return not self.requirements and self.check is same
 
 
-OURS = Package("rangebar-polars", "rangebar_polars")
+OURS = Package("rangebar-polars", "range-250")
 PACKAGES = (
     OURS,
     Package("limit: sum of three columns in memory", "sum_of_columns", check=no_bars),
@@ -173,10 +172,7 @@ def environment(peer: Package) -> Path | str:
     base = interpreter(peer.python)
     if base is None:
         return f"needs Python {peer.python}, which was not found"
-    if peer.python is None:
-        venv.create(folder, with_pip=True, clear=True)
-    else:
-        started(base, "-m", "venv", "--clear", folder)
+    started(base, "-m", "venv", "--clear", folder)
     problem = started(python, "-m", "pip", "install", "--quiet", *peer.requirements)
     if problem is not None:
         return f"was not installed: {problem}"
