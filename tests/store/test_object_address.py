@@ -193,7 +193,7 @@ def put(store: Any) -> None:  # noqa: ANN401
         (
             "500 Internal Server Error",
             "InternalError",
-            "told to (InternalError)",
+            "as the test wants (InternalError)",
             "see whether the server is up, and try again",
         ),
     ],

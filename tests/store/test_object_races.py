@@ -164,8 +164,8 @@ def test_a_write_that_the_server_refuses_changes_nothing(
         ObjectStore(objects.url).write(KEY, month_of(NEW), NEW)
 
     assert str(caught.value) == (
-        f"writing {objects.url}/{NAME} failed: told to (InternalError) (see whether the server is "
-        "up, and try again)"
+        f"writing {objects.url}/{NAME} failed: as the test wants (InternalError) (see whether "
+        "the server is up, and try again)"
     )
     assert_frame_equal(OLD, stored(objects), check_exact=True)
     assert [*sizes_of(objects.url)] == [NAME]

@@ -29,7 +29,7 @@ Disturbance = Callable[[str, str], Answer | None]
 
 def refusal(status: str, code: str) -> Answer:
     """Return an answer that is an error of S3."""
-    text = f"<Error><Code>{code}</Code><Message>told to</Message></Error>"
+    text = f"<Error><Code>{code}</Code><Message>as the test wants</Message></Error>"
     return status, [("Content-Type", "application/xml")], text.encode()
 
 

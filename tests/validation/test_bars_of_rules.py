@@ -1,4 +1,4 @@
-"""Bars of every rule are judged by their rule, not by a threshold."""
+"""Bars of every rule are checked against their rule, not against a threshold."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ RULES: dict[str, rb.Rule] = {
     "when": rb.WhenRule(pl.col("quantity") > 1.5),
     "sum": rb.SumRule(pl.col("price").diff().abs(), 0.5),
 }
-TOLD = ("range", "pricerange", "highlow", "tick", "trade", "volume", "dollar")
+LIMIT_IN_COLUMNS = ("range", "pricerange", "highlow", "tick", "trade", "volume", "dollar")
 
 
 def bars_of(rule: rb.Rule, frame: pl.DataFrame = TRADES, **asked: Any) -> pl.DataFrame:  # noqa: ANN401
@@ -37,7 +37,7 @@ def test_bars_are_good_by_their_own_rule(text: str, *, incomplete: bool) -> None
     assert found(rb.validate_tier1(bars, TRADES, rule=rule)) == set()
     alone = rb.validate_tier1(bars, rule=rule)
     assert found(alone) == set()
-    assert ("limit" in alone.notes["check"].to_list()) == (not text.startswith(TOLD))
+    assert ("limit" in alone.notes["check"].to_list()) == (not text.startswith(LIMIT_IN_COLUMNS))
     assert found(rb.validate_continuity(bars, rule=rule)) == set()
 
 
