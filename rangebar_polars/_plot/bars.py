@@ -17,6 +17,7 @@ from rangebar_polars.schema import IS_COMPLETE
 
 if TYPE_CHECKING:
     from rangebar_polars._plot.extra import alt
+from rangebar_polars._plot.units import check_units
 
 _DEFAULT_PANES: Final = ("volume", "ofi")
 
@@ -108,7 +109,7 @@ def plot_bars(
     check_schema(schema)
     keys = keys_of(schema, by)
     names = _pane_names(schema, panes)
-    texts = _check_units(units, names)
+    texts = check_units(units, [PRICE, *names])
     shown = [pane_of(name, schema[name], at, texts.get(name)) for at, name in enumerate(names)]
     read = dict.fromkeys([*keys, *REQUIRED, *names, "ofi", IS_COMPLETE])
     frame = bars.lazy().select([name for name in read if name in schema]).collect()
@@ -142,28 +143,3 @@ def _pane_names(schema: pl.Schema, panes: str | Sequence[str] | None) -> list[st
         if name in names[:at]:
             raise ValueError(f"panes holds {name!r} twice: expected each once")
     return names
-
-
-def _check_units(units: Mapping[str, str] | None, names: Sequence[str]) -> Mapping[str, str]:
-    """Return the units that a caller gave.
-
-    Raises
-    ------
-    TypeError
-        For what is no mapping of names to texts.
-    ValueError
-        For a name that is of no axis.
-    """
-    if units is None:
-        return {}
-    if not isinstance(units, Mapping) or not all(
-        isinstance(text, str) for text in (*units, *units.values())
-    ):
-        raise TypeError(f'units is {units!r}: expected texts by column ({{"price": "USDT"}})')
-    for name in units:
-        if name not in (PRICE, *names):
-            raise ValueError(
-                f"units holds {name!r}, which no axis shows: expected some of "
-                f"[{', '.join((PRICE, *names))}]"
-            )
-    return units

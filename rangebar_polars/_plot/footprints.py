@@ -11,20 +11,21 @@ from rangebar_polars._core.arguments import check_count
 from rangebar_polars._plot import number_axis
 from rangebar_polars._plot.chains import REQUIRED, Chain, chains_of, check_schema, keys_of
 from rangebar_polars._plot.extra import alt, check_altair
+from rangebar_polars._plot.footprint_cells import (
+    AREA,
+    FOOTPRINT,
+    POC,
+    cells_of,
+    check_footprint,
+    short,
+    tick_of,
+)
 from rangebar_polars._plot.number_axis import NUMBER
 from rangebar_polars._plot.offline_chart import inline_data, stacked, zoomed
 from rangebar_polars._plot.panes import PRICE, QUOTE
 from rangebar_polars._plot.style import DOWN, FAINT, INK, NEUTRAL, UP, styled
+from rangebar_polars._plot.units import check_units
 from rangebar_polars._plot.value_axis import price_format, titled_above
-
-_FOOTPRINT: Final = "footprint"
-_POC: Final = "poc"
-_AREA: Final = ("value_area_low", "value_area_high")
-_FIELDS: Final = ("price", "volume", "buy_volume", "sell_volume")
-_FLAGS: Final = ("buy_imbalance", "sell_imbalance")
-
-_MOST_CELLS: Final = 20_000
-"""Cells that are still one picture."""
 
 _CELL: Final = 15
 """Pixels of the height of a cell where the caller gives none for the chart."""
@@ -44,9 +45,6 @@ _CANDLE: Final = 0.42
 _AREA_LINE: Final = 0.41
 _FEW: Final = 4
 """Bars up to which cells do not fill the width."""
-
-_LEAST_VOLUME: Final = 0.001
-"""Volumes below it are shown as such: their digits have no room."""
 
 _TIMES: Final = "\N{MULTIPLICATION SIGN}"
 _PALE: Final = "#F2F2F2"
@@ -128,15 +126,15 @@ def plot_footprint(
     size = (check_count(width, "width"), None if height is None else check_count(height, "height"))
     schema = bars.collect_schema()
     check_schema(schema)
-    _check_footprint(schema)
-    texts = _check_units(units)
+    check_footprint(schema)
+    texts = check_units(units, [PRICE, "volume"])
     keys = keys_of(schema, by)
-    read = dict.fromkeys([*keys, *REQUIRED, _FOOTPRINT, _POC, *_AREA])
+    read = dict.fromkeys([*keys, *REQUIRED, FOOTPRINT, POC, *AREA])
     frame = bars.lazy().select([name for name in read if name in schema]).collect()
     charts = [
         _Cluster(
             chain=chain,
-            cells=_cells(chain),
+            cells=cells_of(chain),
             units=texts,
             title=title or "Footprint",
             name=f"footprint_{number}",
@@ -146,122 +144,6 @@ def plot_footprint(
         for number, chain in enumerate(chains_of(frame, keys, count))
     ]
     return styled(charts[0] if len(charts) == 1 else stacked(charts, spacing=40))
-
-
-def _check_footprint(schema: pl.Schema) -> None:
-    """Refuse bars without levels.
-
-    Raises
-    ------
-    ValueError, TypeError
-        The column is missing, or is another one.
-    """
-    if _FOOTPRINT not in schema:
-        raise ValueError(
-            f"the bars have no column 'footprint': they have [{', '.join(schema)}] "
-            "(make them with footprint=rb.Footprint(tick=...))"
-        )
-    dtype = schema[_FOOTPRINT]
-    inner = dtype.inner if isinstance(dtype, pl.List) else None
-    fields = {field.name for field in inner.fields} if isinstance(inner, pl.Struct) else set[str]()
-    if not fields.issuperset({*_FIELDS, *_FLAGS}):
-        raise TypeError(
-            f'column "footprint" is {dtype}: expected the levels that bars(footprint=...) makes'
-        )
-
-
-def _check_units(units: Mapping[str, str] | None) -> Mapping[str, str]:
-    """Return the units that a caller gave.
-
-    Raises
-    ------
-    TypeError, ValueError
-        They are no texts, or of something that is not drawn.
-    """
-    if units is None:
-        return {}
-    if not isinstance(units, Mapping) or not all(
-        isinstance(text, str) for text in (*units, *units.values())
-    ):
-        raise TypeError(f'units is {units!r}: expected texts by name ({{"price": "USDT"}})')
-    for name in units:
-        if name not in {PRICE, "volume"}:
-            raise ValueError(
-                f"units holds {name!r}, which no axis shows: expected some of [price, volume]"
-            )
-    return units
-
-
-def _short(volume: float | None) -> str:
-    """Return a volume in a few characters.
-
-    Examples
-    --------
-    >>> [_short(volume) for volume in (0.0, 0.01234, 1.25, 123.4, 12_345.0, 7_654_321.0)]
-    ['0', '0.012', '1.25', '123', '12.3k', '7.65M']
-    >>> _short(0.0004)
-    '<0.001'
-    """
-    if volume is None or volume == 0:
-        return "" if volume is None else "0"
-    if volume < _LEAST_VOLUME:
-        return f"<{_LEAST_VOLUME}"
-    for unit, letter in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
-        if volume >= unit:
-            return f"{volume / (1e3 if letter == 'k' else unit):.3g}{letter}"
-    digits = 3 if volume >= 1 else 2
-    return f"{volume:.0f}" if volume >= 100 else f"{volume:.{digits}g}"  # noqa: PLR2004 - digits
-
-
-def _cells(chain: Chain) -> pl.DataFrame:
-    """Return a row for each level of the bars of a chain.
-
-    Raises
-    ------
-    ValueError
-        There is none, or there are too many.
-    """
-    bars = chain.bars
-    first = pl.int_range(chain.first, chain.height).alias(NUMBER)
-    wanted = [
-        first,
-        number_axis.short_time("close_time", bars["close_time"]),
-        *(pl.col(name).cast(pl.Float64) for name in ("open", "high", "low", "close")),
-        *(pl.col(name) for name in (_POC, *_AREA) if name in bars.columns),
-        _FOOTPRINT,
-    ]
-    levels = bars.select(wanted).explode(_FOOTPRINT).drop_nulls(_FOOTPRINT)
-    if levels.is_empty():
-        raise ValueError("there is nothing to draw: the bars have no levels")
-    if levels.height > _MOST_CELLS:
-        raise ValueError(
-            f"the last {bars.height} bars have {levels.height} levels: expected at most "
-            f"{_MOST_CELLS} in a chart (give a smaller last, or bars with a coarser tick)"
-        )
-    taken = [pl.col(_FOOTPRINT).struct.field(name) for name in (*_FIELDS, *_FLAGS)]
-    cells = levels.select(pl.exclude(_FOOTPRINT), *taken)
-    delta = pl.col("buy_volume") - pl.col("sell_volume")
-    texts = [
-        pl.col(column).map_elements(_short, pl.String, skip_nulls=False).alias(name)
-        for column, name in (("sell_volume", "sold"), ("buy_volume", "bought"), ("volume", "all"))
-    ]
-    return cells.with_columns(
-        delta.alias("delta"),
-        *texts,
-        *(pl.col(name).fill_null(value=False) for name in _FLAGS),
-    )
-
-
-def _tick(cells: pl.DataFrame) -> float:
-    """Return the height of a level: the smallest distance between two of a bar."""
-    steps = cells.select(pl.col("price").diff().over(NUMBER).alias("step")).to_series()
-    # Prices are multiples of the tick, up to the last bits of a float.
-    step = steps.drop_nulls().round(8).filter(steps.drop_nulls().round(8) > 0).min()
-    found: Any = step
-    if found is None:
-        apart = cells["price"].unique().sort().diff().drop_nulls().round(8)
-        found = apart.filter(apart > 0).min()
-    return float(found) if found is not None else float(cells["price"][0]) * 1e-4
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -289,7 +171,7 @@ class _Cluster:
 
     @property
     def _tick(self) -> float:
-        return _tick(self.cells)
+        return tick_of(self.cells)
 
     @property
     def _ends(self) -> tuple[float, float]:
@@ -335,8 +217,8 @@ class _Cluster:
         unit = f" ({self.units['volume']})" if "volume" in self.units else ""
         sides = f"sold {_TIMES} bought{unit}, bold: imbalance"
         parts = [sides if self._has_sides else f"volume{unit}"] if self._has_text else []
-        parts += ["border: poc"] if self._has(_POC) else []
-        parts += ["grey line: value area"] if self._has(_AREA[0]) else []
+        parts += ["border: poc"] if self._has(POC) else []
+        parts += ["grey line: value area"] if self._has(AREA[0]) else []
         return [", ".join(filter(None, [shown, span])), "; ".join(parts)]
 
     def _view(self) -> "alt.LayerChart":
@@ -349,11 +231,11 @@ class _Cluster:
             middle=f"datum.price + {tick / 2!r}",
             candle=f"datum.{NUMBER} - {_CANDLE}",
             area=f"datum.{NUMBER} + {_AREA_LINE}",
-            area_top=f"datum.{_AREA[1]} + {tick!r}",
+            area_top=f"datum.{AREA[1]} + {tick!r}",
         )
         layers = [self._axes(), *self._candles(base), self._rectangles(base)]
-        if self._has(_POC):
-            border = base.transform_filter(f"datum.price == datum.{_POC}")
+        if self._has(POC):
+            border = base.transform_filter(f"datum.price == datum.{POC}")
             layers.append(_boxed(border.mark_rect(fillOpacity=0, stroke=INK, strokeWidth=1.5)))
         if self._has_text:
             layers += _texts(base, has_sides=self._has_sides)
@@ -386,9 +268,9 @@ class _Cluster:
 
     def _candles(self, base: "alt.Chart") -> "list[alt.Chart]":
         """Return the candle left of the cells of a bar, and its value area right of them."""
-        has_area = self._has(_AREA[0])
+        has_area = self._has(AREA[0])
         columns: list[Any] = ["candle", "area", "open", "high", "low", "close"]
-        columns += ["area_top", *_AREA] if has_area else []
+        columns += ["area_top", *AREA] if has_area else []
         of_bar = base.transform_aggregate(groupby=columns)
         colour = (
             alt.when("datum.close > datum.open")
@@ -404,7 +286,7 @@ class _Cluster:
             drawn.append(mark.encode(x=x, y=y, y2=alt.Y2(top), color=colour))
         if has_area:
             line = of_bar.mark_rule(strokeWidth=3, color=NEUTRAL)
-            x, y = (alt.X("area", type="quantitative"), alt.Y(_AREA[0], type="quantitative"))
+            x, y = (alt.X("area", type="quantitative"), alt.Y(AREA[0], type="quantitative"))
             drawn.append(line.encode(x=x, y=y, y2=alt.Y2("area_top")))
         return drawn
 
@@ -419,7 +301,7 @@ class _Cluster:
         legend = alt.Legend(
             title="bought less sold",
             values=[-most, 0, most],
-            labelExpr=f"(datum.value < 0 ? '-' : '') + (datum.value == 0 ? '0' : '{_short(most)}')",
+            labelExpr=f"(datum.value < 0 ? '-' : '') + (datum.value == 0 ? '0' : '{short(most)}')",
             gradientLength=110,
         )
         colour = alt.Color("delta", type="quantitative", scale=scale, legend=legend)

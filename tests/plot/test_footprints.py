@@ -121,7 +121,7 @@ def test_more_cells_than_a_picture_has_room_for_are_refused() -> None:
     ("options", "kind", "text"),
     [
         ({"title": 1}, TypeError, "title is 1: expected a text"),
-        ({"units": 1}, TypeError, 'units is 1: expected texts by name ({"price": "USDT"})'),
+        ({"units": 1}, TypeError, 'units is 1: expected texts by column ({"price": "USDT"})'),
         (
             {"units": {"ofi": "x"}},
             ValueError,
