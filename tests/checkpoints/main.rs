@@ -16,14 +16,15 @@ use rangebar_polars::bar::Bar;
 use rangebar_polars::builder::Builder;
 use rangebar_polars::check::Last;
 use rangebar_polars::checkpoint::Checkpoint;
-use rangebar_polars::columns::{Compute, Group, OUTPUTS};
+use rangebar_polars::columns::{Compute, Group, OUTPUTS, Scalar};
 use rangebar_polars::error::Error;
+use rangebar_polars::lookback::{Before, outputs};
 use rangebar_polars::needs::Needs;
 use rangebar_polars::rule::{AnyRule, Rule};
 
 /// Every sum, and what the features of a state need.
 fn needs(state: &Checkpoint) -> Needs {
-    let sums = OUTPUTS.iter().filter(|output| output.group != Group::Intra);
+    let sums = OUTPUTS.iter().filter(|output| !matches!(output.group, Group::Intra | Group::Lookback));
     sums.fold(state.needs_of_run(), |needs, output| needs.and(output.needs))
 }
 
@@ -33,6 +34,10 @@ fn builder(state: &Checkpoint) -> Builder<AnyRule> {
         .reset_at(state.reset, state.session.clone())
         .cut_off_after(state.max_gap)
         .with_levels(state.footprint.map(|footprint| footprint.tick))
+        .looking_back(Checkpoint::lookback(
+            std::slice::from_ref(state),
+            &outputs(&state.features),
+        ))
 }
 
 /// The state of a builder, as a processor saves it.
@@ -43,6 +48,8 @@ fn state_of(builder: &Builder<AnyRule>, settings: &Checkpoint) -> Checkpoint {
         session: builder.session().cloned(),
         open: open.cloned(),
         memory: rule.memory(),
+        before: open.map_or_else(Vec::new, |_| builder.before(0).to_vec()),
+        kept: builder.kept(settings.layout.as_ref().unwrap().unit),
         ..settings.clone()
     }
 }
@@ -68,7 +75,7 @@ proptest! {
             prop_assert!(restored.is_ok(), "{:?} {:?}", restored, state_of(&folded, &settings));
             prop_assert_eq!(restored.unwrap().to_bytes().unwrap(), bytes);
             let rows = at..trades.len.min(at + piece);
-            if folded.push(&trades.slice(rows), &mut |_| ()).is_err() {
+            if folded.push(&trades.slice(rows), &mut |_, _| ()).is_err() {
                 // A sum is beyond its integer.
                 break;
             }
@@ -107,6 +114,14 @@ fn assert_holds(bar: &Bar) {
     }
 }
 
+fn assert_finite(before: &Before) {
+    let is_finite = |value: &Option<Scalar>| match value {
+        Some(Scalar::Float(value)) => value.is_finite(),
+        _ => true,
+    };
+    assert!(before.iter().all(is_finite), "{before:?}");
+}
+
 /// A state that trades lead to.
 fn reached(draw: &mut Draw, settings: &Checkpoint, pool: &[Vec<Drawn>]) -> Checkpoint {
     let (time, price) = draw.one(&start());
@@ -118,7 +133,7 @@ fn reached(draw: &mut Draw, settings: &Checkpoint, pool: &[Vec<Drawn>]) -> Check
     let mut folded = builder(settings);
     for row in 0..trades.len {
         let before = folded.clone();
-        if folded.push(&trades.slice(row..row + 1), &mut |_| ()).is_err() {
+        if folded.push(&trades.slice(row..row + 1), &mut |_, _| ()).is_err() {
             return state_of(&before, settings);
         }
     }
@@ -137,13 +152,19 @@ fn continues(state: &Checkpoint, draw: &mut Draw, pool: &[Vec<Drawn>]) -> bool {
         let owned = Owned::after(time, id, price, &drawn[..left.min(drawn.len())]);
         let extras = owned.extras(state);
         let result =
-            folded.push(&owned.trades(&layout, &extras), &mut |ended| assert_holds(&ended.bar));
+            folded.push(&owned.trades(&layout, &extras), &mut |ended, before| {
+                assert_holds(&ended.bar);
+                assert_finite(before);
+            });
         folded.open_bars().for_each(|(_, bar)| assert_holds(bar));
         match result {
             Ok(()) => {}
-            Err(Error::Overflow { .. } | Error::TooMany { .. } | Error::TooManyLevels { .. }) => {
-                return false;
-            }
+            Err(
+                Error::Overflow { .. }
+                | Error::TooMany { .. }
+                | Error::TooManyLevels { .. }
+                | Error::WindowOverflow { .. },
+            ) => return false,
             Err(error) => panic!("{error} after {state:?}"),
         }
         left -= owned.times.len();
