@@ -108,10 +108,10 @@ struct Wire {
     last_id: Option<i64>,
     session: Option<Session>,
     open: Option<WireBar>,
-    memory: Memory,
     before: Vec<Option<Scalar>>,
     first_time: Option<i64>,
-    rows_kept: Vec<WireRow>,
+    kept: Vec<WireRow>,
+    memory: Memory,
 }
 
 /// By how much time and price are above those of the trade before, modulo 2^64, the quantity, and
@@ -314,10 +314,10 @@ impl Checkpoint {
             last_id: self.check.last_id(),
             session: self.session.clone(),
             open: self.open.as_ref().map(WireBar::of),
-            memory: self.memory.clone(),
             before: self.before.clone(),
             first_time: self.kept.first_time,
-            rows_kept: differences(&self.kept.rows),
+            kept: differences(&self.kept.rows),
+            memory: self.memory.clone(),
         }
     }
 }
@@ -388,7 +388,7 @@ impl Wire {
             open,
             memory: self.memory,
             before: self.before,
-            kept: Kept { first_time: self.first_time, rows: rows_of(&self.rows_kept)? },
+            kept: Kept { first_time: self.first_time, rows: rows_of(&self.kept)? },
         })
     }
 }
