@@ -83,7 +83,9 @@ fn kernel(criterion: &mut Criterion) {
             bencher.iter(|| {
                 let mut table = Table::new(OUTPUTS.iter().filter(is_sum));
                 let mut builder = Builder::new([rule(decimal_bps)], every_sum);
-                builder.push(&all, &mut |ended, before| table.push(ended.bar, before)).expect("good trades");
+                builder
+                    .push(&all, &mut |ended, before| table.push(ended.bar, before))
+                    .expect("good trades");
                 table
             });
         });

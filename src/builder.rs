@@ -217,7 +217,11 @@ impl<R: Rule> Builder<R> {
     /// # Errors
     /// The first bad row. Bars that ended before it have been emitted; the builder must not be used
     /// after that.
-    pub fn push(&mut self, trades: &Trades<'_>, emit: &mut impl FnMut(Ended, &Before)) -> Result<(), Error> {
+    pub fn push(
+        &mut self,
+        trades: &Trades<'_>,
+        emit: &mut impl FnMut(Ended, &Before),
+    ) -> Result<(), Error> {
         let batch = Batch { first_row: self.check.rows(), trades };
         for start in (0..trades.len).step_by(BLOCK) {
             let block = trades.slice(start..trades.len.min(start + BLOCK));
@@ -301,7 +305,12 @@ impl<R: Rule> Builder<R> {
     }
 
     /// End every open bar before the trade `row`.
-    fn cut_off(&mut self, row: u64, forget: impl Fn(&mut R), emit: &mut impl FnMut(Ended, &Before)) {
+    fn cut_off(
+        &mut self,
+        row: u64,
+        forget: impl Fn(&mut R),
+        emit: &mut impl FnMut(Ended, &Before),
+    ) {
         let lookback = self.lookback.as_deref();
         for (number, chain) in self.chains.iter_mut().enumerate() {
             forget(&mut chain.rule);
@@ -350,7 +359,8 @@ impl<R: Rule> Builder<R> {
     fn look_back(&mut self, row: u64, batch: Batch<'_>) -> Result<(), Error> {
         let Some(lookback) = &mut self.lookback else { return Ok(()) };
         let mut opening = self.chains.iter().enumerate().filter(|(_, chain)| chain.open.is_none());
-        opening.try_for_each(|(number, _)| lookback.open(number, row, batch.trades, batch.first_row))
+        opening
+            .try_for_each(|(number, _)| lookback.open(number, row, batch.trades, batch.first_row))
     }
 
     /// Sum a piece once and merge it into every open bar; `first_row` is that of the trades.
@@ -438,7 +448,8 @@ mod tests {
     /// Chain, row and `complete` of each bar that ends.
     fn ends(builder: &mut Builder<RangeRule>, trades: &Trades<'_>) -> Vec<(usize, u64, bool)> {
         let mut ends = Vec::new();
-        let emit = &mut |ended: Ended, _: &Before| ends.push((ended.chain, ended.row, ended.complete));
+        let emit =
+            &mut |ended: Ended, _: &Before| ends.push((ended.chain, ended.row, ended.complete));
         builder.push(trades, emit).unwrap();
         ends
     }

@@ -285,16 +285,24 @@ impl Values {
         }
     }
 
-    /// Add a value that was computed before.
+    /// Add a value that was computed before; one of another type counts as none.
     fn push(&mut self, value: Option<Scalar>) {
-        match (self, value) {
-            (Self::Int(values), Some(Scalar::Int(value))) => values.extend([Some(value)].into_iter()),
-            (Self::Float(values), Some(Scalar::Float(value))) => {
-                values.extend([Some(value)].into_iter());
+        match self {
+            Self::Int(values) => {
+                let int = match value {
+                    Some(Scalar::Int(value)) => Some(value),
+                    _ => None,
+                };
+                values.extend(std::iter::once(int));
             }
-            (Self::Int(values), _) => values.extend([None].into_iter()),
-            (Self::Float(values), _) => values.extend([None].into_iter()),
-            (Self::Exact(values), _) => values.extend([None].into_iter()),
+            Self::Float(values) => {
+                let float = match value {
+                    Some(Scalar::Float(value)) => Some(value),
+                    _ => None,
+                };
+                values.extend(std::iter::once(float));
+            }
+            Self::Exact(values) => values.extend(std::iter::once(None)),
         }
     }
 

@@ -259,13 +259,11 @@ fn sum(
 
 /// Add the sums of the trades that follow.
 fn add(sum: &mut Option<Bar>, next: &Bar) -> Result<(), Overflow> {
-    match sum {
-        Some(sum) => sum.merge(next),
-        None => {
-            *sum = Some(next.clone());
-            Ok(())
-        }
+    if let Some(sum) = sum {
+        return sum.merge(next);
     }
+    *sum = Some(next.clone());
+    Ok(())
 }
 
 #[cfg(test)]

@@ -138,11 +138,11 @@ fn lookbacks() -> Vec<&'static Output> {
 /// The values of what came before a bar.
 type Values = Vec<Option<Scalar>>;
 
+/// The bars that ended and those that are open, with the values of what came before them.
+type FoldedBack = (Vec<(Ended, Values)>, Vec<(Bar, Values)>);
+
 /// What a builder emits, and the bars it leaves open, with the values of what came before them.
-fn fold_back<R: Rule>(
-    mut builder: Builder<R>,
-    batches: &[Trades<'_>],
-) -> (Vec<(Ended, Values)>, Vec<(Bar, Values)>) {
+fn fold_back<R: Rule>(mut builder: Builder<R>, batches: &[Trades<'_>]) -> FoldedBack {
     let mut closed = Vec::new();
     for batch in batches {
         builder.push(batch, &mut |bar, before| closed.push((bar, before.to_vec()))).unwrap();

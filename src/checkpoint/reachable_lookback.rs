@@ -93,9 +93,7 @@ fn has_values(state: &Checkpoint, length: Length, outputs: &[&Output]) -> bool {
     let is_full = match length {
         Length::Span(_) => true,
         // Where fewer are kept, fewer were there.
-        Length::Trades(trades) => {
-            opened_after >= trades && state.kept.rows.len() as u64 >= trades
-        }
+        Length::Trades(trades) => opened_after >= trades && state.kept.rows.len() as u64 >= trades,
     };
     let is_value = |(output, value): (&&Output, &Option<Scalar>)| match (output.compute, value) {
         (_, None) => true,

@@ -86,8 +86,7 @@ impl Past {
     pub fn of(rows: u64, kept: &Kept, has_sides: bool) -> Self {
         let start = rows.saturating_sub(kept.rows.len() as u64);
         // If a trade is missing that was there, no window needs it.
-        let mut past =
-            Self { first_time: kept.first_time, has_sides, ..Self::begun_at(start) };
+        let mut past = Self { first_time: kept.first_time, has_sides, ..Self::begun_at(start) };
         for row in &kept.rows {
             let price = lowest_reaching(row.price);
             let quantity = lowest_reaching(row.quantity);
@@ -178,7 +177,7 @@ impl Piece {
         self.times.push(time);
         self.prices.push(price);
         self.quantities.push(quantity);
-        if row % 8 == 0 {
+        if row.is_multiple_of(8) {
             self.sold.push(0);
             self.known.push(0);
         }

@@ -39,8 +39,7 @@ impl Fold {
             let trades = records.trades(&extras);
             let new = self.new_trades(0, &trades)?;
             let (rows, options) = (&mut self.rows, &self.options);
-            let emit =
-                &mut |ended: Ended, before: &Before| rows.push(ended, before, 0, 0, options);
+            let emit = &mut |ended: Ended, before: &Before| rows.push(ended, before, 0, 0, options);
             Arc::make_mut(&mut self.builders[0]).push(&new, emit)?;
             self.note(0);
             trades.len - new.len

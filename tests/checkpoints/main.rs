@@ -24,7 +24,8 @@ use rangebar_polars::rule::{AnyRule, Rule};
 
 /// Every sum, and what the features of a state need.
 fn needs(state: &Checkpoint) -> Needs {
-    let sums = OUTPUTS.iter().filter(|output| !matches!(output.group, Group::Intra | Group::Lookback));
+    let sums =
+        OUTPUTS.iter().filter(|output| !matches!(output.group, Group::Intra | Group::Lookback));
     sums.fold(state.needs_of_run(), |needs, output| needs.and(output.needs))
 }
 
@@ -34,10 +35,7 @@ fn builder(state: &Checkpoint) -> Builder<AnyRule> {
         .reset_at(state.reset, state.session.clone())
         .cut_off_after(state.max_gap)
         .with_levels(state.footprint.map(|footprint| footprint.tick))
-        .looking_back(Checkpoint::lookback(
-            std::slice::from_ref(state),
-            &outputs(&state.features),
-        ))
+        .looking_back(Checkpoint::lookback(std::slice::from_ref(state), &outputs(&state.features)))
 }
 
 /// The state of a builder, as a processor saves it.
@@ -151,11 +149,10 @@ fn continues(state: &Checkpoint, draw: &mut Draw, pool: &[Vec<Drawn>]) -> bool {
         let drawn = &pool[draw.below(pool.len())];
         let owned = Owned::after(time, id, price, &drawn[..left.min(drawn.len())]);
         let extras = owned.extras(state);
-        let result =
-            folded.push(&owned.trades(&layout, &extras), &mut |ended, before| {
-                assert_holds(&ended.bar);
-                assert_finite(before);
-            });
+        let result = folded.push(&owned.trades(&layout, &extras), &mut |ended, before| {
+            assert_holds(&ended.bar);
+            assert_finite(before);
+        });
         folded.open_bars().for_each(|(_, bar)| assert_holds(bar));
         match result {
             Ok(()) => {}

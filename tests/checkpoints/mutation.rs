@@ -95,11 +95,8 @@ fn mutate_lookback(state: &mut Checkpoint, draw: &mut Draw) {
             state.lookback = Some(lengths[draw.below(lengths.len())]);
         }
         _ => {
-            let values = [
-                None,
-                Some(Scalar::Int(draw.near(0))),
-                Some(Scalar::Float(draw.price(1.0))),
-            ];
+            let values =
+                [None, Some(Scalar::Int(draw.near(0))), Some(Scalar::Float(draw.price(1.0)))];
             let place = draw.below(state.before.len().max(1));
             if let Some(value) = state.before.get_mut(place) {
                 *value = values[draw.below(values.len())];

@@ -70,8 +70,8 @@ def test_a_span_is_a_whole_number_of_the_units_of_the_times() -> None:
         rb.bars(FRAME.lazy(), lookback="1s500us").collect_schema()
     with says(rb.RangeBarError, text):
         rb.RangeBarProcessor(250, lookback="1s500us").process_trades(FRAME)
-    with pytest.raises(rb.RangeBarError, match="expected a whole number of ms"):
-        trade = {"timestamp": 1_700_000_000_000, "price": 1.0, "quantity": 1.0}
+    trade = {"timestamp": 1_700_000_000_000, "price": 1.0, "quantity": 1.0}
+    with says(rb.RangeBarError, text):
         rb.RangeBarProcessor(250, lookback="1s500us").process_trades(trade)
     finer = FRAME.with_columns(pl.col("timestamp").dt.cast_time_unit("us"))
     assert rb.bars(finer, lookback="1s500us").height > 0

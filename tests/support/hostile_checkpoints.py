@@ -102,7 +102,7 @@ def looking_back_of(state: State) -> dict[str, Any]:
     if state.lookback is None or not names:
         return {}
     kind, length = state.lookback
-    if not (kind == 0 and 1 <= length <= MOST_BACK or kind == 1 and 0 < length < 2**63):
+    if not 1 <= length <= {0: MOST_BACK, 1: 2**63 - 1}.get(kind, 0):
         return {}
     return {
         "lookback": length if kind == 0 else f"{length}ns",

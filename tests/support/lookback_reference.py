@@ -77,9 +77,7 @@ def window(
     return [trade for trade in chain[:row] if trade.time > limit]
 
 
-def values(
-    trades: Sequence[Trade] | None, *, has_sides: bool, per_second: int
-) -> dict[str, Value]:
+def values(trades: Sequence[Trade] | None, *, has_sides: bool, per_second: int) -> dict[str, Value]:
     """Return the values of a window, by the names of the columns."""
     if not trades:
         nothing: dict[str, Value] = dict.fromkeys(COLUMNS)
