@@ -67,8 +67,8 @@ def arguments_of(
             f"{hint if isinstance(data, dict) else ''}"
         )
     checkpoint = _internal.read_checkpoint(data)
-    of, texts, column, keys, borders, max_gap, microstructure, incomplete, *rest = checkpoint
-    features, footprint, back, unit = rest
+    of, texts, column, keys, borders, max_gap, microstructure, incomplete = checkpoint[:8]
+    features, footprint, back, unit = checkpoint[8:]
     got = _shown(texts, column)
     expected: str | None = None
     if rule is None:
