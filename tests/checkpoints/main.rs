@@ -5,6 +5,7 @@
 // Numbers are small, and a panic is how a test fails.
 #![allow(clippy::cast_precision_loss, clippy::print_stdout, clippy::unwrap_used)]
 
+mod changed_bytes;
 mod chains;
 mod continued;
 mod drawn;
