@@ -15,7 +15,7 @@ use generated::Generated;
 use rangebar_polars::builder::{Builder, Ended};
 use rangebar_polars::columns::{Group, OUTPUTS, Output, Table};
 use rangebar_polars::levels::Tick;
-use rangebar_polars::lookback::{Before, Length, Lookback};
+use rangebar_polars::lookback::{Back, Before, Length, Lookback};
 use rangebar_polars::needs::Needs;
 use rangebar_polars::rule::AnyRule;
 use rangebar_polars::trades::{Bits, Sides, Trades};
@@ -118,6 +118,7 @@ fn measured(trades: &Trades<'_>, case: &Case) -> usize {
         Group::Bar => true,
         Group::Intra => case.statistics,
         Group::Lookback => case.looks_at(output),
+        Group::Vpin => false,
         Group::Sum | Group::Feature | Group::Stored => case.every_sum,
     };
     let outputs = || OUTPUTS.iter().filter(is_wanted);
@@ -126,7 +127,10 @@ fn measured(trades: &Trades<'_>, case: &Case) -> usize {
     let needs = of_bars.fold(Needs::NOTHING, |needs, output| needs.and(output.needs));
     let mut table = Table::new(outputs()).with_values_of(&lookbacks);
     let builder = Builder::new(case.thresholds.iter().map(rule), needs);
-    let back = case.lookback.map(|trades| Lookback::new(Length::Trades(trades), lookbacks, 1));
+    let back = case.lookback.map(|trades| {
+        let back = Back { length: Some(Length::Trades(trades)), vpin: None };
+        Lookback::new(back, lookbacks, 1)
+    });
     let mut builder = builder.with_levels(case.tick.and_then(Tick::new)).looking_back(back);
     let mut bars = 0;
     let mut emit = |ended: Ended, before: &Before| {

@@ -93,7 +93,7 @@ FLOORS_OF_THE_CORE = (
     ("lazy_source", "batches"),
     ("turn", "open_bars", "threshold"),
     ("arguments", "fixed"),
-    ("tick_rule", "sides", "whole_times", "trading_day", "labels", "footprint", "lookback"),
+    ("tick_rule", "sides", "whole_times", "trading_day", "labels", "footprint", "lookback", "vpin"),
     ("off_market", "feature_names"),
     ("rules.rule",),
     ("rules.prices", "rules.totals", "rules.sides", "rules.expressions"),
