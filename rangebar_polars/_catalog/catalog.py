@@ -39,7 +39,6 @@ from rangebar_polars._core.processor import RangeBarProcessor
 from rangebar_polars._core.rules.rule import Rule
 from rangebar_polars._days import day_range, utc_day
 from rangebar_polars._progress import Progress
-from rangebar_polars._ticks.cache import TickCache
 from rangebar_polars._ticks.day_file import Compression
 from rangebar_polars._ticks.import_sources import Trades
 from rangebar_polars._ticks.import_trades import import_days
@@ -129,7 +128,7 @@ class Catalog:
             fetch_if_missing=fetch_if_missing,
             progress=progress,
         )
-        self._address = address_of(store, self._settings.root)
+        self._address = address_of(store, self._settings.cache_dir)
         self._own_store: BarStore | None = None
 
     def __repr__(self) -> str:
@@ -165,7 +164,7 @@ class Catalog:
         if isinstance(given, BarStore):
             return given
         if self._own_store is None:
-            self._own_store = open_store(given, cache_dir=self._settings.root)
+            self._own_store = open_store(given, cache_dir=self._settings.cache_dir)
         return self._own_store
 
     def trades(
@@ -507,7 +506,7 @@ class Catalog:
         series = Series(source, settings.market, SYMBOL if symbol is None else symbol).check()
         return import_days(
             trades,
-            TickCache(settings.root, series, compression=settings.compression),
+            settings.cache(series),
             by_symbol=symbol is None,
             columns=columns,
             time_unit=time_unit,
@@ -559,7 +558,7 @@ class Catalog:
             max_gap=max_gap,
             fetch_if_missing=settings.fetch_if_missing,
             store=self._address.given,
-            cache_dir=settings.root,
+            cache_dir=settings.cache_dir,
             cache_compression=settings.compression,
             archive=settings.archive,
             processes=processes,
@@ -593,7 +592,7 @@ class Catalog:
             threshold_decimal_bps=threshold_decimal_bps,
             rule=rule,
             store=self.store,
-            cache_dir=self._settings.root,
+            cache_dir=self._settings.cache_dir,
         )
 
     def clear(
@@ -625,7 +624,7 @@ class Catalog:
             rule=rule,
             # Trades can be cleared while the store cannot be reached.
             store=self.store if kind == "bars" else None,
-            cache_dir=self._settings.root,
+            cache_dir=self._settings.cache_dir,
         )
 
     def _series(self, symbols: Symbols) -> list[Series]:

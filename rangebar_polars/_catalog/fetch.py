@@ -47,10 +47,22 @@ class Job:
 
 @dataclass
 class FetchResult:
-    """What became of a job: days without trades in the archive, and days that failed."""
+    """What became of a job.
+
+    Attributes
+    ----------
+    absent
+        Days without trades in the archive.
+    failed
+        Days that failed, and why.
+    written
+        Days that were written, and their reports. Other days may have been written meanwhile by
+        another process.
+    """
 
     absent: list[dt.date] = field(default_factory=list)
     failed: dict[dt.date, Failure] = field(default_factory=dict)
+    written: dict[dt.date, DayReport] = field(default_factory=dict)
 
 
 def choose_files(
@@ -166,6 +178,7 @@ class Fetch:
                         again = self._days_instead(job, result)
                         for daily in again:
                             start(daily)
+                        total.written |= result.written
                         if not again:
                             total.absent += result.absent
                             total.failed |= result.failed
@@ -205,29 +218,27 @@ class Fetch:
                 raise
             except (ArchiveError, QualityError) as error:
                 return FetchResult(failed=dict.fromkeys(due, error))
-            self._log(Job(job.file, tuple(due)), result, file, began)
+            self._log(job.file.name, result, file, began)
             return result
 
-    def _log(self, job: Job, result: FetchResult, file: LockedFile, began: float) -> None:
+    def _log(self, name: str, result: FetchResult, file: LockedFile, began: float) -> None:
         """Log the days that a file gave. Its address may have a login, so it is not named."""
         size, seconds = os.fstat(file.handle.fileno()).st_size, time.monotonic() - began
-        for day in job.days:
-            written = None if day in result.absent else _readable_report(self.cache, day)
-            if written is not None and day not in result.failed:
-                LOG.info(
-                    "%s %s: %d trades from %s (%d bytes), %.1f s after the begin of its download",
-                    self.cache.label,
-                    day,
-                    written.rows_after,
-                    job.file.name,
-                    size,
-                    seconds,
-                )
+        for day, report in result.written.items():
+            LOG.info(
+                "%s %s: %d trades from %s (%d bytes), %.1f s after the begin of its download",
+                self.cache.label,
+                day,
+                report.rows_after,
+                name,
+                size,
+                seconds,
+            )
 
     def _due(self, job: Job) -> list[dt.date]:
         """Return the days that still want this file, now that nobody else is at it."""
         if not self.refresh:
-            return [day for day in job.days if not self.cache.has(day)]
+            return self.cache.missing(job.days)
         published = self.client.checksum(job.file)
         return [day for day in job.days if not self._is_current(day, job.file.name, published)]
 
@@ -247,9 +258,9 @@ class Fetch:
             return self._split(source, job, origin, spill_folder(file.path))
         pieces = self._pieces(source, job.file.name)
         rows = pl.concat([pl.DataFrame(schema=TRADE_SCHEMA), *pieces])
-        cut = source.times_cut.total()
-        self._write(rows, job.file.days[0], _read_as(source, origin), times_cut=cut)
-        return FetchResult()
+        cut, result = source.times_cut.total(), FetchResult()
+        self._write(rows, job.file.days[0], _read_as(source, origin), result, times_cut=cut)
+        return result
 
     def _split(self, source: TradeFile, job: Job, origin: Origin, folder: Path) -> FetchResult:
         """Cut a month's file into days by way of the disk, since it may exceed memory."""
@@ -270,7 +281,7 @@ class Fetch:
                     result.absent.append(day)
                     continue
                 try:
-                    self._write(spill.rows(day), day, origin, times_cut=cut[day])
+                    self._write(spill.rows(day), day, origin, result, times_cut=cut[day])
                 except QualityError as error:
                     result.failed[day] = error
         return result
@@ -296,11 +307,21 @@ class Fetch:
                 f"{name} cannot be read: {error} (is it what the archive should have?)"
             ) from error
 
-    def _write(self, rows: pl.DataFrame, day: dt.date, origin: Origin, *, times_cut: int) -> None:
+    def _write(
+        self,
+        rows: pl.DataFrame,
+        day: dt.date,
+        origin: Origin,
+        result: FetchResult,
+        *,
+        times_cut: int,
+    ) -> None:
         name = f"{self.cache.label} {day} ({origin.archive})"
         contiguous = self.archive.contiguous_ids
         cleaned, report = clean(rows, day, origin, name=name, contiguous_ids=contiguous)
-        self.cache.write(cleaned, replace(report, times_cut=times_cut), self.client.stop)
+        report = replace(report, times_cut=times_cut)
+        if self.cache.write(cleaned, report, self.client.stop, replace=self.refresh):
+            result.written[day] = report
 
 
 def _nearest(day: dt.date, month: Sequence[dt.date]) -> dt.date:

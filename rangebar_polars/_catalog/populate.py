@@ -171,7 +171,6 @@ def populate(
     """
     names = check_symbols(symbols)
     days = day_range(start, end)
-    own = None if executor is None else check_executor(executor, processes, store)
     most = check_processes(processes)
     settings = Settings.check(
         source=source,
@@ -182,6 +181,7 @@ def populate(
         fetch_if_missing=fetch_if_missing,
         progress=None,
     ).absolute()
+    own = None if executor is None else check_executor(executor, processes, store, settings.root)
     options = check_options(
         threshold_decimal_bps,
         rule=rule,

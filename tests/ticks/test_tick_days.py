@@ -13,7 +13,7 @@ from support.published_days import DAYS, daily, digests, loaded
 
 import rangebar_polars as rb
 from rangebar_polars._progress import FetchProgress
-from rangebar_polars._ticks.cache import TickCache
+from rangebar_polars._ticks.disk_cache import DiskTickCache
 from rangebar_polars.schema import TRADE_SCHEMA
 
 pytestmark = pytest.mark.usefixtures("published_days")
@@ -52,7 +52,7 @@ def test_only_files_and_columns_that_are_asked_for_are_read(server: ArchiveServe
 
 
 def test_a_range_knows_its_digests_and_coverage(
-    server: ArchiveServer, tick_cache: TickCache
+    server: ArchiveServer, tick_cache: DiskTickCache
 ) -> None:
     del server.files[daily(DAYS[2]).path]
 
@@ -64,7 +64,7 @@ def test_a_range_knows_its_digests_and_coverage(
     assert len(set(digests(got).values())) == 3
 
 
-def test_a_day_that_is_not_cached_has_neither_report_nor_trades(tick_cache: TickCache) -> None:
+def test_a_day_that_is_not_cached_has_neither_report_nor_trades(tick_cache: DiskTickCache) -> None:
     assert tick_cache.open(DAYS[0]) is None
     assert tick_cache.report(DAYS[0]) is None
     assert tick_cache.damage(DAYS[0]) is None
@@ -116,7 +116,7 @@ def test_progress_is_reported_in_the_callers_thread_and_to_the_end(server: Archi
 
 
 def test_a_callback_that_raises_ends_the_fetch_and_leaves_nothing_half_written(
-    server: ArchiveServer, tick_cache: TickCache
+    server: ArchiveServer, tick_cache: DiskTickCache
 ) -> None:
     for day in DAYS[1:]:
         server.faults[daily(day).path].append(Fault("stall", 1000))

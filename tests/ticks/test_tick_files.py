@@ -9,7 +9,8 @@ from support.assertions import says, tree
 from support.published_days import DAYS, ROWS, daily
 
 import rangebar_polars as rb
-from rangebar_polars._ticks.cache import TickCache, caches
+from rangebar_polars._ticks.caches import cached_series
+from rangebar_polars._ticks.disk_cache import DiskTickCache
 from rangebar_polars._ticks.report import DayReport
 from rangebar_polars.errors import (
     CacheError,
@@ -20,14 +21,14 @@ pytestmark = pytest.mark.usefixtures("published_days")
 
 
 def test_the_cache_has_only_whole_files_that_say_what_they_are(
-    server: ArchiveServer, tick_cache: TickCache
+    server: ArchiveServer, tick_cache: DiskTickCache
 ) -> None:
     rb.scan_ticks("BTCUSDT", DAYS[0], DAYS[-1], archive=server.url)
 
     names = [f"ticks/source=binance/market=spot/symbol=BTCUSDT/{day}.parquet" for day in DAYS]
     assert sorted(tree(tick_cache.root)) == names
     assert tick_cache.days() == DAYS
-    assert caches(tick_cache.root) == [tick_cache]
+    assert cached_series(tick_cache.root) == [tick_cache.series]
     report = tick_cache.report(DAYS[1])
     assert report is not None
     assert report.origin.archive == "BTCUSDT-aggTrades-2024-08-06.zip"
@@ -37,7 +38,7 @@ def test_the_cache_has_only_whole_files_that_say_what_they_are(
     assert metadata["rangebar.series"] == "binance spot BTCUSDT"
 
 
-def test_the_pieces_of_a_day_do_not_show_in_its_bytes(tick_cache: TickCache) -> None:
+def test_the_pieces_of_a_day_do_not_show_in_its_bytes(tick_cache: DiskTickCache) -> None:
     rows = pl.DataFrame(schema=TRADE_SCHEMA).join(
         pl.DataFrame({"agg_trade_id": range(700_000)}), on="agg_trade_id", how="right"
     )
@@ -53,7 +54,7 @@ def test_the_pieces_of_a_day_do_not_show_in_its_bytes(tick_cache: TickCache) -> 
 
 
 def test_what_killed_processes_left_is_removed_at_the_next_call(
-    server: ArchiveServer, tick_cache: TickCache
+    server: ArchiveServer, tick_cache: DiskTickCache
 ) -> None:
     rb.scan_ticks("BTCUSDT", DAYS[0], DAYS[0], archive=server.url)
     before = tree(tick_cache.root)
@@ -66,7 +67,7 @@ def test_what_killed_processes_left_is_removed_at_the_next_call(
 
 
 def test_a_days_report_and_trades_are_of_one_file_even_if_it_is_replaced(
-    server: ArchiveServer, tick_cache: TickCache
+    server: ArchiveServer, tick_cache: DiskTickCache
 ) -> None:
     before = rb.scan_ticks("BTCUSDT", DAYS[0], DAYS[0], archive=server.url).collect()
     opened = tick_cache.open(DAYS[0])
@@ -89,7 +90,7 @@ def test_a_days_report_and_trades_are_of_one_file_even_if_it_is_replaced(
 
 
 def test_a_file_that_cannot_be_read_is_named_and_left(
-    server: ArchiveServer, tick_cache: TickCache
+    server: ArchiveServer, tick_cache: DiskTickCache
 ) -> None:
     rb.scan_ticks("BTCUSDT", DAYS[0], DAYS[1], archive=server.url)
     path = tick_cache.path(DAYS[0])
@@ -112,7 +113,7 @@ def test_a_file_that_cannot_be_read_is_named_and_left(
 
 
 def test_a_file_of_another_layout_or_place_is_named(
-    server: ArchiveServer, tick_cache: TickCache, monkeypatch: pytest.MonkeyPatch
+    server: ArchiveServer, tick_cache: DiskTickCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rb.scan_ticks("BTCUSDT", DAYS[0], DAYS[0], archive=server.url)
     moved = tick_cache.path(DAYS[1])
@@ -135,7 +136,7 @@ def test_a_file_of_another_layout_or_place_is_named(
 
 
 def test_archive_quality_sees_values_that_were_not_written(
-    server: ArchiveServer, tick_cache: TickCache
+    server: ArchiveServer, tick_cache: DiskTickCache
 ) -> None:
     rb.scan_ticks("BTCUSDT", DAYS[0], DAYS[0], archive=server.url)
     path = tick_cache.path(DAYS[0])
