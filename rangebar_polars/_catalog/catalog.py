@@ -65,14 +65,15 @@ class Catalog:
         For Binance ``"spot"``, ``"um"`` or ``"cm"`` (also ``"futures-um"``, ``"futures-cm"``); for
         other sources the market you imported.
     cache_dir
-        The cache folder; by default ``RANGEBAR_CACHE_DIR``, or the cache folder of your platform.
+        The cache folder, or one in a bucket: ``"s3://bucket/prefix"``, ``"gs://..."``,
+        ``"az://..."``. By default ``RANGEBAR_CACHE_DIR``, or the cache folder of your platform.
     cache_compression
         How days are written: ``"lz4"``, or ``"uncompressed"``, which takes several times the space
         and is read faster. By default ``RANGEBAR_CACHE_COMPRESSION``, or ``"lz4"``. A cache may
         have days of both kinds.
     store
         Where bars are stored: a `BarStore`, which stays open, or an argument of `open_store`. By
-        default ``RANGEBAR_STORE``, or Parquet files in the cache folder.
+        default ``RANGEBAR_STORE``, or Parquet files beside the trades.
     archive
         The base URL of a mirror, or an `Archive`; by default ``RANGEBAR_BINANCE_URL``, or
         Binance's own archive.

@@ -66,7 +66,8 @@ def open_store(
         ``"gs://bucket/prefix"`` or ``"az://container/prefix"``, with the credentials of the
         environment.
     cache_dir
-        The cache folder; by default ``RANGEBAR_CACHE_DIR``, or the cache folder of your platform.
+        The cache folder, or one in a bucket: ``"s3://bucket/prefix"``, ``"gs://..."``,
+        ``"az://..."``. By default ``RANGEBAR_CACHE_DIR``, or the cache folder of your platform.
 
     Returns
     -------
