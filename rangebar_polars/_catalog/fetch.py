@@ -147,8 +147,10 @@ class Fetch:
     def __post_init__(self) -> None:
         """Open the connections."""
         self.client = self.archive.connect()
-        # Reading and cleaning hold a day in memory and use every core: one at a time.
+        # Reading and cleaning use every core: one at a time.
         self._reading = threading.Lock()
+        # Each conversion holds a day in memory until it is written.
+        self._held = threading.Semaphore(self.cache.writers)
 
     def run(self, jobs: list[Job], progress: Progress) -> FetchResult:
         """Do the jobs; return what could not be had, and leave the rest in the cache.
@@ -212,7 +214,7 @@ class Fetch:
                 if got is None:
                     return FetchResult(absent=due)
                 origin = Origin(archive=job.file.name, sha256=got[0], verified=got[1])
-                with self._reading:
+                with self._held:
                     result = self.convert(file, Job(job.file, tuple(due)), origin)
             except DownloadError:
                 raise
@@ -256,8 +258,9 @@ class Fetch:
         source = self.archive.open(file.path, job.file)
         if len(job.file.days) > 1:
             return self._split(source, job, origin, spill_folder(file.path))
-        pieces = self._pieces(source, job.file.name)
-        rows = pl.concat([pl.DataFrame(schema=TRADE_SCHEMA), *pieces])
+        with self._reading:
+            pieces = self._pieces(source, job.file.name)
+            rows = pl.concat([pl.DataFrame(schema=TRADE_SCHEMA), *pieces])
         cut, result = source.times_cut.total(), FetchResult()
         self._write(rows, job.file.days[0], _read_as(source, origin), result, times_cut=cut)
         return result
@@ -266,12 +269,13 @@ class Fetch:
         """Cut a month's file into days by way of the disk, since it may exceed memory."""
         month, result, held = job.file.days, FetchResult(), set[dt.date]()
         with Spill(folder) as spill:
-            for piece in self._pieces(source, job.file.name):
-                for of, rows in split_by_day(piece):
-                    day = _nearest(of, month)
-                    held.add(day)
-                    if day in job.days:
-                        spill.add(day, rows)
+            with self._reading:
+                for piece in self._pieces(source, job.file.name):
+                    for of, rows in split_by_day(piece):
+                        day = _nearest(of, month)
+                        held.add(day)
+                        if day in job.days:
+                            spill.add(day, rows)
             origin = _read_as(source, origin)
             cut = Counter[dt.date]()
             for of, count in source.times_cut.items():
@@ -318,7 +322,8 @@ class Fetch:
     ) -> None:
         name = f"{self.cache.label} {day} ({origin.archive})"
         contiguous = self.archive.contiguous_ids
-        cleaned, report = clean(rows, day, origin, name=name, contiguous_ids=contiguous)
+        with self._reading:
+            cleaned, report = clean(rows, day, origin, name=name, contiguous_ids=contiguous)
         report = replace(report, times_cut=times_cut)
         if self.cache.write(cleaned, report, self.client.stop, replace=self.refresh):
             result.written[day] = report

@@ -20,7 +20,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, ClassVar, Final
 from urllib.parse import quote
 
 import polars as pl
@@ -66,6 +66,9 @@ class TickCache(ABC):
     compression: Compression = field(default=DEFAULT, compare=False)
 
     # What is different in a folder and in a bucket
+
+    writers: ClassVar[int]
+    """How many days a fetch may hold in memory, so that one is cleaned while others are written."""
 
     @abstractmethod
     def place(self, day: dt.date) -> str:

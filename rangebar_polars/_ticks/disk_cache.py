@@ -38,6 +38,8 @@ class DiskTickCache(TickCache):
 
     root: Path
 
+    writers = 1
+
     @cached_property
     def folder(self) -> Path:
         """Where the days lie."""

@@ -48,6 +48,8 @@ class ObjectTickCache(TickCache):
 
     root: ObjectAddress
 
+    writers = 3
+
     @property
     def _bucket(self) -> Bucket:
         # Not kept here, since plans that hold this object are pickled.

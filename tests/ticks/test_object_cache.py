@@ -140,6 +140,22 @@ def test_a_fetch_asks_whether_a_day_is_there_and_puts_it(
     assert not {"PUT", "LIST"} & {*refreshed}
 
 
+def test_a_day_is_cleaned_while_others_are_put(
+    server: ArchiveServer, cache_url: str, object_server: ObjectServer
+) -> None:
+    publish(server, MONTH[:2])
+    both = Barrier(2)
+
+    def together(method: str, _: str) -> None:
+        if method == "PUT":
+            both.wait(60)
+
+    with object_server.disturbed(together):
+        plan = rb.scan_ticks("BTCUSDT", MONTH[0], MONTH[1], archive=server.url, cache_dir=cache_url)
+
+    assert plan.collect().height == 200
+
+
 def test_a_report_that_is_longer_than_the_end_takes_another_request(
     ticks: TickCache, object_server: ObjectServer
 ) -> None:
