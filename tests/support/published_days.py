@@ -7,6 +7,7 @@ import pytest
 
 from rangebar_polars._catalog.trades import CachedTrades, load_trades
 from rangebar_polars._days import day_range
+from rangebar_polars._ticks.cache import TickCache
 from rangebar_polars._ticks.disk_cache import DiskTickCache
 from rangebar_polars.archive.binance import BinanceFile
 from rangebar_polars.schema import Series
@@ -37,10 +38,10 @@ def daily(day: dt.date) -> BinanceFile:
 
 
 def loaded(
-    server: ArchiveServer, cache: DiskTickCache, days: list[dt.date], *, refresh: bool = False
+    server: ArchiveServer, cache: TickCache, days: list[dt.date], *, refresh: bool = False
 ) -> CachedTrades:
     """Return the days as the cache has them after a fetch."""
-    settings = settings_of("binance", cache.root, archive=server.url)
+    settings = settings_of("binance", str(cache.root), archive=server.url)
     return load_trades(settings, SERIES, days, refresh=refresh)
 
 
