@@ -148,12 +148,18 @@ impl Output {
         }
     }
 
+    /// Whether it needs the trades of a bar one by one, so that stores keep it only where it was
+    /// asked for.
+    pub const fn needs_trades(&self) -> bool {
+        !Needs::NOTHING.contains(self.needs.of_run())
+    }
+
     /// Whether it is computed from a stored output; one that is stored, from itself alone.
     pub fn needs_stored(&self, other: &Self) -> bool {
         if self.is_stored() {
             return self.name == other.name;
         }
-        other.is_stored() && self.needs.contains(other.needs)
+        other.is_stored() && !self.needs_trades() && self.needs.contains(other.needs)
     }
 }
 
@@ -378,5 +384,10 @@ mod tests {
                 "agg_record_count"
             ]
         );
+        assert_eq!(
+            names("intra_amihud"),
+            ["open", "high", "low", "close", "turnover", "agg_record_count"]
+        );
+        assert!(names("intra_kaufman_er").is_empty());
     }
 }

@@ -79,7 +79,10 @@ impl Options {
         let is_there = |output: &&Output| {
             if self.stored { output.is_stored() } else { self.is_shown(output) }
         };
-        let asked = self.asked().filter(|output| !self.stored && !self.is_shown(output));
+        let is_added = |output: &&Output| {
+            if self.stored { output.needs_trades() } else { !self.is_shown(output) }
+        };
+        let asked = self.asked().filter(is_added);
         let all = OUTPUTS.iter().filter(is_there).chain(asked);
         all.filter(|output| self.labels.is_none() && self.wants(output.name))
     }
