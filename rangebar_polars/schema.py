@@ -261,6 +261,13 @@ INTRA_SCHEMA: Final = pl.Schema({output.name: _DTYPES[output.dtype] for output i
 """The columns of `INTRA`."""
 
 
+RICH_BAR_SCHEMA: Final = pl.Schema(
+    {output.name: _DTYPES[output.dtype] for output in (*COLUMNS, *INTRA)}
+    | {IS_COMPLETE: pl.Boolean()}
+)
+"""The columns of `BAR_SCHEMA` with every statistic before the last."""
+
+
 def stored_schema(features: Iterable[str]) -> pl.Schema:
     """Return the columns of bars in stores, with those of some statistics that need the trades.
 

@@ -72,7 +72,7 @@ class Assembly(ChainSources):
         found
             The stored months of each chain.
         columns
-            The wanted columns, of `BAR_SCHEMA`, `INTRA_SCHEMA` and `rule_column`.
+            The wanted columns, of `RICH_BAR_SCHEMA` and `rule_column`.
         include_incomplete
             Add bars that a reset or a gap cut off and, last, those still open.
 

@@ -37,10 +37,9 @@ from rangebar_polars._ticks.report import DayReport, DayStatus
 from rangebar_polars._validation.tier1 import validate_tier1
 from rangebar_polars.errors import CacheError, StoreError
 from rangebar_polars.schema import (
-    BAR_SCHEMA,
     COLUMNS,
-    INTRA_SCHEMA,
     IS_COMPLETE,
+    RICH_BAR_SCHEMA,
     RULE,
     THRESHOLD,
     TRADE_SCHEMA,
@@ -142,7 +141,7 @@ class StoredBars:
     def schema(self) -> pl.Schema:
         """The columns of the bars."""
         options = self.options
-        dtypes = {**BAR_SCHEMA, **INTRA_SCHEMA, THRESHOLD: pl.Int64(), RULE: pl.String()}
+        dtypes = {**RICH_BAR_SCHEMA, THRESHOLD: pl.Int64(), RULE: pl.String()}
         names = [] if options.rule_column is None else [options.rule_column]
         names += [c.name for c in COLUMNS if options.include_microstructure or c.group == "bar"]
         names += options.features

@@ -12,8 +12,8 @@ from rangebar_polars._core.rules.text import parse_rule
 from rangebar_polars.schema import (
     BAR_SCHEMA,
     INTRA,
-    INTRA_SCHEMA,
     IS_COMPLETE,
+    RICH_BAR_SCHEMA,
     SERIES_SCHEMA,
     TRADE_SCHEMA,
     ArrowStream,
@@ -25,15 +25,6 @@ if TYPE_CHECKING:
 _FOLD: Final = "rangebar_polars_bars"
 _FOLD_STATISTICS: Final = "rangebar_polars_bars_and_statistics"
 """The names of the functions in Python, which all connections to a database share."""
-
-_EVERY: Final = pl.Schema(
-    {
-        **{name: dtype for name, dtype in BAR_SCHEMA.items() if name != IS_COMPLETE},
-        **INTRA_SCHEMA,
-        IS_COMPLETE: BAR_SCHEMA[IS_COMPLETE],
-    }
-)
-"""The columns of which the macros of tables leave out the statistics that nobody asks for."""
 
 _SQL_TYPES: Final[dict[pl.DataType, str]] = {
     TRADE_SCHEMA["timestamp"]: "TIMESTAMPTZ",
@@ -74,7 +65,7 @@ def create_fold(connection: "DuckDBPyConnection") -> None:
         given = [f"{_struct(TRADE_SCHEMA)}[]", "VARCHAR", "VARCHAR", "VARCHAR", "BOOLEAN"]
         for name, function, more, made in (
             (_FOLD, _fold, [], BAR_SCHEMA),
-            (_FOLD_STATISTICS, _fold_statistics, ["VARCHAR[]"], _EVERY),
+            (_FOLD_STATISTICS, _fold_statistics, ["VARCHAR[]"], RICH_BAR_SCHEMA),
         ):
             connection.create_function(
                 name,
@@ -150,7 +141,7 @@ def _fold_statistics(  # noqa: PLR0917 - DuckDB passes them by position
     features: ArrowStream,
 ) -> Any:  # noqa: ANN401 - pyarrow's
     """Return the same with columns of every statistic, null but for those that are asked for."""
-    return _folded(_EVERY, trades, rules, resets, max_gaps, incomplete, features)
+    return _folded(RICH_BAR_SCHEMA, trades, rules, resets, max_gaps, incomplete, features)
 
 
 def _folded(schema: pl.Schema, trades: ArrowStream, *given: ArrowStream) -> Any:  # noqa: ANN401

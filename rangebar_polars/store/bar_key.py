@@ -21,9 +21,7 @@ from rangebar_polars._core.rules.text import parse_rule
 from rangebar_polars._days import day_after
 from rangebar_polars._disk.path_names import from_hive_path, hive_path
 from rangebar_polars.schema import (
-    BAR_SCHEMA,
-    INTRA_SCHEMA,
-    IS_COMPLETE,
+    RICH_BAR_SCHEMA,
     RULE,
     RULE_VERSION,
     SERIES_SCHEMA,
@@ -55,11 +53,7 @@ KEY_SCHEMA: Final = pl.Schema(
 )
 """What distinguishes chains, as columns of a frame."""
 
-_BARS: Final = {name: dtype for name, dtype in BAR_SCHEMA.items() if name != IS_COMPLETE}
-
-CHAIN_BAR_SCHEMA: Final = pl.Schema(
-    {**KEY_SCHEMA, **_BARS, **INTRA_SCHEMA, IS_COMPLETE: BAR_SCHEMA[IS_COMPLETE]}
-)
+CHAIN_BAR_SCHEMA: Final = pl.Schema({**KEY_SCHEMA, **RICH_BAR_SCHEMA})
 """Bars of several chains in one frame."""
 
 

@@ -16,8 +16,8 @@ from rangebar_polars._core.rules.rule import Rule
 from rangebar_polars._days import day_after
 from rangebar_polars._pruning import Span, kept, may_hold
 from rangebar_polars.schema import (
-    BAR_SCHEMA,
     INTRA_SCHEMA,
+    RICH_BAR_SCHEMA,
     RULE_VERSION,
     TRADE_STATISTICS,
 )
@@ -214,7 +214,7 @@ class BarStore(ABC):
         Returns
         -------
         LazyFrame
-            The columns of `KEY_SCHEMA`, of `BAR_SCHEMA` and, before the last, of `INTRA_SCHEMA`.
+            The columns of `KEY_SCHEMA` and of `RICH_BAR_SCHEMA`.
             ``threshold_decimal_bps`` is null for rules that have none, and ``origin`` with a UTC
             period of ``reset``. ``features`` has the names of the statistics that a chain stores,
             with commas between them, or is null; a statistic that needs the trades is null in
@@ -269,7 +269,7 @@ class BarStore(ABC):
         of_key = [pl.lit(key.values[name], dtype).alias(name) for name, dtype in KEY_SCHEMA.items()]
         lacking = [name for name in TRADE_STATISTICS if name not in key.features]
         absent = [pl.lit(None, INTRA_SCHEMA[name]).alias(name) for name in lacking]
-        there = {**BAR_SCHEMA, **INTRA_SCHEMA}.keys() - {*lacking}
+        there = RICH_BAR_SCHEMA.keys() - {*lacking}
         of_bars = [name for name in columns if name in there] or ["close_time"]
         before: Link | None = None
         for found in self.find(key).values():

@@ -13,17 +13,16 @@ import polars as pl
 
 from rangebar_polars import _internal
 from rangebar_polars.schema import (
-    BAR_SCHEMA,
     COLUMNS,
     INTRA,
-    INTRA_SCHEMA,
+    RICH_BAR_SCHEMA,
     TRADE_STATISTICS,
     stored_schema,
 )
 
 _STORED: Final = stored_schema(TRADE_STATISTICS)
 _COMPUTED: Final = frozenset(
-    name for name, dtype in {**BAR_SCHEMA, **INTRA_SCHEMA}.items() if _STORED.get(name) != dtype
+    name for name, dtype in RICH_BAR_SCHEMA.items() if _STORED.get(name) != dtype
 )
 _COMPUTED_FROM: Final = {
     output.name: output.computed_from for output in (*COLUMNS, *INTRA) if output.computed_from
@@ -54,8 +53,7 @@ def bar_columns(stored: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
     stored
         At least the `stored_columns` of `names`.
     names
-        Columns of `BAR_SCHEMA` and `INTRA_SCHEMA`, or others of `stored`, which are returned
-        unchanged.
+        Columns of `RICH_BAR_SCHEMA`, or others of `stored`, which are returned unchanged.
 
     Returns
     -------

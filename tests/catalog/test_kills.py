@@ -279,7 +279,7 @@ def test_killed_before_any_step_of_replacing_months_the_next_call_does_it(tmp_pa
         "threshold_decimal_bps": [20, 30],
         "features": ["intra_kaufman_er"],
     }
-    own = {"source": SOURCE, "cache_dir": tmp_path / "killed"}
+    own: dict[str, Any] = {"source": SOURCE, "cache_dir": tmp_path / "killed"}
     assert_same(
         one_pass(tmp_path / "quiet", DAYS[0], DAYS[-1], **question),
         rb.get_range_bars(SYMBOL, DAYS[0], DAYS[-1], **own, **question),

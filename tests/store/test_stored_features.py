@@ -39,7 +39,8 @@ pytestmark = pytest.mark.filterwarnings(
 
 def check(store: BarStore, root: Path, start: dt.date, end: dt.date, **options: Any) -> None:  # noqa: ANN401
     """Check that the bars of days are those of one pass."""
-    asked = {"threshold_decimal_bps": 30, "features": EVERY, "include_incomplete": True} | options
+    asked: dict[str, Any] = {"threshold_decimal_bps": 30, "features": EVERY}
+    asked |= {"include_incomplete": True, **options}
     got = rb.get_range_bars(SYMBOL, start, end, source=SOURCE, store=store, cache_dir=root, **asked)
     assert_same(one_pass(root, start, end, **asked), got)
 
