@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from rangebar_polars._core.arguments import MaxGap, Threshold, gap_text
 from rangebar_polars._core.borders import NamedBorders, check_named_borders, utc_period
+from rangebar_polars._core.feature_names import refuse_lookback
 from rangebar_polars._core.options import Options
 from rangebar_polars._core.rules.expressions import ExpressionRule
 from rangebar_polars._core.rules.rule import Rule
@@ -42,6 +43,7 @@ def check_options(
     ValueError, TypeError
         An argument is wrong, or a rule has an expression.
     """
+    refuse_lookback(features, "bars of days")
     options = Options.check(
         threshold_decimal_bps,
         rule=rule,

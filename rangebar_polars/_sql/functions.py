@@ -6,6 +6,7 @@ import polars as pl
 
 from rangebar_polars._core.bars import bars
 from rangebar_polars._core.borders import parse_borders
+from rangebar_polars._core.feature_names import refuse_lookback
 from rangebar_polars._core.rules.prices import RangeRule
 from rangebar_polars._core.rules.rule import Rule
 from rangebar_polars._core.rules.text import parse_rule
@@ -171,6 +172,8 @@ def _bars_of(  # noqa: PLR0917 - in the order of SQL
     features: pl.Series | None = None,
 ) -> pl.DataFrame:
     """Return the bars of one list; whether a bar is complete is a column in any case."""
+    names = None if features is None else features.to_list()
+    refuse_lookback(names, "bars of SQL")
     made = bars(
         rows.struct.unnest(),
         rule=_rule_of(rule),
@@ -178,7 +181,7 @@ def _bars_of(  # noqa: PLR0917 - in the order of SQL
         max_gap=max_gap,
         include_microstructure=True,
         include_incomplete=True,
-        features=None if features is None else features.to_list() or None,
+        features=names or None,
     )
     return made if include_incomplete else made.filter(IS_COMPLETE)
 

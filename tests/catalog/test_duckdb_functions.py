@@ -158,7 +158,11 @@ def test_the_macros_of_tables_take_statistics(
 
 @pytest.mark.parametrize(
     ("name", "text"),
-    [("kaufman", r"write 'intra_kaufman_er'"), ("ofi", "which include_microstructure adds")],
+    [
+        ("kaufman", r"write 'intra_kaufman_er'"),
+        ("ofi", "which include_microstructure adds"),
+        ("lookback_ofi", "since bars of SQL do not"),
+    ],
 )
 def test_a_wrong_name_of_a_statistic_is_an_error_of_the_query(
     connection: "DuckDBPyConnection", name: str, text: str
