@@ -75,6 +75,7 @@ def populate(
     prevent_same_timestamp_close: bool | None = None,
     reset: NamedBorders | None = None,
     max_gap: MaxGap | None = None,
+    features: Sequence[str] | None = None,
     fetch_if_missing: bool = True,
     store: BarStore | str | os.PathLike[str] | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
@@ -103,6 +104,9 @@ def populate(
         Another rule for when a bar ends, or several, as in `get_range_bars`.
     source, market, prevent_same_timestamp_close, reset, max_gap, fetch_if_missing
         As in `get_range_bars`.
+    features
+        The names that `get_range_bars` will be given. Without a statistic that needs the trades
+        the same chain is filled as without any.
     store, cache_dir, cache_compression, archive
         As in `get_range_bars`. A `BarStore` of your own must be one that `open_store` opens by its
         `address`.
@@ -189,6 +193,7 @@ def populate(
         prevent_same_timestamp_close=prevent_same_timestamp_close,
         reset=reset,
         max_gap=max_gap,
+        features=features,
     )
     check_progress(progress)
     series = [settings.series(name) for name in names]

@@ -291,6 +291,7 @@ def test_trades_of_days_that_are_met_need_not_be_cached(
     assert read == DAYS[1:2]
 
 
+@pytest.mark.filterwarnings("ignore:bars of .* run over missing trades")
 @given(data=st.data())
 @settings(few, max_examples=12)
 def test_any_chains_in_a_store_give_the_bars_of_one_pass(
