@@ -86,7 +86,7 @@ def distribution(column: str, bars: dict[int, pl.DataFrame]) -> Chart:
         alt.Color("bars:N")
         .scale(domain=[*values], range=[*THRESHOLDS.values()])
         .title(None)
-        .legend(orient="right")
+        .legend(orient="top", offset=4)
     )
     steps = alt.Chart(shares).encode(
         across, colour, alt.Y("share:Q").title("share of bars").axis(format="%", tickCount=3)
@@ -101,7 +101,7 @@ def distribution(column: str, bars: dict[int, pl.DataFrame]) -> Chart:
             ),
             alt.Chart(medians).mark_rule(strokeDash=[4, 3], strokeWidth=1.5).encode(across, colour),
         )
-        .properties(width=430, height=110, title=nulls_of(column, bars))
+        .properties(width=320, height=110, title=nulls_of(column, bars))
         .configure(aria=NAMES_OF_MARKS)
         .configure_title(anchor="start", fontSize=11, fontWeight="normal")
     )
@@ -183,7 +183,7 @@ class Bins:
     def axis(self) -> alt.Axis:
         """The axis: powers of ten where it is logarithmic."""
         if not self.is_logarithmic:
-            return alt.Axis(grid=False, tickCount=6)
+            return alt.Axis(grid=False, tickCount=5)
         first, last = (round(math.log10(edge)) for edge in (self.edges[0], self.edges[-1]))
         # 1M, but 0.1 and not 100m.
         kind = "~s" if self.edges[0] >= 1 else "~g"
