@@ -14,7 +14,7 @@ import altair as alt
 import polars as pl
 
 import rangebar_polars as rb
-from rangebar_polars.schema import COLUMNS, INTRA
+from rangebar_polars.schema import COLUMNS, INTRA, LOOKBACK
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "pictures"
@@ -26,6 +26,8 @@ BLUE, VERMILION, GREY = "#0072B2", "#D55E00", "#8C8C8C"
 
 THRESHOLDS = {25: BLUE, 10: VERMILION}
 """The bars whose distributions are compared, and their colours."""
+WINDOW = 200
+"""The number of trades before a bar that its `lookback_` columns describe."""
 BINS = 30
 QUANTILES = (0.02, 0.25, 0.75, 0.98)
 LOGARITHMIC_FROM = 100.0
@@ -41,7 +43,7 @@ def pictures() -> dict[str, Chart]:
     )
     features = [column.name for column in COLUMNS if column.group == "feature"]
     panes = {name: pane_of(bars, name) for name in features}
-    statistics = [*features, *(column.name for column in INTRA)]
+    statistics = [*features, *(column.name for column in (*INTRA, *LOOKBACK))]
     return {
         "bars": candles,
         "speed": speed(),
@@ -64,7 +66,8 @@ def distributions(trades: pl.LazyFrame, columns: Iterable[str]) -> dict[str, Cha
     """Return a picture of the distribution of each of some columns, in a folder of their own."""
     names = list(columns)
     bars = {
-        threshold: rb.bars(trades, threshold, features=names).collect() for threshold in THRESHOLDS
+        threshold: rb.bars(trades, threshold, features=names, lookback=WINDOW).collect()
+        for threshold in THRESHOLDS
     }
     return {f"distributions/{name}": distribution(name, bars) for name in names}
 
@@ -164,7 +167,8 @@ class Bins:
 
         The outermost bins hold what lies beyond them, too.
         """
-        low, high, found = self.edges[0], self.edges[-1], values.cast(pl.Float64)
+        low, high = self.edges[0], self.edges[-1]
+        found = values.cast(pl.Float64).clip(low, high)
         if self.is_logarithmic:
             low, high, found = math.log10(low), math.log10(high), found.log(10)
         places = ((found - low) / (high - low) * BINS).floor().cast(pl.Int64).clip(0, BINS - 1)
