@@ -86,9 +86,10 @@ def connect(
     ----------
     store
         A `BarStore`, or an argument of `open_store`; by default ``RANGEBAR_STORE``, or else
-        Parquet in the cache folder.
+        Parquet files beside the trades.
     cache_dir
-        The cache folder; by default ``RANGEBAR_CACHE_DIR``, or the cache folder of your platform.
+        The cache folder, or one in a bucket: ``"s3://bucket/prefix"``, ``"gs://..."``,
+        ``"az://..."``. By default ``RANGEBAR_CACHE_DIR``, or the cache folder of your platform.
 
     Returns
     -------

@@ -362,7 +362,7 @@ class StoredBars:
         opened = self.cache.open(day)
         if opened is None:
             raise CacheError(
-                f"{self.cache.path(day)} was removed while its bars were computed (call again)"
+                f"{self.cache.place(day)} was removed while its bars were computed (call again)"
             )
         report, trades = opened
         proven = partial(self.cache.proven, report)

@@ -39,7 +39,6 @@ from rangebar_polars._core.processor import RangeBarProcessor
 from rangebar_polars._core.rules.rule import Rule
 from rangebar_polars._days import day_range, utc_day
 from rangebar_polars._progress import Progress
-from rangebar_polars._ticks.cache import TickCache
 from rangebar_polars._ticks.day_file import Compression
 from rangebar_polars._ticks.import_sources import Trades
 from rangebar_polars._ticks.import_trades import import_days
@@ -66,14 +65,15 @@ class Catalog:
         For Binance ``"spot"``, ``"um"`` or ``"cm"`` (also ``"futures-um"``, ``"futures-cm"``); for
         other sources the market you imported.
     cache_dir
-        The cache folder; by default ``RANGEBAR_CACHE_DIR``, or the cache folder of your platform.
+        The cache folder, or one in a bucket: ``"s3://bucket/prefix"``, ``"gs://..."``,
+        ``"az://..."``. By default ``RANGEBAR_CACHE_DIR``, or the cache folder of your platform.
     cache_compression
         How days are written: ``"lz4"``, or ``"uncompressed"``, which takes several times the space
         and is read faster. By default ``RANGEBAR_CACHE_COMPRESSION``, or ``"lz4"``. A cache may
         have days of both kinds.
     store
         Where bars are stored: a `BarStore`, which stays open, or an argument of `open_store`. By
-        default ``RANGEBAR_STORE``, or Parquet files in the cache folder.
+        default ``RANGEBAR_STORE``, or Parquet files beside the trades.
     archive
         The base URL of a mirror, or an `Archive`; by default ``RANGEBAR_BINANCE_URL``, or
         Binance's own archive.
@@ -129,7 +129,7 @@ class Catalog:
             fetch_if_missing=fetch_if_missing,
             progress=progress,
         )
-        self._address = address_of(store, self._settings.root)
+        self._address = address_of(store, self._settings.cache_dir)
         self._own_store: BarStore | None = None
 
     def __repr__(self) -> str:
@@ -165,7 +165,7 @@ class Catalog:
         if isinstance(given, BarStore):
             return given
         if self._own_store is None:
-            self._own_store = open_store(given, cache_dir=self._settings.root)
+            self._own_store = open_store(given, cache_dir=self._settings.cache_dir)
         return self._own_store
 
     def trades(
@@ -507,7 +507,7 @@ class Catalog:
         series = Series(source, settings.market, SYMBOL if symbol is None else symbol).check()
         return import_days(
             trades,
-            TickCache(settings.root, series, compression=settings.compression),
+            settings.cache(series),
             by_symbol=symbol is None,
             columns=columns,
             time_unit=time_unit,
@@ -559,7 +559,7 @@ class Catalog:
             max_gap=max_gap,
             fetch_if_missing=settings.fetch_if_missing,
             store=self._address.given,
-            cache_dir=settings.root,
+            cache_dir=settings.cache_dir,
             cache_compression=settings.compression,
             archive=settings.archive,
             processes=processes,
@@ -593,7 +593,7 @@ class Catalog:
             threshold_decimal_bps=threshold_decimal_bps,
             rule=rule,
             store=self.store,
-            cache_dir=self._settings.root,
+            cache_dir=self._settings.cache_dir,
         )
 
     def clear(
@@ -625,7 +625,7 @@ class Catalog:
             rule=rule,
             # Trades can be cleared while the store cannot be reached.
             store=self.store if kind == "bars" else None,
-            cache_dir=self._settings.root,
+            cache_dir=self._settings.cache_dir,
         )
 
     def _series(self, symbols: Symbols) -> list[Series]:

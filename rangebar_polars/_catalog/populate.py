@@ -114,10 +114,11 @@ def populate(
     executor
         Your own executor, which fills the symbols instead of new processes: any object with the
         `submit` of a `concurrent.futures.Executor`, whose workers may be threads, or processes on
-        this or other machines; or a Dask client. `store` must name the same store on all of them;
-        with ``cache_dir=None`` each uses its own cache, that of its ``RANGEBAR_CACHE_DIR``. The
-        executor is not shut down. If the call is interrupted, symbols that have begun are
-        completed. All need the caller's version of this package.
+        this or other machines; or a Dask client. `store` must name the same store on all of them,
+        and may be left out if the cache is in a bucket; with ``cache_dir=None`` each uses its own
+        cache, that of its ``RANGEBAR_CACHE_DIR``. The executor is not shut down. If the call is
+        interrupted, symbols that have begun are completed. All need the caller's version of this
+        package.
     progress
         A callable that receives each `FetchProgress`, with the days of all symbols, or ``"tqdm"``
         for a progress bar. With an `executor` no bytes are reported, and the days of a symbol only
@@ -171,7 +172,6 @@ def populate(
     """
     names = check_symbols(symbols)
     days = day_range(start, end)
-    own = None if executor is None else check_executor(executor, processes, store)
     most = check_processes(processes)
     settings = Settings.check(
         source=source,
@@ -182,6 +182,7 @@ def populate(
         fetch_if_missing=fetch_if_missing,
         progress=None,
     ).absolute()
+    own = None if executor is None else check_executor(executor, processes, store, settings.root)
     options = check_options(
         threshold_decimal_bps,
         rule=rule,

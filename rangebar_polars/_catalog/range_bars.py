@@ -101,9 +101,10 @@ def get_range_bars(
         Whether to fetch trades that are needed and not cached.
     store
         Where bars are stored: a `BarStore`, or an argument of `open_store`. By default
-        ``RANGEBAR_STORE``, or Parquet files in the cache folder.
+        ``RANGEBAR_STORE``, or Parquet files beside the trades.
     cache_dir
-        The cache folder; by default ``RANGEBAR_CACHE_DIR``, or the cache folder of your platform.
+        The cache folder, or one in a bucket: ``"s3://bucket/prefix"``, ``"gs://..."``,
+        ``"az://..."``. By default ``RANGEBAR_CACHE_DIR``, or the cache folder of your platform.
     cache_compression
         How days are written: ``"lz4"``, or ``"uncompressed"``, which takes several times the space
         and is read faster. By default ``RANGEBAR_CACHE_COMPRESSION``, or ``"lz4"``. A cache may

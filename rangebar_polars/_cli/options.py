@@ -230,7 +230,8 @@ _market = click.option(
 cache_dir = click.option(
     "--cache-dir",
     type=click.Path(file_okay=False),
-    help="The cache folder; by default RANGEBAR_CACHE_DIR, or the platform's.",
+    help="The cache folder, or s3://bucket/prefix; by default RANGEBAR_CACHE_DIR, or the "
+    "platform's.",
 )
 cache_compression = click.option(
     "--cache-compression",
@@ -240,7 +241,7 @@ cache_compression = click.option(
 store = click.option(
     "--store",
     help="Where bars are stored: a folder, clickhouse://... or s3://bucket/prefix; by default "
-    "RANGEBAR_STORE, or the cache folder.",
+    "RANGEBAR_STORE, or beside the trades.",
 )
 archive = click.option(
     "--archive-url",

@@ -23,7 +23,7 @@ from support.oracle_chains import few
 
 import rangebar_polars as rb
 from rangebar_polars._days import day_range
-from rangebar_polars._ticks.cache import TickCache
+from rangebar_polars._ticks.disk_cache import DiskTickCache
 from rangebar_polars.schema import STORED_SCHEMA, Series
 from rangebar_polars.store import BarKey, BarStore, ClickHouseStore, Link, ParquetStore
 
@@ -281,7 +281,7 @@ def test_trades_of_days_that_are_met_need_not_be_cached(
 ) -> None:
     want = one_pass(cache, DAYS[1], DAYS[-1], **RANGE_30)
     check(store, cache, DAYS[0], DAYS[-1], **RANGE_30)
-    ticks = TickCache(cache, Series(SOURCE, "spot", SYMBOL))
+    ticks = DiskTickCache(cache, Series(SOURCE, "spot", SYMBOL))
     for day in DAYS[2:]:
         ticks.path(day).unlink()
     read.clear()
