@@ -89,7 +89,7 @@ def distribution(column: str, bars: dict[int, pl.DataFrame]) -> Chart:
         alt.Color("bars:N")
         .scale(domain=[*values], range=[*THRESHOLDS.values()])
         .title(None)
-        .legend(orient="top", offset=4)
+        .legend(orient="top", offset=4, padding=0)
     )
     steps = alt.Chart(shares).encode(
         across, colour, alt.Y("share:Q").title("share of bars").axis(format="%", tickCount=3)
@@ -104,7 +104,7 @@ def distribution(column: str, bars: dict[int, pl.DataFrame]) -> Chart:
             ),
             alt.Chart(medians).mark_rule(strokeDash=[4, 3], strokeWidth=1.5).encode(across, colour),
         )
-        .properties(width=320, height=110, title=nulls_of(column, bars))
+        .properties(width=296, height=110, title=nulls_of(column, bars))
         .configure(aria=NAMES_OF_MARKS)
         .configure_title(anchor="start", fontSize=11, fontWeight="normal")
     )
