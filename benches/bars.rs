@@ -10,6 +10,7 @@ use generated::Generated;
 use rangebar_polars::builder::Builder;
 use rangebar_polars::columns::{Group, OUTPUTS, Output, Table};
 use rangebar_polars::levels::Tick;
+use rangebar_polars::lookback::Before;
 use rangebar_polars::needs::Needs;
 use rangebar_polars::rule::{RangeRule, Rule, Threshold};
 use rangebar_polars::trades::Trades;
@@ -44,7 +45,7 @@ fn kernel(criterion: &mut Criterion) {
     let all = generated.trades();
     let bare = Trades { is_buyer_maker: None, first_trade_id: None, last_trade_id: None, ..all };
     let four = Trades { first_trade_id: None, last_trade_id: None, ..all };
-    let is_sum = |output: &&Output| output.group != Group::Intra;
+    let is_sum = |output: &&Output| !matches!(output.group, Group::Intra | Group::Lookback);
     let of = |needs: Needs, output: &Output| needs.and(output.needs);
     let every_sum = OUTPUTS.iter().filter(is_sum).fold(Needs::NOTHING, of);
     let statistics = OUTPUTS.iter().filter(|output| !is_sum(output)).fold(Needs::NOTHING, of);
@@ -82,7 +83,9 @@ fn kernel(criterion: &mut Criterion) {
             bencher.iter(|| {
                 let mut table = Table::new(OUTPUTS.iter().filter(is_sum));
                 let mut builder = Builder::new([rule(decimal_bps)], every_sum);
-                builder.push(&all, &mut |ended| table.push(ended.bar)).expect("good trades");
+                builder
+                    .push(&all, &mut |ended, before| table.push(ended.bar, before))
+                    .expect("good trades");
                 table
             });
         });

@@ -15,6 +15,7 @@ use generated::Generated;
 use rangebar_polars::builder::{Builder, Ended};
 use rangebar_polars::columns::{Group, OUTPUTS, Output, Table};
 use rangebar_polars::levels::Tick;
+use rangebar_polars::lookback::Before;
 use rangebar_polars::needs::Needs;
 use rangebar_polars::rule::AnyRule;
 use rangebar_polars::trades::{Bits, Sides, Trades};
@@ -86,6 +87,7 @@ fn measured(trades: &Trades<'_>, case: &Case) -> usize {
     let is_wanted = |output: &&Output| match output.group {
         Group::Bar => true,
         Group::Intra => case.statistics,
+        Group::Lookback => false,
         Group::Sum | Group::Feature | Group::Stored => case.every_sum,
     };
     let outputs = || OUTPUTS.iter().filter(is_wanted);
@@ -94,10 +96,10 @@ fn measured(trades: &Trades<'_>, case: &Case) -> usize {
     let builder = Builder::new(case.thresholds.iter().map(rule), needs);
     let mut builder = builder.with_levels(case.tick.and_then(Tick::new));
     let mut bars = 0;
-    let mut emit = |ended: Ended| {
+    let mut emit = |ended: Ended, before: &Before| {
         bars += 1;
         if case.columns {
-            table.push(ended.bar);
+            table.push(ended.bar, before);
         }
     };
     builder.push(trades, &mut emit).expect("good trades");

@@ -206,7 +206,7 @@ class Output(NamedTuple):
     """Its name."""
     group: str
     """"bar": in every frame; "sum" and "feature": with ``include_microstructure=True``; "intra": by
-    name, with ``features``; "footprint": with ``footprint``."""
+    name, with ``features``; "lookback": with ``lookback``; "footprint": with ``footprint``."""
     dtype: str
     """"Float64", "Int64", "List(Struct)" or "as the input"."""
     reads: list[str]
@@ -224,12 +224,17 @@ class Output(NamedTuple):
 _OUTPUTS: Final = tuple(Output(*row) for row in _internal.OUTPUTS)
 
 COLUMNS: Final = tuple(
-    output for output in _OUTPUTS if output.group not in {"intra", "stored", "footprint"}
+    output
+    for output in _OUTPUTS
+    if output.group not in {"intra", "lookback", "stored", "footprint"}
 )
 """The columns of bars, in order."""
 
 INTRA: Final = tuple(output for output in _OUTPUTS if output.group == "intra")
 """The statistics of the trades of a bar, which ``features`` adds by name."""
+
+LOOKBACK: Final = tuple(output for output in _OUTPUTS if output.group == "lookback")
+"""The statistics of the trades before a bar, which ``lookback`` adds."""
 
 FOOTPRINT: Final = tuple(output for output in _OUTPUTS if output.group == "footprint")
 """The columns that ``footprint`` adds."""
@@ -269,7 +274,7 @@ RULE: Final = "rule"
 RESERVED: Final = frozenset(
     [
         *(THRESHOLD, RULE, IS_COMPLETE, _internal.OPENING_ROW),
-        *(output.name for output in (*COLUMNS, *INTRA, *FOOTPRINT)),
+        *(output.name for output in (*COLUMNS, *INTRA, *LOOKBACK, *FOOTPRINT)),
     ]
 )
 """Names that your own columns must not have, because bars have columns of these names."""

@@ -14,6 +14,7 @@ from rangebar_polars._core.caller import warn_of
 from rangebar_polars._core.fold import exported, flagged, fold, read_table
 from rangebar_polars._core.footprint import Footprint
 from rangebar_polars._core.forks import use_own_threads, use_threads
+from rangebar_polars._core.lookback import Lookback
 from rangebar_polars._core.options import Options
 from rangebar_polars._core.rules.rule import Rule
 from rangebar_polars.schema import ArrowStream, TradeColumns, is_arrow_stream
@@ -32,6 +33,7 @@ def bars(
     include_microstructure: bool = False,
     features: Sequence[str] | None = None,
     footprint: Footprint | None = None,
+    lookback: Lookback | None = None,
     include_incomplete: bool = False,
     prevent_same_timestamp_close: bool | None = None,
     columns: TradeColumns | None = None,
@@ -52,6 +54,7 @@ def bars(
     include_microstructure: bool = False,
     features: Sequence[str] | None = None,
     footprint: Footprint | None = None,
+    lookback: Lookback | None = None,
     include_incomplete: bool = False,
     prevent_same_timestamp_close: bool | None = None,
     columns: TradeColumns | None = None,
@@ -72,6 +75,7 @@ def bars(
     include_microstructure: bool = False,
     features: Sequence[str] | None = None,
     footprint: Footprint | None = None,
+    lookback: Lookback | None = None,
     include_incomplete: bool = False,
     prevent_same_timestamp_close: bool | None = None,
     columns: TradeColumns | None = None,
@@ -116,11 +120,18 @@ def bars(
         Add sums, counts, ids and the features.
     features
         Names of columns to add after those, in this order, such as ``["intra_kaufman_er", "ofi"]``:
-        the statistics of the trades of each bar (`rangebar_polars.schema.INTRA`), and single ones
-        of the columns that ``include_microstructure`` adds.
+        the statistics of the trades of each bar (`rangebar_polars.schema.INTRA`), with ``lookback``
+        those of the trades before it, and single ones of the columns that
+        ``include_microstructure`` adds.
     footprint
         Add what was bought and sold at each price, such as ``Footprint(tick=0.5)``: a list of
         levels, their ``poc``, value area and imbalances (`rangebar_polars.schema.FOOTPRINT`).
+    lookback
+        Add statistics of the trades before each bar's first one
+        (`rangebar_polars.schema.LOOKBACK`): of so many trades, 1 to 1,000,000, or of a span of
+        time such as "5m", whose far end is not in it. All of them without ``features``; with it,
+        those that it names. They are null where too few trades came before, and with ``reset``
+        none before the border counts. They are known when the bar opens.
     include_incomplete
         Add bars that were cut off, at the end the open bars, and the column ``is_complete``.
     prevent_same_timestamp_close
@@ -153,7 +164,8 @@ def bars(
     polars.exceptions.ComputeError
         Trades are bad. A missing column or a wrong dtype is raised as soon as the schema is known;
         a null, a value that is not finite or out of range, time that goes back, or a repeated id
-        is raised when the row is read. The error names the row and the remedy.
+        is raised when the row is read, and so are more than 1,000,000 trades in the span of
+        ``lookback`` before a bar. The error names the row and the remedy.
 
     Warns
     -----
@@ -199,6 +211,7 @@ def bars(
         include_microstructure=include_microstructure,
         features=features,
         footprint=footprint,
+        lookback=lookback,
         include_incomplete=include_incomplete,
         prevent_same_timestamp_close=prevent_same_timestamp_close,
     )
@@ -265,6 +278,7 @@ def bars_expr(
     include_microstructure: bool = False,
     features: Sequence[str] | None = None,
     footprint: Footprint | None = None,
+    lookback: Lookback | None = None,
     include_incomplete: bool = False,
     prevent_same_timestamp_close: bool | None = None,
     columns: TradeColumns | None = None,
@@ -279,7 +293,7 @@ def bars_expr(
     ----------
     threshold_decimal_bps, rule, reset, max_gap, include_microstructure, include_incomplete
         As in `bars`; one rule.
-    features, footprint, prevent_same_timestamp_close
+    features, footprint, lookback, prevent_same_timestamp_close
         As in `bars`.
     columns
         The names of the columns of the trades.
@@ -331,6 +345,7 @@ def bars_expr(
         include_microstructure=include_microstructure,
         features=features,
         footprint=footprint,
+        lookback=lookback,
         include_incomplete=include_incomplete,
         prevent_same_timestamp_close=prevent_same_timestamp_close,
     )

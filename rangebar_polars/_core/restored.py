@@ -19,6 +19,7 @@ from rangebar_polars._core.borders import (
     is_expression,
 )
 from rangebar_polars._core.footprint import Footprint
+from rangebar_polars._core.lookback import CheckedLookback
 from rangebar_polars._core.options import check_rules
 from rangebar_polars._core.rules.prices import RangeRule
 from rangebar_polars._core.rules.rule import Rule
@@ -67,7 +68,7 @@ def arguments_of(
         )
     checkpoint = _internal.read_checkpoint(data)
     of, texts, column, keys, borders, max_gap, microstructure, incomplete, *rest = checkpoint
-    features, footprint, unit = rest
+    features, footprint, back, unit = rest
     got = _shown(texts, column)
     expected: str | None = None
     if rule is None:
@@ -111,6 +112,7 @@ def arguments_of(
         "include_incomplete": incomplete,
         "features": features or None,
         "footprint": None if footprint is None else Footprint.of_units(*footprint),
+        "lookback": None if back is None else CheckedLookback(trades=back[0], span=back[1]).given,
         "time_unit": time_unit or known or unit or "ms",
     }
 

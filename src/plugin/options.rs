@@ -4,6 +4,7 @@ use crate::builder::{Builder, MaxGap};
 use crate::columns::{Group, OUTPUTS, Output, Table, output};
 use crate::footprint::{FOOTPRINT_OUTPUTS, Footprint, FootprintOutput};
 use crate::levels::Tick;
+use crate::lookback::{Length, Lookback, outputs};
 use crate::needs::Needs;
 use crate::plugin::footprint_rows::{FootprintOptions, FootprintRows};
 use crate::plugin::inputs::{Inputs, Names};
@@ -52,6 +53,8 @@ pub struct Options {
     pub features: Vec<String>,
     /// How a footprint is made, if bars have one.
     pub footprint: Option<FootprintOptions>,
+    /// How far is looked back before a bar, if that is done.
+    pub lookback: Option<LookbackOptions>,
     /// The names of the columns of the trades.
     pub columns: Names,
     /// The wanted columns of bars; `None` for all.
@@ -73,6 +76,16 @@ pub struct Options {
     pub threaded: bool,
 }
 
+/// How far is looked back, as Python passes it: one of both.
+#[derive(Clone, Copy, Debug, Deserialize, FromPyObject)]
+#[pyo3(from_item_all)]
+pub struct LookbackOptions {
+    /// So many trades.
+    trades: Option<u64>,
+    /// So many nanoseconds.
+    span: Option<u64>,
+}
+
 impl Options {
     /// The computed columns that are wanted.
     pub fn outputs(&self) -> impl Iterator<Item = &'static Output> {
@@ -89,7 +102,7 @@ impl Options {
         match output.group {
             Group::Bar => true,
             Group::Sum | Group::Feature => self.include_microstructure,
-            Group::Intra | Group::Stored => false,
+            Group::Intra | Group::Lookback | Group::Stored => false,
         }
     }
 
@@ -122,7 +135,24 @@ impl Options {
 
     /// A table of the wanted columns without a row.
     pub fn table(&self) -> Table {
-        if self.stored { Table::exact(self.outputs()) } else { Table::new(self.outputs()) }
+        if self.stored {
+            return Table::exact(self.outputs());
+        }
+        Table::new(self.outputs()).with_values_of(&self.lookbacks())
+    }
+
+    /// How far is looked back before a bar, if that is done.
+    pub fn length(&self) -> Option<Length> {
+        let LookbackOptions { trades, span } = self.lookback?;
+        trades.map(Length::Trades).or_else(|| span.map(Length::Span))
+    }
+
+    /// The columns of what came before a bar that must be computed.
+    pub fn lookbacks(&self) -> Vec<&'static Output> {
+        let has_one = self.lookback.is_some() && self.labels.is_none() && !self.stored;
+        let is_needed = |output: &&Output| self.every_sum || self.wants(output.name);
+        let all = if has_one { outputs(&self.features) } else { Vec::new() };
+        all.into_iter().filter(is_needed).collect()
     }
 
     /// Whether a column of bars is wanted.
@@ -137,15 +167,15 @@ impl Options {
         all.filter(|(_, needs)| needs.contains(Needs::SIDES)).map(|(name, _)| name).collect()
     }
 
-    /// The sums that must be computed.
+    /// The sums of a bar that must be computed.
     pub fn needs(&self) -> Needs {
-        let is_sum = |output: &&Output| output.group != Group::Intra;
+        let is_sum = |output: &&Output| !matches!(output.group, Group::Intra | Group::Lookback);
         let all = OUTPUTS.iter().filter(is_sum).chain(self.asked()).filter(|_| self.every_sum);
         // Labels read prices, about which there are notices.
         let none = if self.labels.is_some() { Needs::PRICE } else { Needs::NOTHING };
         let of_footprints = self.footprint_outputs().map(|output| output.needs);
-        let all = self.outputs().chain(all).map(|output| output.needs).chain(of_footprints);
-        all.fold(none, Needs::and)
+        let all = self.outputs().chain(all).filter(|output| output.group != Group::Lookback);
+        all.map(|output| output.needs).chain(of_footprints).fold(none, Needs::and)
     }
 
     /// On how many threads a batch may be folded: as many as Polars would use.
@@ -189,6 +219,8 @@ impl Options {
     /// A schema that is refused.
     pub fn inputs(&self, schema: &[Field], needs: Needs) -> PolarsResult<Inputs> {
         let rules = self.rules()?;
+        let lookbacks = self.lookbacks();
+        let needs = lookbacks.iter().fold(needs, |needs, output| needs.and(output.needs));
         let required = |role| rules.iter().any(|rule| rule.requires(role));
         let reads = |role| is_always_read(role) || needs.reads(role) || required(role);
         let mut inputs = Inputs::resolve(schema, &self.columns, reads)?;
@@ -222,6 +254,10 @@ impl Options {
     /// As [`Self::rules`] and [`Self::reset`].
     pub fn builder(&self, needs: Needs) -> PolarsResult<Builder<AnyRule>> {
         let builder = Builder::new(self.rules()?, needs).with_levels(self.tick()?);
+        let lookbacks = self.lookbacks();
+        let length = self.length().filter(|_| !lookbacks.is_empty());
+        let lookback = length.map(|length| Lookback::new(length, lookbacks, self.rules.len()));
+        let builder = builder.looking_back(lookback);
         Ok(builder.reset_at(self.reset()?, None).cut_off_after(self.max_gap()))
     }
 

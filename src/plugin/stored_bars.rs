@@ -59,7 +59,7 @@ pub fn derive(stored: &DataFrame, names: &[String]) -> PolarsResult<DataFrame> {
     let mut table = Table::new(outputs.iter().copied());
     for start in (0..stored.height()).step_by(SLICE) {
         let rows = stored.slice(start.try_into().unwrap_or(i64::MAX), SLICE);
-        bars(&rows, &outputs)?.into_iter().for_each(|bar| table.push(bar));
+        bars(&rows, &outputs)?.into_iter().for_each(|bar| table.push(bar, &[]));
     }
     let mut computed = HashMap::new();
     for (output, values) in table.take() {

@@ -10,6 +10,8 @@ use rangebar_polars::columns::{Group, OUTPUTS};
 use rangebar_polars::fixed::{LIMIT, SCALE};
 use rangebar_polars::footprint::Footprint;
 use rangebar_polars::levels::Tick;
+use rangebar_polars::lookback::Length;
+use rangebar_polars::lookback::past::Kept;
 use rangebar_polars::period::Period;
 use rangebar_polars::reset::Reset;
 use rangebar_polars::rule::{AnyRule, Rule};
@@ -58,6 +60,22 @@ fn some_statistics() -> impl Strategy<Value = Vec<String>> {
     prop::sample::subsequence(statistics(), 0..4)
 }
 
+/// How far is looked back, in whole units of every drawn time, and for which columns.
+fn lookbacks() -> impl Strategy<Value = (Length, Vec<String>)> {
+    let lengths = [
+        Length::Trades(1),
+        Length::Trades(5),
+        Length::Trades(1_000),
+        Length::Span(1_000_000),
+        Length::Span(90_000_000_000),
+        Length::Span(9_000_000_000_000_000_000),
+    ];
+    let names = OUTPUTS.iter().filter(|output| output.group == Group::Lookback);
+    let names: Vec<_> = names.map(|output| output.name.to_owned()).collect();
+    let asked = prop_oneof![Just(names.clone()), prop::sample::subsequence(names, 1..3)];
+    (select(lengths.to_vec()), asked)
+}
+
 /// Settings of footprints, some of which put all trades in one level.
 fn footprints() -> impl Strategy<Value = Footprint> {
     let ticks = select(vec![1, 7, 100_000, 10_000_000_000, 1_000_000_000_000_000]);
@@ -87,9 +105,12 @@ pub fn settings() -> impl Strategy<Value = Checkpoint> {
         prop::sample::subsequence(optional, 0..=4),
         prop_oneof![Just(Vec::new()), Just(statistics()), some_statistics()],
         option::of(footprints()),
+        option::of(lookbacks()),
     )
         .prop_map(
-            |(symbol, rule, max_gap, reset, unit, zone, optional, features, footprint)| {
+            |(symbol, rule, max_gap, reset, unit, zone, optional, intra, footprint, back)| {
+                let (lookback, before) = back.unzip();
+                let features = [intra, before.unwrap_or_default()].concat();
                 let rule: AnyRule = rule.parse().unwrap();
                 let columns = Role::ALL.into_iter();
                 let columns = columns.filter(|role| {
@@ -107,10 +128,13 @@ pub fn settings() -> impl Strategy<Value = Checkpoint> {
                     include_incomplete: max_gap.is_some(),
                     features,
                     footprint,
+                    lookback,
                     layout: Some(layout),
                     check: Check::default(),
                     session: None,
                     open: None,
+                    before: Vec::new(),
+                    kept: Kept::default(),
                 }
             },
         )
