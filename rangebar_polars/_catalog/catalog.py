@@ -15,7 +15,7 @@ from rangebar_polars._catalog.bars import load_bars
 from rangebar_polars._catalog.chain_end import processor_after
 from rangebar_polars._catalog.chains import check_options
 from rangebar_polars._catalog.last_bars import last_bars
-from rangebar_polars._catalog.populate import populate
+from rangebar_polars._catalog.populate import Unit, populate
 from rangebar_polars._catalog.settings import Settings, check_symbols
 from rangebar_polars._catalog.status import Kind, cache_clear, cache_status
 from rangebar_polars._catalog.symbols import SYMBOL, Symbols, joined
@@ -528,6 +528,7 @@ class Catalog:
         prevent_same_timestamp_close: bool | None = None,
         reset: NamedBorders | None = None,
         max_gap: MaxGap | None = None,
+        unit: Unit = "symbol",
         processes: SupportsIndex | None = None,
         executor: Executor | None = None,
     ) -> pl.DataFrame:
@@ -537,7 +538,7 @@ class Catalog:
         ----------
         symbols, start, end, threshold_decimal_bps, rule
             As in `rangebar_polars.populate`.
-        prevent_same_timestamp_close, reset, max_gap, processes, executor
+        prevent_same_timestamp_close, reset, max_gap, unit, processes, executor
             As in `rangebar_polars.populate`.
 
         Returns
@@ -562,6 +563,7 @@ class Catalog:
             cache_dir=settings.root,
             cache_compression=settings.compression,
             archive=settings.archive,
+            unit=unit,
             processes=processes,
             executor=executor,
             progress=settings.progress,
