@@ -190,13 +190,18 @@ impl Output {
         }
     }
 
+    /// Whether it needs the trades of a bar one by one, or those before it, so that stores keep it
+    /// only where it was asked for.
+    pub const fn needs_trades(&self) -> bool {
+        self.looks_back() || !Needs::NOTHING.contains(self.needs.of_run())
+    }
+
     /// Whether it is computed from a stored output; one that is stored, from itself alone.
     pub fn needs_stored(&self, other: &Self) -> bool {
         if self.is_stored() {
             return self.name == other.name;
         }
-        // What came before a bar follows from nothing that a bar holds.
-        !self.looks_back() && other.is_stored() && self.needs.contains(other.needs)
+        other.is_stored() && !self.needs_trades() && self.needs.contains(other.needs)
     }
 
     /// Whether it says what came before a bar.
@@ -482,5 +487,10 @@ mod tests {
                 "agg_record_count"
             ]
         );
+        assert_eq!(
+            names("intra_amihud"),
+            ["open", "high", "low", "close", "turnover", "agg_record_count"]
+        );
+        assert!(names("intra_kaufman_er").is_empty());
     }
 }

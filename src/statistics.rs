@@ -6,7 +6,7 @@
 //! neither. All sums are exact integers, the float is formed at the end, and each side of a ratio
 //! is rounded to f64 once. An undefined value is `None`, never 0, 1 or NaN.
 
-use crate::bar::{Bar, BySide};
+use crate::bar::{Bar, BySide, Prices};
 use crate::features::{price_change, ratio};
 use crate::fixed::{to_f64, to_fixed};
 use crate::run::Run;
@@ -21,12 +21,6 @@ fn family<T>(bar: &Bar, family: impl Fn(&Run) -> Option<&T>) -> Option<&T> {
 /// The time from the first trade to the last, in the unit of the times.
 fn elapsed(bar: &Bar) -> u64 {
     bar.time.close.wrapping_sub(bar.time.open).cast_unsigned()
-}
-
-/// The nearest f64 of a price at scale 1e8.
-#[allow(clippy::cast_precision_loss)]
-fn units(price: f64) -> f64 {
-    to_fixed(price) as f64
 }
 
 /// `n / (duration_us / 1e6)`: trades a second.
@@ -81,9 +75,19 @@ pub fn realized_volatility(bar: &Bar) -> Option<f64> {
 
 /// `sqrt(ln(high / low)^2 / 2 - (2 ln 2 - 1) ln(close / open)^2)` (Garman and Klass 1980).
 pub fn garman_klass_vol(bar: &Bar) -> Option<f64> {
-    let range = (units(bar.price.high) / units(bar.price.low)).ln();
-    let change = (units(bar.price.close) / units(bar.price.open)).ln();
+    let Prices { open, high, low, close } = bar.price;
+    let range = distance(low, high)?;
+    let change = distance(open.min(close), open.max(close))?;
     Some((0.5 * (range * range) - (2.0 * LN_2 - 1.0) * (change * change)).sqrt())
+}
+
+/// The logarithm of one price over another that is not above it.
+///
+/// It is that of 1 and the difference, because a quotient near 1 has lost most digits of a small
+/// move. So the distance of two prices is never above that of two around them.
+fn distance(low: f64, high: f64) -> Option<f64> {
+    let (low, high) = (i128::from(to_fixed(low)), i128::from(to_fixed(high)));
+    Some(ratio(high - low, low)?.ln_1p())
 }
 
 /// `abs(P_n - P_1) / sum(abs(x))`, in 0 to 1 (Kaufman 1995).

@@ -27,7 +27,8 @@ MAY: dict[str, set[str]] = {
     "_log": set(),
     "_progress": {"_extras"},
     "_pruning": {"_core"},
-    "_disk": {"_internal"},
+    "_objects": {"_extras"},
+    "_disk": {"_internal", "_objects"},
     "_extras": set(),
     "_sessions": {"_argument_names", "_core", "_extras", "schema"},
     "_convert": {"_argument_names", "_extras", "schema"},
@@ -37,7 +38,7 @@ MAY: dict[str, set[str]] = {
     "features": {"_argument_names", "_core", "schema"},
     "labels": {"_argument_names", "_core", "schema"},
     "archive": {"_argument_names", "_days", "_disk", "errors", "schema"},
-    "_ticks": {"_core", "_days", "_disk", "_internal", "errors", "schema"},
+    "_ticks": {"_core", "_days", "_disk", "_internal", "_objects", "errors", "schema"},
     "store": {
         "_argument_names",
         "_extras",
@@ -45,6 +46,7 @@ MAY: dict[str, set[str]] = {
         "_days",
         "_disk",
         "_internal",
+        "_objects",
         "_pruning",
         "errors",
         "schema",
@@ -59,14 +61,16 @@ MAY: dict[str, set[str]] = {
         "_days",
         "_disk",
         "_internal",
+        "_objects",
         "_progress",
     }
     | {"_log", "_validation", "errors", "schema"},
-    "_sql": {"_catalog", "_core", "_ticks", "archive", "store", "_pruning", "errors", "schema"},
+    "_sql": {"_catalog", "_core", "_disk", "_ticks", "archive", "store", "_pruning", "errors"}
+    | {"schema"},
     "duckdb": {"_argument_names", "_disk", "_extras", "_sql", "store"},
     "testing": {"_catalog", "_core", "archive", "store", "schema"},
-    "_cli": {"_catalog", "_core", "_ticks", "archive", "_disk", "_internal", "_progress", "errors"}
-    | {"schema"},
+    "_cli": {"_catalog", "_core", "_ticks", "archive", "_disk", "_internal", "_objects"}
+    | {"_progress", "errors", "schema"},
     "__main__": {"_cli"},
     "__init__": {
         "_catalog",

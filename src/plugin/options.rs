@@ -104,8 +104,11 @@ impl Options {
         let is_there = |output: &&Output| {
             if self.stored { output.is_stored() } else { self.is_shown(output) }
         };
-        let asked = self.asked().filter(|output| !self.stored && !self.is_shown(output));
-        let vpin = self.vpin.filter(|_| !self.stored).and_then(|_| output(VPIN));
+        let is_added = |output: &&Output| {
+            if self.stored { output.needs_trades() } else { !self.is_shown(output) }
+        };
+        let asked = self.asked().filter(is_added);
+        let vpin = self.vpin.and_then(|_| output(VPIN));
         let all = OUTPUTS.iter().filter(is_there).chain(asked).chain(vpin);
         all.filter(|output| self.labels.is_none() && self.wants(output.name))
     }

@@ -248,7 +248,7 @@ WRONG: dict[str, tuple[type[Exception], Callable[[], object], str]] = {
         lambda: rb.parse_rule("sum-spread-1"),
         (
             "'sum-spread-1' is the text of a rule with an expression, which the text does not hold "
-            "(make the rule: WhenRule or SumRule)"
+            "(make the rule in Python: WhenRule or SumRule)"
         ),
     ),
     "no text": (
