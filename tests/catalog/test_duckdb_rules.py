@@ -72,7 +72,7 @@ def test_a_gap_cuts_a_bar_off(connection: "DuckDBPyConnection") -> None:
             "'when'",
             (
                 "ValueError: 'when' is the text of a rule with an expression, which the text does "
-                "not hold (make the rule: WhenRule or SumRule)"
+                "not hold (make the rule in Python: WhenRule or SumRule)"
             ),
         ),
         (
