@@ -131,8 +131,7 @@ pub fn settings() -> impl Strategy<Value = Checkpoint> {
                 let (length, before) = window.unzip();
                 let features = [intra, before.unwrap_or_default()].concat();
                 let rule: AnyRule = rule.parse().unwrap();
-                let columns = Role::ALL.into_iter();
-                let columns = columns.filter(|role| {
+                let columns = Role::ALL.into_iter().filter(|role| {
                     !role.is_optional() || optional.contains(role) || rule.requires(*role)
                 });
                 let layout =
