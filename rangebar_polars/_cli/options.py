@@ -134,6 +134,12 @@ def _one_or_several(_: click.Context, __: click.Parameter, given: tuple[Any, ...
     return (list(given) if len(given) > 1 else given[0]) if given else None
 
 
+def _several_or_none(
+    _: click.Context, __: click.Parameter, given: tuple[str, ...]
+) -> list[str] | None:
+    return list(given) or None
+
+
 threshold = click.option(
     "-t",
     "--threshold",
@@ -186,6 +192,15 @@ bar_columns = _all(
         is_flag=True,
         help="Add bars that are still open or were cut off, and the column is_complete.",
     ),
+)
+features = click.option(
+    "--features",
+    "features",
+    metavar="NAME",
+    multiple=True,
+    callback=_several_or_none,
+    help="Add a column by its name, such as ofi or intra_kaufman_er (docs/features.md). "
+    "Repeatable.",
 )
 trade_columns = _all(
     click.option(

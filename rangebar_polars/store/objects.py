@@ -85,7 +85,7 @@ class ObjectStore(BarStore):
     def siblings(self, key: BarKey) -> list[BarKey]:
         """Return the chains of the same rule that have an object; see `BarStore.siblings`.
 
-        Only the folder of the rule, reset and longest gap is listed.
+        Only the folder of the rule, reset, longest gap and statistics is listed.
         """
         folder = _folder(key).rsplit("/", 2)[0]
         return siblings_among(self._keys_below([folder]), key)

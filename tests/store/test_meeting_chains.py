@@ -43,6 +43,8 @@ RULES = (
 )
 pytestmark = pytest.mark.filterwarnings(
     "ignore:is_buyer_maker is null:rangebar_polars.RangeBarWarning",
+    # Days that are lost at the end of a range.
+    "ignore:.* missing:rangebar_polars.RangeBarWarning",
     "error:bars of .* fail checks:rangebar_polars.RangeBarWarning",
 )
 
@@ -291,6 +293,7 @@ def test_trades_of_days_that_are_met_need_not_be_cached(
     assert read == DAYS[1:2]
 
 
+@pytest.mark.filterwarnings("ignore:bars of .* run over missing trades")
 @given(data=st.data())
 @settings(few, max_examples=12)
 def test_any_chains_in_a_store_give_the_bars_of_one_pass(
