@@ -79,7 +79,7 @@ fn lookbacks() -> impl Strategy<Value = (Length, Vec<String>)> {
 
 /// Buckets that are filled by a part of a trade, by some, or by many.
 fn vpins() -> impl Strategy<Value = Vpin> {
-    let volumes = select(vec![1, 30_000_000, 700_000_000, i64::MAX]);
+    let volumes = select(vec![1, 30_000_000, 700_000_000, 9_000_000_000_000_000_000]);
     (volumes, select(vec![1, 2, 7, 10_000]))
         .prop_map(|(bucket_volume, buckets)| Vpin { bucket_volume, buckets })
 }
