@@ -10,7 +10,6 @@ use generated::Generated;
 use rangebar_polars::builder::Builder;
 use rangebar_polars::columns::{Group, OUTPUTS, Output, Table};
 use rangebar_polars::levels::Tick;
-use rangebar_polars::lookback::Before;
 use rangebar_polars::needs::Needs;
 use rangebar_polars::rule::{RangeRule, Rule, Threshold};
 use rangebar_polars::trades::Trades;
@@ -28,7 +27,7 @@ fn rule(decimal_bps: i64) -> RangeRule {
 
 fn count_bars(trades: &Trades<'_>, decimal_bps: i64, needs: Needs) -> usize {
     let (mut builder, mut bars) = (Builder::new([rule(decimal_bps)], needs), 0);
-    builder.push(trades, &mut |_| bars += 1).expect("good trades");
+    builder.push(trades, &mut |_, _| bars += 1).expect("good trades");
     bars
 }
 
@@ -45,7 +44,7 @@ fn kernel(criterion: &mut Criterion) {
     let all = generated.trades();
     let bare = Trades { is_buyer_maker: None, first_trade_id: None, last_trade_id: None, ..all };
     let four = Trades { first_trade_id: None, last_trade_id: None, ..all };
-    let is_sum = |output: &&Output| !matches!(output.group, Group::Intra | Group::Lookback);
+    let is_sum = |output: &&Output| output.group != Group::Intra && !output.looks_back();
     let of = |needs: Needs, output: &Output| needs.and(output.needs);
     let every_sum = OUTPUTS.iter().filter(is_sum).fold(Needs::NOTHING, of);
     let statistics = OUTPUTS.iter().filter(|output| !is_sum(output)).fold(Needs::NOTHING, of);
@@ -75,7 +74,7 @@ fn kernel(criterion: &mut Criterion) {
             bencher.iter(|| {
                 let builder = Builder::new([rule(decimal_bps)], needs);
                 let (mut builder, mut ended) = (builder.with_levels(Tick::new(TICK)), 0);
-                builder.push(black_box(&four), &mut |_| ended += 1).expect("good trades");
+                builder.push(black_box(&four), &mut |_, _| ended += 1).expect("good trades");
                 assert_eq!(ended, bars);
             });
         });

@@ -14,7 +14,7 @@ import altair as alt
 import polars as pl
 
 import rangebar_polars as rb
-from rangebar_polars.schema import COLUMNS, INTRA
+from rangebar_polars.schema import COLUMNS, INTRA, LOOKBACK
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "pictures"
@@ -26,6 +26,8 @@ BLUE, VERMILION, GREY = "#0072B2", "#D55E00", "#8C8C8C"
 
 THRESHOLDS = {25: BLUE, 10: VERMILION}
 """The bars whose distributions are compared, and their colours."""
+WINDOW = 200
+"""The number of trades before a bar that its `lookback_` columns describe."""
 BINS = 30
 QUANTILES = (0.02, 0.25, 0.75, 0.98)
 LOGARITHMIC_FROM = 100.0
@@ -41,7 +43,7 @@ def pictures() -> dict[str, Chart]:
     )
     features = [column.name for column in COLUMNS if column.group == "feature"]
     panes = {name: pane_of(bars, name) for name in features}
-    statistics = [*features, *(column.name for column in INTRA)]
+    statistics = [*features, *(column.name for column in (*INTRA, *LOOKBACK))]
     return {
         "bars": candles,
         "speed": speed(),
@@ -64,7 +66,8 @@ def distributions(trades: pl.LazyFrame, columns: Iterable[str]) -> dict[str, Cha
     """Return a picture of the distribution of each of some columns, in a folder of their own."""
     names = list(columns)
     bars = {
-        threshold: rb.bars(trades, threshold, features=names).collect() for threshold in THRESHOLDS
+        threshold: rb.bars(trades, threshold, features=names, lookback=WINDOW).collect()
+        for threshold in THRESHOLDS
     }
     return {f"distributions/{name}": distribution(name, bars) for name in names}
 
@@ -86,7 +89,7 @@ def distribution(column: str, bars: dict[int, pl.DataFrame]) -> Chart:
         alt.Color("bars:N")
         .scale(domain=[*values], range=[*THRESHOLDS.values()])
         .title(None)
-        .legend(orient="right")
+        .legend(orient="top", offset=4, padding=0)
     )
     steps = alt.Chart(shares).encode(
         across, colour, alt.Y("share:Q").title("share of bars").axis(format="%", tickCount=3)
@@ -101,7 +104,7 @@ def distribution(column: str, bars: dict[int, pl.DataFrame]) -> Chart:
             ),
             alt.Chart(medians).mark_rule(strokeDash=[4, 3], strokeWidth=1.5).encode(across, colour),
         )
-        .properties(width=430, height=110, title=nulls_of(column, bars))
+        .properties(width=296, height=110, title=nulls_of(column, bars))
         .configure(aria=NAMES_OF_MARKS)
         .configure_title(anchor="start", fontSize=11, fontWeight="normal")
     )
@@ -164,7 +167,8 @@ class Bins:
 
         The outermost bins hold what lies beyond them, too.
         """
-        low, high, found = self.edges[0], self.edges[-1], values.cast(pl.Float64)
+        low, high = self.edges[0], self.edges[-1]
+        found = values.cast(pl.Float64).clip(low, high)
         if self.is_logarithmic:
             low, high, found = math.log10(low), math.log10(high), found.log(10)
         places = ((found - low) / (high - low) * BINS).floor().cast(pl.Int64).clip(0, BINS - 1)
@@ -183,7 +187,7 @@ class Bins:
     def axis(self) -> alt.Axis:
         """The axis: powers of ten where it is logarithmic."""
         if not self.is_logarithmic:
-            return alt.Axis(grid=False, tickCount=6)
+            return alt.Axis(grid=False, tickCount=5)
         first, last = (round(math.log10(edge)) for edge in (self.edges[0], self.edges[-1]))
         # 1M, but 0.1 and not 100m.
         kind = "~s" if self.edges[0] >= 1 else "~g"

@@ -206,7 +206,8 @@ class Output(NamedTuple):
     """Its name."""
     group: str
     """"bar": in every frame; "sum" and "feature": with ``include_microstructure=True``; "intra": by
-    name, with ``features``; "lookback": with ``lookback``; "footprint": with ``footprint``."""
+    name, with ``features``; "lookback": with ``lookback``; "vpin": with ``vpin``; "footprint":
+    with ``footprint``."""
     dtype: str
     """"Float64", "Int64", "List(Struct)" or "as the input"."""
     reads: list[str]
@@ -226,7 +227,7 @@ _OUTPUTS: Final = tuple(Output(*row) for row in _internal.OUTPUTS)
 COLUMNS: Final = tuple(
     output
     for output in _OUTPUTS
-    if output.group not in {"intra", "lookback", "stored", "footprint"}
+    if output.group not in {"intra", "lookback", "vpin", "stored", "footprint"}
 )
 """The columns of bars, in order."""
 
@@ -238,6 +239,9 @@ TRADE_STATISTICS: Final = tuple(output.name for output in INTRA if not output.co
 
 LOOKBACK: Final = tuple(output for output in _OUTPUTS if output.group == "lookback")
 """The statistics of the trades before a bar, which ``lookback`` adds."""
+
+VPIN: Final = next(output for output in _OUTPUTS if output.group == "vpin")
+"""The column that ``vpin`` adds."""
 
 FOOTPRINT: Final = tuple(output for output in _OUTPUTS if output.group == "footprint")
 """The columns that ``footprint`` adds."""
@@ -300,7 +304,7 @@ RULE: Final = "rule"
 RESERVED: Final = frozenset(
     [
         *(THRESHOLD, RULE, IS_COMPLETE, _internal.OPENING_ROW),
-        *(output.name for output in (*COLUMNS, *INTRA, *LOOKBACK, *FOOTPRINT)),
+        *(output.name for output in (*COLUMNS, *INTRA, *LOOKBACK, VPIN, *FOOTPRINT)),
     ]
 )
 """Names that your own columns must not have, because bars have columns of these names."""

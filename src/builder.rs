@@ -18,6 +18,7 @@ use crate::bar::Bar;
 use crate::check::{Check, Fault};
 use crate::error::Error;
 use crate::levels::Tick;
+use crate::lookback::buckets::Filled;
 use crate::lookback::past::Kept;
 use crate::lookback::{Before, Lookback};
 use crate::needs::Needs;
@@ -204,6 +205,11 @@ impl<R: Rule> Builder<R> {
     /// The values of what came before the open bar of a rule.
     pub fn before(&self, chain: usize) -> &Before {
         before(self.lookback.as_deref(), chain)
+    }
+
+    /// The buckets of volume that the trades have filled.
+    pub fn filled(&self) -> Filled {
+        self.lookback.as_ref().map_or_else(Filled::default, |lookback| lookback.filled())
     }
 
     /// The trades, at times of this unit, that are kept for the windows of later bars.

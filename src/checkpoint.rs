@@ -21,12 +21,13 @@ mod reachable_run;
 use crate::bar::{Bar, BySide, Prices, Side, Span};
 use crate::builder::MaxGap;
 use crate::check::{Check, Last};
-use crate::columns::{Group, Output, Scalar, output};
+use crate::columns::{Output, Scalar, output};
 use crate::error::Error;
 use crate::footprint::Footprint;
 use crate::levels::{Levels, MAX_LEVELS, Tick};
+use crate::lookback::buckets::{Filled, MAX_BUCKETS, Vpin};
 use crate::lookback::past::{Kept, Row};
-use crate::lookback::{Before, Length, Lookback, MAX_TRADES, outputs};
+use crate::lookback::{Back, Before, Length, Lookback, MAX_TRADES, VPIN, outputs};
 use crate::needs::Needs;
 use crate::reset::Reset;
 use crate::rule::{AnyRule, Memory, Rule};
@@ -34,6 +35,7 @@ use crate::run::Run;
 use crate::session::{MAX_TEXT, Session};
 use crate::trades::{Layout, Role, TimeUnit};
 use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// The version that is written.
@@ -46,6 +48,8 @@ pub const MAX_BYTES: usize = 4_000;
 pub const LEVEL_BYTES: usize = 90;
 /// The most bytes of a trade that is kept for the windows of later bars.
 pub const ROW_BYTES: usize = 31;
+/// The most bytes of a full bucket of volume.
+pub const BUCKET_BYTES: usize = 10;
 
 const MAGIC: &[u8] = b"RBCP";
 const HEADER: usize = MAGIC.len() + 1 + 4;
@@ -73,8 +77,8 @@ pub struct Checkpoint {
     pub features: Vec<String>,
     /// How a footprint is made, if bars have one.
     pub footprint: Option<Footprint>,
-    /// How far is looked back before a bar, if that is done.
-    pub lookback: Option<Length>,
+    /// How far is looked back before a bar.
+    pub back: Back,
     /// The layout of the trades, if there was a batch.
     pub layout: Option<Layout>,
     /// What is known of the trades so far.
@@ -89,6 +93,8 @@ pub struct Checkpoint {
     pub before: Vec<Option<Scalar>>,
     /// The trades that the windows of later bars may need.
     pub kept: Kept,
+    /// The buckets of volume that the trades have filled.
+    pub filled: Filled,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -102,6 +108,7 @@ struct Wire {
     features: Vec<String>,
     footprint: Option<(i64, u8, u32)>,
     lookback: Option<Length>,
+    vpin: Option<(i64, u32)>,
     layout: Option<(u8, Option<String>, u8)>,
     rows: u64,
     last: Option<(i64, Option<i64>)>,
@@ -111,6 +118,7 @@ struct Wire {
     before: Vec<Option<Scalar>>,
     first_time: Option<i64>,
     kept: Vec<WireRow>,
+    filled: (i64, i64, VecDeque<i64>),
     memory: Memory,
 }
 
@@ -147,7 +155,7 @@ fn code<T: PartialEq>(list: &[T], item: &T) -> u8 {
 /// What columns of these names need of the run of a bar.
 pub fn needs_of_run(features: &[String]) -> Needs {
     let outputs = features.iter().filter_map(|name| output(name));
-    let of_bar = outputs.filter(|output| output.group != Group::Lookback);
+    let of_bar = outputs.filter(|output| !output.looks_back());
     of_bar.fold(Needs::NOTHING, |needs, output| needs.and(output.needs)).of_run()
 }
 
@@ -194,7 +202,9 @@ impl Checkpoint {
             return Err(Error::CheckpointVersion { got: version, reads: VERSION });
         }
         let most_kept = usize::try_from(MAX_TRADES + 1).unwrap_or(usize::MAX);
-        if bytes.len() > MAX_BYTES + MAX_LEVELS * LEVEL_BYTES + most_kept * ROW_BYTES {
+        let most_filled = usize::try_from(MAX_BUCKETS).unwrap_or(usize::MAX) * BUCKET_BYTES;
+        let most = MAX_BYTES + MAX_LEVELS * LEVEL_BYTES + most_kept * ROW_BYTES + most_filled;
+        if bytes.len() > most {
             return Err(damaged(TOO_LARGE));
         }
         let (header, rest) = bytes.split_at(HEADER);
@@ -223,6 +233,7 @@ impl Checkpoint {
         MAX_BYTES
             + LEVEL_BYTES * levels.map_or(0, |levels| levels.len())
             + ROW_BYTES * self.kept.rows.len()
+            + BUCKET_BYTES * self.filled.imbalances.len()
     }
 
     /// Its rule in the state after the trades so far.
@@ -265,17 +276,26 @@ impl Checkpoint {
     /// these outputs.
     pub fn lookback(states: &[Self], outputs: &[&'static Output]) -> Option<Lookback> {
         let first = states.first()?;
-        let length = first.lookback.filter(|_| !outputs.is_empty())?;
-        let lookback = Lookback::new(length, outputs.to_vec(), states.len());
+        if outputs.is_empty() {
+            return None;
+        }
+        let lookback = Lookback::new(first.back, outputs.to_vec(), states.len());
         let columns = first.layout.as_ref().map_or(&[][..], |layout| &layout.columns);
         let open = states.iter().map(|state| state.before_of(outputs)).collect();
         let has_sides = columns.contains(&Role::IsBuyerMaker);
-        Some(lookback.resume(first.check.rows(), &first.kept, has_sides, open))
+        let kept = (&first.kept, &first.filled);
+        Some(lookback.resume(first.check.rows(), kept, has_sides, open))
+    }
+
+    /// The outputs of which it has values for the open bar.
+    pub fn lookbacks(&self) -> Vec<&'static Output> {
+        let vpin = self.back.vpin.and_then(|_| output(VPIN));
+        outputs(&self.features).into_iter().chain(vpin).collect()
     }
 
     /// The values of these outputs for the open bar.
     fn before_of(&self, wanted: &[&'static Output]) -> Arc<Before> {
-        let own = outputs(&self.features);
+        let own = self.lookbacks();
         let value = |wanted: &&'static Output| {
             let place = own.iter().position(|output| output.name == wanted.name)?;
             *self.before.get(place)?
@@ -307,7 +327,8 @@ impl Checkpoint {
             footprint: self.footprint.map(|footprint| {
                 (footprint.tick.units(), footprint.value_area, footprint.imbalance)
             }),
-            lookback: self.lookback,
+            lookback: self.back.length,
+            vpin: self.back.vpin.map(|vpin| (vpin.bucket_volume, vpin.buckets)),
             layout,
             rows: self.check.rows(),
             last: self.check.last().map(|last| (last.time, last.id)),
@@ -317,6 +338,7 @@ impl Checkpoint {
             before: self.before.clone(),
             first_time: self.kept.first_time,
             kept: differences(&self.kept.rows),
+            filled: (self.filled.bought, self.filled.sold, self.filled.imbalances.clone()),
             memory: self.memory.clone(),
         }
     }
@@ -381,7 +403,10 @@ impl Wire {
             include_incomplete: self.include_incomplete,
             features: self.features,
             footprint: self.footprint.map(footprint).transpose()?,
-            lookback: self.lookback,
+            back: Back {
+                length: self.lookback,
+                vpin: self.vpin.map(|(bucket_volume, buckets)| Vpin { bucket_volume, buckets }),
+            },
             layout,
             check: Check::at(self.rows, last, self.last_id),
             session: self.session,
@@ -389,6 +414,11 @@ impl Wire {
             memory: self.memory,
             before: self.before,
             kept: Kept { first_time: self.first_time, rows: rows_of(&self.kept)? },
+            filled: Filled {
+                bought: self.filled.0,
+                sold: self.filled.1,
+                imbalances: self.filled.2,
+            },
         })
     }
 }

@@ -28,6 +28,8 @@ pub enum Group {
     Intra,
     /// With `lookback`: the statistics of the trades before a bar, functions of the sums of these.
     Lookback,
+    /// With `vpin`: the imbalance of buckets of volume before a bar, a function of no bar.
+    Vpin,
     /// In stores alone, for what is computed from it.
     Stored,
 }
@@ -170,6 +172,7 @@ pub const OUTPUTS: &[Output] = outputs! {
     Lookback lookback_kyle_lambda_ols Float(statistics::kyle_lambda_ols) [SIDES FLOWS] "slope of the price changes on signed volume, through the origin" null "no trade but the first has a side and a volume, or too few trades before";
     Lookback lookback_amihud Float(statistics::amihud) [PRICE TURNOVER] "abs(last - first price) / first price / turnover" null "turnover is 0, or too few trades before";
     Lookback lookback_roll_spread Float(statistics::roll_spread) [PRODUCTS] "2 * sqrt(-covariance of successive price changes)" null "fewer than 4 trades, or the covariance is 0 or more, or too few trades before";
+    Vpin lookback_vpin Float(|_| None) [VOLUME SIDES] "sum of abs(bought - sold) of the last full buckets / their volume" null "fewer are full, or no is_buyer_maker column";
     Stored record_count_with_trade_ids Int(|bar| Some(bar.rows_with_trade_ids)) [TRADES] "number of rows with first_trade_id and last_trade_id";
 };
 
@@ -181,7 +184,7 @@ impl Output {
                 true
             }
             Compute::Int(_) => {
-                !matches!(self.group, Group::Feature | Group::Intra | Group::Lookback)
+                !matches!(self.group, Group::Feature | Group::Intra) && !self.looks_back()
             }
             Compute::Float(_) => false,
         }
@@ -190,8 +193,7 @@ impl Output {
     /// Whether it needs the trades of a bar one by one, or those before it, so that stores keep it
     /// only where it was asked for.
     pub const fn needs_trades(&self) -> bool {
-        let is_of_bar = !matches!(self.group, Group::Lookback);
-        !(is_of_bar && Needs::NOTHING.contains(self.needs.of_run()))
+        self.looks_back() || !Needs::NOTHING.contains(self.needs.of_run())
     }
 
     /// Whether it is computed from a stored output; one that is stored, from itself alone.
@@ -200,6 +202,11 @@ impl Output {
             return self.name == other.name;
         }
         other.is_stored() && !self.needs_trades() && self.needs.contains(other.needs)
+    }
+
+    /// Whether it says what came before a bar.
+    pub const fn looks_back(&self) -> bool {
+        matches!(self.group, Group::Lookback | Group::Vpin)
     }
 
     /// Its value for a bar, of an output that is no time and no sum.
@@ -290,18 +297,24 @@ impl Values {
         }
     }
 
-    /// Add a value that was computed before.
+    /// Add a value that was computed before; one of another type counts as none.
     fn push(&mut self, value: Option<Scalar>) {
-        match (self, value) {
-            (Self::Int(values), Some(Scalar::Int(value))) => {
-                values.extend([Some(value)].into_iter())
+        match self {
+            Self::Int(values) => {
+                let int = match value {
+                    Some(Scalar::Int(value)) => Some(value),
+                    _ => None,
+                };
+                values.extend(std::iter::once(int));
             }
-            (Self::Float(values), Some(Scalar::Float(value))) => {
-                values.extend([Some(value)].into_iter());
+            Self::Float(values) => {
+                let float = match value {
+                    Some(Scalar::Float(value)) => Some(value),
+                    _ => None,
+                };
+                values.extend(std::iter::once(float));
             }
-            (Self::Int(values), _) => values.extend([None].into_iter()),
-            (Self::Float(values), _) => values.extend([None].into_iter()),
-            (Self::Exact(values), _) => values.extend([None].into_iter()),
+            Self::Exact(values) => values.extend(std::iter::once(None)),
         }
     }
 
@@ -373,7 +386,7 @@ impl Table {
 
     /// Compute the columns of the pending bars.
     fn compute(&mut self) {
-        let of_bars = |(output, _): &&mut (&Output, _)| output.group != Group::Lookback;
+        let of_bars = |(output, _): &&mut (&Output, _)| !output.looks_back();
         for (output, values) in self.columns.iter_mut().filter(of_bars) {
             values.extend(output, &self.pending);
         }

@@ -7,13 +7,15 @@
 //! ```text
 //!   past: trades of earlier batches         batch
 //! ├────────┬────────┬────────┬────────┬────────┬─────
-//!       └─ window: edge, whole blocks, edge ─┘^ opens a bar
+//!       └─── window: edge, whole blocks ─────┘^ opens a bar
 //! ```
 //!
-//! Sums of blocks are kept, because windows overlap; the trades at both edges are summed each time.
+//! Sums of blocks are kept, because windows overlap; the trades before the first whole block are
+//! summed each time.
 //! All of it is integers that merge exactly, so no value depends on where blocks or batches end.
 
 mod blocks;
+pub mod buckets;
 pub mod past;
 
 use crate::bar::Bar;
@@ -23,12 +25,15 @@ use crate::needs::Needs;
 use crate::sums::Overflow;
 use crate::trades::{Role, TimeUnit, Trades};
 use blocks::Blocks;
+use buckets::{Buckets, Filled, Vpin};
 use past::{Kept, Past, Seen};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+/// Windows of so few trades are summed anew each time.
+const SHORT: u64 = 256;
 /// The most trades of a window.
 pub const MAX_TRADES: u64 = 1_000_000;
 
@@ -98,7 +103,10 @@ impl fmt::Display for Length {
     }
 }
 
-/// The outputs of these names that look back.
+/// The name of the output of buckets of volume.
+pub const VPIN: &str = "lookback_vpin";
+
+/// The outputs of these names that look back at a window.
 pub fn outputs(names: &[String]) -> Vec<&'static Output> {
     let all = names.iter().filter_map(|name| output(name));
     all.filter(|output| output.group == Group::Lookback).collect()
@@ -107,10 +115,20 @@ pub fn outputs(names: &[String]) -> Vec<&'static Output> {
 /// The values of a bar's window, one for each output; null is `None`.
 pub type Before = [Option<Scalar>];
 
+/// How far is looked back: a window, buckets of volume, or both.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Back {
+    /// How long the window is.
+    pub length: Option<Length>,
+    /// Which buckets are measured.
+    pub vpin: Option<Vpin>,
+}
+
 /// Looks back from each bar that opens.
 #[derive(Clone, Debug)]
 pub struct Lookback {
-    length: Length,
+    length: Option<Length>,
+    buckets: Option<Buckets>,
     outputs: Arc<[&'static Output]>,
     needs: Needs,
     past: Past,
@@ -122,11 +140,15 @@ pub struct Lookback {
 }
 
 impl Lookback {
-    /// One that has seen no trade, for so many chains.
-    pub fn new(length: Length, outputs: Vec<&'static Output>, chains: usize) -> Self {
-        let needs = outputs.iter().fold(Needs::NOTHING, |needs, output| needs.and(output.needs));
+    /// One that has seen no trade, for so many chains; only what the outputs need is kept.
+    pub fn new(back: Back, outputs: Vec<&'static Output>, chains: usize) -> Self {
+        let is_of = |group| move |output: &&&'static Output| output.group == group;
+        let of_window = outputs.iter().filter(is_of(Group::Lookback));
+        let needs = of_window.clone().fold(Needs::NOTHING, |needs, output| needs.and(output.needs));
+        let vpin = back.vpin.filter(|_| outputs.iter().any(|output| output.group == Group::Vpin));
         Self {
-            length,
+            length: back.length.filter(|_| of_window.count() > 0),
+            buckets: vpin.map(|vpin| Buckets::new(vpin, Filled::default(), 0)),
             open: vec![vec![None; outputs.len()].into(); chains],
             outputs: outputs.into(),
             needs,
@@ -139,13 +161,26 @@ impl Lookback {
     /// One that continues after so many trades, of which these were kept; `has_sides` if they have
     /// a column of sides. `open` has the values of the open bar of each chain.
     #[must_use]
-    pub fn resume(self, rows: u64, kept: &Kept, has_sides: bool, open: Vec<Arc<Before>>) -> Self {
-        Self { past: Past::of(rows, kept, has_sides), open, ..self }
+    pub fn resume(
+        self,
+        rows: u64,
+        (kept, filled): (&Kept, &Filled),
+        has_sides: bool,
+        open: Vec<Arc<Before>>,
+    ) -> Self {
+        let resumed = |buckets: Buckets| buckets.after(filled.clone(), rows);
+        let buckets = self.buckets.map(resumed);
+        Self { past: Past::of(rows, kept, has_sides), open, buckets, ..self }
+    }
+
+    /// What the trades so far have filled.
+    pub fn filled(&self) -> Filled {
+        self.buckets.as_ref().map_or_else(Filled::default, |buckets| buckets.filled().clone())
     }
 
     /// The trades that the windows of later bars may need.
     pub fn kept(&self, unit: TimeUnit) -> Kept {
-        self.past.kept(self.length, unit)
+        self.length.map_or_else(Kept::default, |length| self.past.kept(length, unit))
     }
 
     /// The values of the open bar of a chain.
@@ -171,6 +206,9 @@ impl Lookback {
     pub(crate) fn begin_at(&mut self, row: u64) {
         self.past = Past::begun_at(row);
         self.blocks = Blocks::default();
+        if let Some(buckets) = &mut self.buckets {
+            buckets.begin_at(row);
+        }
     }
 
     /// Form the values of the bar of a chain that opens with a trade of a batch, whose first trade
@@ -185,9 +223,16 @@ impl Lookback {
         let values = match &self.last {
             Some((last, values)) if *last == row => Arc::clone(values),
             _ => {
+                if let Some(buckets) = &mut self.buckets {
+                    buckets.fill(batch, first_row, row);
+                }
+                let vpin = self.buckets.as_ref().and_then(Buckets::value).map(Scalar::Float);
                 let batch = &self.columns(batch);
                 let seen = Seen { past: &self.past, batch, first_row };
-                let window = window(self.length, row, &seen)?;
+                let window = match self.length {
+                    Some(length) => window(length, row, &seen)?,
+                    None => None,
+                };
                 let sum = match &window {
                     None => None,
                     Some(rows) => sum(rows.clone(), self.needs, &seen, &mut self.blocks).map_err(
@@ -195,6 +240,7 @@ impl Lookback {
                     )?,
                 };
                 let value = |output: &&Output| match (&window, &sum) {
+                    _ if output.group == Group::Vpin => vpin,
                     (None, _) => None,
                     (Some(_), Some(bar)) => output.scalar(bar),
                     (Some(_), None) => output.of_no_trade(),
@@ -211,7 +257,12 @@ impl Lookback {
 
     /// Keep the trades of a batch that later windows may need.
     pub(crate) fn keep(&mut self, batch: &Trades<'_>, first_row: u64) {
-        self.past.keep(self.length, batch, first_row);
+        if let Some(buckets) = &mut self.buckets {
+            buckets.fill(batch, first_row, first_row + batch.len as u64);
+        }
+        if let Some(length) = self.length {
+            self.past.keep(length, batch, first_row);
+        }
     }
 }
 
@@ -241,31 +292,24 @@ fn sum(
     seen: &Seen<'_>,
     blocks: &mut Blocks,
 ) -> Result<Option<Bar>, Overflow> {
-    let whole = Blocks::within(&rows);
-    if whole.end < whole.start + 2 {
+    if rows.end - rows.start <= SHORT {
         return seen.sum(rows, needs);
     }
-    let of_block = |block| seen.sum(Blocks::rows(block), needs);
-    blocks.advance(whole.clone(), of_block)?;
-    let mut sum = seen.sum(rows.start..Blocks::rows(whole.start).start, needs)?;
+    blocks.advance(&rows, |rows| seen.sum(rows, needs))?;
+    let mut sum = seen.sum(rows.start..blocks.start(), needs)?;
     for part in blocks.parts() {
         add(&mut sum, part)?;
-    }
-    if let Some(edge) = seen.sum(Blocks::rows(whole.end).start..rows.end, needs)? {
-        add(&mut sum, &edge)?;
     }
     Ok(sum)
 }
 
 /// Add the sums of the trades that follow.
 fn add(sum: &mut Option<Bar>, next: &Bar) -> Result<(), Overflow> {
-    match sum {
-        Some(sum) => sum.merge(next),
-        None => {
-            *sum = Some(next.clone());
-            Ok(())
-        }
+    if let Some(sum) = sum {
+        return sum.merge(next);
     }
+    *sum = Some(next.clone());
+    Ok(())
 }
 
 #[cfg(test)]

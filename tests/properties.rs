@@ -18,7 +18,8 @@ use rangebar_polars::error::Error;
 use rangebar_polars::fixed::to_fixed;
 use rangebar_polars::footprint::Footprint;
 use rangebar_polars::levels::Tick;
-use rangebar_polars::lookback::{Length, Lookback};
+use rangebar_polars::lookback::buckets::Vpin;
+use rangebar_polars::lookback::{Back, Length, Lookback};
 use rangebar_polars::needs::Needs;
 use rangebar_polars::period::Period;
 use rangebar_polars::reset::Reset;
@@ -132,17 +133,17 @@ fn fold<R: Rule>(mut builder: Builder<R>, batches: &[Trades<'_>]) -> (Vec<Ended>
 
 /// The outputs that look back.
 fn lookbacks() -> Vec<&'static Output> {
-    OUTPUTS.iter().filter(|output| output.group == Group::Lookback).collect()
+    OUTPUTS.iter().filter(|output| output.looks_back()).collect()
 }
 
 /// The values of what came before a bar.
 type Values = Vec<Option<Scalar>>;
 
+/// The bars that ended and those that are open, with the values of what came before them.
+type FoldedBack = (Vec<(Ended, Values)>, Vec<(Bar, Values)>);
+
 /// What a builder emits, and the bars it leaves open, with the values of what came before them.
-fn fold_back<R: Rule>(
-    mut builder: Builder<R>,
-    batches: &[Trades<'_>],
-) -> (Vec<(Ended, Values)>, Vec<(Bar, Values)>) {
+fn fold_back<R: Rule>(mut builder: Builder<R>, batches: &[Trades<'_>]) -> FoldedBack {
     let mut closed = Vec::new();
     for batch in batches {
         builder.push(batch, &mut |bar, before| closed.push((bar, before.to_vec()))).unwrap();
@@ -268,19 +269,22 @@ proptest! {
         let (at, reset) = (at.index(trades.len + 1), day.then_some(Reset::Period(Period::Day)));
         let max_gap = gap.map(|gap| MaxGap(gap * 1_000_000));
         let rules = [rule, "range-10".parse().unwrap(), "tick-3".parse().unwrap()];
+        let vpin = Vpin { bucket_volume: 1_000_000_000, buckets: 3 };
+        let back = Back { length: Some(length), vpin: Some(vpin) };
         let new = || {
             let builder = Builder::new(rules.clone(), every_sum());
             let builder = builder.reset_at(reset, None).cut_off_after(max_gap);
             builder
                 .with_levels(Some(footprint().tick))
-                .looking_back(Some(Lookback::new(length, lookbacks(), rules.len())))
+                .looking_back(Some(Lookback::new(back, lookbacks(), rules.len())))
         };
         let (whole, open) = fold_back(new(), &[trades]);
         let mut before = new();
         let (mut closed, _) = fold_back(before.clone(), &[trades.slice(0..at)]);
         before.push(&trades.slice(0..at), &mut |_, _| ()).unwrap();
         let (mut chains, mut states) = (Vec::new(), Vec::new());
-        let names = || lookbacks().into_iter().map(|output| output.name.to_owned());
+        let of_window = || lookbacks().into_iter().filter(|output| output.group == Group::Lookback);
+        let names = || of_window().map(|output| output.name.to_owned());
         for (number, (begun, (rule, open))) in rules.iter().zip(before.chains()).enumerate() {
             let checkpoint = Checkpoint {
                 symbol: Some("BTCUSDT".to_owned()),
@@ -292,7 +296,7 @@ proptest! {
                 include_incomplete: false,
                 features: statistics().into_iter().chain(names()).collect(),
                 footprint: Some(footprint()),
-                lookback: Some(length),
+                back,
                 layout: Some(Layout {
                     unit: TimeUnit::Milliseconds,
                     zone: Some("UTC".to_owned()),
@@ -303,6 +307,7 @@ proptest! {
                 open: open.cloned(),
                 before: open.map_or_else(Vec::new, |_| before.before(number).to_vec()),
                 kept: before.kept(TimeUnit::Milliseconds),
+                filled: before.filled(),
             };
 
             let bytes = checkpoint.to_bytes().unwrap();

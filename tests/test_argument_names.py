@@ -126,7 +126,7 @@ def test_an_argument_of_rangebar_py_that_is_gone_says_what_to_do(name: str) -> N
 def test_too_many_arguments_by_position_are_answered_with_their_names() -> None:
     names = (
         "rule, by, prevent_same_timestamp_close, reset, max_gap, include_microstructure, "
-        "features, footprint, include_incomplete"
+        "features, footprint, lookback, vpin, include_incomplete"
     )
 
     with says(

@@ -119,6 +119,8 @@ class StoredBars:
         The days whose trades were fetched, or looked for.
     computed
         The days whose bars were computed, by chain.
+    traded
+        The days with trades over which a chain passed, by chain.
     defects
         The defects of each day that has any, by name.
     """
@@ -133,9 +135,10 @@ class StoredBars:
     looked: StoredDays = field(default_factory=lambda: StoredDays(()))
     fetched: dict[dt.date, DayStatus] = field(default_factory=dict)
     computed: dict[BarKey, set[dt.date]] = field(default_factory=dict)
+    traded: dict[BarKey, set[dt.date]] = field(default_factory=dict)
     defects: dict[dt.date, Mapping[str, int]] = field(default_factory=dict)
     _warned: dict[dt.date, Mapping[str, int]] = field(default_factory=dict)
-    _fetched_late: int = 0
+    _late: set[dt.date] = field(default_factory=set)
 
     @property
     def schema(self) -> pl.Schema:
@@ -337,6 +340,8 @@ class StoredBars:
 
     def _note(self, key: BarKey, link: Link, is_computed: bool) -> None:  # noqa: FBT001
         """Note how the bars of a day were found."""
+        if link.trades_digest is not None:
+            self.traded.setdefault(key, set()).add(link.day)
         if is_computed:
             self.computed.setdefault(key, set()).add(link.day)
         elif link.day not in self.fetched:
@@ -374,16 +379,19 @@ class StoredBars:
     def _ahead(self, day: dt.date) -> list[dt.date]:
         """Return a day whose bars could not be found in the store, and perhaps days after it.
 
-        They are as many as were fetched so before: a chain that finds none of its bars would
+        They are as many as were fetched so just before: a chain that finds none of its bars would
         otherwise fetch day after day, one at a time.
         """
         place = self.days.index(day)
+        first = place
+        while first and self.days[first - 1] in self._late:
+            first -= 1
         run = [day]
-        for later in self.days[place + 1 : place + max(self._fetched_late, 1)]:
+        for later in self.days[place + 1 : place + max(place - first, 1)]:
             if later in self.fetched:
                 break
             run.append(later)
-        self._fetched_late += len(run)
+        self._late.update(run)
         return run
 
     def _last_covered(self) -> dt.date:

@@ -15,7 +15,7 @@ from rangebar_polars._catalog.bars import load_bars
 from rangebar_polars._catalog.chain_end import processor_after
 from rangebar_polars._catalog.chains import check_options
 from rangebar_polars._catalog.last_bars import last_bars
-from rangebar_polars._catalog.populate import populate
+from rangebar_polars._catalog.populate import Unit, populate
 from rangebar_polars._catalog.settings import Settings, check_symbols
 from rangebar_polars._catalog.status import Kind, cache_clear, cache_status
 from rangebar_polars._catalog.symbols import SYMBOL, Symbols, joined
@@ -539,6 +539,7 @@ class Catalog:
         reset: NamedBorders | None = None,
         max_gap: MaxGap | None = None,
         features: Sequence[str] | None = None,
+        unit: Unit = "symbol",
         processes: SupportsIndex | None = None,
         executor: Executor | None = None,
     ) -> pl.DataFrame:
@@ -548,7 +549,7 @@ class Catalog:
         ----------
         symbols, start, end, threshold_decimal_bps, rule
             As in `rangebar_polars.populate`.
-        prevent_same_timestamp_close, reset, max_gap, features, processes, executor
+        prevent_same_timestamp_close, reset, max_gap, features, unit, processes, executor
             As in `rangebar_polars.populate`.
 
         Returns
@@ -574,6 +575,7 @@ class Catalog:
             cache_dir=settings.cache_dir,
             cache_compression=settings.compression,
             archive=settings.archive,
+            unit=unit,
             processes=processes,
             executor=executor,
             progress=settings.progress,

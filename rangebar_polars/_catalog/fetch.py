@@ -30,8 +30,8 @@ from rangebar_polars._ticks.cleaning import clean
 from rangebar_polars._ticks.report import DayReport, Origin
 from rangebar_polars._ticks.spill import Spill, split_by_day
 from rangebar_polars.archive import Archive, ArchiveFile, TradeFile
-from rangebar_polars.errors import ArchiveError, CacheError, DownloadError, QualityError
-from rangebar_polars.schema import TRADE_SCHEMA
+from rangebar_polars.errors import ArchiveError, DownloadError, QualityError
+from rangebar_polars.schema import TRADE_SCHEMA, Series
 
 Failure = ArchiveError | QualityError
 POLL_SECONDS = 0.1
@@ -89,34 +89,26 @@ def choose_files_to_refresh(
 ) -> list[Job]:
     """Choose the files to compare days with: those they came from, or as `choose_files` does."""
     files: dict[str, tuple[ArchiveFile, list[dt.date]]] = {}
-    others = []
-    for day in sorted(days):
-        file = _file_of(archive, cache, day)
-        if file is None:
-            others.append(day)
-        else:
+    wanted, others = sorted(days), []
+    reports = cache.reports(wanted)
+    for day in wanted:
+        report = reports.get(day)
+        if isinstance(report, DayReport):
+            file = _file_of(archive, cache.series, report)
             files.setdefault(file.name, (file, []))[1].append(day)
-    known = [Job(file, tuple(wanted)) for file, wanted in files.values()]
+        else:
+            # It is not cached, or what cannot be read is about to be replaced.
+            others.append(day)
+    known = [Job(file, tuple(held)) for file, held in files.values()]
     return known + choose_files(archive, cache, others, today)
 
 
-def _file_of(archive: Archive, cache: TickCache, day: dt.date) -> ArchiveFile | None:
-    """Return the file that a cached day came from; None where it is not cached or unreadable."""
-    report = _readable_report(cache, day)
-    if report is None:
-        return None
-    month = archive.month_file(cache.series, day.replace(day=1))
+def _file_of(archive: Archive, series: Series, report: DayReport) -> ArchiveFile:
+    """Return the file that a cached day came from."""
+    month = archive.month_file(series, report.day.replace(day=1))
     if month is not None and report.origin.archive == month.name:
         return month
-    return archive.day_file(cache.series, day)
-
-
-def _readable_report(cache: TickCache, day: dt.date) -> DayReport | None:
-    """Return a day's report where one can be read; what cannot is about to be replaced."""
-    try:
-        return cache.report(day)
-    except CacheError:
-        return None
+    return archive.day_file(series, report.day)
 
 
 # Bytes that came, and jobs that ended.
@@ -245,8 +237,8 @@ class Fetch:
         return [day for day in job.days if not self._is_current(day, job.file.name, published)]
 
     def _is_current(self, day: dt.date, name: str, published: str | None) -> bool:
-        report = _readable_report(self.cache, day)
-        if report is None or published is None:
+        report = self.cache.reports([day]).get(day)
+        if not isinstance(report, DayReport) or published is None:
             return False
         made_of = report.origin
         is_same = (made_of.archive, made_of.sha256, made_of.verified) == (name, published, True)

@@ -72,7 +72,7 @@ class StoredDays:
         months = list(self.found[key].values())
         self._compare(key, months, cache)
         self.own[key] = self.valid[key]
-        missing = list(self._to_compute(key))
+        missing = list(self.lacking(key))
         self.siblings[key] = {} if store is None else find_siblings(store, key, missing)
         others = [month for found in self.siblings[key].values() for _, month in found]
         if others:
@@ -103,9 +103,10 @@ class StoredDays:
 
     def to_compute(self) -> list[dt.date]:
         """Return the days that are surely computed; for others links may turn out to be valid."""
-        return sorted({day for key in self.valid for day in self._to_compute(key)})
+        return sorted({day for key in self.valid for day in self.lacking(key)})
 
-    def _to_compute(self, key: BarKey) -> Iterator[dt.date]:
+    def lacking(self, key: BarKey) -> Iterator[dt.date]:
+        """Yield the days of a chain that are surely computed."""
         valid, links = self.valid[key], self.links[key]
         for day in self.days:
             # Where the state before is known, a link of the day that fits is valid already.

@@ -155,7 +155,14 @@ def import_(
 @options.features
 @options.fetching
 @options.store
-@click.option("--processes", type=int, help="How many symbols are filled at once.")
+@click.option(
+    "--unit",
+    type=click.Choice(["symbol", "month"]),
+    default="symbol",
+    show_default=True,
+    help="What one process fills at once: a symbol, or a month of one, for few large symbols.",
+)
+@click.option("--processes", type=int, help="How many of these are filled at once.")
 @options.as_json
 @click.pass_context
 def populate(

@@ -15,6 +15,7 @@ from rangebar_polars._core.forks import use_threads
 from rangebar_polars._core.lookback import Lookback
 from rangebar_polars._core.options import Options
 from rangebar_polars._core.rules.rule import Rule
+from rangebar_polars._core.vpin import Vpin
 from rangebar_polars.schema import TradeColumns
 
 
@@ -32,6 +33,7 @@ def bar_schema(
     features: Sequence[str] | None = None,
     footprint: Footprint | None = None,
     lookback: Lookback | None = None,
+    vpin: Vpin | None = None,
     include_incomplete: bool = False,
     prevent_same_timestamp_close: bool | None = None,
     columns: TradeColumns | None = None,
@@ -46,7 +48,7 @@ def bar_schema(
         `rangebar_polars.schema.TRADE_SCHEMA` or a dict of dtypes.
     threshold_decimal_bps, rule, by, reset, max_gap, aggs
         As in `bars`.
-    include_microstructure, features, footprint, lookback, include_incomplete
+    include_microstructure, features, footprint, lookback, vpin, include_incomplete
         As in `bars`.
     prevent_same_timestamp_close, columns, state
         As in `bars`.
@@ -96,6 +98,7 @@ def bar_schema(
         features=features,
         footprint=footprint,
         lookback=lookback,
+        vpin=vpin,
         include_incomplete=include_incomplete,
         prevent_same_timestamp_close=prevent_same_timestamp_close,
     )

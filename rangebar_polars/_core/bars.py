@@ -17,6 +17,7 @@ from rangebar_polars._core.forks import use_own_threads, use_threads
 from rangebar_polars._core.lookback import Lookback
 from rangebar_polars._core.options import Options
 from rangebar_polars._core.rules.rule import Rule
+from rangebar_polars._core.vpin import Vpin
 from rangebar_polars.schema import ArrowStream, TradeColumns, is_arrow_stream
 
 
@@ -34,6 +35,7 @@ def bars(
     features: Sequence[str] | None = None,
     footprint: Footprint | None = None,
     lookback: Lookback | None = None,
+    vpin: Vpin | None = None,
     include_incomplete: bool = False,
     prevent_same_timestamp_close: bool | None = None,
     columns: TradeColumns | None = None,
@@ -55,6 +57,7 @@ def bars(
     features: Sequence[str] | None = None,
     footprint: Footprint | None = None,
     lookback: Lookback | None = None,
+    vpin: Vpin | None = None,
     include_incomplete: bool = False,
     prevent_same_timestamp_close: bool | None = None,
     columns: TradeColumns | None = None,
@@ -76,6 +79,7 @@ def bars(
     features: Sequence[str] | None = None,
     footprint: Footprint | None = None,
     lookback: Lookback | None = None,
+    vpin: Vpin | None = None,
     include_incomplete: bool = False,
     prevent_same_timestamp_close: bool | None = None,
     columns: TradeColumns | None = None,
@@ -132,6 +136,10 @@ def bars(
         time such as "5m", whose far end is not in it. All of them without ``features``; with it,
         those that it names. They are null where too few trades came before, and with ``reset``
         none before the border counts. They are known when the bar opens.
+    vpin
+        Add ``lookback_vpin``, the imbalance of the last full buckets of volume before each bar's
+        first trade, such as ``Vpin(bucket_volume=10.0, buckets=50)``. With ``reset`` buckets begin
+        anew at the border.
     include_incomplete
         Add bars that were cut off, at the end the open bars, and the column ``is_complete``.
     prevent_same_timestamp_close
@@ -149,12 +157,13 @@ def bars(
         One row for each bar, in the order in which bars end (by threshold if several end with the
         same trade): ``open_time``, ``close_time`` (in the dtype of the input), ``open``,
         ``high``, ``low``, ``close``, ``volume`` (Float64, never null); with
-        ``include_microstructure`` the columns of the README's table, then ``features`` and the
-        columns of ``footprint``. The result is lazy for a LazyFrame: trades are streamed in
-        constant memory, only the columns that the plan uses are computed, and a head after it stops
-        the reading early. Conditions of a later filter that read keys alone are applied to the
-        trades too, and those on ``threshold_decimal_bps`` to the thresholds: bars of no other chain
-        are computed, and its trades are not checked. Without ``by``, ``close_time`` is flagged as
+        ``include_microstructure`` the columns of the README's table, then ``features``,
+        ``lookback_vpin`` and the columns of ``footprint``. The result is lazy for a LazyFrame:
+        trades are streamed in constant memory, only the columns that the plan uses are computed,
+        and a head after it stops the reading early. Conditions of a later filter that read keys
+        alone are applied to the trades too, and those on ``threshold_decimal_bps`` to the
+        thresholds: bars of no other chain are computed, and its trades are not checked. Without
+        ``by``, ``close_time`` is flagged as
         sorted.
 
     Raises
@@ -212,6 +221,7 @@ def bars(
         features=features,
         footprint=footprint,
         lookback=lookback,
+        vpin=vpin,
         include_incomplete=include_incomplete,
         prevent_same_timestamp_close=prevent_same_timestamp_close,
     )
@@ -279,6 +289,7 @@ def bars_expr(
     features: Sequence[str] | None = None,
     footprint: Footprint | None = None,
     lookback: Lookback | None = None,
+    vpin: Vpin | None = None,
     include_incomplete: bool = False,
     prevent_same_timestamp_close: bool | None = None,
     columns: TradeColumns | None = None,
@@ -293,7 +304,7 @@ def bars_expr(
     ----------
     threshold_decimal_bps, rule, reset, max_gap, include_microstructure, include_incomplete
         As in `bars`; one rule.
-    features, footprint, lookback, prevent_same_timestamp_close
+    features, footprint, lookback, vpin, prevent_same_timestamp_close
         As in `bars`.
     columns
         The names of the columns of the trades.
@@ -346,6 +357,7 @@ def bars_expr(
         features=features,
         footprint=footprint,
         lookback=lookback,
+        vpin=vpin,
         include_incomplete=include_incomplete,
         prevent_same_timestamp_close=prevent_same_timestamp_close,
     )

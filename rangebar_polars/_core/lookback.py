@@ -1,19 +1,19 @@
 """How far is looked back before a bar."""
 
-import operator
 from dataclasses import dataclass
 from typing import Any, Final, SupportsIndex
 
-from rangebar_polars._core.arguments import gap_text, nanoseconds_of
+from rangebar_polars._core.arguments import Span, integer_of, nanoseconds_of, span_text
 
-Lookback = SupportsIndex | str
-"""A number of trades, or a span of time, such as "5m"."""
+Lookback = SupportsIndex | Span
+"""A number of trades, or a span of time, such as "5m" or a timedelta."""
 
 MOST_TRADES: Final = 1_000_000
 """The most trades of a window."""
 
 _EXPECTED: Final = (
-    f"expected a number of trades, 1 to {MOST_TRADES}, or a span, such as '5m' or '1h30m'"
+    f"expected a number of trades, 1 to {MOST_TRADES}, or a span, such as '5m', '1h30m' or "
+    "timedelta(minutes=5)"
 )
 
 
@@ -32,7 +32,7 @@ class CheckedLookback:
     @property
     def given(self) -> int | str | None:
         """The argument that `check_lookback` takes for it."""
-        return self.trades if self.span is None else gap_text(self.span)
+        return self.trades if self.span is None else span_text(self.span)
 
 
 def check_lookback(lookback: Lookback | None) -> CheckedLookback | None:
@@ -41,7 +41,7 @@ def check_lookback(lookback: Lookback | None) -> CheckedLookback | None:
     Raises
     ------
     TypeError
-        It is neither an integer nor a text.
+        It is neither an integer, a text nor a timedelta.
     ValueError
         It is no number of trades that a window can have, or no fixed length of time above 0.
 
@@ -54,18 +54,18 @@ def check_lookback(lookback: Lookback | None) -> CheckedLookback | None:
     >>> check_lookback("1mo")
     Traceback (most recent call last):
     ValueError: lookback is '1mo': expected a number of trades, 1 to 1000000, or a span, such as
-    '5m' or '1h30m'
+    '5m', '1h30m' or timedelta(minutes=5)
     """
     if lookback is None:
         return None
-    if isinstance(lookback, bool) or not isinstance(lookback, SupportsIndex | str):
-        raise TypeError(f"lookback is {lookback!r}: {_EXPECTED}")
-    if isinstance(lookback, str):
+    if isinstance(lookback, Span):
         span = nanoseconds_of(lookback)
         if not 0 < span < 1 << 63:
             raise ValueError(f"lookback is {lookback!r}: {_EXPECTED}")
         return CheckedLookback(span=span)
-    trades = operator.index(lookback)
+    trades = integer_of(lookback)
+    if trades is None:
+        raise TypeError(f"lookback is {lookback!r}: {_EXPECTED}")
     if not 1 <= trades <= MOST_TRADES:
         raise ValueError(f"lookback is {trades}: {_EXPECTED}")
     return CheckedLookback(trades=trades)

@@ -23,6 +23,7 @@ from rangebar_polars._core.footprint import Footprint
 from rangebar_polars._core.lookback import Lookback
 from rangebar_polars._core.options import Options
 from rangebar_polars._core.rules.rule import Rule
+from rangebar_polars._core.vpin import Vpin
 from rangebar_polars.schema import TradeColumns
 
 if TYPE_CHECKING:
@@ -208,6 +209,7 @@ class FrameNamespace(_OfBars):
         features: Sequence[str] | None = None,
         footprint: Footprint | None = None,
         lookback: Lookback | None = None,
+        vpin: Vpin | None = None,
         include_incomplete: bool = False,
         prevent_same_timestamp_close: bool | None = None,
         columns: TradeColumns | None = None,
@@ -226,6 +228,7 @@ class FrameNamespace(_OfBars):
             features=features,
             footprint=footprint,
             lookback=lookback,
+            vpin=vpin,
             include_incomplete=include_incomplete,
             prevent_same_timestamp_close=prevent_same_timestamp_close,
             columns=columns,
@@ -254,6 +257,7 @@ class LazyFrameNamespace(_OfBars):
         features: Sequence[str] | None = None,
         footprint: Footprint | None = None,
         lookback: Lookback | None = None,
+        vpin: Vpin | None = None,
         include_incomplete: bool = False,
         prevent_same_timestamp_close: bool | None = None,
         columns: TradeColumns | None = None,
@@ -272,6 +276,7 @@ class LazyFrameNamespace(_OfBars):
             features=features,
             footprint=footprint,
             lookback=lookback,
+            vpin=vpin,
             include_incomplete=include_incomplete,
             prevent_same_timestamp_close=prevent_same_timestamp_close,
             columns=columns,
@@ -298,6 +303,7 @@ class ExprNamespace:
         features: Sequence[str] | None = None,
         footprint: Footprint | None = None,
         lookback: Lookback | None = None,
+        vpin: Vpin | None = None,
         include_incomplete: bool = False,
         prevent_same_timestamp_close: bool | None = None,
         columns: TradeColumns | None = None,
@@ -338,6 +344,7 @@ class ExprNamespace:
             features=features,
             footprint=footprint,
             lookback=lookback,
+            vpin=vpin,
             include_incomplete=include_incomplete,
             prevent_same_timestamp_close=prevent_same_timestamp_close,
         )

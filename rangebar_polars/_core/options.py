@@ -33,6 +33,7 @@ from rangebar_polars._core.lookback import CheckedLookback, Lookback, check_look
 from rangebar_polars._core.rules.expressions import ExpressionRule, is_column
 from rangebar_polars._core.rules.prices import RangeRule
 from rangebar_polars._core.rules.rule import Rule
+from rangebar_polars._core.vpin import Vpin, check_vpin
 from rangebar_polars.schema import (
     ALWAYS_READ,
     COLUMNS,
@@ -41,6 +42,7 @@ from rangebar_polars.schema import (
     LOOKBACK,
     RULE,
     THRESHOLD,
+    VPIN,
     Output,
     TradeColumns,
 )
@@ -113,6 +115,7 @@ class Options:
     features: tuple[str, ...] = ()
     footprint: Footprint | None = None
     lookback: CheckedLookback | None = None
+    vpin: Vpin | None = None
     max_gap: int | None = None
     columns: TradeColumns
     aggs: tuple[pl.Expr, ...] = ()
@@ -142,6 +145,7 @@ class Options:
         features: Sequence[str] | None = None,
         footprint: Footprint | None = None,
         lookback: Lookback | None = None,
+        vpin: Vpin | None = None,
         state: bytes | None = None,
         labels: Labels | None = None,
         **flags: bool,
@@ -181,6 +185,7 @@ class Options:
                 lookback=looking_back,
             ),
             lookback=looking_back,
+            vpin=check_vpin(vpin),
             footprint=check_footprint(footprint),
             state=check_state(state),
             reset=check_borders(reset),
@@ -265,6 +270,7 @@ class Options:
             "features": list(self.features),
             "footprint": None if self.footprint is None else self.footprint.kwargs(),
             "lookback": None if self.lookback is None else self.lookback.kwargs(),
+            "vpin": None if self.vpin is None else self.vpin.kwargs(),
             "max_gap": self.max_gap,
             "extras": self.extras,
             "columns": self.columns.kwargs(),
@@ -328,6 +334,8 @@ class Options:
         """Return whether bars have a column."""
         if output.group == "footprint":
             return self.footprint is not None
+        if output.group == "vpin":
+            return self.vpin is not None
         added = self.include_microstructure and output.group in {"sum", "feature"}
         return added or output.group == "bar" or output.name in self.features
 
@@ -338,7 +346,7 @@ class Options:
             return list(dict.fromkeys(every))
         wanted = [
             output
-            for output in (*COLUMNS, *INTRA, *LOOKBACK, *FOOTPRINT)
+            for output in (*COLUMNS, *INTRA, *LOOKBACK, VPIN, *FOOTPRINT)
             if self._has(output) and (only is None or output.name in only)
         ]
         roles = {

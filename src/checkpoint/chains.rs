@@ -14,6 +14,7 @@ use crate::bar::Bar;
 use crate::check::Check;
 use crate::checkpoint::{Checkpoint, MAX_SYMBOL, damaged};
 use crate::error::Error;
+use crate::lookback::buckets::Filled;
 use crate::lookback::past::Kept;
 use crate::rule::Rule;
 use crate::session::Session;
@@ -289,7 +290,7 @@ impl Chains {
             && states
                 .iter()
                 .all(|state| state.check == first.check && state.session == first.session)
-            && states.iter().all(|state| state.kept == first.kept)
+            && states.iter().all(|state| state.kept == first.kept && state.filled == first.filled)
             && states.iter().map(before_any_trade).eq(self.settings.iter().cloned())
             && open.windows(2).all(|pair| can_be_beside(pair[1], pair[0]))
     }
@@ -309,6 +310,7 @@ fn before_any_trade(state: &Checkpoint) -> Checkpoint {
         memory,
         before: Vec::new(),
         kept: Kept::default(),
+        filled: Filled::default(),
         ..*state
     }
 }

@@ -63,10 +63,10 @@ fn has_symbol(state: &Checkpoint) -> bool {
 fn has_features(state: &Checkpoint) -> bool {
     let is_added = |name: &String| {
         output(name).is_some_and(|output| match output.group {
-            Group::Bar | Group::Stored => false,
+            Group::Bar | Group::Vpin | Group::Stored => false,
             Group::Sum | Group::Feature => !state.include_microstructure,
             Group::Intra => true,
-            Group::Lookback => state.lookback.is_some(),
+            Group::Lookback => state.back.length.is_some(),
         })
     };
     let features = &state.features;

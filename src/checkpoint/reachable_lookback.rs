@@ -5,28 +5,52 @@
 
 use crate::bar::Bar;
 use crate::checkpoint::Checkpoint;
-use crate::columns::{Compute, Output, Scalar};
+use crate::columns::{Compute, Group, Output, Scalar};
 use crate::fixed::to_fixed;
+use crate::lookback::buckets::{Filled, Vpin};
 use crate::lookback::past::{Kept, Row};
 use crate::lookback::{Length, MAX_TRADES, outputs};
 use crate::trades::{Layout, Role, TimeUnit};
 
-/// Whether the trades that are kept, and the values of the open bar, are those of its lookback.
+/// Whether what is kept, and the values of the open bar, are those of its lookback.
 pub(super) fn has_lookback(state: &Checkpoint) -> bool {
-    let outputs = outputs(&state.features);
-    let Some(length) = state.lookback else {
-        return outputs.is_empty() && state.before.is_empty() && state.kept == Kept::default();
+    let layout = state.layout.as_ref().filter(|_| state.check.rows() > 0);
+    has_window(state, layout) && has_filled(state, layout) && has_values(state)
+}
+
+/// Whether the trades that are kept are those that later windows may need.
+fn has_window(state: &Checkpoint, layout: Option<&Layout>) -> bool {
+    let has_outputs = !outputs(&state.features).is_empty();
+    let Some(length) = state.back.length else {
+        return !has_outputs && state.kept == Kept::default();
     };
-    let is_possible = length.is_possible() && !outputs.is_empty();
-    let Some(layout) = state.layout.as_ref().filter(|_| state.check.rows() > 0) else {
-        return is_possible && state.before.is_empty() && state.kept == Kept::default();
-    };
+    let is_possible = length.is_possible() && has_outputs;
+    let Some(layout) = layout else { return is_possible && state.kept == Kept::default() };
     is_possible
         && length.is_whole(layout.unit)
         && has_rows(state, layout)
         && has_length(state, length, layout.unit)
         && state.open.as_ref().is_none_or(|bar| ends_with(bar, &state.kept.rows))
-        && has_values(state, length, &outputs)
+}
+
+/// Whether trades can have filled the buckets so.
+fn has_filled(state: &Checkpoint, layout: Option<&Layout>) -> bool {
+    let Filled { bought, sold, imbalances } = &state.filled;
+    let has_sides = layout.is_some_and(|layout| layout.columns.contains(&Role::IsBuyerMaker));
+    let Some(vpin) = state.back.vpin.filter(|_| has_sides) else {
+        let is_possible = state.back.vpin.is_none_or(Vpin::is_possible);
+        return is_possible && state.filled == Filled::default();
+    };
+    let volume = vpin.bucket_volume;
+    // What was bought and sold in a full bucket has its volume as sum.
+    let is_imbalance = |imbalance: &i64| {
+        (0..=volume).contains(imbalance) && (volume - imbalance).cast_unsigned().is_multiple_of(2)
+    };
+    vpin.is_possible()
+        && [bought, sold].into_iter().all(|side| (0..volume).contains(side))
+        && *bought < volume - *sold
+        && imbalances.len() as u64 <= vpin.buckets.into()
+        && imbalances.iter().all(is_imbalance)
 }
 
 /// Whether the trades that are kept are the last ones, in the order of their times.
@@ -87,30 +111,30 @@ fn ends_with(bar: &Bar, rows: &[Row]) -> bool {
 }
 
 /// Whether the open bar has a value for each output that looks back.
-fn has_values(state: &Checkpoint, length: Length, outputs: &[&Output]) -> bool {
+fn has_values(state: &Checkpoint) -> bool {
     let Some(bar) = &state.open else { return state.before.is_empty() };
     let opened_after = state.check.rows().saturating_sub(bar.rows.unsigned_abs());
-    let is_full = match length {
-        Length::Span(_) => true,
+    let (is_full, counts) = match state.back.length {
         // Where fewer are kept, fewer were there.
-        Length::Trades(trades) => opened_after >= trades && state.kept.rows.len() as u64 >= trades,
+        Some(Length::Trades(trades)) => {
+            let is_full = opened_after >= trades && state.kept.rows.len() as u64 >= trades;
+            (is_full, trades..=trades)
+        }
+        _ => (true, 0..=MAX_TRADES.min(opened_after)),
     };
     let is_value = |(output, value): (&&Output, &Option<Scalar>)| match (output.compute, value) {
         (_, None) => true,
+        _ if output.group == Group::Lookback && !is_full => false,
         (Compute::Int(_), Some(Scalar::Int(value))) => {
-            let count = value.unsigned_abs();
             let is_count = output.name == "lookback_trade_count";
-            *value >= 0
-                && (!is_count
-                    || match length {
-                        Length::Trades(trades) => count == trades,
-                        Length::Span(_) => count <= MAX_TRADES.min(opened_after),
-                    })
+            *value >= 0 && (!is_count || counts.contains(&value.unsigned_abs()))
+        }
+        (Compute::Float(_), Some(Scalar::Float(value))) if output.group == Group::Vpin => {
+            (0.0..=1.0).contains(value) && value.is_sign_positive()
         }
         (Compute::Float(_), Some(Scalar::Float(value))) => value.is_finite(),
         _ => false,
     };
-    state.before.len() == outputs.len()
-        && (is_full || state.before.iter().all(Option::is_none))
-        && outputs.iter().zip(&state.before).all(is_value)
+    let outputs = state.lookbacks();
+    state.before.len() == outputs.len() && outputs.iter().zip(&state.before).all(is_value)
 }

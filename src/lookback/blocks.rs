@@ -3,7 +3,8 @@
 //! Windows only move forward, so blocks are a queue of two stacks. The front has, for each block,
 //! the sums from it to the end of the front; the back has those of each block, and of all of it. So
 //! the sums of all blocks are two that merge, and each block is merged a few times in all, however
-//! many windows have it.
+//! many windows have it. A block ends where a window ended, so that only the first trades of a
+//! window are summed anew.
 
 use crate::bar::Bar;
 use crate::sums::Overflow;
@@ -11,86 +12,86 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// How many rows a block has.
-pub(super) const BLOCK: u64 = 128;
+/// Fewer rows than these are added to the block before.
+const LEAST: u64 = 128;
+/// The most rows that are summed together: a window that begins within them sums the others anew.
+const MOST: u64 = 512;
 
 /// The sums of blocks that follow one another.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Blocks {
-    /// The number of the first block.
-    start: u64,
-    /// For each of the first blocks, the sums from it to the last of them.
-    front: VecDeque<Arc<Bar>>,
-    /// The sums of each block that follows.
-    back: Vec<Arc<Bar>>,
+    /// For each of the first blocks, its first row, and the sums from it to the last of them.
+    front: VecDeque<(u64, Arc<Bar>)>,
+    /// The first row of each block that follows, and its sums.
+    back: Vec<(u64, Arc<Bar>)>,
     /// The sums of all of these.
     total: Option<Arc<Bar>>,
+    /// The row after the last block.
+    end: u64,
 }
 
 impl Blocks {
-    /// The blocks that are whole within rows.
-    pub fn within(rows: &Range<u64>) -> Range<u64> {
-        rows.start.div_ceil(BLOCK)..rows.end / BLOCK
-    }
-
-    /// The rows of a block.
-    pub fn rows(block: u64) -> Range<u64> {
-        block * BLOCK..(block + 1) * BLOCK
-    }
-
-    /// Move on to these blocks, of which none is before the first of the last call.
+    /// Move on to a window of these rows, which begins and ends no earlier than the one before.
     ///
     /// # Errors
     /// A sum that is beyond its integer; the blocks must not be used after that.
     pub fn advance(
         &mut self,
-        blocks: Range<u64>,
-        sum: impl Fn(u64) -> Result<Option<Bar>, Overflow>,
+        rows: &Range<u64>,
+        sum: impl Fn(Range<u64>) -> Result<Option<Bar>, Overflow>,
     ) -> Result<(), Overflow> {
-        let middle = self.start + self.front.len() as u64;
-        let end = middle + self.back.len() as u64;
-        if blocks.start >= end {
-            *self = Self::default();
-        } else if blocks.start > middle {
-            self.turn(blocks.start - middle)?;
-        } else {
-            // At most as many as there are.
-            self.front.drain(..usize::try_from(blocks.start - self.start).unwrap_or(usize::MAX));
+        if self.end <= rows.start {
+            *self = Self { end: rows.start, ..Self::default() };
         }
-        self.start = blocks.start;
-        for block in end.max(blocks.start)..blocks.end {
-            let Some(bar) = sum(block)? else { continue };
+        let gone = self.front.partition_point(|(start, _)| *start < rows.start);
+        self.front.drain(..gone);
+        let gone = self.back.partition_point(|(start, _)| *start < rows.start);
+        if gone > 0 {
+            self.turn(gone)?;
+        }
+        while self.end < rows.end {
+            let (start, end) = (self.end, rows.end.min(self.end + MOST));
+            self.end = end;
+            let Some(bar) = sum(start..end)? else { continue };
             match &mut self.total {
                 Some(total) => Arc::make_mut(total).merge(&bar)?,
                 none => *none = Some(Arc::new(bar.clone())),
             }
-            self.back.push(Arc::new(bar));
+            match self.back.last_mut() {
+                Some((first, last)) if start - *first < LEAST => Arc::make_mut(last).merge(&bar)?,
+                _ => self.back.push((start, Arc::new(bar))),
+            }
         }
         Ok(())
     }
 
-    /// Make the front of the back, without its first blocks.
-    fn turn(&mut self, without: u64) -> Result<(), Overflow> {
-        self.front.clear();
+    /// Make the front of the back, without its first blocks. The front is empty: its blocks are
+    /// before them.
+    fn turn(&mut self, without: usize) -> Result<(), Overflow> {
         self.total = None;
-        // At most as many as there are.
-        let without = usize::try_from(without).unwrap_or(usize::MAX);
-        for bar in self.back.drain(..).skip(without).rev() {
+        for (start, bar) in self.back.drain(..).skip(without).rev() {
             let joined = match self.front.front() {
                 None => bar,
-                Some(next) => {
+                Some((_, next)) => {
                     let mut own = Arc::unwrap_or_clone(bar);
                     own.merge(next)?;
                     Arc::new(own)
                 }
             };
-            self.front.push_front(joined);
+            self.front.push_front((start, joined));
         }
         Ok(())
     }
 
+    /// The first row of all blocks.
+    pub fn start(&self) -> u64 {
+        let first = self.front.front().or_else(|| self.back.first());
+        first.map_or(self.end, |(start, _)| *start)
+    }
+
     /// The sums of all blocks, in two parts or fewer.
     pub fn parts(&self) -> impl Iterator<Item = &Bar> {
-        self.front.front().into_iter().chain(&self.total).map(AsRef::as_ref)
+        let front = self.front.front().map(|(_, sums)| sums);
+        front.into_iter().chain(&self.total).map(AsRef::as_ref)
     }
 }

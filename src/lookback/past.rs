@@ -177,7 +177,7 @@ impl Piece {
         self.times.push(time);
         self.prices.push(price);
         self.quantities.push(quantity);
-        if row % 8 == 0 {
+        if row.is_multiple_of(8) {
             self.sold.push(0);
             self.known.push(0);
         }

@@ -83,11 +83,15 @@ fn expected(trades: &Trades<'_>, length: Length, first: usize, row: usize) -> Ve
     }
 }
 
+fn back(length: Length) -> Back {
+    Back { length: Some(length), vpin: None }
+}
+
 fn builder(length: Length, thresholds: &[i64], reset: Option<Reset>) -> Builder<RangeRule> {
     let rule = |bps: &i64| RangeRule::new(Threshold::new(*bps).unwrap(), false);
     Builder::new(thresholds.iter().map(rule), Needs::NOTHING)
         .reset_at(reset, None)
-        .looking_back(Some(Lookback::new(length, all(), thresholds.len())))
+        .looking_back(Some(Lookback::new(back(length), all(), thresholds.len())))
 }
 
 const LENGTHS: [Length; 11] = [

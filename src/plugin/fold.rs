@@ -119,7 +119,7 @@ impl Fold {
 
     /// Check that times of this unit can measure how far is looked back.
     fn check_lookback(&self, unit: TimeUnit) -> PolarsResult<()> {
-        match self.options.length().filter(|length| !length.is_whole(unit)) {
+        match self.options.back().length.filter(|length| !length.is_whole(unit)) {
             None => Ok(()),
             Some(length) => {
                 let times = self.column_name(Role::Timestamp).unwrap_or_default();

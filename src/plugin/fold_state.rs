@@ -4,11 +4,12 @@ use crate::bar::Bar;
 use crate::builder::Builder;
 use crate::checkpoint::Checkpoint;
 use crate::checkpoint::chains::{Chains, Saved};
-use crate::columns::Output;
+use crate::columns::{Group, Output};
 use crate::error::Error;
 use crate::fixed::to_f64;
 use crate::levels::Tick;
-use crate::lookback::Length;
+use crate::lookback::buckets::Vpin;
+use crate::lookback::{Back, Length};
 use crate::plugin::fold::Fold;
 use crate::plugin::inputs::time_dtype;
 use crate::plugin::keys::Keys;
@@ -64,6 +65,25 @@ fn check_shape(options: &Options, saved: &Saved) -> Result<(), Error> {
     }
 }
 
+/// Check that a checkpoint looks as far back as the wanted columns do.
+fn check_back(wanted: &[&Output], back: Back, own: Back) -> Result<(), Error> {
+    let is_wanted = |group| wanted.iter().any(|output| output.group == group);
+    if is_wanted(Group::Lookback) && back.length != own.length {
+        let text = |length: Option<Length>| length.map_or_else(|| "none".into(), |l| l.to_string());
+        let (got, expected) = (text(own.length), text(back.length));
+        return Err(Error::CheckpointOther { what: "lookback", got, expected });
+    }
+    if is_wanted(Group::Vpin) && back.vpin != own.vpin {
+        let text = |Vpin { bucket_volume, buckets }| {
+            format!("Vpin({}, {buckets})", to_f64(i128::from(bucket_volume)))
+        };
+        let text = |vpin: Option<Vpin>| vpin.map_or_else(|| "none".into(), text);
+        let (got, expected) = (text(own.vpin), text(back.vpin));
+        return Err(Error::CheckpointOther { what: "vpin", got, expected });
+    }
+    Ok(())
+}
+
 /// Check that the open bar of a checkpoint has what the wanted columns need.
 fn check_features(options: &Options, checkpoint: &Checkpoint) -> Result<(), Refusal> {
     if let Some(wanted) = options.tick()? {
@@ -75,14 +95,9 @@ fn check_features(options: &Options, checkpoint: &Checkpoint) -> Result<(), Refu
         }
     }
     let lookbacks = options.lookbacks();
-    let wanted = options.length().filter(|_| !lookbacks.is_empty());
-    if wanted.is_some() && wanted != checkpoint.lookback {
-        let text = |length: Option<Length>| length.map_or_else(|| "none".into(), |l| l.to_string());
-        let (got, expected) = (text(checkpoint.lookback), text(wanted));
-        return Err(Error::CheckpointOther { what: "lookback", got, expected }.into());
-    }
-    let has = |output: &Output| checkpoint.features.iter().any(|name| name == output.name);
-    let has_values = lookbacks.into_iter().all(has);
+    check_back(&lookbacks, options.back(), checkpoint.back)?;
+    let own = checkpoint.lookbacks();
+    let has_values = lookbacks.iter().all(|output| own.iter().any(|own| own.name == output.name));
     if has_values && checkpoint.needs_of_run().contains(options.needs().of_run()) {
         return Ok(());
     }
@@ -235,7 +250,7 @@ impl Fold {
         let footprint = self.options.footprint()?;
         let builder = builder.unwrap_or(unused);
         let unit = self.layout.as_ref().map_or(TimeUnit::Microseconds, |layout| layout.unit);
-        let kept = builder.kept(unit);
+        let (kept, filled) = (builder.kept(unit), builder.filled());
         let of_chain = |(chain, (begun, (rule, open))): (usize, OfRule<'_>)| Checkpoint {
             symbol: None,
             rule: begun,
@@ -245,7 +260,7 @@ impl Fold {
             include_incomplete: self.options.include_incomplete,
             features: self.options.features.clone(),
             footprint,
-            lookback: self.options.length(),
+            back: self.options.back(),
             layout: self.layout.clone(),
             check: builder.check().clone(),
             session: builder.session().cloned(),
@@ -253,6 +268,7 @@ impl Fold {
             memory: rule.memory(),
             before: open.map_or_else(Vec::new, |_| builder.before(chain).to_vec()),
             kept: kept.clone(),
+            filled: filled.clone(),
         };
         let rules = self.options.rules()?.into_iter().zip(builder.chains());
         Ok(rules.enumerate().map(of_chain).collect())

@@ -4,7 +4,8 @@ use crate::builder::{Builder, MaxGap};
 use crate::columns::{Group, OUTPUTS, Output, Table, output};
 use crate::footprint::{FOOTPRINT_OUTPUTS, Footprint, FootprintOutput};
 use crate::levels::Tick;
-use crate::lookback::{Length, Lookback, outputs};
+use crate::lookback::buckets::Vpin;
+use crate::lookback::{Back, Length, Lookback, VPIN, outputs};
 use crate::needs::Needs;
 use crate::plugin::footprint_rows::{FootprintOptions, FootprintRows};
 use crate::plugin::inputs::{Inputs, Names};
@@ -55,6 +56,8 @@ pub struct Options {
     pub footprint: Option<FootprintOptions>,
     /// How far is looked back before a bar, if that is done.
     pub lookback: Option<LookbackOptions>,
+    /// Which buckets of volume are measured before a bar, if some are.
+    pub vpin: Option<VpinOptions>,
     /// The names of the columns of the trades.
     pub columns: Names,
     /// The wanted columns of bars; `None` for all.
@@ -86,6 +89,15 @@ pub struct LookbackOptions {
     span: Option<u64>,
 }
 
+/// Which buckets of volume are measured, as Python passes it.
+#[derive(Clone, Copy, Debug, Deserialize, FromPyObject)]
+#[pyo3(from_item_all)]
+pub struct VpinOptions {
+    /// The volume of a bucket, in units of 1e-8.
+    bucket_volume: i64,
+    buckets: u32,
+}
+
 impl Options {
     /// The computed columns that are wanted.
     pub fn outputs(&self) -> impl Iterator<Item = &'static Output> {
@@ -96,7 +108,8 @@ impl Options {
             if self.stored { output.needs_trades() } else { !self.is_shown(output) }
         };
         let asked = self.asked().filter(is_added);
-        let all = OUTPUTS.iter().filter(is_there).chain(asked);
+        let vpin = self.vpin.and_then(|_| output(VPIN));
+        let all = OUTPUTS.iter().filter(is_there).chain(asked).chain(vpin);
         all.filter(|output| self.labels.is_none() && self.wants(output.name))
     }
 
@@ -105,7 +118,7 @@ impl Options {
         match output.group {
             Group::Bar => true,
             Group::Sum | Group::Feature => self.include_microstructure,
-            Group::Intra | Group::Lookback | Group::Stored => false,
+            Group::Intra | Group::Lookback | Group::Vpin | Group::Stored => false,
         }
     }
 
@@ -144,18 +157,23 @@ impl Options {
         Table::new(self.outputs()).with_values_of(&self.lookbacks())
     }
 
-    /// How far is looked back before a bar, if that is done.
-    pub fn length(&self) -> Option<Length> {
-        let LookbackOptions { trades, span } = self.lookback?;
-        trades.map(Length::Trades).or_else(|| span.map(Length::Span))
+    /// How far is looked back before a bar.
+    pub fn back(&self) -> Back {
+        let length = |LookbackOptions { trades, span }| {
+            trades.map(Length::Trades).or_else(|| span.map(Length::Span))
+        };
+        let vpin = |VpinOptions { bucket_volume, buckets }| Vpin { bucket_volume, buckets };
+        Back { length: self.lookback.and_then(length), vpin: self.vpin.map(vpin) }
     }
 
     /// The columns of what came before a bar that must be computed.
     pub fn lookbacks(&self) -> Vec<&'static Output> {
-        let has_one = self.lookback.is_some() && self.labels.is_none() && !self.stored;
+        if self.labels.is_some() || self.stored {
+            return Vec::new();
+        }
         let is_needed = |output: &&Output| self.every_sum || self.wants(output.name);
-        let all = if has_one { outputs(&self.features) } else { Vec::new() };
-        all.into_iter().filter(is_needed).collect()
+        let vpin = self.vpin.and_then(|_| output(VPIN));
+        outputs(&self.features).into_iter().chain(vpin).filter(is_needed).collect()
     }
 
     /// Whether a column of bars is wanted.
@@ -172,12 +190,12 @@ impl Options {
 
     /// The sums of a bar that must be computed.
     pub fn needs(&self) -> Needs {
-        let is_sum = |output: &&Output| !matches!(output.group, Group::Intra | Group::Lookback);
+        let is_sum = |output: &&Output| output.group != Group::Intra && !output.looks_back();
         let all = OUTPUTS.iter().filter(is_sum).chain(self.asked()).filter(|_| self.every_sum);
         // Labels read prices, about which there are notices.
         let none = if self.labels.is_some() { Needs::PRICE } else { Needs::NOTHING };
         let of_footprints = self.footprint_outputs().map(|output| output.needs);
-        let all = self.outputs().chain(all).filter(|output| output.group != Group::Lookback);
+        let all = self.outputs().chain(all).filter(|output| !output.looks_back());
         all.map(|output| output.needs).chain(of_footprints).fold(none, Needs::and)
     }
 
@@ -258,8 +276,8 @@ impl Options {
     pub fn builder(&self, needs: Needs) -> PolarsResult<Builder<AnyRule>> {
         let builder = Builder::new(self.rules()?, needs).with_levels(self.tick()?);
         let lookbacks = self.lookbacks();
-        let length = self.length().filter(|_| !lookbacks.is_empty());
-        let lookback = length.map(|length| Lookback::new(length, lookbacks, self.rules.len()));
+        let is_asked = !lookbacks.is_empty();
+        let lookback = is_asked.then(|| Lookback::new(self.back(), lookbacks, self.rules.len()));
         let builder = builder.looking_back(lookback);
         Ok(builder.reset_at(self.reset()?, None).cut_off_after(self.max_gap()))
     }

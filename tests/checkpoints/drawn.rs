@@ -10,8 +10,9 @@ use rangebar_polars::columns::{Group, OUTPUTS};
 use rangebar_polars::fixed::{LIMIT, SCALE};
 use rangebar_polars::footprint::Footprint;
 use rangebar_polars::levels::Tick;
-use rangebar_polars::lookback::Length;
+use rangebar_polars::lookback::buckets::{Filled, Vpin};
 use rangebar_polars::lookback::past::Kept;
+use rangebar_polars::lookback::{Back, Length};
 use rangebar_polars::period::Period;
 use rangebar_polars::reset::Reset;
 use rangebar_polars::rule::{AnyRule, Rule};
@@ -76,6 +77,13 @@ fn lookbacks() -> impl Strategy<Value = (Length, Vec<String>)> {
     (select(lengths.to_vec()), asked)
 }
 
+/// Buckets that are filled by a part of a trade, by some, or by many.
+fn vpins() -> impl Strategy<Value = Vpin> {
+    let volumes = select(vec![1, 30_000_000, 700_000_000, i64::MAX]);
+    (volumes, select(vec![1, 2, 7, 10_000]))
+        .prop_map(|(bucket_volume, buckets)| Vpin { bucket_volume, buckets })
+}
+
 /// Settings of footprints, some of which put all trades in one level.
 fn footprints() -> impl Strategy<Value = Footprint> {
     let ticks = select(vec![1, 7, 100_000, 10_000_000_000, 1_000_000_000_000_000]);
@@ -105,11 +113,22 @@ pub fn settings() -> impl Strategy<Value = Checkpoint> {
         prop::sample::subsequence(optional, 0..=4),
         prop_oneof![Just(Vec::new()), Just(statistics()), some_statistics()],
         option::of(footprints()),
-        option::of(lookbacks()),
+        (option::of(lookbacks()), option::of(vpins())),
     )
         .prop_map(
-            |(symbol, rule, max_gap, reset, unit, zone, optional, intra, footprint, back)| {
-                let (lookback, before) = back.unzip();
+            |(
+                symbol,
+                rule,
+                max_gap,
+                reset,
+                unit,
+                zone,
+                optional,
+                intra,
+                footprint,
+                (window, vpin),
+            )| {
+                let (length, before) = window.unzip();
                 let features = [intra, before.unwrap_or_default()].concat();
                 let rule: AnyRule = rule.parse().unwrap();
                 let columns = Role::ALL.into_iter();
@@ -128,13 +147,14 @@ pub fn settings() -> impl Strategy<Value = Checkpoint> {
                     include_incomplete: max_gap.is_some(),
                     features,
                     footprint,
-                    lookback,
+                    back: Back { length, vpin },
                     layout: Some(layout),
                     check: Check::default(),
                     session: None,
                     open: None,
                     before: Vec::new(),
                     kept: Kept::default(),
+                    filled: Filled::default(),
                 }
             },
         )

@@ -4,6 +4,8 @@ use rangebar_polars::bar::{Bar, BySide, Prices, Side, Span};
 use rangebar_polars::check::{Check, Last};
 use rangebar_polars::checkpoint::Checkpoint;
 use rangebar_polars::error::Error;
+use rangebar_polars::lookback::Back;
+use rangebar_polars::lookback::buckets::Filled;
 use rangebar_polars::lookback::past::Kept;
 use rangebar_polars::period::Period;
 use rangebar_polars::reset::Reset;
@@ -31,7 +33,8 @@ fn state() -> Checkpoint {
         include_incomplete: false,
         features: Vec::new(),
         footprint: None,
-        lookback: None,
+        back: Back::default(),
+        filled: Filled::default(),
         before: Vec::new(),
         kept: Kept::default(),
         layout: Some(Layout {

@@ -13,6 +13,7 @@ use rangebar_polars::checkpoint::Checkpoint;
 use rangebar_polars::columns::Scalar;
 use rangebar_polars::fixed::{LIMIT, SCALE};
 use rangebar_polars::lookback::Length;
+use rangebar_polars::lookback::buckets::Vpin;
 use rangebar_polars::period::Period;
 use rangebar_polars::reset::Reset;
 use rangebar_polars::rule::flow::Last as LastOfRule;
@@ -77,7 +78,7 @@ pub fn mutate(state: &mut Checkpoint, draw: &mut Draw) {
 fn mutate_lookback(state: &mut Checkpoint, draw: &mut Draw) {
     let rows = &mut state.kept.rows;
     let place = draw.below(rows.len().max(1));
-    match (draw.below(9), rows.get_mut(place)) {
+    match (draw.below(12), rows.get_mut(place)) {
         (0, Some(row)) => row.time = draw.near(row.time),
         (1, Some(row)) => row.price = draw.near(row.price),
         (2, Some(row)) => row.quantity = draw.near(row.quantity),
@@ -92,7 +93,13 @@ fn mutate_lookback(state: &mut Checkpoint, draw: &mut Draw) {
         (6, _) => state.kept.first_time = draw.flip().then(|| draw.near(0)),
         (7, _) => {
             let lengths = [Length::Trades(5), Length::Span(1_000_000), Length::Trades(0)];
-            state.lookback = Some(lengths[draw.below(lengths.len())]);
+            state.back.length = Some(lengths[draw.below(lengths.len())]);
+        }
+        (8, _) => state.filled.bought = draw.near(state.filled.bought),
+        (9, _) => state.filled.imbalances.push_back(draw.near(1)),
+        (10, _) => {
+            let vpin = Vpin { bucket_volume: draw.near(1), buckets: 2 };
+            state.back.vpin = draw.flip().then_some(vpin);
         }
         _ => {
             let values =

@@ -5,7 +5,6 @@ use rangebar_polars::builder::Builder;
 use rangebar_polars::checkpoint::Checkpoint;
 use rangebar_polars::checkpoint::chains::{Chains, KeyColumn, KeyType, KeyValue, RULE, THRESHOLD};
 use rangebar_polars::columns::{Group, OUTPUTS};
-use rangebar_polars::lookback::outputs;
 use rangebar_polars::needs::Needs;
 use rangebar_polars::rule::{AnyRule, Rule};
 use rangebar_polars::trades::Role;
@@ -15,8 +14,7 @@ pub const THRESHOLDS: [&str; 3] = ["range-7", "range-250", "range-100000"];
 
 /// Every sum, and what the features of a state need.
 fn needs(state: &Checkpoint) -> Needs {
-    let sums =
-        OUTPUTS.iter().filter(|output| !matches!(output.group, Group::Intra | Group::Lookback));
+    let sums = OUTPUTS.iter().filter(|output| output.group != Group::Intra && !output.looks_back());
     sums.fold(state.needs_of_run(), |needs, output| needs.and(output.needs))
 }
 
@@ -28,7 +26,7 @@ pub fn builder(states: &[Checkpoint]) -> Builder<AnyRule> {
         .reset_at(first.reset, first.session.clone())
         .cut_off_after(first.max_gap)
         .with_levels(first.footprint.map(|footprint| footprint.tick))
-        .looking_back(Checkpoint::lookback(states, &outputs(&first.features)))
+        .looking_back(Checkpoint::lookback(states, &first.lookbacks()))
 }
 
 /// The states of the rules of a builder, as a processor saves them.
@@ -43,6 +41,7 @@ pub fn states(builder: &Builder<AnyRule>, settings: &[Checkpoint]) -> Vec<Checkp
                 memory: rule.memory(),
                 before: open.map_or_else(Vec::new, |_| builder.before(chain).to_vec()),
                 kept: kept.clone(),
+                filled: builder.filled(),
                 ..settings.clone()
             }
         };

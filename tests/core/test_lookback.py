@@ -260,9 +260,7 @@ def test_trades_without_sides_have_null_for_what_needs_a_side() -> None:
 @pytest.mark.parametrize("name", [*COLUMNS, "close"])
 def test_a_plan_reads_and_keeps_only_what_the_wanted_column_needs(name: str) -> None:
     (reads,) = (
-        output.reads
-        for output in (*rb.schema.COLUMNS, *rb.schema.LOOKBACK)
-        if output.name == name
+        output.reads for output in (*rb.schema.COLUMNS, *rb.schema.LOOKBACK) if output.name == name
     )
     frame = walk(400)
 

@@ -43,6 +43,8 @@ RULES = (
 )
 pytestmark = pytest.mark.filterwarnings(
     "ignore:is_buyer_maker is null:rangebar_polars.RangeBarWarning",
+    # Days that are lost at the end of a range.
+    "ignore:.* missing:rangebar_polars.RangeBarWarning",
     "error:bars of .* fail checks:rangebar_polars.RangeBarWarning",
 )
 

@@ -72,10 +72,14 @@ class State:
     footprint: tuple[int, int, int] | None = None
     """Units of the tick, value area, imbalance."""
     lookback: Lookback | None = None
+    vpin: tuple[int, int] | None = None
+    """Units of a bucket's volume, number of buckets."""
     before: list[int | float | None] = field(default_factory=list)
     """The values of what came before the open bar."""
     first_time: int | None = None
     kept: list[Kept] = field(default_factory=list)
+    filled: tuple[int, int, list[int]] = (0, 0, [])
+    """What was bought and sold in the open bucket, and the imbalances of the full ones."""
 
     @classmethod
     def parse(cls, data: bytes) -> Self:
@@ -91,6 +95,7 @@ class State:
             features=[read.text() for _ in range(read.unsigned())],
             footprint=((read.signed(), read.byte(), read.unsigned()) if read.flag() else None),
             lookback=(read.byte(), read.unsigned()) if read.flag() else None,
+            vpin=(read.signed(), read.unsigned()) if read.flag() else None,
             layout=(
                 (read.byte(), read.text() if read.flag() else None, read.byte())
                 if read.flag()
@@ -104,6 +109,11 @@ class State:
             before=[read.value() for _ in range(read.unsigned())],
             first_time=read.optional(),
             kept=read.kept(),
+            filled=(
+                read.signed(),
+                read.signed(),
+                [read.signed() for _ in range(read.unsigned())],
+            ),
         )
         assert read.at < len(read.data)
         state.memory = read.data[read.at :]
@@ -130,6 +140,9 @@ class State:
             if self.lookback is None
             else bytes([self.lookback[0]]) + varint(self.lookback[1] % 2**64)
         )
+        yield _maybe(
+            None if self.vpin is None else _signed(self.vpin[0], "i64") + varint(self.vpin[1])
+        )
         if self.layout is None:
             yield b"\0"
         else:
@@ -153,6 +166,9 @@ class State:
             yield _signed(row[0] - before[0], "i64") + _signed(row[1] - before[1], "i64")
             yield _signed(row[2], "i64") + bytes([row[3]])
             before = row
+        bought, sold, imbalances = self.filled
+        yield _signed(bought, "i64") + _signed(sold, "i64") + varint(len(imbalances))
+        yield from (_signed(each, "i64") for each in imbalances)
         yield self.memory
 
 

@@ -212,6 +212,18 @@ def _kept(chance: random.Random, state: State) -> None:
     state.first_time = chance.choice([state.first_time, state.first_time, None, rows[0][0]])
 
 
+def _vpin(chance: random.Random, state: State) -> None:
+    state.vpin = chance.choice([None, (10**8, 2), (_number(chance, 10**8) % 2**63, 3)])
+    bought, sold, imbalances = state.filled
+    state.filled = chance.choice(
+        [
+            (_number(chance, bought), sold, imbalances),
+            (bought, _number(chance, sold), imbalances),
+            (bought, sold, [*imbalances, _number(chance, 10**8)]),
+        ]
+    )
+
+
 def _before(chance: random.Random, state: State) -> None:
     values = state.before or [None]
     which = chance.randrange(len(values))
@@ -236,6 +248,7 @@ _OF_STATE: Sequence[Callable[[random.Random, State], None]] = (
     _kept,
     _kept,
     _before,
+    _vpin,
     _layout,
     _layout,
     _rows,

@@ -81,6 +81,7 @@ STATES: Mapping[str, State] = {
         walk(400),
         300,
     ),
+    "a-vpin": _split({"threshold_decimal_bps": 60, "vpin": rb.Vpin(4.0, 3)}, walk(400), 300),
     "a-lookback-by-time": _split(
         {"threshold_decimal_bps": 60, "lookback": "9s", "features": ["lookback_kaufman_er"]},
         walk(400),

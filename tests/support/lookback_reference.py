@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import polars as pl
 
-from support.reference import Trade
+from support.reference import Trade, fx
 from support.statistics import COUNTS, STATISTICS, Run, Value, statistics
 
 _SHARED = (
@@ -77,9 +77,7 @@ def window(
     return [trade for trade in chain[:row] if trade.time > limit]
 
 
-def values(
-    trades: Sequence[Trade] | None, *, has_sides: bool, per_second: int
-) -> dict[str, Value]:
+def values(trades: Sequence[Trade] | None, *, has_sides: bool, per_second: int) -> dict[str, Value]:
     """Return the values of a window, by the names of the columns."""
     if not trades:
         nothing: dict[str, Value] = dict.fromkeys(COLUMNS)
@@ -112,3 +110,25 @@ def _own(run: Run, per_second: int) -> dict[str, Value]:
         "return": change,
         "kyle_lambda_proxy": change / ofi if ofi and run.has_sides else None,
     }
+
+
+def vpin(trades: Sequence[Trade], bucket_volume: float, buckets: int) -> float | None:
+    """Return the imbalance of the last full buckets that trades of known side have filled."""
+    size = fx(bucket_volume)
+    sold = [0, 0]
+    full = list[int]()
+    for trade in trades:
+        left = 0 if trade.is_buyer_maker is None else fx(trade.quantity)
+        side = int(bool(trade.is_buyer_maker))
+        while left >= size - sum(sold):
+            part = size - sum(sold)
+            sold[side] += part
+            left -= part
+            full.append(abs(sold[0] - sold[1]))
+            sold = [0, 0]
+            if left >= size * (buckets + 1):
+                # Whole buckets of one side, of which the last ones alone count.
+                left = left % size + size * buckets
+        sold[side] += left
+    last = full[-buckets:]
+    return float(sum(last)) / float(buckets * size) if len(last) == buckets else None

@@ -172,6 +172,20 @@ def test_a_report_that_is_longer_than_the_end_takes_another_request(
     assert found.gaps == gaps
 
 
+def test_objects_are_the_files_of_a_folder(cache_url: str, tmp_path: Path) -> None:
+    odd = "BTC/USD ä'%"
+    for root in (cache_url, tmp_path / "folder"):
+        give(root, trades_of(MONTH[:2]))
+        give(root, trades_of(MONTH[:1]), symbol=odd, market="um")
+
+    objects = {name: bytes(bucket_of(cache_url).get(name).bytes()) for name in sizes_of(cache_url)}
+    assert objects == tree(tmp_path / "folder")
+    series: dict[str, Any] = {"source": SOURCE, "market": "um", "cache_dir": cache_url}
+    assert rb.scan_ticks(odd, MONTH[0], MONTH[0], **series).collect().height == 200
+    assert rb.cache_clear("ticks", symbol=odd, cache_dir=cache_url)["symbol"].to_list() == [odd]
+    assert len(sizes_of(cache_url)) == 2
+
+
 def test_objects_that_are_no_days_are_left_alone(ticks: TickCache, cache_url: str) -> None:
     ticks.write(*a_day())
     foreign = ["README.md", f"{FOLDER}/notes.txt", f"{FOLDER}/deeper/2024-06-02.parquet"]
