@@ -1,5 +1,6 @@
 """The functions of SQL that compute bars: one in Python, and macros that call it."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
@@ -7,6 +8,7 @@ import polars as pl
 from rangebar_polars._core.bars import bars
 from rangebar_polars._core.borders import parse_borders
 from rangebar_polars._core.feature_names import refuse_lookback
+from rangebar_polars._core.options import Options
 from rangebar_polars._core.rules.prices import RangeRule
 from rangebar_polars._core.rules.rule import Rule
 from rangebar_polars._core.rules.text import parse_rule
@@ -36,6 +38,14 @@ _SQL_TYPES: Final[dict[pl.DataType, str]] = {
 _OPTIONAL: Final = ("is_buyer_maker", "agg_trade_id", "first_trade_id", "last_trade_id")
 _OPTIONS: Final = "rule, reset := NULL, max_gap := NULL, include_incomplete := false"
 _OF_TABLES: Final = f"{_OPTIONS}, features := []::VARCHAR[]"
+_NUMBERS: Final = (
+    *("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE"),
+    *("UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT"),
+)
+_EXPECTED: Final = {
+    "timestamp": "the time of each trade, as a date has no time of day",
+    "is_buyer_maker": "BOOLEAN (true is where the aggressor sold: of -1 and 1 it is side < 0)",
+}
 _SEVERAL: Final = (
     "bars_of was given trades of more than one symbol, market or source (give it those of one, or "
     "call bars_by_symbol)"
@@ -87,8 +97,11 @@ def macros(at: str) -> list[str]:
         What goes before their names: a schema and a point, or nothing.
     """
     # A cast would read times without a zone in that of the connection; they are UTC.
-    moment = {"timestamp": "make_timestamptz(epoch_us(timestamp))"}
-    trade = ", ".join(f"{name}: {moment.get(name, name)}" for name in TRADE_SCHEMA)
+    read = {
+        "timestamp": _checked("timestamp", ["DATE"], "make_timestamptz(epoch_us(timestamp))"),
+        "is_buyer_maker": _checked("is_buyer_maker", _NUMBERS, "is_buyer_maker"),
+    }
+    trade = ", ".join(f"{name}: {read.get(name, name)}" for name in TRADE_SCHEMA)
     listed = f"""list(
         {{{trade}}}::{_struct(TRADE_SCHEMA)}
         ORDER BY timestamp, agg_trade_id, first_trade_id, place
@@ -103,7 +116,7 @@ def macros(at: str) -> list[str]:
             FROM (FROM query_table(tbl) UNION ALL BY NAME SELECT {", ".join(absent)} WHERE false)
         )
     """  # noqa: S608 - our own names
-    given = "rule::VARCHAR, reset, max_gap, include_incomplete"
+    given = "rule::VARCHAR, reset::VARCHAR, max_gap::VARCHAR, include_incomplete"
     of_one = f"CASE WHEN {several} THEN error('{_SEVERAL}') ELSE {listed} END"
     statistics = ", ".join(f"'{output.name}'" for output in INTRA)
     # A function has one type, so statistics that are not asked for are null columns until here.
@@ -174,9 +187,16 @@ def _bars_of(  # noqa: PLR0917 - in the order of SQL
     """Return the bars of one list; whether a bar is complete is a column in any case."""
     names = None if features is None else features.to_list()
     refuse_lookback(names, "bars of SQL")
+    of_text, trades = _rule_of(rule), rows.struct.unnest()
+    # A column that a table lacks has come as nulls, of which a rule would make other bars.
+    lacked = [
+        role
+        for role in Options.check(None, rule=of_text, columns=None).rule_roles
+        if role in _OPTIONAL and trades.height and trades[role].null_count() == trades.height
+    ]
     made = bars(
-        rows.struct.unnest(),
-        rule=_rule_of(rule),
+        trades.drop(lacked),
+        rule=of_text,
         reset=None if reset is None else parse_borders(reset),
         max_gap=max_gap,
         include_microstructure=True,
@@ -190,6 +210,13 @@ def _rule_of(text: str) -> Rule:
     """Return the rule of a text, or of a threshold."""
     is_threshold = text.removeprefix("-").isdecimal()
     return RangeRule(int(text)) if is_threshold else parse_rule(text)
+
+
+def _checked(name: str, refused: Sequence[str], expression: str) -> str:
+    """Return an expression that is an error where a column has a type of which a cast would lie."""
+    types = ", ".join(f"'{each}'" for each in refused)
+    error = f"error('{name} is ' || typeof({name}) || ': expected {_EXPECTED[name]}')"
+    return f"CASE WHEN typeof({name}) IN ({types}) THEN {error} ELSE {expression} END"
 
 
 def _struct(schema: pl.Schema) -> str:
