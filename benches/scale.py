@@ -27,6 +27,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -184,13 +185,14 @@ def measured(folder: Path) -> Costs:
         for symbol in ["SMALLUSDT", *sizes]:  # The first time the modules are loaded.
             own: dict[str, Any] = {"cache_dir": folder / f"cache {len(fetching)} {symbol}"}
             days = symbol, MEASURED[0], MEASURED[-1]
-            fetching[symbol] = busy(lambda: rb.archive_quality(*days, archive=archive, **own))
-            trades = rb.scan_ticks(*days, archive=archive, **own).collect()
-            asked = {"threshold_decimal_bps": THRESHOLDS, "archive": archive, **own}
-            computing[symbol] = busy(lambda: rb.get_range_bars(*days, **asked))
-            again = busy(lambda: rb.get_range_bars(*days, **asked))
-            assert rb.get_range_bars(*days, **asked).equals(rb.bars(trades, THRESHOLDS))
-            files = [path for path in own["cache_dir"].rglob("ticks/**/*.parquet")]
+            own |= {"archive": archive}
+            fetching[symbol] = busy(partial(rb.archive_quality, *days, **own))
+            trades = rb.scan_ticks(*days, **own).collect()
+            ask_for = partial(rb.get_range_bars, *days, THRESHOLDS, **own)
+            computing[symbol] = busy(ask_for)
+            again = busy(ask_for)
+            assert ask_for().equals(rb.bars(trades, THRESHOLDS))
+            files = list(own["cache_dir"].rglob("ticks/**/*.parquet"))
             kept = sum(path.stat().st_size for path in files)
     count = len(MEASURED)
     joined, met = measured_months(folder)
@@ -228,7 +230,7 @@ def measured_months(folder: Path) -> tuple[float, float]:
     with ThreadPoolExecutor(1) as threads:
         for unit, store in zip(("symbol", "month"), stores, strict=True):
             more = {"executor": threads, "store": store, "unit": unit, **asked}
-            seconds[unit] = busy(lambda: rb.populate("M", days[0], days[-1], **more))
+            seconds[unit] = busy(partial(rb.populate, "M", days[0], days[-1], **more))
     StoredBars.open_day = original  # type: ignore[method-assign]
     want, got = (
         rb.get_range_bars("M", days[0], days[-1], store=store, **asked) for store in stores
@@ -386,14 +388,15 @@ def print_real_run(costs: Costs, folder: Path) -> None:
 def month_of_bars(folder: Path) -> ParquetStore:
     """Return a store with one month of about as many bars as are wanted."""
     days, store = day_range("2024-01-01", "2024-01-31"), ParquetStore(folder)
-    trades, own = 20_000, {"source": "mine", "cache_dir": folder}
+    trades = 20_000
+    own: dict[str, Any] = {"source": "mine", "cache_dir": folder}
     columns = ["id", "price", "quantity", "first", "last", "time", "maker", "best"]
     for day in days:
         frame = pl.read_csv(day_of(day, trades, "C"), has_header=False, new_columns=columns)
         times = pl.col("time").cast(pl.Datetime("ms"))
         named = frame.select("price", "quantity", timestamp=times, is_buyer_maker=_MAKER)
         rb.import_trades(named, symbol="C", **own)
-    rb.get_range_bars("C", days[0], days[-1], 3, store=store, **own)
+    rb.get_range_bars("C", days[0], days[-1], 1, store=store, **own)
     return store
 
 
@@ -407,6 +410,7 @@ def write_months(folder: Path, url: str, writer: int, count: int) -> None:
     (month,) = source.find(key).values()
     bars = source.read(key, month, list(STORED_SCHEMA))
     assert bars is not None
+    assert bars.height >= BARS
     bars, links = bars[:BARS], month.links
     kept = replace(links[0], bar_count=bars.height)
     month = replace(month, links=(kept, *(replace(link, bar_count=0) for link in links[1:])))
@@ -450,8 +454,8 @@ def print_clickhouse(folder: Path, months: int) -> None:
         assert len(lines) == months // WRITERS * WRITERS
         size = int(ask(url, "SELECT sum(bytes_on_disk) FROM system.parts WHERE active")[0][0])
         print(
-            f"\nClickHouse, {WRITERS} writers: {len(lines)} chain-months, {rows / 1e6:.1f} M bars in "
-            f"{elapsed:.0f} s: {rows / elapsed / 1e3:.0f} k bars/s, {len(lines) / elapsed:.1f} "
+            f"\nClickHouse, {WRITERS} writers: {len(lines)} chain-months, {rows / 1e6:.1f} M bars "
+            f"in {elapsed:.0f} s: {rows / elapsed / 1e3:.0f} k bars/s, {len(lines) / elapsed:.1f} "
             f"months/s; a write {statistics.median(seconds):.2f} s (median), at most {max(parts)} "
             f"active parts, {size / rows:.0f} bytes a bar; the model's 12,000 months are "
             f"{12_000 / (len(lines) / elapsed) / 60:.0f} minutes"
