@@ -1,24 +1,18 @@
 """How long a large archive takes on 1, 8 and 64 workers: a model of costs measured on the spot.
 
-    PYTHONPATH=tests python benches/scale.py [model | clickhouse]
+    PYTHONPATH=tests python benches/scale.py
 
-``model``: processor time of each step is measured for days of two sizes, which come from a server
-on this machine, and of chains of months that meet; the bars are compared with those of one pass
-first. The model multiplies these for 100 symbols of 60 months and says what limits each number of
-workers. Then `populate` fills a small part by symbols and by months, with processes, and its
-processor time is compared with what the model says of that part.
-
-``clickhouse``: four processes write chain-months of 12,500 bars into a server out of the
-chdb-core wheel, or into that of `CLICKHOUSE_URL`.
-
-The model knows neither retries nor a slow archive. Without an argument both are measured.
+Processor time of each step is measured for days of two sizes, which come from a server on this
+machine, and of months that are joined; the bars are compared with those of one pass first. The
+model multiplies these for 100 symbols of 60 months and says what limits each number of workers.
+Then `populate` fills a small part by symbols and by months, with processes, and its processor time
+is compared with what the model says of that part. What ClickHouse takes is measured by
+`clickhouse_writers.py`. The model knows neither retries nor a slow archive.
 """
 
-import argparse
 import datetime as dt
 import os
 import resource
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -30,20 +24,17 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
+from unittest.mock import patch
 
 import numpy as np
 import polars as pl
-from stores import database
 from support.archive_server import ArchiveServer
-from support.clickhouse_server import ask
 
 import rangebar_polars as rb
 from rangebar_polars._catalog.bars import StoredBars
 from rangebar_polars._catalog.tick_day import TickDay
 from rangebar_polars._days import day_range
 from rangebar_polars.archive.binance import BinanceFile
-from rangebar_polars.schema import STORED_SCHEMA, Series
-from rangebar_polars.store import ParquetStore
 
 THRESHOLDS: Final = [100, 250]
 SMALL, LARGE = 20_000, 400_000
@@ -59,9 +50,6 @@ SYMBOLS: Final = {1_200_000: 5, 300_000: 20, 50_000: 75}
 """The archive of the model: how many symbols have so many trades a day."""
 LINE: Final = 125e6
 """Bytes a second of one line of 1 Gbit/s."""
-CORES: Final = 8
-"""Cores of the ClickHouse server of the model."""
-WRITERS, CHAIN_MONTHS, BARS = 4, 800, 12_500
 
 
 def day_of(day: dt.date, trades: int, symbol: str) -> bytes:
@@ -224,14 +212,12 @@ def measured_months(folder: Path) -> tuple[float, float]:
         opened.append(day)
         return original(bars, day)
 
-    StoredBars.open_day = spied  # type: ignore[method-assign]
     seconds, stores = dict[str, float](), [folder / "by symbol", folder / "by month"]
     asked: dict[str, Any] = {"threshold_decimal_bps": 20, **own}
-    with ThreadPoolExecutor(1) as threads:
+    with ThreadPoolExecutor(1) as threads, patch.object(StoredBars, "open_day", spied):
         for unit, store in zip(("symbol", "month"), stores, strict=True):
             more = {"executor": threads, "store": store, "unit": unit, **asked}
             seconds[unit] = busy(partial(rb.populate, "M", days[0], days[-1], **more))
-    StoredBars.open_day = original  # type: ignore[method-assign]
     want, got = (
         rb.get_range_bars("M", days[0], days[-1], store=store, **asked) for store in stores
     )
@@ -382,100 +368,12 @@ def print_real_run(costs: Costs, folder: Path) -> None:
         assert all(got.equals(want) for got in every)
 
 
-# ClickHouse
-
-
-def month_of_bars(folder: Path) -> ParquetStore:
-    """Return a store with one month of about as many bars as are wanted."""
-    days, store = day_range("2024-01-01", "2024-01-31"), ParquetStore(folder)
-    trades = 20_000
-    own: dict[str, Any] = {"source": "mine", "cache_dir": folder}
-    columns = ["id", "price", "quantity", "first", "last", "time", "maker", "best"]
-    for day in days:
-        frame = pl.read_csv(day_of(day, trades, "C"), has_header=False, new_columns=columns)
-        times = pl.col("time").cast(pl.Datetime("ms"))
-        named = frame.select("price", "quantity", timestamp=times, is_buyer_maker=_MAKER)
-        rb.import_trades(named, symbol="C", **own)
-    rb.get_range_bars("C", days[0], days[-1], 1, store=store, **own)
-    return store
-
-
-_MAKER: Final = pl.col("maker") == "True"
-
-
-def write_months(folder: Path, url: str, writer: int, count: int) -> None:
-    """Write a month of bars for many symbols, and print how long each took."""
-    source = ParquetStore(folder)
-    (key,) = source.keys()
-    (month,) = source.find(key).values()
-    bars = source.read(key, month, list(STORED_SCHEMA))
-    assert bars is not None
-    assert bars.height >= BARS
-    bars, links = bars[:BARS], month.links
-    kept = replace(links[0], bar_count=bars.height)
-    month = replace(month, links=(kept, *(replace(link, bar_count=0) for link in links[1:])))
-    with rb.open_store(url) as store:
-        for number in range(count):
-            series = Series(key.series.source, key.series.market, f"W{writer}N{number}")
-            began = time.perf_counter()
-            store.write(replace(key, series=series), month, bars)
-            print(time.perf_counter() - began, bars.height, flush=True)
-
-
-def print_clickhouse(folder: Path, months: int) -> None:
-    """Write from several processes, and print how fast it was."""
-    month_of_bars(folder)
-    with database() as url:
-        rb.open_store(url).close()
-        began = time.perf_counter()
-        writers = [
-            subprocess.Popen(  # noqa: S603 - this script
-                [sys.executable, __file__, "write", folder, url, str(n), str(months // WRITERS)],
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-            for n in range(WRITERS)
-        ]
-        parts = list[int]()
-        with ThreadPoolExecutor(WRITERS) as readers:
-            said = [readers.submit(writer.communicate) for writer in writers]
-            while not all(each.done() for each in said):
-                sql = (
-                    "SELECT count() FROM system.parts WHERE active AND table = 'bars' AND "
-                    "database = currentDatabase()"
-                )
-                parts.append(int(ask(url, sql)[0][0]))
-                time.sleep(0.5)
-        elapsed = time.perf_counter() - began
-        lines = [line.split() for each in said for line in each.result()[0].splitlines()]
-        seconds, rows = [float(line[0]) for line in lines], sum(int(line[1]) for line in lines)
-        (counted,) = ask(url, "SELECT count() FROM current_bars")[0]
-        assert counted == rows, (counted, rows)
-        assert len(lines) == months // WRITERS * WRITERS
-        size = int(ask(url, "SELECT sum(bytes_on_disk) FROM system.parts WHERE active")[0][0])
-        print(
-            f"\nClickHouse, {WRITERS} writers: {len(lines)} chain-months, {rows / 1e6:.1f} M bars "
-            f"in {elapsed:.0f} s: {rows / elapsed / 1e3:.0f} k bars/s, {len(lines) / elapsed:.1f} "
-            f"months/s; a write {statistics.median(seconds):.2f} s (median), at most {max(parts)} "
-            f"active parts, {size / rows:.0f} bytes a bar; the model's 12,000 months are "
-            f"{12_000 / (len(lines) / elapsed) / 60:.0f} minutes"
-        )
-
-
 def main() -> None:
-    """Measure what is asked for."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("what", nargs="?", choices=["model", "clickhouse"])
-    parser.add_argument("--months", type=int, default=CHAIN_MONTHS, help="chain-months to write")
-    given = parser.parse_args()
-    if given.what != "clickhouse":
-        with tempfile.TemporaryDirectory() as folder:
-            costs = measured(Path(folder))
-            print_model(costs)
-            print_real_run(costs, Path(folder))
-    if given.what != "model":
-        with tempfile.TemporaryDirectory() as folder:
-            print_clickhouse(Path(folder), given.months)
+    """Measure, compare, and print."""
+    with tempfile.TemporaryDirectory() as folder:
+        costs = measured(Path(folder))
+        print_model(costs)
+        print_real_run(costs, Path(folder))
 
 
 if __name__ == "__main__":
@@ -483,7 +381,5 @@ if __name__ == "__main__":
     match sys.argv[1:]:
         case ["serve", served]:
             serve(Path(served))
-        case ["write", source, url, writer, count]:
-            write_months(Path(source), url, int(writer), int(count))
         case _:
             main()
