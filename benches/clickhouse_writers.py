@@ -88,8 +88,8 @@ def print_clickhouse(folder: Path, months: int) -> None:
         ]
         parts = list[int]()
         with ThreadPoolExecutor(WRITERS) as readers:
-            said = [readers.submit(writer.communicate) for writer in writers]
-            while not all(each.done() for each in said):
+            outputs = [readers.submit(writer.communicate) for writer in writers]
+            while not all(each.done() for each in outputs):
                 sql = (
                     "SELECT count() FROM system.parts WHERE active AND table = 'bars' AND "
                     "database = currentDatabase()"
@@ -97,7 +97,7 @@ def print_clickhouse(folder: Path, months: int) -> None:
                 parts.append(int(ask(url, sql)[0][0]))
                 time.sleep(0.5)
         elapsed = time.perf_counter() - began
-        lines = [line.split() for each in said for line in each.result()[0].splitlines()]
+        lines = [line.split() for each in outputs for line in each.result()[0].splitlines()]
         seconds, rows = [float(line[0]) for line in lines], sum(int(line[1]) for line in lines)
         (counted,) = ask(url, "SELECT count() FROM current_bars")[0]
         assert counted == rows, (counted, rows)

@@ -10,6 +10,7 @@ there on both are compared bar by bar. Walks are made; real trades are those of 
 import os
 import random
 import statistics
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -77,6 +78,8 @@ def meeting(
 
 def main() -> None:
     """Print a row for each series."""
+    # Quotes and made trades have no sides.
+    warnings.simplefilter("ignore", rb.RangeBarWarning)
     print(f"| trades | {' | '.join(map(str, THRESHOLDS))} decimal bps |")
     print("|---" * (len(THRESHOLDS) + 1) + "|")
     for name, trades in series():
@@ -84,7 +87,7 @@ def main() -> None:
         for threshold in THRESHOLDS:
             of_all = ends(trades, threshold).to_list()
             chance = random.Random(threshold)  # noqa: S311 - not a secret
-            # Later beginnings would have too few trades before them and behind them.
+            # Later beginnings would have too few trades after them.
             starts = [chance.randrange(1, trades.height // 2) for _ in range(STARTS)]
             found = [meeting(trades, threshold, {0, *of_all}, start) for start in starts]
             met = [each for each in found if each is not None]

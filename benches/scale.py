@@ -282,7 +282,7 @@ def by_month(costs: Costs, archive: Archive, workers: int) -> Answer:
 
 
 def of_line(costs: Costs, archive: Archive, workers: int) -> Answer:
-    """All workers behind one line."""
+    """All workers share one line."""
     alone = by_month(costs, archive, workers).minutes * 60
     return longest(the_line=archive.trades * costs.zipped / LINE, CPU=alone)
 
