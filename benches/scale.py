@@ -38,7 +38,7 @@ from rangebar_polars.archive.binance import BinanceFile
 
 THRESHOLDS: Final = [100, 250]
 SMALL, LARGE = 20_000, 400_000
-"""Trades of a day, between which a cost for each day and one for each trade are told apart."""
+"""Trades of a day, between which a cost for each day and one for each trade are separated."""
 MEASURED: Final = day_range("2024-01-30", "2024-02-02")
 PART: Final = day_range("2024-01-16", "2024-03-15")
 """The days of the real run: three months of one larger symbol, and of smaller ones."""
