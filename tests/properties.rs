@@ -13,16 +13,19 @@ use proptest::prelude::*;
 use rangebar_polars::bar::Bar;
 use rangebar_polars::builder::{Builder, Ended, MaxGap};
 use rangebar_polars::checkpoint::{Checkpoint, LEVEL_BYTES};
-use rangebar_polars::columns::{Group, OUTPUTS};
+use rangebar_polars::columns::{Group, OUTPUTS, Output, Scalar};
 use rangebar_polars::error::Error;
 use rangebar_polars::fixed::to_fixed;
 use rangebar_polars::footprint::Footprint;
-use rangebar_polars::levels::Tick;
+use rangebar_polars::levels::{Level, Levels, Tick};
+use rangebar_polars::lookback::buckets::Vpin;
+use rangebar_polars::lookback::{Back, Length, Lookback};
 use rangebar_polars::needs::Needs;
 use rangebar_polars::period::Period;
 use rangebar_polars::reset::Reset;
 use rangebar_polars::rule::{AnyRule, RangeRule, Rule, Threshold};
 use rangebar_polars::trades::{Bits, Column, Layout, Role, Sides, TimeUnit, Trades};
+use std::collections::BTreeMap;
 
 /// Columns that own their values.
 #[derive(Clone, Debug, Default)]
@@ -123,9 +126,31 @@ fn range_rule(decimal_bps: i64, same_time_gate: bool) -> RangeRule {
 fn fold<R: Rule>(mut builder: Builder<R>, batches: &[Trades<'_>]) -> (Vec<Ended>, Vec<Bar>) {
     let mut closed = Vec::new();
     for batch in batches {
-        builder.push(batch, &mut |bar| closed.push(bar)).unwrap();
+        builder.push(batch, &mut |bar, _| closed.push(bar)).unwrap();
     }
     let open = builder.open_bars().map(|(_, bar)| bar.clone()).collect();
+    (closed, open)
+}
+
+/// The outputs that look back.
+fn lookbacks() -> Vec<&'static Output> {
+    OUTPUTS.iter().filter(|output| output.looks_back()).collect()
+}
+
+/// The values of what came before a bar.
+type Values = Vec<Option<Scalar>>;
+
+/// The bars that ended and those that are open, with the values of what came before them.
+type FoldedBack = (Vec<(Ended, Values)>, Vec<(Bar, Values)>);
+
+/// What a builder emits, and the bars it leaves open, with the values of what came before them.
+fn fold_back<R: Rule>(mut builder: Builder<R>, batches: &[Trades<'_>]) -> FoldedBack {
+    let mut closed = Vec::new();
+    for batch in batches {
+        builder.push(batch, &mut |bar, before| closed.push((bar, before.to_vec()))).unwrap();
+    }
+    let with_values = |(chain, bar): (usize, &Bar)| (bar.clone(), builder.before(chain).to_vec());
+    let open = builder.open_bars().map(with_values).collect();
     (closed, open)
 }
 
@@ -238,23 +263,30 @@ proptest! {
         at: prop::sample::Index,
         day: bool,
         gap in prop::option::of(1..3_u64),
+        length in prop::sample::select(vec![Length::Trades(40), Length::Span(20_000_000)]),
     ) {
         let trades = owned.trades();
         let rule: AnyRule = rule.parse().unwrap();
         let (at, reset) = (at.index(trades.len + 1), day.then_some(Reset::Period(Period::Day)));
         let max_gap = gap.map(|gap| MaxGap(gap * 1_000_000));
         let rules = [rule, "range-10".parse().unwrap(), "tick-3".parse().unwrap()];
+        let vpin = Vpin { bucket_volume: 1_000_000_000, buckets: 3 };
+        let back = Back { length: Some(length), vpin: Some(vpin) };
         let new = || {
             let builder = Builder::new(rules.clone(), every_sum());
             let builder = builder.reset_at(reset, None).cut_off_after(max_gap);
-            builder.with_levels(Some(footprint().tick))
+            builder
+                .with_levels(Some(footprint().tick))
+                .looking_back(Some(Lookback::new(back, lookbacks(), rules.len())))
         };
-        let (whole, open) = fold(new(), &[trades]);
+        let (whole, open) = fold_back(new(), &[trades]);
         let mut before = new();
-        let mut closed = Vec::new();
-        before.push(&trades.slice(0..at), &mut |bar| closed.push(bar)).unwrap();
-        let mut chains = Vec::new();
-        for (begun, (rule, open)) in rules.iter().zip(before.chains()) {
+        let (mut closed, _) = fold_back(before.clone(), &[trades.slice(0..at)]);
+        before.push(&trades.slice(0..at), &mut |_, _| ()).unwrap();
+        let (mut chains, mut states) = (Vec::new(), Vec::new());
+        let of_window = || lookbacks().into_iter().filter(|output| output.group == Group::Lookback);
+        let names = || of_window().map(|output| output.name.to_owned());
+        for (number, (begun, (rule, open))) in rules.iter().zip(before.chains()).enumerate() {
             let checkpoint = Checkpoint {
                 symbol: Some("BTCUSDT".to_owned()),
                 rule: begun.clone(),
@@ -263,8 +295,9 @@ proptest! {
                 reset,
                 include_microstructure: true,
                 include_incomplete: false,
-                features: statistics(),
+                features: statistics().into_iter().chain(names()).collect(),
                 footprint: Some(footprint()),
+                back,
                 layout: Some(Layout {
                     unit: TimeUnit::Milliseconds,
                     zone: Some("UTC".to_owned()),
@@ -273,23 +306,63 @@ proptest! {
                 check: before.check().clone(),
                 session: None,
                 open: open.cloned(),
+                before: open.map_or_else(Vec::new, |_| before.before(number).to_vec()),
+                kept: before.kept(TimeUnit::Milliseconds),
+                filled: before.filled(),
             };
 
             let bytes = checkpoint.to_bytes().unwrap();
             let restored = Checkpoint::from_bytes(&bytes).unwrap();
 
             let levels = open.and_then(|bar| bar.levels.as_ref()).map_or(0, |levels| levels.len());
-            prop_assert!(bytes.len() < 2_000 + levels * LEVEL_BYTES);
+            let kept = restored.kept.rows.len();
+            prop_assert!(bytes.len() < 2_500 + levels * LEVEL_BYTES + kept * 12);
             prop_assert_eq!(&restored, &checkpoint);
-            chains.push((restored.rule(), restored.open));
+            chains.push((restored.rule(), restored.open.clone()));
+            states.push(restored);
         }
         let after = Builder::resume(chains, before.check().clone(), every_sum());
         let after = after.reset_at(reset, None).cut_off_after(max_gap);
         let after = after.with_levels(Some(footprint().tick));
-        let (rest, still_open) = fold(after, &[trades.slice(at..trades.len)]);
+        let after = after.looking_back(Checkpoint::lookback(&states, &lookbacks()));
+        let (rest, still_open) = fold_back(after, &[trades.slice(at..trades.len)]);
         closed.extend(rest);
         prop_assert_eq!(closed, whole);
         prop_assert_eq!(still_open, open);
+    }
+
+    #[test]
+    fn levels_have_every_trade_at_its_price_once(
+        owned in owned(),
+        cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..8),
+        units in prop::sample::select(vec![1, 100_000, 250_000, 7_777_777]),
+        is_large: bool,
+    ) {
+        let mut owned = owned;
+        if let Some(quantity) = owned.quantities.last_mut().filter(|_| is_large) {
+            // Beyond what 64 bits hold of 4,096 such values.
+            *quantity = 3e7;
+        }
+        let mut expected = BTreeMap::<i64, Level>::new();
+        for row in 0..owned.times.len() {
+            let bit = |bits: &[u8]| bits[row / 8] >> (row % 8) & 1 == 1;
+            let quantity = i128::from(to_fixed(owned.quantities[row]));
+            let (is_known, is_sold) = (bit(&owned.known), bit(&owned.sold));
+            let level = expected.entry(to_fixed(owned.prices[row]) / units).or_default();
+            level.volume += quantity;
+            level.bought += if is_known && !is_sold { quantity } else { 0 };
+            level.sold += if is_known && is_sold { quantity } else { 0 };
+            level.trades += i128::from(owned.lasts[row] - owned.ids[row] + 1);
+        }
+        let tick = Tick::new(units).unwrap();
+        let mut levels = Levels::default();
+
+        for piece in pieces(&owned.trades(), &cuts) {
+            levels.merge(&Levels::of(&piece, tick).unwrap());
+        }
+
+        prop_assert_eq!(tick.units(), units);
+        prop_assert_eq!(levels.iter().copied().collect::<Vec<_>>(), expected.into_iter().collect::<Vec<_>>());
     }
 
     #[test]
@@ -316,7 +389,7 @@ proptest! {
             ..quick
         };
         let check = |trades: &Trades<'_>| -> Result<(), Error> {
-            Builder::new([range_rule(100, true)], every_sum()).push(trades, &mut |_| ())
+            Builder::new([range_rule(100, true)], every_sum()).push(trades, &mut |_, _| ())
         };
 
         prop_assert_eq!(check(&quick).map_err(|e| e.to_string()), check(&slow).map_err(|e| e.to_string()));
@@ -334,7 +407,7 @@ fn a_turnover_beyond_128_bits_is_refused_at_its_row_however_it_is_cut() {
         let mut builder = Builder::new([range_rule(100, true)], every_sum());
         let mut pieces = (0..200).step_by(size).map(|at| trades.slice(at..200.min(at + size)));
 
-        let error = pieces.find_map(|piece| builder.push(&piece, &mut |_| ()).err());
+        let error = pieces.find_map(|piece| builder.push(&piece, &mut |_, _| ()).err());
 
         assert_eq!(
             error.unwrap().to_string(),

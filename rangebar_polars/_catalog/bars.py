@@ -16,7 +16,7 @@ import polars as pl
 
 from rangebar_polars._catalog.assemble import Assembly
 from rangebar_polars._catalog.chain_builders import builder_after
-from rangebar_polars._catalog.chains import chains_of
+from rangebar_polars._catalog.chains import chains_of, stored_chains
 from rangebar_polars._catalog.settings import Settings
 from rangebar_polars._catalog.stored_days import StoredDays
 from rangebar_polars._catalog.tick_day import TickDay
@@ -37,9 +37,9 @@ from rangebar_polars._ticks.report import DayReport, DayStatus
 from rangebar_polars._validation.tier1 import validate_tier1
 from rangebar_polars.errors import CacheError, StoreError
 from rangebar_polars.schema import (
-    BAR_SCHEMA,
     COLUMNS,
     IS_COMPLETE,
+    RICH_BAR_SCHEMA,
     RULE,
     THRESHOLD,
     TRADE_SCHEMA,
@@ -84,6 +84,8 @@ def load_bars(  # noqa: PLR0917
     """
     use_threads()
     keys, first = chains_of(series, days[0], options), days[0]
+    if store is not None:
+        keys = stored_chains(store, keys, first)
     if (period := utc_period(options.reset)) is not None:
         days = day_range(period_start(first, period), days[-1])
     bars = StoredBars(settings, series, options, tuple(days), first, keys, store)
@@ -142,9 +144,10 @@ class StoredBars:
     def schema(self) -> pl.Schema:
         """The columns of the bars."""
         options = self.options
-        dtypes = {**BAR_SCHEMA, THRESHOLD: pl.Int64(), RULE: pl.String()}
+        dtypes = {**RICH_BAR_SCHEMA, THRESHOLD: pl.Int64(), RULE: pl.String()}
         names = [] if options.rule_column is None else [options.rule_column]
         names += [c.name for c in COLUMNS if options.include_microstructure or c.group == "bar"]
+        names += options.features
         names += [IS_COMPLETE] if options.include_incomplete else []
         return pl.Schema({name: dtypes[name] for name in names})
 
@@ -367,7 +370,7 @@ class StoredBars:
         opened = self.cache.open(day)
         if opened is None:
             raise CacheError(
-                f"{self.cache.path(day)} was removed while its bars were computed (call again)"
+                f"{self.cache.place(day)} was removed while its bars were computed (call again)"
             )
         report, trades = opened
         proven = partial(self.cache.proven, report)

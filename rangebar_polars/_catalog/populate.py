@@ -64,6 +64,7 @@ def populate(
     prevent_same_timestamp_close: bool | None = None,
     reset: NamedBorders | None = None,
     max_gap: MaxGap | None = None,
+    features: Sequence[str] | None = None,
     fetch_if_missing: bool = True,
     store: BarStore | str | os.PathLike[str] | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
@@ -93,6 +94,9 @@ def populate(
         Another rule for when a bar ends, or several, as in `get_range_bars`.
     source, market, prevent_same_timestamp_close, reset, max_gap, fetch_if_missing
         As in `get_range_bars`.
+    features
+        The names that `get_range_bars` will be given. Without a statistic that needs the trades
+        the same chain is filled as without any.
     store, cache_dir, cache_compression, archive
         As in `get_range_bars`. A `BarStore` of your own must be one that `open_store` opens by its
         `address`.
@@ -111,10 +115,11 @@ def populate(
     executor
         Your own executor, which fills the units instead of new processes: any object with the
         `submit` of a `concurrent.futures.Executor`, whose workers may be threads, or processes on
-        this or other machines; or a Dask client. `store` must name the same store on all of them;
-        with ``cache_dir=None`` each uses its own cache, that of its ``RANGEBAR_CACHE_DIR``. The
-        executor is not shut down. If the call is interrupted, units that have begun are
-        completed. All need the caller's version of this package.
+        this or other machines; or a Dask client. `store` must name the same store on all of them,
+        and may be left out if the cache is in a bucket; with ``cache_dir=None`` each uses its own
+        cache, that of its ``RANGEBAR_CACHE_DIR``. The executor is not shut down. If the call is
+        interrupted, units that have begun are completed. All need the caller's version of this
+        package.
     progress
         A callable that receives each `FetchProgress`, with the days of all symbols, or ``"tqdm"``
         for a progress bar. With an `executor` no bytes are reported, and the days of a unit only
@@ -169,7 +174,6 @@ def populate(
     """
     names = check_symbols(symbols)
     days = day_range(start, end)
-    own = None if executor is None else check_executor(executor, processes, store)
     most = check_processes(processes)
     if unit not in get_args(Unit):
         raise ValueError(f"unit is {unit!r}: expected 'symbol' or 'month'")
@@ -182,12 +186,14 @@ def populate(
         fetch_if_missing=fetch_if_missing,
         progress=None,
     ).absolute()
+    own = None if executor is None else check_executor(executor, processes, store, settings.root)
     options = check_options(
         threshold_decimal_bps,
         rule=rule,
         prevent_same_timestamp_close=prevent_same_timestamp_close,
         reset=reset,
         max_gap=max_gap,
+        features=features,
     )
     check_progress(progress)
     series = [settings.series(name) for name in names]

@@ -92,13 +92,9 @@ class StoredDays:
     def _read_digests(self, cache: TickCache, months: Sequence[StoredMonth]) -> None:
         """Read the digests of the cached days that are linked in some months."""
         linked = by_day(months).keys() - self.digests.keys()
-        for day in linked.intersection(cache.days() if linked else ()):
-            try:
-                report = cache.report(day)
-            except CacheError:
-                # Trades that cannot be read do not prove that their stored bars are wrong.
-                continue
-            if report is not None:
+        for day, report in cache.reports(sorted(linked.intersection(self.days))).items():
+            # Trades that cannot be read do not prove that their stored bars are wrong.
+            if not isinstance(report, CacheError):
                 self.digests[day] = report.digest
 
     def is_complete(self) -> bool:

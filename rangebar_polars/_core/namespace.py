@@ -20,8 +20,10 @@ from rangebar_polars._core.arguments import MaxGap, SingleThreshold, Threshold
 from rangebar_polars._core.bars import bar_id, bars, bars_expr
 from rangebar_polars._core.borders import Borders
 from rangebar_polars._core.footprint import Footprint
+from rangebar_polars._core.lookback import Lookback
 from rangebar_polars._core.options import Options
 from rangebar_polars._core.rules.rule import Rule
+from rangebar_polars._core.vpin import Vpin
 from rangebar_polars.schema import TradeColumns
 
 if TYPE_CHECKING:
@@ -206,6 +208,8 @@ class FrameNamespace(_OfBars):
         include_microstructure: bool = False,
         features: Sequence[str] | None = None,
         footprint: Footprint | None = None,
+        lookback: Lookback | None = None,
+        vpin: Vpin | None = None,
         include_incomplete: bool = False,
         prevent_same_timestamp_close: bool | None = None,
         columns: TradeColumns | None = None,
@@ -223,6 +227,8 @@ class FrameNamespace(_OfBars):
             include_microstructure=include_microstructure,
             features=features,
             footprint=footprint,
+            lookback=lookback,
+            vpin=vpin,
             include_incomplete=include_incomplete,
             prevent_same_timestamp_close=prevent_same_timestamp_close,
             columns=columns,
@@ -250,6 +256,8 @@ class LazyFrameNamespace(_OfBars):
         include_microstructure: bool = False,
         features: Sequence[str] | None = None,
         footprint: Footprint | None = None,
+        lookback: Lookback | None = None,
+        vpin: Vpin | None = None,
         include_incomplete: bool = False,
         prevent_same_timestamp_close: bool | None = None,
         columns: TradeColumns | None = None,
@@ -267,6 +275,8 @@ class LazyFrameNamespace(_OfBars):
             include_microstructure=include_microstructure,
             features=features,
             footprint=footprint,
+            lookback=lookback,
+            vpin=vpin,
             include_incomplete=include_incomplete,
             prevent_same_timestamp_close=prevent_same_timestamp_close,
             columns=columns,
@@ -292,6 +302,8 @@ class ExprNamespace:
         include_microstructure: bool = False,
         features: Sequence[str] | None = None,
         footprint: Footprint | None = None,
+        lookback: Lookback | None = None,
+        vpin: Vpin | None = None,
         include_incomplete: bool = False,
         prevent_same_timestamp_close: bool | None = None,
         columns: TradeColumns | None = None,
@@ -331,6 +343,8 @@ class ExprNamespace:
             include_microstructure=include_microstructure,
             features=features,
             footprint=footprint,
+            lookback=lookback,
+            vpin=vpin,
             include_incomplete=include_incomplete,
             prevent_same_timestamp_close=prevent_same_timestamp_close,
         )

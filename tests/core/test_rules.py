@@ -112,6 +112,51 @@ WRONG: dict[str, tuple[type[Exception], Callable[[], object], str]] = {
         lambda: rb.TickRule(1.5),  # type: ignore[arg-type]
         "records is 1.5: expected an integer",
     ),
+    "an array of records": (
+        TypeError,
+        lambda: rb.TickRule(np.array([5, 6])),
+        "records is array([5, 6]): expected an integer",
+    ),
+    "more records than 64 bits": (
+        ValueError,
+        lambda: rb.TickRule(2**63),
+        "records is 9223372036854775808: expected at most 9223372036854775807",
+    ),
+    "an imbalance of more than 64 bits": (
+        ValueError,
+        lambda: rb.ImbalanceRule(2**63),
+        "limit is 9223372036854775808: expected at most 9223372036854775807",
+    ),
+    "true of NumPy": (
+        TypeError,
+        lambda: rb.VolumeRule(np.True_),
+        "limit is np.True_: expected a number",
+    ),
+    "a sum up to true of NumPy": (
+        TypeError,
+        lambda: rb.SumRule(A, np.True_),
+        "limit is np.True_: expected a number",
+    ),
+    "an array": (
+        TypeError,
+        lambda: rb.VolumeRule(np.array([5, 6])),
+        "limit is array([5, 6]): expected a number",
+    ),
+    "a decimal of a million digits": (
+        ValueError,
+        lambda: rb.VolumeRule(Decimal("1e999999")),
+        LIMIT.format("Decimal('1E+999999')"),
+    ),
+    "a sum that no float has": (
+        ValueError,
+        lambda: rb.SumRule(A, 10**400),
+        f"limit is {10**400}: expected 1e-50 to 1e50",
+    ),
+    "a sum up to no number": (
+        ValueError,
+        lambda: rb.SumRule(A, Decimal("sNaN")),
+        "limit is Decimal('sNaN'): expected 1e-50 to 1e50",
+    ),
     "no record": (ValueError, lambda: rb.TickRule(0), "records is 0: expected 1 or more"),
     "half an imbalance": (
         TypeError,
@@ -203,7 +248,7 @@ WRONG: dict[str, tuple[type[Exception], Callable[[], object], str]] = {
         lambda: rb.parse_rule("sum-spread-1"),
         (
             "'sum-spread-1' is the text of a rule with an expression, which the text does not hold "
-            "(make the rule: WhenRule or SumRule)"
+            "(make the rule in Python: WhenRule or SumRule)"
         ),
     ),
     "no text": (
@@ -220,6 +265,29 @@ def test_a_wrong_argument_of_a_rule_is_refused(name: str) -> None:
 
     with says(error, text):
         call()
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("1", ' (that of a threshold is "range-1")'),
+        ("100000", ' (that of a threshold is "range-100000")'),
+        ("100001", ""),
+        ("٣", ""),
+        ("RUN-5", ' (one of this kind is "run-tick-maker-50")'),
+        ("runs-volume-tickrule-5", ' (one of this kind is "run-tick-maker-50")'),
+        # The message shows a text of this kind already.
+        ("ranges-250", ""),
+        ("nothing-5", ""),
+    ],
+)
+def test_a_text_of_no_rule_is_refused_with_what_it_may_have_meant(text: str, hint: str) -> None:
+    with says(
+        ValueError,
+        f'"{text}" is the text of no rule: expected one such as "range-250" or '
+        f'"dollar-1000000"{hint}',
+    ):
+        rb.parse_rule(text)
 
 
 def test_an_expression_of_several_columns_is_refused() -> None:

@@ -127,7 +127,7 @@ def test_the_column_of_rules_does_not_hold_an_expression() -> None:
     one = bars.filter(pl.col("rule") == "when")
 
     assert found(rb.validate_tier1(one, TRADES, rule=rule)) == set()
-    with pytest.raises(ValueError, match="make the rule: WhenRule or SumRule"):
+    with pytest.raises(ValueError, match="make the rule in Python: WhenRule or SumRule"):
         rb.validate_tier1(one, TRADES)
 
 
