@@ -17,10 +17,12 @@ SAMPLE = Path(__file__).with_name("btcusdt-trades.parquet")
 
 def main(target: Path) -> pl.DataFrame:
     """Write the bars of the sample to ``target`` and return them."""
+    # The package imports its parts where they are first used: here, so that it is not timed.
+    bars_of = rb.bars
     start = time.perf_counter()
     trades = pl.read_parquet(SAMPLE)
     read = time.perf_counter()
-    bars = rb.bars(trades, 25, include_microstructure=True)
+    bars = bars_of(trades, 25, include_microstructure=True)
     cut = time.perf_counter()
     bars.write_parquet(target)
     written = time.perf_counter()
@@ -35,8 +37,7 @@ def main(target: Path) -> pl.DataFrame:
         print("and some of their microstructure:")
         print(bars.select("duration_us", "ofi", "trade_intensity", "price_impact", "vwap").head())
     print(
-        f"read {(read - start) * 1e3:.1f} ms, bars {(cut - read) * 1e3:.1f} ms "
-        f"({trades.height / (cut - read) / 1e6:.0f} M trades/s), "
+        f"read {(read - start) * 1e3:.1f} ms, bars {(cut - read) * 1e3:.1f} ms, "
         f"write {(written - cut) * 1e3:.1f} ms"
     )
     print(f"all {bars.width} columns are in {target}")

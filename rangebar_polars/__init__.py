@@ -53,6 +53,7 @@ __all__ = [
     "TradingDay",
     "ValidationError",
     "VolumeRule",
+    "Vpin",
     "WhenRule",
     "archive_quality",
     "bar_id",
@@ -126,6 +127,7 @@ _HOMES: Final = {
         "_live.recorder": ("BarRecorder", "scan_recorded_bars"),
         "_core.tick_rule": ("tick_rule",),
         "_core.trading_day": ("TradingDay",),
+        "_core.vpin": ("Vpin",),
         "_sessions": ("sessions",),
         "_validation.continuity": ("validate_continuity",),
         "_validation.report": ("Report",),
@@ -241,6 +243,7 @@ if TYPE_CHECKING:
     )
     from rangebar_polars._core.tick_rule import tick_rule
     from rangebar_polars._core.trading_day import TradingDay
+    from rangebar_polars._core.vpin import Vpin
     from rangebar_polars._live.recorder import BarRecorder, scan_recorded_bars
     from rangebar_polars._plot.bars import plot_bars
     from rangebar_polars._plot.cuts import plot_cuts

@@ -14,6 +14,7 @@ from rangebar_polars._argument_names import named
 from rangebar_polars._core.arguments import (
     MaxGap,
     SingleThreshold,
+    Span,
     Threshold,
     check_count,
     check_names,
@@ -110,7 +111,8 @@ def triple_barrier(
     horizon
         Where the look ends without a touch: a number of bars (with the closing trade of that many
         complete bars later, of the same chain; a touch by that trade is a touch) or a span such as
-        "5m" or "1h30m" (with the last trade that is not more than that later). None: nowhere.
+        "5m", "1h30m" or a timedelta (with the last trade that is not more than that later). None:
+        nowhere.
         A sequence gives each its own columns, ``label_20`` or ``label_5m``, in one pass.
     events
         Your own events instead of bars: a frame with ``row``, the row of each among the trades of
@@ -387,7 +389,7 @@ def forward_return_of_bars(horizon: int) -> pl.Expr:
     │ 99.99 ┆ null           │
     └───────┴────────────────┘
     """
-    if isinstance(horizon, str):
+    if isinstance(horizon, Span):
         raise TypeError(
             f"horizon is {horizon!r}: expected a number of bars (a span ends between the closes of "
             f"bars, and needs the trades: rb.labels.forward_return(trades, horizon={horizon!r}))"

@@ -6,7 +6,7 @@
 //! neither. All sums are exact integers, the float is formed at the end, and each side of a ratio
 //! is rounded to f64 once. An undefined value is `None`, never 0, 1 or NaN.
 
-use crate::bar::{Bar, Prices};
+use crate::bar::{Bar, BySide, Prices};
 use crate::features::{price_change, ratio};
 use crate::fixed::{to_f64, to_fixed};
 use crate::run::Run;
@@ -21,6 +21,36 @@ fn family<T>(bar: &Bar, family: impl Fn(&Run) -> Option<&T>) -> Option<&T> {
 /// The time from the first trade to the last, in the unit of the times.
 fn elapsed(bar: &Bar) -> u64 {
     bar.time.close.wrapping_sub(bar.time.open).cast_unsigned()
+}
+
+/// `n / (duration_us / 1e6)`: trades a second.
+///
+/// `None` if the duration is 0.
+#[allow(clippy::cast_precision_loss)]
+pub fn intensity(bar: &Bar) -> Option<f64> {
+    let micros = bar.time.micros().filter(|micros| *micros != 0)?;
+    Some(bar.rows as f64 / (micros as f64 / 1e6))
+}
+
+/// `(bought - sold) / (bought + sold)` of the numbers of trades, each of which is a record (Chordia,
+/// Roll and Subrahmanyam 2002). The trades have no trade ids.
+///
+/// `None` if that sum is 0 or the trades have no side.
+pub fn count_imbalance(bar: &Bar) -> Option<f64> {
+    let BySide { buy, sell } = bar.sides?;
+    let [bought, sold] = [buy.trades, sell.trades].map(i128::from);
+    ratio(bought - sold, bought + sold)
+}
+
+/// `(high - low) / P_1`.
+pub fn price_range(bar: &Bar) -> Option<f64> {
+    let [high, low, open] = [bar.price.high, bar.price.low, bar.price.open].map(to_fixed);
+    ratio(i128::from(high) - i128::from(low), open.into())
+}
+
+/// `(P_n - P_1) / P_1`.
+pub fn simple_return(bar: &Bar) -> Option<f64> {
+    ratio(price_change(bar), to_fixed(bar.price.open).into())
 }
 
 /// `(vwap - low) / (high - low)`: where the average price lies between low and high, in 0 to 1.

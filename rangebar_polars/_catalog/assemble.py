@@ -29,13 +29,16 @@ from rangebar_polars._core.caller import warn_of
 from rangebar_polars.errors import QualityError
 from rangebar_polars.schema import (
     COLUMNS,
+    INTRA,
     IS_COMPLETE,
     TRADE_SCHEMA,
 )
 from rangebar_polars.store import BarKey
 from rangebar_polars.store.stored_bars import bar_columns, stored_columns
 
-_BY_SIDE: Final = frozenset(output.name for output in COLUMNS if "is_buyer_maker" in output.reads)
+_BY_SIDE: Final = frozenset(
+    output.name for output in (*COLUMNS, *INTRA) if "is_buyer_maker" in output.reads
+)
 _SIDES: Final = ("buy_trade_count", "sell_trade_count")
 _CLOSE_TIME: Final = "close_time"
 _SIDE: Final = _internal.null_side([])[0]
@@ -70,7 +73,7 @@ class Assembly(ChainSources):
         found
             The stored months of each chain.
         columns
-            The wanted columns, of `BAR_SCHEMA` and `rule_column`.
+            The wanted columns, of `RICH_BAR_SCHEMA` and `rule_column`.
         include_incomplete
             Add bars that a reset or a gap cut off and, last, those still open.
 

@@ -15,6 +15,8 @@ from typing import Any, Final, Protocol, SupportsIndex
 from rangebar_polars._catalog.chains import chains_of
 from rangebar_polars._catalog.fill import Counts, FillRequest, Outcome, attempt, describe
 from rangebar_polars._core.arguments import check_count
+from rangebar_polars._disk.cache_root import CacheRoot
+from rangebar_polars._objects.address import ObjectAddress
 from rangebar_polars.errors import RangeBarError
 from rangebar_polars.store import BarStore, ParquetStore
 
@@ -139,6 +141,7 @@ def check_executor(
     executor: Submits,
     processes: SupportsIndex | None,
     store: BarStore | str | os.PathLike[str] | None,
+    root: CacheRoot,
 ) -> OwnExecutor:
     """Return the pool of the caller's executor.
 
@@ -152,7 +155,8 @@ def check_executor(
         raise ValueError(
             f"processes is {processes!r} although an executor is given (give one of them)"
         )
-    if store is None:
+    # Bars beside trades in a bucket are where all find them.
+    if store is None and not isinstance(root, ObjectAddress):
         raise ValueError(
             "store is None although an executor is given, whose machines may have caches of their "
             "own (give a store that means the same to all: a URL or a shared folder)"

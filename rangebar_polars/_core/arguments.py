@@ -29,8 +29,11 @@ SingleThreshold = SupportsIndex | Preset
 Threshold = SingleThreshold | Sequence[SingleThreshold]
 """One threshold, or several for one pass over the trades."""
 
-MaxGap = str | dt.timedelta
+Span = str | dt.timedelta
 """A length of time, such as "30m" or a timedelta."""
+
+MaxGap = Span
+"""The longest time between two trades of a bar."""
 
 Reset = Literal["day", "week", "month", "year"]
 """A period at whose UTC borders a new chain of bars begins; weeks begin on Monday."""
@@ -306,16 +309,18 @@ _NANOSECONDS: Final = {
 }
 
 
-def nanoseconds_of(text: str) -> int:
-    """Return a fixed length of time in nanoseconds; 0 if the text is none.
+def nanoseconds_of(span: Span) -> int:
+    """Return a fixed length of time in nanoseconds; 0 if a text is none.
 
     Examples
     --------
-    >>> nanoseconds_of("1m30s"), nanoseconds_of("1mo")
-    (90000000000, 0)
+    >>> nanoseconds_of("1m30s"), nanoseconds_of(dt.timedelta(seconds=90)), nanoseconds_of("1mo")
+    (90000000000, 90000000000, 0)
     """
-    parts = _LENGTH.findall(text)
-    is_length = "".join(map("".join, parts)) == text
+    if isinstance(span, dt.timedelta):
+        return (span // dt.timedelta(microseconds=1)) * 1_000
+    parts = _LENGTH.findall(span)
+    is_length = "".join(map("".join, parts)) == span
     return sum(int(n) * _NANOSECONDS[unit] for n, unit in parts) if is_length else 0
 
 
@@ -340,12 +345,9 @@ def check_max_gap(max_gap: MaxGap | None) -> int | None:
     """
     if max_gap is None:
         return None
-    if isinstance(max_gap, dt.timedelta):
-        nanoseconds = (max_gap // dt.timedelta(microseconds=1)) * 1_000
-    elif isinstance(max_gap, str):
-        nanoseconds = nanoseconds_of(max_gap)
-    else:
+    if not isinstance(max_gap, Span):
         raise TypeError(f"max_gap is {max_gap!r}: expected a text such as '30m', or a timedelta")
+    nanoseconds = nanoseconds_of(max_gap)
     if not 0 < nanoseconds < 1 << 63:
         raise ValueError(
             f"max_gap is {max_gap!r}: expected a fixed length above 0, such as '30m', '1h30m' or "
@@ -361,14 +363,18 @@ def gap_text(nanoseconds: int | None) -> str | None:
     ----------
     nanoseconds
         What `check_max_gap` returned.
+    """
+    return None if nanoseconds is None else span_text(nanoseconds)
+
+
+def span_text(nanoseconds: int) -> str:
+    """Return the text of a length of time, the same for equal lengths.
 
     Examples
     --------
-    >>> gap_text(1_800_000_000_000), gap_text(90_000_500_000)
+    >>> span_text(1_800_000_000_000), span_text(90_000_500_000)
     ('30m', '1m30s500us')
     """
-    if nanoseconds is None:
-        return None
     parts = list[str]()
     for unit in ("d", "h", "m", "s", "ms", "us", "ns"):
         count, nanoseconds = divmod(nanoseconds, _NANOSECONDS[unit])

@@ -7,10 +7,16 @@ from typing import Any, Final, SupportsIndex
 
 import polars as pl
 
-from rangebar_polars._core.arguments import SingleThreshold, check_threshold, nanoseconds_of
+from rangebar_polars._core.arguments import (
+    SingleThreshold,
+    Span,
+    check_threshold,
+    nanoseconds_of,
+    span_text,
+)
 
-SingleHorizon = SupportsIndex | str
-"""A number of bars, or a span of time, such as "5m"."""
+SingleHorizon = SupportsIndex | Span
+"""A number of bars, or a span of time, such as "5m" or a timedelta."""
 
 Horizon = SingleHorizon | Sequence[SingleHorizon]
 """One horizon, or several for one pass over the trades."""
@@ -21,7 +27,10 @@ EVENT: Final = "rangebar event"
 MOST_BARS: Final = 1_000_000_000
 """The longest horizon in bars."""
 
-_EXPECTED: Final = "expected a number of bars, such as 20, or a span, such as '5m' or '1h30m'"
+_EXPECTED: Final = (
+    "expected a number of bars, such as 20, or a span, such as '5m', '1h30m' or "
+    "timedelta(minutes=5)"
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,7 +95,7 @@ def check_horizons(horizon: Horizon | None) -> tuple[CheckedHorizon, ...]:
     Raises
     ------
     TypeError
-        One is neither a number nor a text.
+        One is neither a number, a text nor a timedelta.
     ValueError
         One is not above 0, is no fixed span or stands twice, or there is none.
 
@@ -96,12 +105,12 @@ def check_horizons(horizon: Horizon | None) -> tuple[CheckedHorizon, ...]:
     ['_20', '_5m']
     >>> check_horizons("1mo")
     Traceback (most recent call last):
-    ValueError: horizon is '1mo': expected a number of bars, such as 20, or a span, such as '5m' or
-    '1h30m'
+    ValueError: horizon is '1mo': expected a number of bars, such as 20, or a span, such as '5m',
+    '1h30m' or timedelta(minutes=5)
     """
     if horizon is None:
         return (CheckedHorizon(text="None"),)
-    if isinstance(horizon, str | SupportsIndex) or not isinstance(horizon, Iterable):
+    if isinstance(horizon, SingleHorizon) or not isinstance(horizon, Iterable):
         return (_check_horizon(horizon, has_ending=False),)
     horizons = tuple(_check_horizon(each, has_ending=True) for each in horizon)
     if not horizons:
@@ -117,12 +126,13 @@ def check_horizons(horizon: Horizon | None) -> tuple[CheckedHorizon, ...]:
 
 
 def _check_horizon(horizon: object, *, has_ending: bool) -> CheckedHorizon:
-    if isinstance(horizon, str):
+    if isinstance(horizon, Span):
         nanoseconds = nanoseconds_of(horizon)
         if not 0 < nanoseconds < 1 << 63:
             raise ValueError(f"horizon is {horizon!r}: {_EXPECTED}")
-        ending = f"_{horizon}" if has_ending else ""
-        return CheckedHorizon(text=horizon, nanoseconds=nanoseconds, ending=ending)
+        text = horizon if isinstance(horizon, str) else span_text(nanoseconds)
+        ending = f"_{text}" if has_ending else ""
+        return CheckedHorizon(text=text, nanoseconds=nanoseconds, ending=ending)
     if isinstance(horizon, bool) or not isinstance(horizon, SupportsIndex):
         raise TypeError(f"horizon is {horizon!r}: {_EXPECTED}")
     bars = operator.index(horizon)

@@ -21,8 +21,10 @@ from rangebar_polars._core.bars import bar_id, bars, bars_expr
 from rangebar_polars._core.borders import Borders
 from rangebar_polars._core.footprint import Footprint
 from rangebar_polars._core.forks import use_threads
+from rangebar_polars._core.lookback import Lookback
 from rangebar_polars._core.options import Options
 from rangebar_polars._core.rules.rule import Rule
+from rangebar_polars._core.vpin import Vpin
 from rangebar_polars.schema import TradeColumns
 
 if TYPE_CHECKING:
@@ -212,6 +214,8 @@ class FrameNamespace(_OfBars):
         include_microstructure: bool = False,
         features: Sequence[str] | None = None,
         footprint: Footprint | None = None,
+        lookback: Lookback | None = None,
+        vpin: Vpin | None = None,
         include_incomplete: bool = False,
         prevent_same_timestamp_close: bool | None = None,
         columns: TradeColumns | None = None,
@@ -229,6 +233,8 @@ class FrameNamespace(_OfBars):
             include_microstructure=include_microstructure,
             features=features,
             footprint=footprint,
+            lookback=lookback,
+            vpin=vpin,
             include_incomplete=include_incomplete,
             prevent_same_timestamp_close=prevent_same_timestamp_close,
             columns=columns,
@@ -256,6 +262,8 @@ class LazyFrameNamespace(_OfBars):
         include_microstructure: bool = False,
         features: Sequence[str] | None = None,
         footprint: Footprint | None = None,
+        lookback: Lookback | None = None,
+        vpin: Vpin | None = None,
         include_incomplete: bool = False,
         prevent_same_timestamp_close: bool | None = None,
         columns: TradeColumns | None = None,
@@ -273,6 +281,8 @@ class LazyFrameNamespace(_OfBars):
             include_microstructure=include_microstructure,
             features=features,
             footprint=footprint,
+            lookback=lookback,
+            vpin=vpin,
             include_incomplete=include_incomplete,
             prevent_same_timestamp_close=prevent_same_timestamp_close,
             columns=columns,
@@ -298,6 +308,8 @@ class ExprNamespace:
         include_microstructure: bool = False,
         features: Sequence[str] | None = None,
         footprint: Footprint | None = None,
+        lookback: Lookback | None = None,
+        vpin: Vpin | None = None,
         include_incomplete: bool = False,
         prevent_same_timestamp_close: bool | None = None,
         columns: TradeColumns | None = None,
@@ -337,6 +349,8 @@ class ExprNamespace:
             include_microstructure=include_microstructure,
             features=features,
             footprint=footprint,
+            lookback=lookback,
+            vpin=vpin,
             include_incomplete=include_incomplete,
             prevent_same_timestamp_close=prevent_same_timestamp_close,
         )

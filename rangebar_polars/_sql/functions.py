@@ -7,17 +7,27 @@ import polars as pl
 
 from rangebar_polars._core.bars import bars
 from rangebar_polars._core.borders import parse_borders
+from rangebar_polars._core.feature_names import refuse_lookback
 from rangebar_polars._core.options import Options
 from rangebar_polars._core.rules.prices import RangeRule
 from rangebar_polars._core.rules.rule import Rule
 from rangebar_polars._core.rules.text import parse_rule
-from rangebar_polars.schema import BAR_SCHEMA, IS_COMPLETE, SERIES_SCHEMA, TRADE_SCHEMA, ArrowStream
+from rangebar_polars.schema import (
+    BAR_SCHEMA,
+    INTRA,
+    IS_COMPLETE,
+    RICH_BAR_SCHEMA,
+    SERIES_SCHEMA,
+    TRADE_SCHEMA,
+    ArrowStream,
+)
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _FOLD: Final = "rangebar_polars_bars"
-"""The name of the function in Python, which all connections to a database share."""
+_FOLD_STATISTICS: Final = "rangebar_polars_bars_and_statistics"
+"""The names of the functions in Python, which all connections to a database share."""
 
 _SQL_TYPES: Final[dict[pl.DataType, str]] = {
     TRADE_SCHEMA["timestamp"]: "TIMESTAMPTZ",
@@ -27,6 +37,7 @@ _SQL_TYPES: Final[dict[pl.DataType, str]] = {
 }
 _OPTIONAL: Final = ("is_buyer_maker", "agg_trade_id", "first_trade_id", "last_trade_id")
 _OPTIONS: Final = "rule, reset := NULL, max_gap := NULL, include_incomplete := false"
+_OF_TABLES: Final = f"{_OPTIONS}, features := []::VARCHAR[]"
 _NUMBERS: Final = (
     *("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE"),
     *("UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT"),
@@ -49,7 +60,7 @@ MACROS: Final = {
 
 
 def create_fold(connection: "DuckDBPyConnection") -> None:
-    """Create the function in Python, if the database has none yet.
+    """Create the functions in Python, if the database has none yet.
 
     Parameters
     ----------
@@ -62,15 +73,19 @@ def create_fold(connection: "DuckDBPyConnection") -> None:
         "SELECT count(*) FROM duckdb_functions() WHERE function_name = ?", [_FOLD]
     ).fetchall()
     if found == [(0,)]:
-        trades, bars_made = f"{_struct(TRADE_SCHEMA)}[]", f"{_struct(BAR_SCHEMA)}[]"
-        connection.create_function(
-            _FOLD,
-            _fold,
-            [trades, "VARCHAR", "VARCHAR", "VARCHAR", "BOOLEAN"],
-            bars_made,
-            type=ARROW,
-            null_handling=SPECIAL,
-        )
+        given = [f"{_struct(TRADE_SCHEMA)}[]", "VARCHAR", "VARCHAR", "VARCHAR", "BOOLEAN"]
+        for name, function, more, made in (
+            (_FOLD, _fold, [], BAR_SCHEMA),
+            (_FOLD_STATISTICS, _fold_statistics, ["VARCHAR[]"], RICH_BAR_SCHEMA),
+        ):
+            connection.create_function(
+                name,
+                function,
+                [*given, *more],
+                f"{_struct(made)}[]",
+                type=ARROW,
+                null_handling=SPECIAL,
+            )
 
 
 def macros(at: str) -> list[str]:
@@ -103,13 +118,19 @@ def macros(at: str) -> list[str]:
     """  # noqa: S608 - our own names
     given = "rule::VARCHAR, reset::VARCHAR, max_gap::VARCHAR, include_incomplete"
     of_one = f"CASE WHEN {several} THEN error('{_SEVERAL}') ELSE {listed} END"
+    statistics = ", ".join(f"'{output.name}'" for output in INTRA)
+    # A function has one type, so statistics that are not asked for are null columns until here.
+    shown = f"""SELECT COLUMNS(
+        lambda name: name NOT IN ({statistics}) OR list_contains(coalesce(features, []), name)
+    )"""
+    given_all = f"{given}, coalesce(features, [])"
     return [
         f"CREATE OR REPLACE MACRO {at}range_bars(trades, {_OPTIONS}) AS {_FOLD}(trades, {given})",
-        f"""CREATE OR REPLACE MACRO {at}bars_of(tbl, {_OPTIONS}) AS TABLE
-        SELECT unnest({_FOLD}({of_one}, {given}), recursive := true) {table}""",
-        f"""CREATE OR REPLACE MACRO {at}bars_by_symbol(tbl, {_OPTIONS}) AS TABLE
-        SELECT {series}, unnest({_FOLD}({listed}, {given}), recursive := true) {table}
-        GROUP BY {series}""",
+        f"""CREATE OR REPLACE MACRO {at}bars_of(tbl, {_OF_TABLES}) AS TABLE {shown} FROM (
+        SELECT unnest({_FOLD_STATISTICS}({of_one}, {given_all}), recursive := true) {table})""",
+        f"""CREATE OR REPLACE MACRO {at}bars_by_symbol(tbl, {_OF_TABLES}) AS TABLE {shown} FROM (
+        SELECT {series}, unnest({_FOLD_STATISTICS}({listed}, {given_all}), recursive := true)
+        {table} GROUP BY {series})""",
     ]
 
 
@@ -122,34 +143,50 @@ def _fold(  # noqa: PLR0917 - DuckDB passes them by position
     incomplete: ArrowStream,
 ) -> Any:  # noqa: ANN401 - pyarrow's
     """Return a list of bars for each list of trades; null for a null list or rule."""
+    return _folded(BAR_SCHEMA, trades, rules, resets, max_gaps, incomplete)
+
+
+def _fold_statistics(  # noqa: PLR0917 - DuckDB passes them by position
+    trades: ArrowStream,
+    rules: ArrowStream,
+    resets: ArrowStream,
+    max_gaps: ArrowStream,
+    incomplete: ArrowStream,
+    features: ArrowStream,
+) -> Any:  # noqa: ANN401 - pyarrow's
+    """Return the same with columns of every statistic, null but for those that are asked for."""
+    return _folded(RICH_BAR_SCHEMA, trades, rules, resets, max_gaps, incomplete, features)
+
+
+def _folded(schema: pl.Schema, trades: ArrowStream, *given: ArrowStream) -> Any:  # noqa: ANN401
     import numpy as np  # noqa: PLC0415 - an extra
     import pyarrow as pa  # type: ignore[import-untyped]  # noqa: PLC0415 - an extra
 
     # Times arrive in the current zone of the connection, which a query may have changed.
     lists = pl.Series(trades).cast(pl.List(pl.Struct(TRADE_SCHEMA)))
-    options = (pl.Series(each) for each in (rules, resets, max_gaps, incomplete))
+    options = (pl.Series(each) for each in given)
     found = [
-        None
-        if rows is None or rule is None
-        else _bars_of(rows, rule, reset, max_gap, include_incomplete=bool(is_wanted))
-        for rows, rule, reset, max_gap, is_wanted in zip(lists, *options, strict=True)
+        None if rows is None or rule is None else _bars_of(rows, rule, *options_of)
+        for rows, rule, *options_of in zip(lists, *options, strict=True)
     ]
     ends = np.cumsum([0, *(0 if frame is None else frame.height for frame in found)])
     made = [frame for frame in found if frame is not None]
-    rows = pl.concat([BAR_SCHEMA.to_frame(), *made]).to_struct().to_arrow()
+    rows = pl.concat([schema.to_frame(), *made], how="diagonal").to_struct().to_arrow()
     is_null = pa.array([frame is None for frame in found], pa.bool_())
     return pa.LargeListArray.from_arrays(ends, rows, mask=is_null)
 
 
-def _bars_of(
+def _bars_of(  # noqa: PLR0917 - in the order of SQL
     rows: pl.Series,
     rule: str,
     reset: str | None,
     max_gap: str | None,
-    *,
-    include_incomplete: bool,
+    include_incomplete: bool | None,  # noqa: FBT001
+    features: pl.Series | None = None,
 ) -> pl.DataFrame:
     """Return the bars of one list; whether a bar is complete is a column in any case."""
+    names = None if features is None else features.to_list()
+    refuse_lookback(names, "bars of SQL")
     of_text, trades = _rule_of(rule), rows.struct.unnest()
     # A column that a table lacks has come as nulls, of which a rule would make other bars.
     lacked = [
@@ -164,6 +201,7 @@ def _bars_of(
         max_gap=max_gap,
         include_microstructure=True,
         include_incomplete=True,
+        features=names or None,
     )
     return made if include_incomplete else made.filter(IS_COMPLETE)
 

@@ -10,6 +10,9 @@ use rangebar_polars::columns::{Group, OUTPUTS};
 use rangebar_polars::fixed::{LIMIT, SCALE};
 use rangebar_polars::footprint::Footprint;
 use rangebar_polars::levels::Tick;
+use rangebar_polars::lookback::buckets::{Filled, Vpin};
+use rangebar_polars::lookback::past::Kept;
+use rangebar_polars::lookback::{Back, Length};
 use rangebar_polars::period::Period;
 use rangebar_polars::reset::Reset;
 use rangebar_polars::rule::{AnyRule, Rule};
@@ -58,6 +61,29 @@ fn some_statistics() -> impl Strategy<Value = Vec<String>> {
     prop::sample::subsequence(statistics(), 0..4)
 }
 
+/// How far is looked back, in whole units of every drawn time, and for which columns.
+fn lookbacks() -> impl Strategy<Value = (Length, Vec<String>)> {
+    let lengths = [
+        Length::Trades(1),
+        Length::Trades(5),
+        Length::Trades(1_000),
+        Length::Span(1_000_000),
+        Length::Span(90_000_000_000),
+        Length::Span(9_000_000_000_000_000_000),
+    ];
+    let names = OUTPUTS.iter().filter(|output| output.group == Group::Lookback);
+    let names: Vec<_> = names.map(|output| output.name.to_owned()).collect();
+    let asked = prop_oneof![Just(names.clone()), prop::sample::subsequence(names, 1..3)];
+    (select(lengths.to_vec()), asked)
+}
+
+/// Buckets that are filled by a part of a trade, by some, or by many.
+fn vpins() -> impl Strategy<Value = Vpin> {
+    let volumes = select(vec![1, 30_000_000, 700_000_000, i64::MAX]);
+    (volumes, select(vec![1, 2, 7, 10_000]))
+        .prop_map(|(bucket_volume, buckets)| Vpin { bucket_volume, buckets })
+}
+
 /// Settings of footprints, some of which put all trades in one level.
 fn footprints() -> impl Strategy<Value = Footprint> {
     let ticks = select(vec![1, 7, 100_000, 10_000_000_000, 1_000_000_000_000_000]);
@@ -87,9 +113,23 @@ pub fn settings() -> impl Strategy<Value = Checkpoint> {
         prop::sample::subsequence(optional, 0..=4),
         prop_oneof![Just(Vec::new()), Just(statistics()), some_statistics()],
         option::of(footprints()),
+        (option::of(lookbacks()), option::of(vpins())),
     )
         .prop_map(
-            |(symbol, rule, max_gap, reset, unit, zone, optional, features, footprint)| {
+            |(
+                symbol,
+                rule,
+                max_gap,
+                reset,
+                unit,
+                zone,
+                optional,
+                intra,
+                footprint,
+                (window, vpin),
+            )| {
+                let (length, before) = window.unzip();
+                let features = [intra, before.unwrap_or_default()].concat();
                 let rule: AnyRule = rule.parse().unwrap();
                 let columns = Role::ALL.into_iter();
                 let columns = columns.filter(|role| {
@@ -107,10 +147,14 @@ pub fn settings() -> impl Strategy<Value = Checkpoint> {
                     include_incomplete: max_gap.is_some(),
                     features,
                     footprint,
+                    back: Back { length, vpin },
                     layout: Some(layout),
                     check: Check::default(),
                     session: None,
                     open: None,
+                    before: Vec::new(),
+                    kept: Kept::default(),
+                    filled: Filled::default(),
                 }
             },
         )

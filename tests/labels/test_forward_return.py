@@ -1,5 +1,6 @@
 """Forward returns, from trades and from stored bars."""
 
+import datetime as dt
 from fractions import Fraction
 
 import polars as pl
@@ -37,6 +38,18 @@ def test_the_ten_trades_have_the_returns_of_the_specification(
     assert returns.columns == ["close_time", "close", "forward_return"]
     for got, wanted in zip(returns["forward_return"], expected, strict=True):
         assert got == (None if wanted is None else pytest.approx(float(wanted), rel=1e-12))
+
+
+def test_a_timedelta_is_the_text_of_the_same_length() -> None:
+    spans = [dt.timedelta(seconds=1), dt.timedelta(minutes=1, milliseconds=500)]
+
+    of_spans = rb.labels.forward_return(TEN, 1000, horizon=[1, *spans])
+    of_texts = rb.labels.forward_return(TEN, 1000, horizon=[1, "1s", "1m500ms"])
+    alone = rb.labels.forward_return(TEN, 1000, horizon=spans[0])
+
+    assert of_spans.columns[-1] == "forward_return_1m500ms"
+    assert_frame_equal(of_spans, of_texts, check_exact=True)
+    assert_frame_equal(alone, rb.labels.forward_return(TEN, 1000, horizon="1s"), check_exact=True)
 
 
 @settings(max_examples=50)

@@ -1,5 +1,6 @@
 """What labels refuse, and that the remedies of the messages work."""
 
+import datetime as dt
 from typing import Any
 
 import polars as pl
@@ -32,6 +33,7 @@ def triple(**options: Any) -> pl.DataFrame:  # noqa: ANN401 - any wrong argument
         ({"take_profit": 1, "horizon": "-5m"}, ValueError, "horizon is '-5m': .* such as '5m'"),
         ({"take_profit": 1, "horizon": "0m"}, ValueError, "horizon is '0m': .* such as '5m'"),
         ({"take_profit": 1, "horizon": "20"}, ValueError, "horizon is '20': .* such as '5m'"),
+        ({"take_profit": 1, "horizon": dt.timedelta(0)}, ValueError, "timedelta.0.: expected a n"),
         ({"take_profit": 1, "horizon": "9" * 30 + "w"}, ValueError, "horizon is '999.*5m'"),
         ({"take_profit": 1, "horizon": []}, ValueError, "horizon is empty: expected a number"),
         ({"take_profit": 1, "horizon": [None]}, TypeError, "horizon is None: expected a number"),
@@ -40,6 +42,11 @@ def triple(**options: Any) -> pl.DataFrame:  # noqa: ANN401 - any wrong argument
             {"take_profit": 1, "horizon": ["60s", "1m"]},
             ValueError,
             "horizon holds 60s, as 1m, twice",
+        ),
+        (
+            {"take_profit": 1, "horizon": [dt.timedelta(minutes=1), "60s"]},
+            ValueError,
+            "horizon holds 1m, as 60s, twice",
         ),
         ({"take_profit": 1, "by": "label"}, ValueError, r"'label' would appear twice .*\.rename\("),
         ({"take_profit": 1, "by": "close_time"}, ValueError, "'close_time' would appear twice"),

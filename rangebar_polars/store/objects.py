@@ -12,12 +12,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from io import BytesIO
-from typing import Final
 
 import polars as pl
 
 from rangebar_polars._disk.disk_error import UNREADABLE
 from rangebar_polars._disk.path_names import to_name
+from rangebar_polars._objects.address import ObjectAddress
+from rangebar_polars._objects.bucket import ATTEMPTS, THREADS, Bucket, Piece
+from rangebar_polars._objects.parquet_end import parquet_end
 from rangebar_polars.errors import StoreError
 from rangebar_polars.schema import SERIES_SCHEMA
 from rangebar_polars.store.bar_key import BarKey
@@ -32,21 +34,6 @@ from rangebar_polars.store.month_file import (
     read_month,
     write_month,
 )
-from rangebar_polars.store.objects.address import ObjectAddress
-from rangebar_polars.store.objects.bucket import Bucket, Piece
-
-TAIL_BYTES: Final = 32 * 1024
-"""How much of the end of an object is read at first; the links of a month take some 10 kB."""
-
-THREADS: Final = 8
-"""How many months are looked at at once; an answer may take long, and is short."""
-
-ATTEMPTS: Final = 100
-"""How often a writer looks again. Each time another one has written the month."""
-
-# What a Parquet file ends with: the length of its metadata, and four letters.
-_LENGTH_BYTES: Final = 4
-_END_BYTES: Final = 8
 
 
 class ObjectStore(BarStore):
@@ -77,7 +64,7 @@ class ObjectStore(BarStore):
 
     def __init__(self, url: str) -> None:
         self._at = ObjectAddress.parse(url)
-        self._bucket = Bucket(self._at)
+        self._bucket = Bucket(self._at, StoreError, needed_by="a store in a bucket")
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle the URL, which opens the store with the credentials that are there."""
@@ -98,7 +85,7 @@ class ObjectStore(BarStore):
     def siblings(self, key: BarKey) -> list[BarKey]:
         """Return the chains of the same rule that have an object; see `BarStore.siblings`.
 
-        Only the folder of the rule, reset and longest gap is listed.
+        Only the folder of the rule, reset, longest gap and statistics is listed.
         """
         folder = _folder(key).rsplit("/", 2)[0]
         return siblings_among(self._keys_below([folder]), key)
@@ -133,7 +120,7 @@ class ObjectStore(BarStore):
         if not wanted:
             return {}
         with ThreadPoolExecutor(min(THREADS, len(wanted))) as pool:
-            pieces = pool.map(self._tail, [_name(key, month) for month in wanted])
+            pieces = pool.map(self._end, [_name(key, month) for month in wanted])
             found = dict[dt.date, StoredMonth]()
             for month, piece in zip(wanted, pieces, strict=True):
                 stored = self._stored(key, month, piece)
@@ -157,7 +144,7 @@ class ObjectStore(BarStore):
         file = BytesIO()
         write_month(file, key, month, bars)
         for _ in range(ATTEMPTS):
-            piece = self._tail(name)
+            piece = self._end(name)
             try:
                 stored = self._stored(key, month.month, piece)
             except StoreError:
@@ -167,10 +154,7 @@ class ObjectStore(BarStore):
                 return
             if self._bucket.put(name, file.getvalue(), piece):
                 return
-        raise StoreError(
-            f"writing {self._bucket.place(name)} failed: each of {ATTEMPTS} times the server "
-            "reported that another version is there (let other writers end, and try again)"
-        )
+        raise self._bucket.lost(name)
 
     def remove(self, key: BarKey) -> None:
         """Remove a chain; see `BarStore.remove`."""
@@ -180,32 +164,20 @@ class ObjectStore(BarStore):
     def _files(self, key: BarKey) -> list[str]:
         """Return the names in the folder of a chain."""
         folder = f"{_folder(key)}/"
-        names = (name.removeprefix(folder) for name in self._bucket.names(folder[:-1]))
+        names = (name.removeprefix(folder) for name in self._bucket.sizes(folder[:-1]))
         return [name for name in names if "/" not in name]
 
     def _keys_below(self, folders: Iterable[str]) -> list[BarKey]:
         paths = {
             name.removeprefix(f"{BARS}/").rpartition("/")[0]
             for folder in folders
-            for name in self._bucket.names(folder)
+            for name in self._bucket.sizes(folder)
         }
         keys = map(BarKey.from_path, sorted(paths))
         return [key for key in keys if key is not None]
 
-    def _tail(self, name: str) -> Piece | None:
-        """Return the end of an object with all of its metadata; None if it is absent."""
-        piece = self._bucket.tail(name, TAIL_BYTES)
-        while piece is not None:
-            end = piece.data[-_END_BYTES:]
-            wanted = int.from_bytes(end[:_LENGTH_BYTES], "little") + _END_BYTES
-            if len(piece.data) >= min(wanted, piece.size):
-                return piece
-            longer = self._bucket.tail(name, wanted, tag=piece.tag)
-            if longer is not None:
-                return longer
-            # It was replaced in between.
-            piece = self._bucket.tail(name, TAIL_BYTES)
-        return None
+    def _end(self, name: str) -> Piece | None:
+        return parquet_end(self._bucket, name)
 
     def _stored(self, key: BarKey, month: dt.date, piece: Piece | None) -> StoredMonth | None:
         if piece is None:

@@ -29,7 +29,7 @@ _NO_CREDENTIALS: Final = (
 )
 _CORRECT: Final = "create it, or correct the URL"
 _WHO: Final = " who may get, put, list and delete objects there"
-_ANOTHER: Final = "use one that has them, or a store in ClickHouse or in a folder"
+_ANOTHER: Final = "use one that has them, or a folder"
 _REGION: Final = "set AWS_REGION to it"
 _CONNECT: Final = "start the server, or correct its address in the environment"
 _SERVER: Final = "see whether the server is up, and try again"
@@ -37,7 +37,7 @@ _SERVER: Final = "see whether the server is up, and try again"
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectAddress:
-    """A bucket, and the folder of the store in it.
+    """A bucket, and the folder of a store or a cache in it.
 
     Examples
     --------
@@ -49,22 +49,38 @@ class ObjectAddress:
     bucket: str
     prefix: str
 
+    def __str__(self) -> str:
+        return self.url
+
     @classmethod
-    def parse(cls, url: str) -> Self:
-        """Read a URL. Errors do not quote it, because it may contain a secret."""
+    def parse(cls, url: str, what: str = "the URL of the store") -> Self:
+        """Read a URL.
+
+        Parameters
+        ----------
+        url
+            The URL. Errors do not quote it, because it may contain a secret.
+        what
+            What errors call it.
+
+        Raises
+        ------
+        ValueError
+            It is of another form, or has credentials.
+        """
         scheme = url.partition("://")[0]
         names = CREDENTIALS[scheme]
         if "@" in url or "?" in url:
             raise ValueError(
-                "the URL of the store has '@' or '?', as if with credentials, which it must not "
-                f"have (set {names}, and give {scheme}://bucket/prefix)"
+                f"{what} has '@' or '?', as if with credentials, which it must not have (set "
+                f"{names}, and give {scheme}://bucket/prefix)"
             )
         parts = _URL.fullmatch(url)
         folders = [] if parts is None else parts["prefix"].split("/")
         if parts is None or not {".", ".."}.isdisjoint(folders):
             raise ValueError(
-                f"the URL of the store is not of the form {scheme}://bucket/prefix (give the name "
-                "of a bucket, and folders of letters, digits and !_.*'()=~+,- or none)"
+                f"{what} is not of the form {scheme}://bucket/prefix (give the name of a bucket, "
+                "and folders of letters, digits and !_.*'()=~+,- or none)"
             )
         return cls(scheme=scheme, bucket=parts["bucket"], prefix=parts["prefix"].strip("/"))
 
@@ -105,5 +121,15 @@ def refuse_credentials(url: str) -> None:
     ValueError
         It has some, or is otherwise wrong.
     """
-    if url.partition("://")[0] in CREDENTIALS:
+    if names_bucket(url):
         ObjectAddress.parse(url)
+
+
+def names_bucket(url: str) -> bool:
+    """Return whether a text begins as the URL of a bucket.
+
+    >>> names_bucket("s3://bucket"), names_bucket("s3")
+    (True, False)
+    """
+    scheme, separator, _ = url.partition("://")
+    return bool(separator) and scheme in CREDENTIALS

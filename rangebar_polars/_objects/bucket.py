@@ -11,20 +11,25 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from rangebar_polars._extras import extra
-from rangebar_polars.errors import StoreError
-from rangebar_polars.store.objects.address import ObjectAddress
+from rangebar_polars._objects.address import ObjectAddress
 
 CONNECT_SECONDS: Final = 10
 ANSWER_SECONDS: Final = 300
 RETRIES: Final = 3
 RETRY_SECONDS: Final = 60
 
+THREADS: Final = 8
+"""How many requests are made at once; an answer may take long, and is short."""
+
+ATTEMPTS: Final = 100
+"""How often a writer looks again. Each time another one has written the object."""
+
 _STORES: Final = {"s3": "S3Store", "gs": "GCSStore", "az": "AzureStore"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Piece:
-    """The end of an object, or all of it.
+    """The end of an object, or all of it, or of its version alone what names it.
 
     Attributes
     ----------
@@ -51,19 +56,24 @@ class Bucket:
     ----------
     at
         Its address. Credentials, region and endpoint are those of the environment.
+    error
+        The class of the errors of requests.
+    needed_by
+        What is in it, as a message calls it.
 
     Raises
     ------
     ModuleNotFoundError
         obstore is not installed.
-    StoreError
-        The environment has no account, or a wrong setting.
+    Exception
+        The environment has no account, or a wrong setting; of the class `error`.
     """
 
-    def __init__(self, at: ObjectAddress) -> None:
+    def __init__(self, at: ObjectAddress, error: type[Exception], *, needed_by: str) -> None:
         self._at = at
+        self._error_class = error
         self._obstore, stores, exceptions = (
-            extra(name, needed_by="a store in a bucket", name="objects")
+            extra(name, needed_by=needed_by, name="objects")
             for name in ("obstore", "obstore.store", "obstore.exceptions")
         )
         self._failures = (exceptions.BaseError, OSError, NotImplementedError)
@@ -113,17 +123,24 @@ class Bucket:
         if self._at.scheme != "az":
             return self._get(name, tag, {"suffix": size})
         # Azure counts from the beginning alone.
+        found = self.version(name)
+        if found is None:
+            return None
+        return self._get(name, tag or found.tag, {"offset": max(0, found.size - size)})
+
+    def whole(self, name: str, tag: str | None = None) -> Piece | None:
+        """Return an object; None if it is absent, or another version is there."""
+        return self._get(name, tag, None)
+
+    def version(self, name: str) -> Piece | None:
+        """Return what names the version of an object, without its bytes; None if it is absent."""
         with self._doing("reading", name):
             try:
                 found = self._obstore.head(self._store, name)
             except FileNotFoundError as error:
                 self._refuse_no_bucket("reading", name, error)
                 return None
-        return self._get(name, tag or found["e_tag"], {"offset": max(0, found["size"] - size)})
-
-    def whole(self, name: str, tag: str) -> Piece | None:
-        """Return an object; None if it is absent, or another version is there."""
-        return self._get(name, tag, None)
+        return self._piece(name, found, b"")
 
     def put(self, name: str, data: bytes, replaced: Piece | None) -> bool:
         """Write an object, and return whether it was written.
@@ -153,17 +170,22 @@ class Bucket:
                 return False
         return True
 
+    def lost(self, name: str) -> Exception:
+        """Return the error of a writer that has lost as often as it may."""
+        reason = f"each of {ATTEMPTS} times the server reported that another version is there"
+        return self._error("writing", name, reason, "let other writers end, and try again")
+
     def folders(self, folder: str) -> list[str]:
         """Return the names of the folders in a folder."""
         with self._doing("listing", folder):
             found = self._obstore.list_with_delimiter(self._store, folder)
             return [path.rpartition("/")[2] for path in found["common_prefixes"]]
 
-    def names(self, folder: str) -> list[str]:
-        """Return the names of all objects below a folder, in order."""
+    def sizes(self, folder: str) -> dict[str, int]:
+        """Return the names of all objects below a folder, in order, and the bytes of each."""
         with self._doing("listing", folder):
             pages = self._obstore.list(self._store, folder, chunk_size=1000)
-            return sorted(each["path"] for page in pages for each in page)
+            return dict(sorted((each["path"], each["size"]) for page in pages for each in page))
 
     def delete(self, names: Sequence[str]) -> None:
         """Delete objects; do nothing about absent ones."""
@@ -184,12 +206,14 @@ class Bucket:
             except FileNotFoundError as error:
                 self._refuse_no_bucket("reading", name, error)
                 return None
+        piece = self._piece(name, meta, data)
+        # A server may ignore the condition.
+        return piece if tag is None or piece.tag == tag else None
+
+    def _piece(self, name: str, meta: Any, data: bytes) -> Piece:  # noqa: ANN401 - of an extra
         if not meta["e_tag"]:
             reason = "the server names no version of it (ETag)"
             raise self._error("reading", name, reason, "use one that does")
-        # A server may ignore the condition.
-        if tag is not None and meta["e_tag"] != tag:
-            return None
         generation = meta.get("version") or ""
         return Piece(data=data, size=meta["size"], tag=meta["e_tag"], generation=generation)
 
@@ -205,6 +229,6 @@ class Bucket:
         except self._failures as error:
             raise self._error(doing, name, *self._at.explained(error)) from error
 
-    def _error(self, doing: str, name: str, reason: str, remedy: str) -> StoreError:
+    def _error(self, doing: str, name: str, reason: str, remedy: str) -> Exception:
         place = self.place(name).rstrip("/")
-        return StoreError(f"{doing} {place} failed: {reason} ({remedy})")
+        return self._error_class(f"{doing} {place} failed: {reason} ({remedy})")
