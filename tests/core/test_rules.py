@@ -267,6 +267,29 @@ def test_a_wrong_argument_of_a_rule_is_refused(name: str) -> None:
         call()
 
 
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("1", ' (that of a threshold is "range-1")'),
+        ("100000", ' (that of a threshold is "range-100000")'),
+        ("100001", ""),
+        ("٣", ""),
+        ("RUN-5", ' (one of this kind is "run-tick-maker-50")'),
+        ("runs-volume-tickrule-5", ' (one of this kind is "run-tick-maker-50")'),
+        # The message shows a text of this kind already.
+        ("ranges-250", ""),
+        ("nothing-5", ""),
+    ],
+)
+def test_a_text_of_no_rule_is_refused_with_what_it_may_have_meant(text: str, hint: str) -> None:
+    with says(
+        ValueError,
+        f'"{text}" is the text of no rule: expected one such as "range-250" or '
+        f'"dollar-1000000"{hint}',
+    ):
+        rb.parse_rule(text)
+
+
 def test_an_expression_of_several_columns_is_refused() -> None:
     with pytest.raises(ValueError, match="expected one column, and it gives several"):
         rb.WhenRule(pl.all() > 1)

@@ -42,6 +42,7 @@ calls = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
         (0.0025, "a fraction of 0.0025, 0.25 %, is 250"),
         (25.0, "25 is 0.025 %, 25 basis points are 250, 25 % is 25000"),
         (2.5, "2.5 basis points are 25, 2.5 % is 2500"),
+        (1.0, "1 is 0.001 %, 1 basis points are 10, 1 % is 1000"),
         (np.float64(250), "250 is 0.25 %, 250 basis points are 2500"),
         ("250", "250 is 0.25 %, 250 basis points are 2500"),
         (Decimal("0.25"), "0.25 % is 250, a fraction of 0.25, 25 %, is 25000"),
