@@ -20,11 +20,11 @@ from rangebar_polars._core.arguments import MaxGap, SingleThreshold, Threshold
 from rangebar_polars._core.bars import bar_id, bars, bars_expr
 from rangebar_polars._core.borders import Borders
 from rangebar_polars._core.footprint import Footprint
-from rangebar_polars._core.forks import use_threads
 from rangebar_polars._core.lookback import Lookback
 from rangebar_polars._core.options import Options
 from rangebar_polars._core.rules.rule import Rule
 from rangebar_polars._core.vpin import Vpin
+from rangebar_polars._forks import use_threads
 from rangebar_polars.schema import TradeColumns
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import polars as pl
 
 from rangebar_polars._argument_names import named
 from rangebar_polars._core.arguments import check_count
-from rangebar_polars._core.forks import use_threads
+from rangebar_polars._forks import use_threads
 from rangebar_polars._plot.candles import Layout, charts_of
 from rangebar_polars._plot.chains import REQUIRED, chains_of, check_schema, keys_of
 from rangebar_polars._plot.extra import check_altair

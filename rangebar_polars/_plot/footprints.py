@@ -8,7 +8,7 @@ import polars as pl
 
 from rangebar_polars._argument_names import named
 from rangebar_polars._core.arguments import check_count
-from rangebar_polars._core.forks import use_threads
+from rangebar_polars._forks import use_threads
 from rangebar_polars._plot import number_axis
 from rangebar_polars._plot.chains import REQUIRED, Chain, chains_of, check_schema, keys_of
 from rangebar_polars._plot.extra import alt, check_altair

@@ -15,11 +15,11 @@ from rangebar_polars._core.arguments import (
     check_threshold,
 )
 from rangebar_polars._core.borders import NamedBorders, check_named_borders
-from rangebar_polars._core.forks import use_threads
 from rangebar_polars._core.options import check_rules
 from rangebar_polars._core.rules.prices import HighLowRule, PriceRangeRule, RangeRule
 from rangebar_polars._core.rules.rule import Rule
 from rangebar_polars._core.rules.text import parse_rule
+from rangebar_polars._forks import use_threads
 from rangebar_polars.schema import COLUMNS, IS_COMPLETE, RULE, THRESHOLD
 
 ROW: Final = "row of the bars"

@@ -51,6 +51,7 @@ calls = {
     "checks": lambda: rb.validate_tier1(made, include_microstructure=False).frame,
     "continuity": lambda: rb.validate_continuity(made).frame,
     "backtesting": lambda: rb.FrameNamespace(made).to_backtesting(),
+    "year": lambda: rb.bars_per_year(made),
     "chart": lambda: rb.plot_bars(made),
     "footprint": lambda: rb.plot_footprint(made),
     "polars": lambda: frame.lazy().group_by("price").agg(pl.len()).collect(),
@@ -80,7 +81,7 @@ TEXT = (
     'multiprocessing.get_context("spawn") or "forkserver", or make bars of frames, without by, '
     "aggs, events and expressions of your own)\n"
 )
-OF_BARS = ["checks", "continuity", "backtesting", "chart", "footprint"]
+OF_BARS = ["checks", "continuity", "backtesting", "year", "chart", "footprint"]
 OF_EXPRESSIONS = ["condition", "reset"]
 POOLS = ["by", "processor of keys", "aggs", "lazy", "processor of a plan"]
 PLAIN = ["eager", "processor"]
