@@ -18,9 +18,12 @@ use rangebar_polars::builder::{Builder, Ended, MaxGap};
 use rangebar_polars::check::Check;
 use rangebar_polars::checkpoint::Checkpoint;
 use rangebar_polars::checkpoint::chains::Chains;
-use rangebar_polars::columns::{Group, OUTPUTS};
+use rangebar_polars::columns::{Group, OUTPUTS, Output, Scalar};
 use rangebar_polars::footprint::Footprint;
 use rangebar_polars::levels::Tick;
+use rangebar_polars::lookback::buckets::{Filled, Vpin};
+use rangebar_polars::lookback::past::Kept;
+use rangebar_polars::lookback::{Back, Length};
 use rangebar_polars::rule::{AnyRule, Memory};
 use rangebar_polars::trades::{Layout, Role, TimeUnit, Trades};
 use states::{before, builder, chains, states};
@@ -30,6 +33,14 @@ const UNITS: [TimeUnit; 3] =
     [TimeUnit::Milliseconds, TimeUnit::Microseconds, TimeUnit::Nanoseconds];
 const GAPS: [u64; 3] = [1, 1_000_000, 5_000_000_000];
 const TICKS: [i64; 5] = [1, 7, 100_000, 10_000_000_000, 1_000_000_000_000_000];
+const LENGTHS: [Length; 5] = [
+    Length::Trades(1),
+    Length::Trades(5),
+    Length::Trades(1_000),
+    Length::Span(1_000_000),
+    Length::Span(90_000_000_000),
+];
+const BUCKETS: [i64; 4] = [1, 30_000_000, 700_000_000, i64::MAX];
 const STARTS: [(i64, f64); 5] = [
     (1_700_000_000_000, 100.0),
     (1_700_000_000_000_000, 50_000.0),
@@ -46,6 +57,8 @@ struct Case {
     reset: Option<u8>,
     gap: Option<u8>,
     tick: Option<u8>,
+    window: Option<u8>,
+    bucket: Option<u8>,
     statistics: bool,
     unit: u8,
     columns: u8,
@@ -92,8 +105,17 @@ fn settings(case: &Case) -> Vec<Checkpoint> {
     let rule: AnyRule = RULES[0].parse().unwrap();
     let optional = |role: &Role| case.columns >> (*role as u8) & 1 == 1;
     let columns = Role::ALL.into_iter().filter(|role| !role.is_optional() || optional(role));
-    let names = OUTPUTS.iter().filter(|output| output.group == Group::Intra);
-    let names = names.map(|output| output.name.to_owned());
+    let length = case.window.map(|number| LENGTHS[place(number, LENGTHS.len())]);
+    let vpin = case.bucket.map(|number| Vpin {
+        bucket_volume: BUCKETS[place(number, BUCKETS.len())],
+        buckets: 1 + u32::from(number),
+    });
+    let is_asked = |output: &&Output| match output.group {
+        Group::Intra => case.statistics,
+        Group::Lookback => length.is_some(),
+        _ => false,
+    };
+    let names = OUTPUTS.iter().filter(is_asked).map(|output| output.name.to_owned());
     let any = Checkpoint {
         symbol: None,
         rule,
@@ -101,7 +123,7 @@ fn settings(case: &Case) -> Vec<Checkpoint> {
         max_gap: case.gap.map(|number| MaxGap(GAPS[place(number, GAPS.len())])),
         include_microstructure: true,
         include_incomplete: false,
-        features: if case.statistics { names.collect() } else { Vec::new() },
+        features: names.collect(),
         footprint: case.tick.map(|number| Footprint {
             tick: Tick::new(TICKS[place(number, TICKS.len())]).unwrap(),
             value_area: 70,
@@ -112,10 +134,14 @@ fn settings(case: &Case) -> Vec<Checkpoint> {
             zone: (case.columns & 1 == 1).then(|| "UTC".to_owned()),
             columns: columns.collect(),
         }),
+        back: Back { length, vpin },
         check: Check::default(),
         session: None,
         open: None,
         memory: Memory::Nothing,
+        before: Vec::new(),
+        kept: Kept::default(),
+        filled: Filled::default(),
     };
     let mut rules: Vec<_> = case.rules.map(|number| RULES[place(number, RULES.len())]).to_vec();
     rules.sort_unstable();
@@ -141,8 +167,8 @@ fn owned(case: &Case) -> Owned {
     owned
 }
 
-/// What ended, what is open, and the error, if there is one.
-type Result = (Vec<Ended>, Vec<Bar>, Option<String>);
+/// What ended and what came before it, what is open, and the error, if there is one.
+type Result = (Vec<(Ended, Vec<Option<Scalar>>)>, Vec<Bar>, Option<String>);
 
 /// Fold pieces, after some of which a checkpoint is saved and read.
 fn fold(settings: &[Checkpoint], pieces: &[(Trades<'_>, bool)]) -> Result {
@@ -150,7 +176,9 @@ fn fold(settings: &[Checkpoint], pieces: &[(Trades<'_>, bool)]) -> Result {
     let mut ended = Vec::new();
     let mut error = None;
     for (trades, is_saved) in pieces {
-        if let Err(found) = folded.push(trades, &mut |bar| ended.push(bar)) {
+        if let Err(found) =
+            folded.push(trades, &mut |bar, before| ended.push((bar, before.to_vec())))
+        {
             error = Some(found.to_string());
             break;
         }

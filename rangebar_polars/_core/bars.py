@@ -250,7 +250,7 @@ def bars_of(
         return _plugin.scan(trades, options)
     if options.by:
         use_own_threads()
-    if options.aggs or options.has_events:
+    if options.aggs or options.has_events or options.expressions:
         use_threads()
     if isinstance(trades, pl.DataFrame):
         check_keys(trades.schema, options.by)

@@ -15,6 +15,7 @@ from rangebar_polars._core.arguments import (
     check_threshold,
 )
 from rangebar_polars._core.borders import NamedBorders, check_named_borders
+from rangebar_polars._core.forks import use_threads
 from rangebar_polars._core.options import check_rules
 from rangebar_polars._core.rules.prices import HighLowRule, PriceRangeRule, RangeRule
 from rangebar_polars._core.rules.rule import Rule
@@ -174,7 +175,10 @@ def frame_of(bars: object, name: str = "bars") -> pl.DataFrame:
     ------
     TypeError
         It is neither.
+    RangeBarError
+        This process was forked after Polars had started its threads.
     """
+    use_threads()
     if isinstance(bars, pl.LazyFrame):
         return bars.collect()
     if not isinstance(bars, pl.DataFrame):

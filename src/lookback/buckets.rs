@@ -3,7 +3,7 @@
 //! The trades of known side fill buckets of one volume, one after another; a trade is split exactly
 //! where a bucket becomes full. All of it is integers at scale 1e8 until the value is formed.
 
-use crate::fixed::nearest;
+use crate::fixed::{lowest_reaching, nearest, to_fixed};
 use crate::run::fix;
 use crate::trades::Trades;
 use std::collections::VecDeque;
@@ -11,6 +11,8 @@ use std::sync::Arc;
 
 /// The most buckets.
 pub const MAX_BUCKETS: u32 = 10_000;
+/// The greatest volume of a bucket, at scale 1e8.
+pub const MAX_BUCKET_VOLUME: i64 = 9_000_000_000_000_000_000;
 /// How many rows are converted together.
 const ROWS: usize = 64;
 
@@ -47,9 +49,12 @@ pub(super) struct Buckets {
 }
 
 impl Vpin {
-    /// Whether there can be such buckets.
+    /// Whether there can be such buckets, whose volume a float names.
     pub fn is_possible(self) -> bool {
-        self.bucket_volume > 0 && (1..=MAX_BUCKETS).contains(&self.buckets)
+        let volume = self.bucket_volume;
+        (1..=MAX_BUCKET_VOLUME).contains(&volume)
+            && to_fixed(lowest_reaching(volume)) == volume
+            && (1..=MAX_BUCKETS).contains(&self.buckets)
     }
 }
 

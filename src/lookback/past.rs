@@ -65,6 +65,8 @@ struct Piece {
     /// A bit for each row, the lowest of a byte first.
     sold: Vec<u8>,
     known: Vec<u8>,
+    /// How many rows have these bits.
+    sides: usize,
 }
 
 /// The trades before a row of a batch.
@@ -90,7 +92,7 @@ impl Past {
         for row in &kept.rows {
             let price = lowest_reaching(row.price);
             let quantity = lowest_reaching(row.quantity);
-            past.piece().push(row.time, price, quantity, row.sold);
+            past.piece(past.end()).push(row.time, price, quantity, row.sold);
             past.len += 1;
         }
         past
@@ -105,12 +107,10 @@ impl Past {
         self.start + self.len
     }
 
-    /// The piece of the next row.
-    fn piece(&mut self) -> &mut Piece {
-        let end = self.end();
-        let is_full = end.is_multiple_of(PIECE);
-        if is_full || self.pieces.is_empty() {
-            self.pieces.push_back(Arc::new(Piece { start: end, ..Piece::default() }));
+    /// The piece that rows from this one on, the next one, are added to.
+    fn piece(&mut self, row: u64) -> &mut Piece {
+        if row.is_multiple_of(PIECE) || self.pieces.is_empty() {
+            self.pieces.push_back(Arc::new(Piece { start: row, ..Piece::default() }));
         }
         let last = self.pieces.len() - 1;
         Arc::make_mut(&mut self.pieces[last])
@@ -128,18 +128,13 @@ impl Past {
             (self.start, self.len) = (start, 0);
             self.pieces.clear();
         }
-        let (known, sold) = match batch.is_buyer_maker {
-            Some(Sides { sold, known }) => (known, Some(sold)),
-            None => (None, None),
-        };
-        let rows = batch.times().iter().zip(batch.prices()).zip(batch.quantities()).enumerate();
-        // Rows of a batch fit `usize`.
-        let skipped = usize::try_from(self.end() - first_row).unwrap_or(usize::MAX);
-        for (row, ((time, price), quantity)) in rows.skip(skipped) {
-            let sold = sold.map(|sold| sold.get(row));
-            let sold = sold.filter(|_| known.is_none_or(|known| known.get(row)));
-            self.piece().push(*time, *price, *quantity, sold);
-            self.len += 1;
+        while self.end() < end {
+            let to = end.min((self.end() / PIECE + 1) * PIECE);
+            // Rows of a batch fit `usize`.
+            let place = |row: u64| usize::try_from(row - first_row).unwrap_or(usize::MAX);
+            let rows = place(self.end())..place(to);
+            self.len += rows.len() as u64;
+            self.piece(to - rows.len() as u64).extend(&batch.slice(rows));
         }
         self.forget_before(start);
     }
@@ -173,16 +168,35 @@ impl Piece {
     }
 
     fn push(&mut self, time: i64, price: f64, quantity: f64, sold: Option<bool>) {
-        let row = self.times.len();
         self.times.push(time);
         self.prices.push(price);
         self.quantities.push(quantity);
-        if row.is_multiple_of(8) {
+        self.add_side(sold == Some(true), sold.is_some());
+    }
+
+    fn extend(&mut self, trades: &Trades<'_>) {
+        self.times.extend_from_slice(trades.times());
+        self.prices.extend_from_slice(trades.prices());
+        self.quantities.extend_from_slice(trades.quantities());
+        for row in 0..trades.len {
+            let side = trades.is_buyer_maker.map(|Sides { sold, known }| {
+                (sold.get(row), known.is_none_or(|known| known.get(row)))
+            });
+            let (sold, known) = side.unwrap_or_default();
+            self.add_side(sold && known, known);
+        }
+    }
+
+    /// Add the side of the next row.
+    fn add_side(&mut self, sold: bool, known: bool) {
+        let (byte, bit) = (self.sides / 8, self.sides % 8);
+        if bit == 0 {
             self.sold.push(0);
             self.known.push(0);
         }
-        self.sold[row / 8] |= u8::from(sold == Some(true)) << (row % 8);
-        self.known[row / 8] |= u8::from(sold.is_some()) << (row % 8);
+        self.sold[byte] |= u8::from(sold) << bit;
+        self.known[byte] |= u8::from(known) << bit;
+        self.sides += 1;
     }
 
     fn rows(&self) -> impl Iterator<Item = Row> {

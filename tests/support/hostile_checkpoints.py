@@ -100,8 +100,9 @@ def rule_of(state: State) -> dict[str, Any]:
 def looking_back_of(state: State) -> dict[str, Any]:
     """Return the options of what came before the bars of a checkpoint, if it can have some."""
     options: dict[str, Any] = {}
-    if state.vpin is not None and state.vpin[0] > 0 and 1 <= state.vpin[1] <= MOST_BUCKETS:
-        options["vpin"] = rb.Vpin.of_units(*state.vpin)
+    units, buckets = state.vpin or (0, 0)
+    if 0 < units <= 9 * 10**18 and 1 <= buckets <= MOST_BUCKETS:
+        options["vpin"] = rb.Vpin.of_units(units, buckets)
     names = [name for name in state.features if name in LOOKBACKS]
     if state.lookback is None or not names:
         return options
