@@ -21,7 +21,7 @@ import rangebar_polars as rb
 
 THRESHOLDS = (10, 25, 50, 100, 250)
 STARTS = 100
-ROWS = 20_000_000
+ROWS = 16_000_000
 FIRST_LOOK = 20_000
 SHARED = Path(os.environ.get("RANGEBAR_SHARED_DATA", "."))
 FILES = {
