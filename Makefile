@@ -65,6 +65,9 @@ bench: $(VENV)/built $(VENV)/server ## measure: the kernel, whole calls, growth,
 	POLARS_MAX_THREADS=1 $(BIN)/python benches/rules.py
 	$(BIN)/python benches/archive.py
 	PYTHONPATH=tests $(BIN)/python benches/stores.py
+	PYTHONPATH=tests $(BIN)/python benches/scale.py
+	PYTHONPATH=tests $(BIN)/python benches/clickhouse_writers.py
+	$(BIN)/python benches/meeting.py
 
 fuzz: $(VENV)/built ## read N damaged or hostile inputs of each kind (default 20000)
 	RANGEBAR_FUZZ=$(or $(N),20000) $(BIN)/pytest -q -k "fuzz or hostile" tests

@@ -14,7 +14,7 @@ import altair as alt
 import polars as pl
 
 import rangebar_polars as rb
-from rangebar_polars.schema import COLUMNS, INTRA, LOOKBACK
+from rangebar_polars.schema import COLUMNS, INTRA, LOOKBACK, VPIN
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "pictures"
@@ -28,6 +28,7 @@ THRESHOLDS = {25: BLUE, 10: VERMILION}
 """The bars whose distributions are compared, and their colours."""
 WINDOW = 200
 """The number of trades before a bar that its `lookback_` columns describe."""
+BUCKETS = rb.Vpin(bucket_volume=2.0, buckets=20)
 BINS = 30
 QUANTILES = (0.02, 0.25, 0.75, 0.98)
 LOGARITHMIC_FROM = 100.0
@@ -63,13 +64,15 @@ def pane_of(bars: pl.DataFrame, feature: str) -> alt.VConcatChart:
 
 
 def distributions(trades: pl.LazyFrame, columns: Iterable[str]) -> dict[str, Chart]:
-    """Return a picture of the distribution of each of some columns, in a folder of their own."""
+    """Return a picture of the distribution of each of some columns, and of the vpin."""
     names = list(columns)
     bars = {
-        threshold: rb.bars(trades, threshold, features=names, lookback=WINDOW).collect()
+        threshold: rb.bars(
+            trades, threshold, features=names, lookback=WINDOW, vpin=BUCKETS
+        ).collect()
         for threshold in THRESHOLDS
     }
-    return {f"distributions/{name}": distribution(name, bars) for name in names}
+    return {f"distributions/{name}": distribution(name, bars) for name in (*names, VPIN.name)}
 
 
 def distribution(column: str, bars: dict[int, pl.DataFrame]) -> Chart:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import polars as pl
 
 # It must notice every fork, so it cannot be loaded later.
-from rangebar_polars._core import forks as _forks  # noqa: F401 - for its effect
+from rangebar_polars import _forks  # noqa: F401 - for its effect
 
 __all__ = [
     "THRESHOLD_DECIMAL_MAX",

@@ -309,7 +309,7 @@ mod tests {
         let small: Vec<f64> = (0..100).map(|row| f64::from(row * 3 % 17) / 4.0).collect();
         let first: Vec<i64> = (0..100).map(|row| row * 10).collect();
         let last: Vec<i64> = (0..100).map(|row| row * 10 + row % 7).collect();
-        let (rows, is_masked) = (3..97, |row: usize| row * 5 % 3 == 0);
+        let (rows, is_masked) = (3..97, |row: usize| row.is_multiple_of(3));
         let mask = |from: usize| {
             (0..64).fold(0, |bits, place| bits | u64::from(is_masked(from + place)) << place)
         };

@@ -17,7 +17,7 @@ use rangebar_polars::columns::{Group, OUTPUTS, Output, Scalar};
 use rangebar_polars::error::Error;
 use rangebar_polars::fixed::to_fixed;
 use rangebar_polars::footprint::Footprint;
-use rangebar_polars::levels::{Level, Levels, Tick};
+use rangebar_polars::levels::Tick;
 use rangebar_polars::lookback::buckets::Vpin;
 use rangebar_polars::lookback::{Back, Length, Lookback};
 use rangebar_polars::needs::Needs;
@@ -25,7 +25,6 @@ use rangebar_polars::period::Period;
 use rangebar_polars::reset::Reset;
 use rangebar_polars::rule::{AnyRule, RangeRule, Rule, Threshold};
 use rangebar_polars::trades::{Bits, Column, Layout, Role, Sides, TimeUnit, Trades};
-use std::collections::BTreeMap;
 
 /// Columns that own their values.
 #[derive(Clone, Debug, Default)]
@@ -329,40 +328,6 @@ proptest! {
         closed.extend(rest);
         prop_assert_eq!(closed, whole);
         prop_assert_eq!(still_open, open);
-    }
-
-    #[test]
-    fn levels_have_every_trade_at_its_price_once(
-        owned in owned(),
-        cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..8),
-        units in prop::sample::select(vec![1, 100_000, 250_000, 7_777_777]),
-        is_large: bool,
-    ) {
-        let mut owned = owned;
-        if let Some(quantity) = owned.quantities.last_mut().filter(|_| is_large) {
-            // Beyond what 64 bits hold of 4,096 such values.
-            *quantity = 3e7;
-        }
-        let mut expected = BTreeMap::<i64, Level>::new();
-        for row in 0..owned.times.len() {
-            let bit = |bits: &[u8]| bits[row / 8] >> (row % 8) & 1 == 1;
-            let quantity = i128::from(to_fixed(owned.quantities[row]));
-            let (is_known, is_sold) = (bit(&owned.known), bit(&owned.sold));
-            let level = expected.entry(to_fixed(owned.prices[row]) / units).or_default();
-            level.volume += quantity;
-            level.bought += if is_known && !is_sold { quantity } else { 0 };
-            level.sold += if is_known && is_sold { quantity } else { 0 };
-            level.trades += i128::from(owned.lasts[row] - owned.ids[row] + 1);
-        }
-        let tick = Tick::new(units).unwrap();
-        let mut levels = Levels::default();
-
-        for piece in pieces(&owned.trades(), &cuts) {
-            levels.merge(&Levels::of(&piece, tick).unwrap());
-        }
-
-        prop_assert_eq!(tick.units(), units);
-        prop_assert_eq!(levels.iter().copied().collect::<Vec<_>>(), expected.into_iter().collect::<Vec<_>>());
     }
 
     #[test]

@@ -20,6 +20,7 @@ MAY: dict[str, set[str]] = {
     "_internal": set(),
     "errors": set(),
     "_argument_names": set(),
+    "_forks": {"errors"},
     "_extension": set(),
     "_rangebar_py_names": set(),
     "schema": {"_argument_names", "_disk", "_internal"},
@@ -31,10 +32,12 @@ MAY: dict[str, set[str]] = {
     "_disk": {"_internal", "_objects"},
     "_extras": set(),
     "_sessions": {"_argument_names", "_core", "_extras", "schema"},
-    "_convert": {"_argument_names", "_extras", "schema"},
-    "_core": {"_argument_names", "_convert", "_rangebar_py_names", "_internal", "errors", "schema"},
-    "_plot": {"_argument_names", "_core", "_extras", "schema"},
-    "_validation": {"_argument_names", "_core", "_extras", "errors", "features", "schema"},
+    "_convert": {"_argument_names", "_extras", "_forks", "schema"},
+    "_core": {"_argument_names", "_convert", "_forks", "_rangebar_py_names", "_internal"}
+    | {"errors", "schema"},
+    "_plot": {"_argument_names", "_core", "_extras", "_forks", "schema"},
+    "_validation": {"_argument_names", "_core", "_extras", "_forks", "errors", "features"}
+    | {"schema"},
     "features": {"_argument_names", "_core", "schema"},
     "labels": {"_argument_names", "_core", "schema"},
     "archive": {"_argument_names", "_days", "_disk", "errors", "schema"},
@@ -55,6 +58,7 @@ MAY: dict[str, set[str]] = {
     "_catalog": {
         "_argument_names",
         "_core",
+        "_forks",
         "_ticks",
         "archive",
         "store",
@@ -76,6 +80,7 @@ MAY: dict[str, set[str]] = {
         "_catalog",
         "_convert",
         "_core",
+        "_forks",
         "_live",
         "_plot",
         "_sessions",
@@ -93,7 +98,7 @@ MAY: dict[str, set[str]] = {
 
 FLOORS_OF_THE_CORE = (
     ("unstable",),
-    ("forks", "caller", "plan_order", "conditions"),
+    ("caller", "plan_order", "conditions"),
     ("lazy_source", "batches"),
     ("turn", "open_bars", "threshold"),
     ("arguments", "fixed"),

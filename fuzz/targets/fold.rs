@@ -35,11 +35,12 @@ const GAPS: [u64; 3] = [1, 1_000_000, 5_000_000_000];
 const TICKS: [i64; 5] = [1, 7, 100_000, 10_000_000_000, 1_000_000_000_000_000];
 const LENGTHS: [Length; 5] = [
     Length::Trades(1),
-    Length::Trades(11),
-    Length::Trades(300),
+    Length::Trades(5),
+    Length::Trades(1_000),
     Length::Span(1_000_000),
     Length::Span(90_000_000_000),
 ];
+const BUCKETS: [i64; 4] = [1, 30_000_000, 700_000_000, 9_000_000_000_000_000_000];
 const STARTS: [(i64, f64); 5] = [
     (1_700_000_000_000, 100.0),
     (1_700_000_000_000_000, 50_000.0),
@@ -56,7 +57,8 @@ struct Case {
     reset: Option<u8>,
     gap: Option<u8>,
     tick: Option<u8>,
-    back: Option<u8>,
+    window: Option<u8>,
+    bucket: Option<u8>,
     statistics: bool,
     unit: u8,
     columns: u8,
@@ -103,8 +105,11 @@ fn settings(case: &Case) -> Vec<Checkpoint> {
     let rule: AnyRule = RULES[0].parse().unwrap();
     let optional = |role: &Role| case.columns >> (*role as u8) & 1 == 1;
     let columns = Role::ALL.into_iter().filter(|role| !role.is_optional() || optional(role));
-    let length = case.back.map(|number| LENGTHS[place(number, LENGTHS.len())]);
-    let vpin = length.map(|_| Vpin { bucket_volume: 30_000_000, buckets: 3 });
+    let length = case.window.map(|number| LENGTHS[place(number, LENGTHS.len())]);
+    let vpin = case.bucket.map(|number| Vpin {
+        bucket_volume: BUCKETS[place(number, BUCKETS.len())],
+        buckets: 1 + u32::from(number),
+    });
     let is_asked = |output: &&Output| match output.group {
         Group::Intra => case.statistics,
         Group::Lookback => length.is_some(),
@@ -124,19 +129,19 @@ fn settings(case: &Case) -> Vec<Checkpoint> {
             value_area: 70,
             imbalance: 300,
         }),
-        back: Back { length, vpin },
-        before: Vec::new(),
-        kept: Kept::default(),
-        filled: Filled::default(),
         layout: Some(Layout {
             unit: UNITS[place(case.unit, UNITS.len())],
             zone: (case.columns & 1 == 1).then(|| "UTC".to_owned()),
             columns: columns.collect(),
         }),
+        back: Back { length, vpin },
         check: Check::default(),
         session: None,
         open: None,
         memory: Memory::Nothing,
+        before: Vec::new(),
+        kept: Kept::default(),
+        filled: Filled::default(),
     };
     let mut rules: Vec<_> = case.rules.map(|number| RULES[place(number, RULES.len())]).to_vec();
     rules.sort_unstable();
@@ -162,11 +167,8 @@ fn owned(case: &Case) -> Owned {
     owned
 }
 
-/// The values of what came before a bar.
-type Values = Vec<Option<Scalar>>;
-
-/// What ended, what is open, and the error, if there is one.
-type Result = (Vec<(Ended, Values)>, Vec<(Bar, Values)>, Option<String>);
+/// What ended and what came before it, what is open, and the error, if there is one.
+type Result = (Vec<(Ended, Vec<Option<Scalar>>)>, Vec<Bar>, Option<String>);
 
 /// Fold pieces, after some of which a checkpoint is saved and read.
 fn fold(settings: &[Checkpoint], pieces: &[(Trades<'_>, bool)]) -> Result {
@@ -174,9 +176,9 @@ fn fold(settings: &[Checkpoint], pieces: &[(Trades<'_>, bool)]) -> Result {
     let mut ended = Vec::new();
     let mut error = None;
     for (trades, is_saved) in pieces {
-        if let Err(found) = folded.push(trades, &mut |bar, before| {
-            ended.push((bar, before.to_vec()));
-        }) {
+        if let Err(found) =
+            folded.push(trades, &mut |bar, before| ended.push((bar, before.to_vec())))
+        {
             error = Some(found.to_string());
             break;
         }
@@ -189,7 +191,7 @@ fn fold(settings: &[Checkpoint], pieces: &[(Trades<'_>, bool)]) -> Result {
         }
     }
     // After an error a builder is not used.
-    let open = folded.open_bars().map(|(rule, bar)| (bar.clone(), folded.before(rule).to_vec()));
+    let open = folded.open_bars().map(|(_, bar)| bar.clone());
     let open = if error.is_none() { open.collect() } else { Vec::new() };
     (ended, open, error)
 }

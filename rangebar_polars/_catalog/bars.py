@@ -29,10 +29,10 @@ from rangebar_polars._catalog.trades import (
 from rangebar_polars._core.arguments import gap_text
 from rangebar_polars._core.borders import check_named_borders, utc_period
 from rangebar_polars._core.caller import warn_caller
-from rangebar_polars._core.forks import use_threads
 from rangebar_polars._core.lazy_source import lazy_source
 from rangebar_polars._core.options import Options
 from rangebar_polars._days import day_before, day_range, runs
+from rangebar_polars._forks import use_threads
 from rangebar_polars._ticks.report import DayReport, DayStatus
 from rangebar_polars._validation.tier1 import validate_tier1
 from rangebar_polars.errors import CacheError, StoreError

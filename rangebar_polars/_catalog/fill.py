@@ -16,7 +16,7 @@ from typing import Any, Literal, Self
 
 from rangebar_polars import _internal
 from rangebar_polars._catalog.bars import StoredBars, load_bars
-from rangebar_polars._catalog.chains import chains_of
+from rangebar_polars._catalog.chains import chains_of, stored_chains
 from rangebar_polars._catalog.month_units import (
     FilledMonth,
     MonthUnit,
@@ -188,7 +188,9 @@ def fill(request: FillRequest, report: Report) -> Outcome:
         if request.step == "split":
             keys = chains_of(request.series, request.days[0], request.options)
             cache = request.settings.cache(request.series)
-            months = month_units(keys, request.days, store, cache)
+            # A chain with more statistics meets no chain of a month with fewer.
+            is_own = stored_chains(store, keys, request.days[0]) == keys
+            months = month_units(keys, request.days, store, cache) if is_own else []
             if len(months) > 1:
                 return Outcome(months=tuple(months))
         if request.step == "month":

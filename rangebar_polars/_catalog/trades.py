@@ -22,8 +22,8 @@ from rangebar_polars._catalog.fetch import (
 )
 from rangebar_polars._catalog.settings import Settings
 from rangebar_polars._core.caller import warn_caller
-from rangebar_polars._core.forks import use_threads
 from rangebar_polars._days import spans
+from rangebar_polars._forks import use_threads
 from rangebar_polars._progress import reporter
 from rangebar_polars._ticks.cache import TickCache
 from rangebar_polars._ticks.report import DayReport, DayStatus, describe, joined, quality_frame

@@ -13,11 +13,11 @@ from rangebar_polars._core.borders import Borders
 from rangebar_polars._core.caller import warn_of
 from rangebar_polars._core.fold import exported, flagged, fold, read_table
 from rangebar_polars._core.footprint import Footprint
-from rangebar_polars._core.forks import use_own_threads, use_threads
 from rangebar_polars._core.lookback import Lookback
 from rangebar_polars._core.options import Options
 from rangebar_polars._core.rules.rule import Rule
 from rangebar_polars._core.vpin import Vpin
+from rangebar_polars._forks import use_own_threads, use_threads
 from rangebar_polars.schema import ArrowStream, TradeColumns, is_arrow_stream
 
 
@@ -250,7 +250,7 @@ def bars_of(
         return _plugin.scan(trades, options)
     if options.by:
         use_own_threads()
-    if options.aggs or options.has_events:
+    if options.aggs or options.has_events or options.expressions:
         use_threads()
     if isinstance(trades, pl.DataFrame):
         check_keys(trades.schema, options.by)

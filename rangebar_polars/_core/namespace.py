@@ -24,6 +24,7 @@ from rangebar_polars._core.lookback import Lookback
 from rangebar_polars._core.options import Options
 from rangebar_polars._core.rules.rule import Rule
 from rangebar_polars._core.vpin import Vpin
+from rangebar_polars._forks import use_threads
 from rangebar_polars.schema import TradeColumns
 
 if TYPE_CHECKING:
@@ -169,6 +170,7 @@ class _OfBars:
     @documented_by(to_backtesting)
     def to_backtesting(self) -> "pd.DataFrame":
         """Return the bars as backtesting.py takes them."""
+        use_threads()
         return to_backtesting(self._collected())
 
     @documented_by(to_nautilus)
@@ -176,6 +178,7 @@ class _OfBars:
         self, instrument: "Instrument", *, bar_type: "BarType | None" = None
     ) -> "list[Bar]":
         """Return the bars as NautilusTrader takes them."""
+        use_threads()
         return to_nautilus(self._collected(), instrument, bar_type=bar_type)
 
     @documented_by(to_arrow)
@@ -185,7 +188,10 @@ class _OfBars:
 
     def _collected(self) -> pl.DataFrame:
         frame = self._frame
-        return frame.collect() if isinstance(frame, pl.LazyFrame) else frame
+        if not isinstance(frame, pl.LazyFrame):
+            return frame
+        use_threads()
+        return frame.collect()
 
 
 @named_methods()

@@ -15,6 +15,7 @@ from rangebar_polars._core.arguments import (
     check_columns,
     check_flags,
     check_max_gap,
+    check_order,
     check_state,
     check_threshold,
     check_thresholds,
@@ -84,6 +85,7 @@ def check_rules(
         return (rule,), None
     if isinstance(rule, str):
         raise TypeError(f"rule is {rule!r}: expected a rule, not its text (parse_rule({rule!r}))")
+    check_order(rule, "rule")
     rules = tuple(rule) if isinstance(rule, Iterable) else (rule,)
     if wrong := [other for other in rules if not isinstance(other, Rule)]:
         raise TypeError(f"rule is {wrong[0]!r}: expected a rule, such as RangeRule(250)")

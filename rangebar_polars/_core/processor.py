@@ -23,7 +23,6 @@ from rangebar_polars._core.batch import Batch, Overlap, check_overlap, push
 from rangebar_polars._core.borders import Borders
 from rangebar_polars._core.caller import warn_caller, warn_of
 from rangebar_polars._core.footprint import Footprint
-from rangebar_polars._core.forks import use_own_threads
 from rangebar_polars._core.lookback import Lookback
 from rangebar_polars._core.options import Options
 from rangebar_polars._core.processed import Processed, State
@@ -31,6 +30,7 @@ from rangebar_polars._core.restored import arguments_of
 from rangebar_polars._core.rules.rule import Rule
 from rangebar_polars._core.turn import Turn
 from rangebar_polars._core.vpin import Vpin
+from rangebar_polars._forks import use_own_threads
 from rangebar_polars._rangebar_py_names import missing
 from rangebar_polars.errors import CheckpointError, RangeBarError
 from rangebar_polars.schema import TradeColumns

@@ -21,7 +21,7 @@ import rangebar_polars as rb
 from rangebar_polars._days import day_range
 from rangebar_polars._progress import FetchProgress
 from rangebar_polars.archive.binance import BinanceFile
-from rangebar_polars.errors import RangeBarWarning
+from rangebar_polars.errors import RangeBarWarning, StoreError
 from rangebar_polars.store import BarStore, ParquetStore
 
 DAYS = day_range("2024-01-20", "2024-04-05")
@@ -206,6 +206,27 @@ def test_of_a_unit_that_is_left_over_nobody_sees_bars_and_the_next_call_removes_
     fill(months, store=store, executor=threads)
 
     assert origins(store) == {DAYS[0], BORDERS[0]}
+
+
+def test_a_chain_of_a_month_that_cannot_be_removed_is_logged(
+    months: Path,
+    tmp_path: Path,
+    threads: ThreadPoolExecutor,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def refuse(*_: object) -> None:
+        raise StoreError("it is read-only")
+
+    monkeypatch.setattr(ParquetStore, "remove", refuse)
+
+    report = fill(months, store=tmp_path, executor=threads)
+
+    assert report["status"].to_list() == ["ok"]
+    text = f"the chain of a month of mine spot {SYMBOL} range-30 was not removed: it is read-only"
+    assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
+        text
+    ] * len(BORDERS)
 
 
 def test_a_month_that_fails_is_the_error_of_its_symbol_and_the_others_are_kept(

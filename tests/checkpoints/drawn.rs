@@ -95,19 +95,23 @@ fn footprints() -> impl Strategy<Value = Footprint> {
     )
 }
 
+/// Every kind of border.
+fn resets() -> Vec<Reset> {
+    let periods = [Period::Day, Period::Week, Period::Month, Period::Year].map(Reset::Period);
+    let days = ["17:00@America/New_York", "00:00@Asia/Kolkata"].map(|day| day.parse().unwrap());
+    let columns = [Reset::Column { place: 0 }; 3];
+    [&periods[..], &days, &columns].concat()
+}
+
 /// What a chain of trades looks like, and the settings of its bars.
 pub fn settings() -> impl Strategy<Value = Checkpoint> {
     let units = vec![TimeUnit::Milliseconds, TimeUnit::Microseconds, TimeUnit::Nanoseconds];
-    let resets = [Period::Day, Period::Week, Period::Month, Period::Year].map(Reset::Period);
-    let days = ["17:00@America/New_York", "00:00@Asia/Kolkata"].map(|day| day.parse().unwrap());
-    let columns = [Reset::Column { place: 0 }; 3];
-    let resets = [&resets[..], &days, &columns].concat();
     let optional: Vec<_> = Role::ALL.into_iter().filter(|role| role.is_optional()).collect();
     (
         option::of(select(vec!["", "BTCUSDT", "Ωmega"])),
         select(RULES.to_vec()),
         option::of(select(vec![1, 1_000_000, 5_000_000_000])),
-        option::of(select(resets)),
+        option::of(select(resets())),
         select(units),
         option::of(select(vec!["UTC", "America/Argentina/ComodRivadavia"])),
         prop::sample::subsequence(optional, 0..=4),

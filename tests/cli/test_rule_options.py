@@ -150,6 +150,16 @@ NO_RULE = 'expected one such as "range-250" or "dollar-1000000"'
             ),
         ),
         (
+            ["--rule", "run-tick-maker-3", "--columns", "is_buyer_maker="],
+            1,
+            (
+                'the rule needs a column "is_buyer_maker", and the trades have [timestamp: '
+                "datetime[ms], price: f64, quantity: f64, is_buyer_maker: bool, agg_trade_id: i64, "
+                "first_trade_id: i64, last_trade_id: i64] (say which it is: --columns "
+                "is_buyer_maker=..., or write tickrule in place of maker in --rule)"
+            ),
+        ),
+        (
             ["--max-gap", "1mo"],
             2,
             "--max-gap is '1mo': expected a fixed length above 0, such as 30m or 1h30m",

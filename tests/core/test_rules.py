@@ -320,6 +320,14 @@ REFUSED: dict[str, tuple[type[Exception], dict[str, Any], str]] = {
             "rule of a threshold)"
         ),
     ),
+    "a set of rules": (
+        TypeError,
+        {"rule": frozenset([rb.TickRule(5)])},
+        (
+            "rule is frozenset({TickRule(records=5)}): expected a sequence, since a set has no "
+            "order ([TickRule(records=5)])"
+        ),
+    ),
     "a gate beside a rule": (
         ValueError,
         {"rule": rb.TickRule(5), "prevent_same_timestamp_close": True},

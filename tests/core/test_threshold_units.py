@@ -86,6 +86,24 @@ def test_each_reading_is_the_number_that_it_says(threshold: int) -> None:
     assert fraction >= 1 or f" %, is {threshold}" in readings(fraction)
 
 
+@pytest.mark.parametrize(
+    ("value", "means"),
+    [
+        (5_000, "5000 is 5 %, 5000 basis points are 50000"),
+        (100_000, "100000 is 100 %"),
+        (1e11, ""),
+        (0, ""),
+        (-250, ""),
+        ("nan", ""),
+        ("inf", ""),
+        ("small", ""),
+        (None, ""),
+    ],
+)
+def test_a_number_has_the_readings_that_are_thresholds(value: object, means: str) -> None:
+    assert readings(value) == means
+
+
 @pytest.mark.parametrize("name", rb.THRESHOLD_PRESETS)
 def test_a_name_is_its_number(name: Any) -> None:  # noqa: ANN401 - of a Literal
     frame, number = walk(300), rb.THRESHOLD_PRESETS[name]

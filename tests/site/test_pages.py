@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 import rangebar_polars as rb
-from rangebar_polars.schema import COLUMNS, INTRA, LOOKBACK
+from rangebar_polars.schema import COLUMNS, INTRA, LOOKBACK, VPIN
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -52,7 +52,8 @@ def test_the_page_of_statistics_has_unit_source_and_picture(output: rb.schema.Ou
 def test_the_page_of_windows_has_a_picture_of_each_column() -> None:
     text = (DOCS / "lookback.md").read_text(encoding="utf-8")
 
-    assert [o.name for o in LOOKBACK if f"(pictures/distributions/{o.name}.svg)" not in text] == []
+    names = [output.name for output in (*LOOKBACK, VPIN)]
+    assert [name for name in names if f"(pictures/distributions/{name}.svg)" not in text] == []
 
 
 def drawn(path: Path) -> tuple[list[str], list[str]]:

@@ -4,6 +4,7 @@ Every comparison is with one pass over the trades, of every column and with the 
 """
 
 import datetime as dt
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
@@ -139,6 +140,24 @@ def test_months_computed_apart_are_joined(tmp_path: Path) -> None:
     assert row["made"] <= 4
     assert row["stored"] == len(days) - row["made"]
     check(rb.open_store(tmp_path), tmp_path, days[0], days[-1], features=SOME)
+
+
+def test_months_as_units_of_work_have_them_and_leave_one_chain(tmp_path: Path) -> None:
+    days = day_range("2024-01-20", "2024-03-12")
+    give(tmp_path, trades_of(days, per_day=60))
+    store = tmp_path / "store"
+    own: dict[str, Any] = {**FIRST, "cache_dir": tmp_path, "store": store, "unit": "month"}
+    for features, made in ((SOME, len(days)), (SOME[:2], 0)):
+        # Fewer statistics are found where there are more.
+        with ThreadPoolExecutor(2) as executor:
+            filled = rb.populate(
+                SYMBOL, days[0], days[-1], **own, features=features, executor=executor
+            )
+        assert filled.select("status", "made", "message").rows() == [("ok", made, None)]
+
+    (key,) = rb.open_store(store).keys()
+    assert (key.origin, len(key.features)) == (days[0], 2)
+    check(rb.open_store(store), tmp_path, days[0], days[-1], features=SOME)
 
 
 @pytest.mark.filterwarnings("ignore:bars of .* run over missing trades")

@@ -41,6 +41,17 @@ def test_bars_are_good_by_their_own_rule(text: str, *, incomplete: bool) -> None
     assert found(rb.validate_continuity(bars, rule=rule)) == set()
 
 
+def test_ids_that_are_all_null_are_what_the_rule_of_trades_has_read() -> None:
+    ids = pl.lit(None, pl.Int64)
+    frame = TRADES.with_columns(first_trade_id=ids, last_trade_id=ids)
+    rule = rb.TickRule(5, individual=True)
+    good = bars_of(rule, frame)
+    shifted = bars_of(rule, frame[2:])
+
+    assert found(rb.validate_tier1(good, frame, rule=rule)) <= {("values", "aggregation_density")}
+    assert ("conservation", "cuts") in found(rb.validate_tier1(shifted, frame, rule=rule))
+
+
 OTHERS: dict[str, tuple[rb.Rule, rb.Rule]] = {
     "price range": (rb.PriceRangeRule(0.5), rb.PriceRangeRule(0.9)),
     "high less low": (rb.HighLowRule(0.5), rb.HighLowRule(0.9)),

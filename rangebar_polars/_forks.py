@@ -96,5 +96,5 @@ def _lost() -> RangeBarError:
         "this process was forked after its parent had begun the threads of Polars, and would wait "
         "for ever for threads that a fork does not copy (start it by "
         'multiprocessing.get_context("spawn") or "forkserver", or make bars of frames, without by, '
-        "aggs and events)"
+        "aggs, events and expressions of your own)"
     )
