@@ -12,6 +12,8 @@ CLIPPY := RUSTC_WORKSPACE_WRAPPER=clippy-driver \
 	CLIPPY_ARGS=-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__
 LINTED := maturin develop --release --quiet --skip-install -- --cfg linted
 BIN := $(VENV)/bin
+# Maturin first calls cargo and pip without its own --quiet; errors are printed all the same.
+DEVELOP := CARGO_TERM_QUIET=true PIP_QUIET=1 $(BIN)/maturin develop --release --quiet
 # A whole ClickHouse server. It declares libraries that its client in Python needs, and the server
 # does not.
 SERVER := pip install --quiet --constraint constraints.txt --no-deps chdb-core
@@ -30,7 +32,7 @@ demo: $(VENV)/built ## set up, build, and print bars of a small real sample
 	@$(BIN)/python examples/demo.py demo-bars.parquet
 
 build: $(VENV)/tools ## build the compiled extension into the package
-	$(BIN)/maturin develop --release --quiet && touch $(VENV)/built
+	$(DEVELOP) && touch $(VENV)/built
 
 test: $(VENV)/built lint test-rust test-python ## set up and run every check and test
 
@@ -157,4 +159,4 @@ $(VENV)/linted: $(VENV)/built
 
 $(VENV)/built: $(VENV)/tools $(RUST)
 	@start=$$(date +%s); echo "build (the first time five to nine minutes on two cores)"; \
-	$(BIN)/maturin develop --release --quiet && touch $@ && $(call TOOK,build)
+	$(DEVELOP) && touch $@ && $(call TOOK,build)

@@ -53,8 +53,6 @@ def test_the_page_of_statistics_has_a_row_for_the_column(output: rb.schema.Outpu
     row = (f"`{output.name}`", output.dtype, output.formula, output.null_when or "never")
 
     assert row in rows_of(page)
-    # A second table has its unit, its source and what to mind.
-    assert f"`{output.name.removeprefix('intra_')}`" in page
 
 
 def test_the_readme_lists_the_columns_in_order() -> None:

@@ -1,11 +1,12 @@
 """Checks of single arguments, made when a call is made."""
 
 import datetime as dt
+import math
 import operator
 import re
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from typing import Final, Literal, SupportsIndex, get_args
+from typing import Final, Literal, SupportsFloat, SupportsIndex, get_args
 
 import polars as pl
 
@@ -42,6 +43,51 @@ TimeUnit = Literal["s", "ms", "us", "ns"]
 """The unit of a time that is a whole number, since 1970."""
 
 
+def is_bool(given: object) -> bool:
+    """Return whether a value is true or false, as Python or NumPy has it, and so is no number.
+
+    >>> is_bool(True), is_bool(1)
+    (True, False)
+    """
+    # One of NumPy is no bool, and can be converted to a float.
+    return isinstance(given, bool) or str(getattr(given, "dtype", None)) == "bool"
+
+
+def integer_of(given: object) -> int | None:
+    """Return an integer of Python or of another library as an int; None for anything else.
+
+    >>> integer_of(5), integer_of(5.0), integer_of(True)
+    (5, None, None)
+    """
+    if is_bool(given) or not isinstance(given, SupportsIndex):
+        return None
+    try:
+        return operator.index(given)
+    except TypeError:
+        # An array can be converted only if it is a single integer.
+        return None
+
+
+def number_of(given: object) -> float | None:
+    """Return a number of Python or of another library as a float; None for anything else.
+
+    A number that is too large is infinite, and a Decimal that is none is NaN.
+
+    >>> number_of(5), number_of(10**400), number_of("5")
+    (5.0, inf, None)
+    """
+    if is_bool(given) or not isinstance(given, SupportsFloat):
+        return None
+    try:
+        return float(given)
+    except OverflowError:
+        return math.inf
+    except ValueError:
+        return math.nan
+    except TypeError:
+        return None
+
+
 def check_threshold(given: object, name: str = "threshold_decimal_bps") -> int:
     """Return a threshold, or another fraction with this name, as an int.
 
@@ -66,13 +112,13 @@ def check_threshold(given: object, name: str = "threshold_decimal_bps") -> int:
     """
     if isinstance(given, str) and (named := THRESHOLD_PRESETS.get(given)) is not None:
         return named
-    if isinstance(given, bool) or not isinstance(given, SupportsIndex):
+    threshold = integer_of(given)
+    if threshold is None:
         is_name = isinstance(given, str) and not readings(given)
         raise (ValueError if is_name else TypeError)(
             f"{name} is {given!r}: expected an integer of decimal basis points"
             f"{f', or one of {NAMES}' if is_name else ''} ({readings(given) or '250 is 0.25 %'})"
         )
-    threshold = operator.index(given)
     if not THRESHOLD_DECIMAL_MIN <= threshold <= THRESHOLD_DECIMAL_MAX:
         raise ValueError(
             f"{name} is {threshold}: expected {THRESHOLD_DECIMAL_MIN} to "
@@ -360,13 +406,16 @@ def check_count(count: SupportsIndex, name: str) -> int:
     TypeError
         It is not an integer.
     ValueError
-        It is less than 1.
+        It is less than 1 or more than 64 bits hold.
     """
-    if isinstance(count, bool) or not isinstance(count, SupportsIndex):
+    number = integer_of(count)
+    if number is None:
         raise TypeError(f"{name} is {count!r}: expected an integer")
-    if operator.index(count) < 1:
-        raise ValueError(f"{name} is {operator.index(count)}: expected 1 or more")
-    return operator.index(count)
+    if number < 1:
+        raise ValueError(f"{name} is {number}: expected 1 or more")
+    if number >= 1 << 63:
+        raise ValueError(f"{name} is {number}: expected at most 9223372036854775807")
+    return number
 
 
 def check_flags(**flags: bool) -> None:

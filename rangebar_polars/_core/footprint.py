@@ -1,12 +1,11 @@
 """How the footprint of a bar is made."""
 
 import math
-import operator
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import Any, Final, SupportsIndex
+from typing import Any, Final
 
 from rangebar_polars._argument_names import named_methods
+from rangebar_polars._core.arguments import integer_of, number_of
 from rangebar_polars._core.fixed import SCALE
 
 MAX_TICK: Final = 10_000_000
@@ -94,9 +93,9 @@ def _units(tick: float) -> int:
 
 
 def _check_tick(tick: object) -> float:
-    if isinstance(tick, bool) or not isinstance(tick, int | float | Decimal):
+    value = number_of(tick)
+    if value is None:
         raise TypeError(f"tick is {tick!r}: expected a number, the height of a level")
-    value = float(tick)
     if not (math.isfinite(value) and 0 < value <= MAX_TICK and _units(value) > 0):
         raise ValueError(
             f"tick is {tick!r}: expected a height of levels from 0.00000001 to {MAX_TICK}, in "
@@ -106,9 +105,9 @@ def _check_tick(tick: object) -> float:
 
 
 def _percent(name: str, given: object, least: int, most: int) -> int:
-    if isinstance(given, bool) or not isinstance(given, SupportsIndex):
+    percent = integer_of(given)
+    if percent is None:
         raise TypeError(f"{name} is {given!r}: expected a whole number of percent")
-    percent = operator.index(given)
     if not least <= percent <= most:
         raise ValueError(f"{name} is {percent}: expected {least} to {most} percent")
     return percent

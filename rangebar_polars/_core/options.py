@@ -28,7 +28,7 @@ from rangebar_polars._core.borders import (
 )
 from rangebar_polars._core.feature_names import check_features
 from rangebar_polars._core.footprint import Footprint, check_footprint
-from rangebar_polars._core.labels import Labels
+from rangebar_polars._core.labels import EVENT, Labels
 from rangebar_polars._core.rules.expressions import ExpressionRule, is_column
 from rangebar_polars._core.rules.prices import RangeRule
 from rangebar_polars._core.rules.rule import Rule
@@ -181,6 +181,7 @@ class Options:
             labels=labels,
             **flags,
         )
+        options._check_added()
         if (in_batches or state is not None) and border_expression(options.reset):
             raise ValueError(
                 "the expression of reset would begin anew with each batch: expected a column of "
@@ -199,6 +200,24 @@ class Options:
             # Reads the checkpoint and compares it with the options.
             _internal.BarBuilder(options.kwargs(), state)
         return options
+
+    def _check_added(self) -> None:
+        """Refuse to read a column whose name is that of one that is added to the trades."""
+        added = [expr.meta.output_name() for expr in self.expressions]
+        read = [*self.by, *self.columns.names().values()]
+        read += [name for agg in self.aggs for name in agg.meta.root_names()]
+        if self.has_events:
+            added.append(EVENT)
+        else:
+            given = [*self._brought, self.reset]
+            columns = [expr for expr in given if isinstance(expr, pl.Expr) and is_column(expr)]
+            read += [expr.meta.output_name() for expr in columns]
+        for name in read:
+            if name in added:
+                raise ValueError(
+                    f"column {name!r} is read, and one of this name is added to the trades: "
+                    f'expected another name (rename it: .rename({{"{name}": "..."}}))'
+                )
 
     def kwargs(
         self,

@@ -7,7 +7,7 @@ from typing import Final, SupportsIndex
 import polars as pl
 
 from rangebar_polars._argument_names import named
-from rangebar_polars._core.arguments import MaxGap, SingleThreshold, check_flags
+from rangebar_polars._core.arguments import MaxGap, SingleThreshold, check_flags, integer_of
 from rangebar_polars._core.borders import NamedBorders
 from rangebar_polars._core.fixed import PER_THRESHOLD, to_fixed
 from rangebar_polars._core.rules.rule import Rule
@@ -123,9 +123,9 @@ def validate_continuity(
 
 
 def _tolerance(value: SupportsIndex) -> int:
-    if isinstance(value, bool) or not isinstance(value, SupportsIndex):
+    tolerance = integer_of(value)
+    if tolerance is None:
         raise TypeError(f"tolerance_decimal_bps is {value!r}: expected an integer, 0 or more")
-    tolerance = value.__index__()
     if tolerance < 0:
         raise ValueError(f"tolerance_decimal_bps is {tolerance}: expected 0 or more")
     return tolerance

@@ -9,7 +9,7 @@ from typing import Any, Final, SupportsIndex
 import polars as pl
 
 from rangebar_polars._argument_names import named
-from rangebar_polars._core.arguments import check_by
+from rangebar_polars._core.arguments import check_by, integer_of
 from rangebar_polars._validation.asked import frame_of, is_complete
 from rangebar_polars._validation.report import Finding, Report, Status, report_of
 from rangebar_polars._validation.statistics import Result, Statistics
@@ -146,9 +146,9 @@ def _check_rate(rate: float) -> float:
 
 
 def _check_horizon(horizon: SupportsIndex) -> int:
-    if isinstance(horizon, bool) or not isinstance(horizon, SupportsIndex):
+    ahead = integer_of(horizon)
+    if ahead is None:
         raise TypeError(f"horizon is {horizon!r}: expected a number of bars, 1 or more")
-    ahead = horizon.__index__()
     if ahead < 1:
         raise ValueError(f"horizon is {ahead}: expected a number of bars, 1 or more")
     return ahead

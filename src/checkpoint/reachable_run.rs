@@ -78,9 +78,12 @@ impl<'a> Of<'a> {
     }
 
     fn has_edge(&self, run: &Run) -> bool {
+        // An edge that is of no run may count more prices than it has.
+        if !run.edge.is_of(self.bar.rows) {
+            return false;
+        }
         let (first, last) = (run.edge.first(), run.edge.last());
-        run.edge.is_of(self.bar.rows)
-            && first.first() == Some(&self.open)
+        first.first() == Some(&self.open)
             && last.last() == Some(&self.close)
             && first.iter().chain(last).all(|price| (self.low..=self.high).contains(price))
     }

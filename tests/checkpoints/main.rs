@@ -5,47 +5,22 @@
 // Numbers are small, and a panic is how a test fails.
 #![allow(clippy::cast_precision_loss, clippy::print_stdout, clippy::unwrap_used)]
 
+mod changed_bytes;
+mod chains;
+mod continued;
 mod drawn;
 mod impossible;
 mod mutation;
+mod states;
 
+use continued::continues;
 use drawn::{Drawn, Owned, settings, some_trades, start};
 use mutation::{Draw, mutate};
 use proptest::prelude::*;
-use rangebar_polars::bar::Bar;
-use rangebar_polars::builder::Builder;
-use rangebar_polars::check::Last;
 use rangebar_polars::checkpoint::Checkpoint;
-use rangebar_polars::columns::{Compute, Group, OUTPUTS};
 use rangebar_polars::error::Error;
-use rangebar_polars::needs::Needs;
-use rangebar_polars::rule::{AnyRule, Rule};
-
-/// Every sum, and what the features of a state need.
-fn needs(state: &Checkpoint) -> Needs {
-    let sums = OUTPUTS.iter().filter(|output| output.group != Group::Intra);
-    sums.fold(state.needs_of_run(), |needs, output| needs.and(output.needs))
-}
-
-/// What continues from a state.
-fn builder(state: &Checkpoint) -> Builder<AnyRule> {
-    Builder::resume([(state.rule(), state.open.clone())], state.check.clone(), needs(state))
-        .reset_at(state.reset, state.session.clone())
-        .cut_off_after(state.max_gap)
-        .with_levels(state.footprint.map(|footprint| footprint.tick))
-}
-
-/// The state of a builder, as a processor saves it.
-fn state_of(builder: &Builder<AnyRule>, settings: &Checkpoint) -> Checkpoint {
-    let (rule, open) = builder.chains().next().unwrap();
-    Checkpoint {
-        check: builder.check().clone(),
-        session: builder.session().cloned(),
-        open: open.cloned(),
-        memory: rule.memory(),
-        ..settings.clone()
-    }
-}
+use states::{builder, state_of};
+use std::slice::from_ref;
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 400 } else { 4_000 }))]
@@ -60,7 +35,7 @@ proptest! {
         let owned = Owned::after(time, None, price, &drawn);
         let extras = owned.extras(&settings);
         let trades = owned.trades(settings.layout.as_ref().unwrap(), &extras);
-        let mut folded = builder(&settings);
+        let mut folded = builder(from_ref(&settings));
 
         for at in (0..trades.len).step_by(piece) {
             let bytes = state_of(&folded, &settings).to_bytes().unwrap();
@@ -76,37 +51,6 @@ proptest! {
     }
 }
 
-fn assert_holds(bar: &Bar) {
-    let sides = bar.sides.unwrap_or_default();
-    let price = bar.price;
-    for price in [price.open, price.close] {
-        assert!(bar.price.low <= price && price <= bar.price.high, "{bar:?}");
-    }
-    assert!(bar.time.open <= bar.time.close && 0 < bar.rows && bar.rows <= bar.trades, "{bar:?}");
-    assert!(0 <= bar.volume && 0 <= bar.turnover, "{bar:?}");
-    assert!(sides.buy.volume + sides.sell.volume <= bar.volume, "{bar:?}");
-    assert!(sides.buy.turnover + sides.sell.turnover <= bar.turnover, "{bar:?}");
-    assert!(sides.buy.trades + sides.sell.trades <= bar.trades, "{bar:?}");
-    for output in OUTPUTS {
-        let value = match output.compute {
-            Compute::Float(compute) => compute(bar),
-            Compute::Price(compute) => Some(compute(bar)),
-            Compute::Volume(compute) | Compute::Turnover(compute) => {
-                compute(bar).map(|sum| sum as f64)
-            }
-            Compute::Int(compute) => compute(bar).map(|value| value as f64),
-            Compute::Time(compute) => Some(compute(bar) as f64),
-        };
-        assert!(value.is_none_or(f64::is_finite), "{} of {bar:?}", output.name);
-        if output.name == "vwap"
-            && let Some(vwap) = value
-        {
-            let (low, high) = (bar.price.low, bar.price.high);
-            assert!(low * 0.999_999 - 1e-8 <= vwap && vwap <= high * 1.000_001 + 1e-8, "{bar:?}");
-        }
-    }
-}
-
 /// A state that trades lead to.
 fn reached(draw: &mut Draw, settings: &Checkpoint, pool: &[Vec<Drawn>]) -> Checkpoint {
     let (time, price) = draw.one(&start());
@@ -115,7 +59,7 @@ fn reached(draw: &mut Draw, settings: &Checkpoint, pool: &[Vec<Drawn>]) -> Check
     let owned = Owned::after(time, None, price, &drawn[..most.min(drawn.len())]);
     let extras = owned.extras(settings);
     let trades = owned.trades(settings.layout.as_ref().unwrap(), &extras);
-    let mut folded = builder(settings);
+    let mut folded = builder(from_ref(settings));
     for row in 0..trades.len {
         let before = folded.clone();
         if folded.push(&trades.slice(row..row + 1), &mut |_| ()).is_err() {
@@ -126,31 +70,16 @@ fn reached(draw: &mut Draw, settings: &Checkpoint, pool: &[Vec<Drawn>]) -> Check
 }
 
 /// Continue from a state with 1,000 trades; returns whether all were taken.
-fn continues(state: &Checkpoint, draw: &mut Draw, pool: &[Vec<Drawn>]) -> bool {
+fn takes_trades(state: &Checkpoint, draw: &mut Draw, pool: &[Vec<Drawn>]) -> bool {
     let layout = state.layout.clone().unwrap_or_else(|| draw.one(&settings()).layout.unwrap());
-    let last = state.check.last().unwrap_or(Last { time: 0, id: None });
-    let price = state.open.as_ref().map_or(100.0, |bar| bar.price.close);
-    let (mut folded, mut left) = (builder(state), 1_000);
-    let (mut time, mut id, mut price) = (last.time, last.id, price);
-    while left > 0 {
+    let mut left = 1_000;
+    let pieces = std::iter::from_fn(|| {
         let drawn = &pool[draw.below(pool.len())];
-        let owned = Owned::after(time, id, price, &drawn[..left.min(drawn.len())]);
-        let extras = owned.extras(state);
-        let result =
-            folded.push(&owned.trades(&layout, &extras), &mut |ended| assert_holds(&ended.bar));
-        folded.open_bars().for_each(|(_, bar)| assert_holds(bar));
-        match result {
-            Ok(()) => {}
-            Err(Error::Overflow { .. } | Error::TooMany { .. } | Error::TooManyLevels { .. }) => {
-                return false;
-            }
-            Err(error) => panic!("{error} after {state:?}"),
-        }
-        left -= owned.times.len();
-        (time, price) = (*owned.times.last().unwrap(), *owned.prices.last().unwrap());
-        id = folded.check().last().unwrap().id;
-    }
-    true
+        let rows = left.min(drawn.len());
+        left -= rows;
+        (rows > 0).then(|| &drawn[..rows])
+    });
+    continues(from_ref(state), &layout, pieces)
 }
 
 #[test]
@@ -173,7 +102,7 @@ fn a_hostile_checkpoint_is_refused_or_continues_like_any_other() {
         match Checkpoint::from_bytes(&bytes) {
             Err(Error::CheckpointDamaged { .. }) => refused += 1,
             Err(error) => panic!("{error}"),
-            Ok(state) if continues(&state, &mut draw, &pool) => continued += 1,
+            Ok(state) if takes_trades(&state, &mut draw, &pool) => continued += 1,
             Ok(_) => ended += 1,
         }
     }

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from support.assertions import says
 from support.trades import trades
 
 import rangebar_polars as rb
@@ -145,3 +146,56 @@ def test_an_array_that_is_no_table_is_refused() -> None:
 def test_options_are_keywords() -> None:
     with pytest.raises(TypeError, match="arguments by position"):
         rb.bars(FRAME, 250, True)  # type: ignore[call-overload]  # noqa: FBT003  # type: ignore[call-overload]
+
+
+ADDED: dict[str, tuple[str, dict[str, Any]]] = {
+    "a key beside a condition": (
+        "rangebar rule 0",
+        {"by": "rangebar rule 0", "rule": rb.WhenRule(pl.col("price") > 1)},
+    ),
+    "an aggregation beside a sum": (
+        "rangebar rule 0",
+        {"aggs": pl.col("rangebar rule 0").last().alias("x"), "rule": rb.SumRule(pl.lit(1), 2)},
+    ),
+    "a condition beside another": (
+        "rangebar rule 1",
+        {
+            "rule": [
+                rb.WhenRule(pl.col("rangebar rule 1"), "given"),
+                rb.WhenRule(pl.col("price") > 1),
+            ]
+        },
+    ),
+    "prices beside a reset": (
+        "rangebar reset",
+        {
+            "reset": pl.col("price") > 1,
+            "columns": rb.TradeColumns(price="rangebar reset"),
+        },
+    ),
+    "a reset beside a condition": (
+        "rangebar rule 0",
+        {"reset": pl.col("rangebar rule 0"), "rule": rb.WhenRule(pl.col("price") > 1)},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ADDED)
+def test_a_column_of_the_caller_is_never_read_as_one_that_is_added(name: str) -> None:
+    column, options = ADDED[name]
+    text = (
+        f"column {column!r} is read, and one of this name is added to the trades: expected "
+        f'another name (rename it: .rename({{"{column}": "..."}}))'
+    )
+
+    with says(ValueError, text):
+        rb.bars(FRAME, **options)
+    with says(ValueError, text):
+        rb.bars(FRAME.lazy(), **options)
+
+
+def test_a_key_is_never_read_as_the_column_of_events() -> None:
+    events = pl.DataFrame({"row": [0]})
+
+    with pytest.raises(ValueError, match="column 'rangebar event' is read, and one of this name"):
+        rb.labels.triple_barrier(FRAME, events=events, take_profit=1, by="rangebar event")

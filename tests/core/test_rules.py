@@ -112,6 +112,51 @@ WRONG: dict[str, tuple[type[Exception], Callable[[], object], str]] = {
         lambda: rb.TickRule(1.5),  # type: ignore[arg-type]
         "records is 1.5: expected an integer",
     ),
+    "an array of records": (
+        TypeError,
+        lambda: rb.TickRule(np.array([5, 6])),
+        "records is array([5, 6]): expected an integer",
+    ),
+    "more records than 64 bits": (
+        ValueError,
+        lambda: rb.TickRule(2**63),
+        "records is 9223372036854775808: expected at most 9223372036854775807",
+    ),
+    "an imbalance of more than 64 bits": (
+        ValueError,
+        lambda: rb.ImbalanceRule(2**63),
+        "limit is 9223372036854775808: expected at most 9223372036854775807",
+    ),
+    "true of NumPy": (
+        TypeError,
+        lambda: rb.VolumeRule(np.True_),
+        "limit is np.True_: expected a number",
+    ),
+    "a sum up to true of NumPy": (
+        TypeError,
+        lambda: rb.SumRule(A, np.True_),
+        "limit is np.True_: expected a number",
+    ),
+    "an array": (
+        TypeError,
+        lambda: rb.VolumeRule(np.array([5, 6])),
+        "limit is array([5, 6]): expected a number",
+    ),
+    "a decimal of a million digits": (
+        ValueError,
+        lambda: rb.VolumeRule(Decimal("1e999999")),
+        LIMIT.format("Decimal('1E+999999')"),
+    ),
+    "a sum that no float has": (
+        ValueError,
+        lambda: rb.SumRule(A, 10**400),
+        f"limit is {10**400}: expected 1e-50 to 1e50",
+    ),
+    "a sum up to no number": (
+        ValueError,
+        lambda: rb.SumRule(A, Decimal("sNaN")),
+        "limit is Decimal('sNaN'): expected 1e-50 to 1e50",
+    ),
     "no record": (ValueError, lambda: rb.TickRule(0), "records is 0: expected 1 or more"),
     "half an imbalance": (
         TypeError,

@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 import rangebar_polars as rb
-from rangebar_polars.schema import COLUMNS
+from rangebar_polars.schema import COLUMNS, INTRA
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -22,10 +22,11 @@ LINE_OF_A_STRING = re.compile(r"[\"']\s*\n\s*f?[\"']|\s*\\\n\s*")
 """Where a text in code continues on the next line, in Python or in Rust."""
 
 
-def section(page: str, heading: str) -> str:
+def section(page: str, heading: str, *, level: int = 2) -> str:
     """Return the text of a page below a heading, up to the next."""
-    text = (DOCS / page).read_text(encoding="utf-8").partition(f"\n## {heading}\n")[2]
-    return " ".join(text.partition("\n## ")[0].split())
+    mark = "#" * level
+    text = (DOCS / page).read_text(encoding="utf-8").partition(f"\n{mark} {heading}\n")[2]
+    return " ".join(re.split(r"\n#+ ", text)[0].split())
 
 
 @pytest.mark.parametrize(
@@ -37,6 +38,15 @@ def test_the_page_of_features_has_the_formula_and_the_null_rule(output: rb.schem
     assert output.formula in text.replace("`", "")
     assert f"Null when: {output.null_when or 'never'}" in text
     assert f"(pictures/{output.name}.svg)" in text
+    assert f"(pictures/distributions/{output.name}.svg)" in text
+
+
+@pytest.mark.parametrize("output", INTRA, ids=lambda output: output.name)
+def test_the_page_of_statistics_has_unit_source_and_picture(output: rb.schema.Output) -> None:
+    text = section("features.md", output.name.removeprefix("intra_"), level=3)
+
+    assert text.count("- Unit: ") == text.count("- Source: ") == 1
+    assert f"(pictures/distributions/{output.name}.svg)" in text
 
 
 def drawn(path: Path) -> tuple[list[str], list[str]]:
@@ -49,10 +59,13 @@ def drawn(path: Path) -> tuple[list[str], list[str]]:
 def test_the_pictures_of_the_features_are_those_that_make_pictures_draws(tmp_path: Path) -> None:
     charts: dict[str, Any] = runpy.run_path(str(DOCS / "pictures.py"))["pictures"]()
 
+    (tmp_path / "distributions").mkdir()
     for name, chart in charts.items():
         chart.save(tmp_path / f"{name}.svg")
 
-    stored = {path.stem: drawn(path) for path in (DOCS / "pictures").glob("*.svg")}
+    folder = DOCS / "pictures"
+    paths = {path.relative_to(folder): path for path in folder.rglob("*.svg")}
+    stored = {name.with_suffix("").as_posix(): drawn(path) for name, path in paths.items()}
     new = {name: drawn(tmp_path / f"{name}.svg") for name in charts}
     assert new == stored, "the pictures are of other code or figures: run make pictures"
 

@@ -7,6 +7,7 @@ from typing import Final, SupportsFloat
 
 import polars as pl
 
+from rangebar_polars._core.arguments import number_of
 from rangebar_polars._core.rules.rule import Rule, plain
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_]{1,32}")
@@ -164,9 +165,9 @@ class SumRule(ExpressionRule):
         self._limit_text()
 
     def _limit_text(self) -> str:
-        if isinstance(self.limit, bool) or not isinstance(self.limit, SupportsFloat):
+        limit = number_of(self.limit)
+        if limit is None:
             raise TypeError(f"limit is {self.limit!r}: expected a number")
-        limit = float(self.limit)
         if not _SMALLEST <= limit <= _LARGEST:
             raise ValueError(f"limit is {self.limit!r}: expected 1e-50 to 1e50")
         return plain(Decimal(repr(limit)))

@@ -4,9 +4,9 @@ import math
 from abc import ABC, abstractmethod
 from dataclasses import MISSING, dataclass, field, fields
 from decimal import ROUND_HALF_UP, Decimal
-from typing import ClassVar, Final, SupportsFloat, SupportsIndex
+from typing import ClassVar, Final
 
-from rangebar_polars._core.arguments import check_flags
+from rangebar_polars._core.arguments import check_flags, integer_of, number_of
 
 SCALE: Final = 10**8
 """Units of a limit in 1."""
@@ -93,14 +93,14 @@ def units_of(name: str, limit: object) -> int:
     Traceback (most recent call last):
     ValueError: limit is 0: expected 0.00000001 to 1e18
     """
-    if isinstance(limit, SupportsIndex) and not isinstance(limit, bool):
-        units = limit.__index__() * SCALE
+    if (whole := integer_of(limit)) is not None:
+        units = whole * SCALE
     elif isinstance(limit, Decimal):
-        scaled = limit.scaleb(_DECIMALS) if limit.is_finite() else Decimal(0)
+        is_near = limit.is_finite() and limit <= _LARGEST
+        scaled = limit.scaleb(_DECIMALS) if is_near else Decimal(0)
         units = int(scaled.to_integral_value(ROUND_HALF_UP))
-    elif isinstance(limit, SupportsFloat) and not isinstance(limit, bool):
-        number = float(limit) * SCALE
-        units = _nearest(number) if math.isfinite(number) else 0
+    elif (number := number_of(limit)) is not None:
+        units = _nearest(number * SCALE) if math.isfinite(number * SCALE) else 0
     else:
         raise TypeError(f"{name} is {limit!r}: expected a number")
     if not 1 <= units <= _LARGEST * SCALE:
