@@ -23,7 +23,8 @@ RUST := Cargo.toml Cargo.lock rangebar_polars/_internal.pyi $(shell find src -na
 TOOK = echo "$(1): $$(( $$(date +%s) - start )) s"
 
 .PHONY: help demo build test test-rust test-python test-floor lint fmt bench bench-guard bench-peers bench-validate docs \
-	links pictures fuzz wheel wheel-2014 release-check deny check-workflows publish clean need
+	links pictures fuzz fuzz-kernel mutants mutants-python coverage wheel wheel-2014 release-check deny \
+	check-workflows publish clean need
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1|/' | column -t -s '|'
@@ -64,10 +65,46 @@ bench: $(VENV)/built $(VENV)/server ## measure: the kernel, whole calls, growth,
 	POLARS_MAX_THREADS=1 $(BIN)/python benches/rules.py
 	$(BIN)/python benches/archive.py
 	PYTHONPATH=tests $(BIN)/python benches/stores.py
+	PYTHONPATH=tests $(BIN)/python benches/scale.py
+	PYTHONPATH=tests $(BIN)/python benches/clickhouse_writers.py
+	$(BIN)/python benches/meeting.py
 
 fuzz: $(VENV)/built ## read N damaged or hostile inputs of each kind (default 20000)
 	RANGEBAR_FUZZ=$(or $(N),20000) $(BIN)/pytest -q -k "fuzz or hostile" tests
 	RANGEBAR_FUZZ=$(or $(N),20000) cargo test --no-default-features --test checkpoints hostile
+
+# Each target runs for so long. What it finds is kept in fuzz/found, and used again the next time.
+MINUTES ?= 10
+fuzz-kernel: ## fuzz the kernel with libFuzzer, MINUTES for each target (default 10)
+	@cargo fuzz --version >/dev/null 2>&1 || cargo install --locked cargo-fuzz
+	for target in checkpoint chains fold; do \
+		mkdir -p fuzz/found/$$target && \
+		RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir fuzz --sanitizer none --codegen-units 16 $$target \
+			fuzz/found/$$target fuzz/corpus/$$target \
+			-- -max_total_time=$$(( $(MINUTES) * 60 )) -timeout=60 || exit 1; \
+	done
+
+# .cargo/mutants.toml says what is changed. A failing test need not find its smallest case.
+mutants: ## change the kernel and see whether tests fail: all of it, or FILE="src/fixed.rs", or SHARD=0/8
+	@cargo mutants --version >/dev/null 2>&1 || cargo install --locked cargo-mutants
+	PROPTEST_DISABLE_FAILURE_PERSISTENCE=1 PROPTEST_MAX_SHRINK_ITERS=0 cargo mutants \
+		$(if $(FILE),--file $(FILE)) $(if $(SHARD),--shard $(SHARD) --sharding round-robin)
+
+mutants-python: $(VENV)/built ## change some modules of the package and see whether tests fail
+	$(BIN)/pip install --quiet --constraint constraints.txt mutmut
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/mutmut run
+	$(BIN)/mutmut results
+
+# Nothing fails below a number. A compiler without rustup's `llvm-tools` needs LLVM_COV and
+# LLVM_PROFDATA, of the version of LLVM that `rustc -vV` prints.
+coverage: $(VENV)/built $(VENV)/server $(VENV)/docs ## report which lines of the kernel and of the package no test runs
+	@cargo llvm-cov --version >/dev/null 2>&1 || cargo install --locked cargo-llvm-cov
+	cargo llvm-cov --no-default-features --ignore-filename-regex '/(plugin|tests)/'
+	$(BIN)/pip install --quiet --constraint constraints.txt coverage
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest --numprocesses 2 --dist loadfile $(TESTS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --skip-covered --show-missing
 
 bench-guard: ## compare the kernel's instruction counts with the stored ones (needs valgrind)
 	$(PYTHON) benches/instructions.py
@@ -128,6 +165,7 @@ publish: ## tag the version and push the tag, which the release workflow builds 
 
 clean: ## remove the environments and the package; dependencies stay in CARGO_TARGET_DIR
 	rm -rf $(VENV) $(FLOOR) .venv-wheel $(AUDIT) .venv-peers dist _site docs/api rangebar_polars/*.so
+	rm -rf fuzz/found fuzz/artifacts mutants mutants.out .coverage*
 
 need:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \

@@ -22,7 +22,7 @@ from fresh import report, run
 
 from rangebar_polars._catalog.fetch import Fetch, Job
 from rangebar_polars._disk.locked_file import locked
-from rangebar_polars._ticks.cache import TickCache
+from rangebar_polars._ticks.disk_cache import DiskTickCache
 from rangebar_polars._ticks.report import Origin
 from rangebar_polars.archive.binance import BinanceArchive, BinanceFile
 from rangebar_polars.schema import Series
@@ -80,7 +80,7 @@ def bare(source: Path, folder: Path) -> None:
 
 def package(source: Path, folder: Path) -> None:
     """Do what a fetch does after the download."""
-    cache = TickCache(folder, Series("binance", FILE.market, FILE.symbol))
+    cache = DiskTickCache(folder, Series("binance", FILE.market, FILE.symbol))
     fetch = Fetch(cache, BinanceArchive())
     with source.open("rb") as handle:
         sha256 = hashlib.file_digest(handle, "sha256").hexdigest()
@@ -93,7 +93,11 @@ def package(source: Path, folder: Path) -> None:
 
 def check(folder: Path, rows: int) -> None:
     """Compare the cached day with the bare frame, value by value."""
-    got = TickCache(folder, Series("binance", FILE.market, FILE.symbol)).scan([FILE.day]).collect()
+    got = (
+        DiskTickCache(folder, Series("binance", FILE.market, FILE.symbol))
+        .scan([FILE.day])
+        .collect()
+    )
     expected = pl.read_parquet(folder / "bare.parquet").select(
         (pl.col("transact_time") * 1000)
         .cast(pl.Datetime("us"))

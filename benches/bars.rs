@@ -27,7 +27,7 @@ fn rule(decimal_bps: i64) -> RangeRule {
 
 fn count_bars(trades: &Trades<'_>, decimal_bps: i64, needs: Needs) -> usize {
     let (mut builder, mut bars) = (Builder::new([rule(decimal_bps)], needs), 0);
-    builder.push(trades, &mut |_| bars += 1).expect("good trades");
+    builder.push(trades, &mut |_, _| bars += 1).expect("good trades");
     bars
 }
 
@@ -44,7 +44,7 @@ fn kernel(criterion: &mut Criterion) {
     let all = generated.trades();
     let bare = Trades { is_buyer_maker: None, first_trade_id: None, last_trade_id: None, ..all };
     let four = Trades { first_trade_id: None, last_trade_id: None, ..all };
-    let is_sum = |output: &&Output| output.group != Group::Intra;
+    let is_sum = |output: &&Output| output.group != Group::Intra && !output.looks_back();
     let of = |needs: Needs, output: &Output| needs.and(output.needs);
     let every_sum = OUTPUTS.iter().filter(is_sum).fold(Needs::NOTHING, of);
     let statistics = OUTPUTS.iter().filter(|output| !is_sum(output)).fold(Needs::NOTHING, of);
@@ -74,7 +74,7 @@ fn kernel(criterion: &mut Criterion) {
             bencher.iter(|| {
                 let builder = Builder::new([rule(decimal_bps)], needs);
                 let (mut builder, mut ended) = (builder.with_levels(Tick::new(TICK)), 0);
-                builder.push(black_box(&four), &mut |_| ended += 1).expect("good trades");
+                builder.push(black_box(&four), &mut |_, _| ended += 1).expect("good trades");
                 assert_eq!(ended, bars);
             });
         });
@@ -82,7 +82,9 @@ fn kernel(criterion: &mut Criterion) {
             bencher.iter(|| {
                 let mut table = Table::new(OUTPUTS.iter().filter(is_sum));
                 let mut builder = Builder::new([rule(decimal_bps)], every_sum);
-                builder.push(&all, &mut |ended| table.push(ended.bar)).expect("good trades");
+                builder
+                    .push(&all, &mut |ended, before| table.push(ended.bar, before))
+                    .expect("good trades");
                 table
             });
         });

@@ -15,6 +15,7 @@ use generated::Generated;
 use rangebar_polars::builder::{Builder, Ended};
 use rangebar_polars::columns::{Group, OUTPUTS, Output, Table};
 use rangebar_polars::levels::Tick;
+use rangebar_polars::lookback::{Back, Before, Length, Lookback};
 use rangebar_polars::needs::Needs;
 use rangebar_polars::rule::AnyRule;
 use rangebar_polars::trades::{Bits, Sides, Trades};
@@ -35,6 +36,10 @@ struct Case {
     statistics: bool,
     /// The tick of a footprint, in units of 1e-8.
     tick: Option<i64>,
+    /// How many trades are looked back at.
+    lookback: Option<u64>,
+    /// Whether all columns that look back are made, or those of flow, return and range alone.
+    looks_at_all: bool,
 }
 
 const BASIC: Case = Case {
@@ -46,11 +51,14 @@ const BASIC: Case = Case {
     has_ids: false,
     statistics: false,
     tick: None,
+    lookback: None,
+    looks_at_all: true,
 };
+const SIDES: Case = Case { has_sides: true, columns: true, ..BASIC };
 const ALL: Case = Case { every_sum: true, has_sides: true, has_ids: true, ..BASIC };
 
 #[rustfmt::skip]
-const CASES: [(&str, Case); 13] = [
+const CASES: [(&str, Case); 18] = [
     ("basic-250", BASIC),
     ("basic-25", Case { thresholds: &[25], ..BASIC }),
     ("basic-1", Case { thresholds: &[1], ..BASIC }),
@@ -63,8 +71,31 @@ const CASES: [(&str, Case); 13] = [
     ("statistics-25", Case { statistics: true, columns: true, thresholds: &[25], ..ALL }),
     ("footprint-250", Case { tick: Some(TICK), ..ALL }),
     ("footprint-25", Case { tick: Some(TICK), thresholds: &[25], ..ALL }),
+    ("lookback-200-250", Case { lookback: Some(200), ..SIDES }),
+    ("lookback-20000-250", Case { lookback: Some(20_000), ..SIDES }),
+    ("lookback-20000-25", Case { lookback: Some(20_000), thresholds: &[25], ..SIDES }),
+    ("seven-back-200-250", Case { lookback: Some(200), looks_at_all: false, ..SIDES }),
+    ("seven-back-20000-250", Case { lookback: Some(20_000), looks_at_all: false, ..SIDES }),
     ("ten-thresholds", Case { thresholds: &[25, 50, 75, 100, 125, 150, 175, 200, 225, 250], ..ALL }),
 ];
+
+/// Those that need the least of a window's trades.
+const FEW: [&str; 7] = [
+    "lookback_trade_count",
+    "lookback_duration_us",
+    "lookback_ofi",
+    "lookback_vwap",
+    "lookback_return",
+    "lookback_price_range",
+    "lookback_kaufman_er",
+];
+
+impl Case {
+    /// Whether a column that looks back is made.
+    fn looks_at(&self, output: &Output) -> bool {
+        self.lookback.is_some() && (self.looks_at_all || FEW.contains(&output.name))
+    }
+}
 
 /// The columns that a case has; `unknown` has a zero for each trade.
 fn trades_of<'a>(case: &Case, all: &Trades<'a>, unknown: &'a [u8]) -> Trades<'a> {
@@ -86,18 +117,26 @@ fn measured(trades: &Trades<'_>, case: &Case) -> usize {
     let is_wanted = |output: &&Output| match output.group {
         Group::Bar => true,
         Group::Intra => case.statistics,
+        Group::Lookback => case.looks_at(output),
+        Group::Vpin => false,
         Group::Sum | Group::Feature | Group::Stored => case.every_sum,
     };
     let outputs = || OUTPUTS.iter().filter(is_wanted);
-    let needs = outputs().fold(Needs::NOTHING, |needs, output| needs.and(output.needs));
-    let mut table = Table::new(outputs());
+    let lookbacks: Vec<_> = outputs().filter(|output| output.group == Group::Lookback).collect();
+    let of_bars = outputs().filter(|output| output.group != Group::Lookback);
+    let needs = of_bars.fold(Needs::NOTHING, |needs, output| needs.and(output.needs));
+    let mut table = Table::new(outputs()).with_values_of(&lookbacks);
     let builder = Builder::new(case.thresholds.iter().map(rule), needs);
-    let mut builder = builder.with_levels(case.tick.and_then(Tick::new));
+    let back = case.lookback.map(|trades| {
+        let back = Back { length: Some(Length::Trades(trades)), vpin: None };
+        Lookback::new(back, lookbacks, 1)
+    });
+    let mut builder = builder.with_levels(case.tick.and_then(Tick::new)).looking_back(back);
     let mut bars = 0;
-    let mut emit = |ended: Ended| {
+    let mut emit = |ended: Ended, before: &Before| {
         bars += 1;
         if case.columns {
-            table.push(ended.bar);
+            table.push(ended.bar, before);
         }
     };
     builder.push(trades, &mut emit).expect("good trades");

@@ -16,7 +16,7 @@ import altair as alt
 import polars as pl
 
 import rangebar_polars as rb
-from rangebar_polars.schema import COLUMNS, INTRA
+from rangebar_polars.schema import COLUMNS, INTRA, LOOKBACK, VPIN
 
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT / "benches"))
@@ -32,6 +32,9 @@ BLUE, VERMILION, GREY = "#0072B2", "#D55E00", "#8C8C8C"
 
 THRESHOLDS = {25: BLUE, 10: VERMILION}
 """The bars whose distributions are compared, and their colours."""
+WINDOW = 200
+"""The number of trades before a bar that its `lookback_` columns describe."""
+BUCKETS = rb.Vpin(bucket_volume=2.0, buckets=20)
 BINS = 30
 QUANTILES = (0.02, 0.25, 0.75, 0.98)
 LOGARITHMIC_FROM = 100.0
@@ -47,7 +50,7 @@ def pictures() -> dict[str, Chart]:
     )
     features = [column.name for column in COLUMNS if column.group == "feature"]
     panes = {name: pane_of(bars, name) for name in features}
-    statistics = [*features, *(column.name for column in INTRA)]
+    statistics = [*features, *(column.name for column in (*INTRA, *LOOKBACK))]
     return {
         "bars": candles,
         "speed": speed(),
@@ -67,12 +70,15 @@ def pane_of(bars: pl.DataFrame, feature: str) -> alt.VConcatChart:
 
 
 def distributions(trades: pl.LazyFrame, columns: Iterable[str]) -> dict[str, Chart]:
-    """Return a picture of the distribution of each of some columns, in a folder of their own."""
+    """Return a picture of the distribution of each of some columns, and of the vpin."""
     names = list(columns)
     bars = {
-        threshold: rb.bars(trades, threshold, features=names).collect() for threshold in THRESHOLDS
+        threshold: rb.bars(
+            trades, threshold, features=names, lookback=WINDOW, vpin=BUCKETS
+        ).collect()
+        for threshold in THRESHOLDS
     }
-    return {f"distributions/{name}": distribution(name, bars) for name in names}
+    return {f"distributions/{name}": distribution(name, bars) for name in (*names, VPIN.name)}
 
 
 def distribution(column: str, bars: dict[int, pl.DataFrame]) -> Chart:
@@ -92,7 +98,7 @@ def distribution(column: str, bars: dict[int, pl.DataFrame]) -> Chart:
         alt.Color("bars:N")
         .scale(domain=[*values], range=[*THRESHOLDS.values()])
         .title(None)
-        .legend(orient="right")
+        .legend(orient="top", offset=4, padding=0)
     )
     steps = alt.Chart(shares).encode(
         across, colour, alt.Y("share:Q").title("share of bars").axis(format="%", tickCount=3)
@@ -107,7 +113,7 @@ def distribution(column: str, bars: dict[int, pl.DataFrame]) -> Chart:
             ),
             alt.Chart(medians).mark_rule(strokeDash=[4, 3], strokeWidth=1.5).encode(across, colour),
         )
-        .properties(width=430, height=110, title=nulls_of(column, bars))
+        .properties(width=296, height=110, title=nulls_of(column, bars))
         .configure(aria=NAMES_OF_MARKS)
         .configure_title(anchor="start", fontSize=11, fontWeight="normal")
     )
@@ -170,7 +176,8 @@ class Bins:
 
         The outermost bins hold what lies beyond them, too.
         """
-        low, high, found = self.edges[0], self.edges[-1], values.cast(pl.Float64)
+        low, high = self.edges[0], self.edges[-1]
+        found = values.cast(pl.Float64).clip(low, high)
         if self.is_logarithmic:
             low, high, found = math.log10(low), math.log10(high), found.log(10)
         places = ((found - low) / (high - low) * BINS).floor().cast(pl.Int64).clip(0, BINS - 1)
@@ -189,7 +196,7 @@ class Bins:
     def axis(self) -> alt.Axis:
         """The axis: powers of ten where it is logarithmic."""
         if not self.is_logarithmic:
-            return alt.Axis(grid=False, tickCount=6)
+            return alt.Axis(grid=False, tickCount=5)
         first, last = (round(math.log10(edge)) for edge in (self.edges[0], self.edges[-1]))
         # 1M, but 0.1 and not 100m.
         kind = "~s" if self.edges[0] >= 1 else "~g"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import polars as pl
 
 # It must notice every fork, so it cannot be loaded later.
-from rangebar_polars._core import forks as _forks  # noqa: F401 - for its effect
+from rangebar_polars import _forks  # noqa: F401 - for its effect
 
 __all__ = [
     "THRESHOLD_DECIMAL_MAX",
@@ -53,6 +53,7 @@ __all__ = [
     "TradingDay",
     "ValidationError",
     "VolumeRule",
+    "Vpin",
     "WhenRule",
     "archive_quality",
     "bar_id",
@@ -126,6 +127,7 @@ _HOMES: Final = {
         "_live.recorder": ("BarRecorder", "scan_recorded_bars"),
         "_core.tick_rule": ("tick_rule",),
         "_core.trading_day": ("TradingDay",),
+        "_core.vpin": ("Vpin",),
         "_sessions": ("sessions",),
         "_validation.continuity": ("validate_continuity",),
         "_validation.report": ("Report",),
@@ -241,6 +243,7 @@ if TYPE_CHECKING:
     )
     from rangebar_polars._core.tick_rule import tick_rule
     from rangebar_polars._core.trading_day import TradingDay
+    from rangebar_polars._core.vpin import Vpin
     from rangebar_polars._live.recorder import BarRecorder, scan_recorded_bars
     from rangebar_polars._plot.bars import plot_bars
     from rangebar_polars._plot.cuts import plot_cuts

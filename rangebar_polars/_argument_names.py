@@ -15,7 +15,6 @@ _R = TypeVar("_R")
 _Class = TypeVar("_Class", bound=type)
 
 _UNIT: Final = "in decimal basis points: 0.25 %, 25 basis points, is 250"
-_TEN: Final = "which adds the ten features; for others give the trades to bars(features=[...])"
 _MEANS: Final[dict[str, tuple[str, ...]]] = {
     "threshold_decimal_bps": (
         *("bps", "dbps", "percent", "pct", "range", "threshold", "thresholds"),
@@ -36,7 +35,8 @@ _MEANS: Final[dict[str, tuple[str, ...]]] = {
     "n_bars": ("n", "count", "bars", "limit"),
     "max_lookback_days": ("lookback", "lookback_days", "days"),
     "warn_if_fewer": ("allow_fewer",),
-    "include_microstructure": ("microstructure", "features"),
+    "include_microstructure": ("microstructure",),
+    "features": ("feature", "statistics"),
     "include_incomplete": ("incomplete", "partial", "include_partial", "include_open"),
     "cache_dir": ("cache", "cache_path", "cache_folder", "root"),
     "market": ("market_type", "futures"),
@@ -148,6 +148,4 @@ def _remedy(wrong: str, free: Iterable[str], every: Iterable[str]) -> str:
     right = next(iter(means or get_close_matches(wrong.lower(), free, n=1)), None)
     if right is None:
         return f"it has {', '.join(name for name in every if name not in {'self', 'cls'})}"
-    if right == "include_microstructure" and wrong == "features":
-        return f"write {right}, {_TEN}"
     return f"write {right}" + (f", {_UNIT}" if right == "threshold_decimal_bps" else "")

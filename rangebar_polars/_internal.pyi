@@ -29,9 +29,9 @@ __all__ = [
 ]
 
 OUTPUTS: Final[list[tuple[str, str, str, list[str], str, str, str | None, list[str]]]]
-"""The columns of bars: name, group ("bar", "sum", "feature", "intra", "stored", "footprint"),
-dtype, the columns of trades they read, formula, when they are null (empty: never), dtype in stores
-(None: not stored), the stored columns they are computed from."""
+"""The columns of bars: name, group ("bar", "sum", "feature", "intra", "lookback", "vpin",
+"stored", "footprint"), dtype, the columns of trades they read, formula, when they are null (empty:
+never), dtype in stores (None: not stored), the stored columns they are computed from."""
 
 ALWAYS_READ: Final[list[str]]
 """The columns of trades that every bar reads, if they are there."""
@@ -80,14 +80,16 @@ def read_checkpoint(
     bool,
     list[str],
     tuple[int, int, int] | None,
+    tuple[tuple[int | None, int | None] | None, tuple[int, int] | None],
     Literal["ms", "us", "ns"] | None,
 ]:
     """Return the settings in a checkpoint, and the unit of the times.
 
     They are symbol, texts of the rules, the column of rules, ``by``, ``reset``, ``max_gap`` in
-    nanoseconds, ``include_microstructure``, ``include_incomplete``, ``features`` and how a
-    footprint is made (units of a tick, value area, imbalance). The unit is None before the first
-    trade.
+    nanoseconds, ``include_microstructure``, ``include_incomplete``, ``features``, how a footprint
+    is made (units of a tick, value area, imbalance), ``lookback`` (a number of trades, or
+    nanoseconds) and ``vpin`` (units of a bucket's volume, number of buckets). The unit is None
+    before the first trade.
     """
 
 def check_rule(text: str) -> None:

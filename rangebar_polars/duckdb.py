@@ -42,7 +42,8 @@ def connect(
     bars
         The stored bars of all chains, as in `BarStore.scan_bars`: ``source``, ``market``,
         ``symbol``, ``rule``, ``threshold_decimal_bps``, ``prevent_same_timestamp_close``,
-        ``reset``, ``max_gap``, ``origin``; then the columns of bars, with microstructure, and
+        ``reset``, ``max_gap``, ``features``, ``origin``; then the columns of bars, with
+        microstructure; the statistics, NULL where a chain does not store them; and
         ``is_complete``.
     ticks
         The cached trades of all series: ``source``, ``market``, ``symbol``, ``day`` (DATE, of the
@@ -77,7 +78,9 @@ def connect(
 
     Each function takes ``reset := 'day'`` (or ``'week'``, ``'month'``, ``'year'``, or the text of
     a `TradingDay`, ``'17:00@America/New_York'``; NULL by default), ``max_gap := '30m'`` (NULL by
-    default) and ``include_incomplete := true`` (false by default), as in `bars`.
+    default) and ``include_incomplete := true`` (false by default), as in `bars`. The two macros of
+    tables also take ``features := ['intra_kaufman_er']`` (empty by default): the names of
+    statistics, whose columns come before ``is_complete`` in the order of `schema.INTRA`.
 
     Views, columns and functions have descriptions: ``comment`` in ``duckdb_views()``,
     ``duckdb_columns()`` and ``duckdb_functions()``.
@@ -86,9 +89,10 @@ def connect(
     ----------
     store
         A `BarStore`, or an argument of `open_store`; by default ``RANGEBAR_STORE``, or else
-        Parquet in the cache folder.
+        Parquet files beside the trades.
     cache_dir
-        The cache folder; by default ``RANGEBAR_CACHE_DIR``, or the cache folder of your platform.
+        The cache folder, or one in a bucket: ``"s3://bucket/prefix"``, ``"gs://..."``,
+        ``"az://..."``. By default ``RANGEBAR_CACHE_DIR``, or the cache folder of your platform.
 
     Returns
     -------

@@ -206,7 +206,8 @@ class Output(NamedTuple):
     """Its name."""
     group: str
     """"bar": in every frame; "sum" and "feature": with ``include_microstructure=True``; "intra": by
-    name, with ``features``; "footprint": with ``footprint``."""
+    name, with ``features``; "lookback": with ``lookback``; "vpin": with ``vpin``; "footprint":
+    with ``footprint``."""
     dtype: str
     """"Float64", "Int64", "List(Struct)" or "as the input"."""
     reads: list[str]
@@ -218,18 +219,29 @@ class Output(NamedTuple):
     stored: str | None
     """Its dtype in stores; None if it is computed when bars are read."""
     computed_from: list[str]
-    """The stored columns from which it is computed."""
+    """The stored columns from which it is computed; none if it needs the trades."""
 
 
 _OUTPUTS: Final = tuple(Output(*row) for row in _internal.OUTPUTS)
 
 COLUMNS: Final = tuple(
-    output for output in _OUTPUTS if output.group not in {"intra", "stored", "footprint"}
+    output
+    for output in _OUTPUTS
+    if output.group not in {"intra", "lookback", "vpin", "stored", "footprint"}
 )
 """The columns of bars, in order."""
 
 INTRA: Final = tuple(output for output in _OUTPUTS if output.group == "intra")
 """The statistics of the trades of a bar, which ``features`` adds by name."""
+
+TRADE_STATISTICS: Final = tuple(output.name for output in INTRA if not output.computed_from)
+"""The names of those that need the trades: only chains that were asked for them store them."""
+
+LOOKBACK: Final = tuple(output for output in _OUTPUTS if output.group == "lookback")
+"""The statistics of the trades before a bar, which ``lookback`` adds."""
+
+VPIN: Final = next(output for output in _OUTPUTS if output.group == "vpin")
+"""The column that ``vpin`` adds."""
 
 FOOTPRINT: Final = tuple(output for output in _OUTPUTS if output.group == "footprint")
 """The columns that ``footprint`` adds."""
@@ -254,6 +266,29 @@ STORED_SCHEMA: Final = pl.Schema(
 )
 """The columns of bars from the tick cache in stores."""
 
+INTRA_SCHEMA: Final = pl.Schema({output.name: _DTYPES[output.dtype] for output in INTRA})
+"""The columns of `INTRA`."""
+
+
+RICH_BAR_SCHEMA: Final = pl.Schema(
+    {output.name: _DTYPES[output.dtype] for output in (*COLUMNS, *INTRA)}
+    | {IS_COMPLETE: pl.Boolean()}
+)
+"""The columns of `BAR_SCHEMA` with every statistic before the last."""
+
+
+def stored_schema(features: Iterable[str]) -> pl.Schema:
+    """Return the columns of bars in stores, with those of some statistics that need the trades.
+
+    >>> stored_schema(["intra_kaufman_er"]).names()[-3:]
+    ['record_count_with_trade_ids', 'intra_kaufman_er', 'is_complete']
+    """
+    columns = dict(STORED_SCHEMA)
+    is_complete = columns.pop(IS_COMPLETE)
+    asked = {name: INTRA_SCHEMA[name] for name in features}
+    return pl.Schema({**columns, **asked, IS_COMPLETE: is_complete})
+
+
 ALWAYS_READ: Final = tuple(_internal.ALWAYS_READ)
 """The columns of trades that are read for every bar, if they exist."""
 
@@ -269,7 +304,7 @@ RULE: Final = "rule"
 RESERVED: Final = frozenset(
     [
         *(THRESHOLD, RULE, IS_COMPLETE, _internal.OPENING_ROW),
-        *(output.name for output in (*COLUMNS, *INTRA, *FOOTPRINT)),
+        *(output.name for output in (*COLUMNS, *INTRA, *LOOKBACK, VPIN, *FOOTPRINT)),
     ]
 )
 """Names that your own columns must not have, because bars have columns of these names."""

@@ -18,6 +18,9 @@ use crate::bar::Bar;
 use crate::check::{Check, Fault};
 use crate::error::Error;
 use crate::levels::Tick;
+use crate::lookback::buckets::Filled;
+use crate::lookback::past::Kept;
+use crate::lookback::{Before, Lookback};
 use crate::needs::Needs;
 use crate::reset::Reset;
 use crate::rule::Rule;
@@ -47,6 +50,8 @@ pub struct Builder<R> {
     /// The value of the last trade, if a column says where chains begin.
     session: Option<Session>,
     max_gap: Option<MaxGap>,
+    /// What looks at the trades before each bar, if something does.
+    lookback: Option<Box<Lookback>>,
 }
 
 /// The longest time between two trades of one bar, in nanoseconds.
@@ -116,7 +121,7 @@ impl<R: Rule> Builder<R> {
     /// let rule = RangeRule::new(Threshold::new(250)?, true);
     /// let mut builder = Builder::new([rule], Needs::PRICE);
     /// let mut closes = Vec::new();
-    /// builder.push(&trades, &mut |ended| closes.push(ended.bar.price.close))?;
+    /// builder.push(&trades, &mut |ended, _| closes.push(ended.bar.price.close))?;
     /// assert_eq!(closes, [50_125.0]);
     /// assert_eq!(builder.open_bars().next().unwrap().1.price.open, 50_500.0);
     /// # Ok::<(), rangebar_polars::error::Error>(())
@@ -131,6 +136,7 @@ impl<R: Rule> Builder<R> {
             until: None,
             session: None,
             max_gap: None,
+            lookback: None,
         }
     }
 
@@ -152,6 +158,12 @@ impl<R: Rule> Builder<R> {
     #[must_use]
     pub fn with_levels(self, tick: Option<Tick>) -> Self {
         Self { piece: Piece { tick, ..self.piece }, ..self }
+    }
+
+    /// The same builder, but each bar comes with the values of what came before it.
+    #[must_use]
+    pub fn looking_back(self, lookback: Option<Lookback>) -> Self {
+        Self { lookback: lookback.map(Box::new), ..self }
     }
 
     /// A builder of rules that continue after the same earlier trades: each knows the bar that is
@@ -190,36 +202,61 @@ impl<R: Rule> Builder<R> {
         self.chains().enumerate().filter_map(|(number, (_, bar))| Some((number, bar?)))
     }
 
-    /// Fold a batch. Bars are emitted in the order in which they end; bars that end at the same
-    /// trade, in the order of the rules.
+    /// The values of what came before the open bar of a rule.
+    pub fn before(&self, chain: usize) -> &Before {
+        before(self.lookback.as_deref(), chain)
+    }
+
+    /// The buckets of volume that the trades have filled.
+    pub fn filled(&self) -> Filled {
+        self.lookback.as_ref().map_or_else(Filled::default, |lookback| lookback.filled())
+    }
+
+    /// The trades, at times of this unit, that are kept for the windows of later bars.
+    pub fn kept(&self, unit: TimeUnit) -> Kept {
+        self.lookback.as_ref().map_or_else(Kept::default, |lookback| lookback.kept(unit))
+    }
+
+    /// Fold a batch. Bars are emitted in the order in which they end, each with the values of what
+    /// came before it; bars that end at the same trade, in the order of the rules.
     ///
     /// # Errors
     /// The first bad row. Bars that ended before it have been emitted; the builder must not be used
     /// after that.
-    pub fn push(&mut self, trades: &Trades<'_>, emit: &mut impl FnMut(Ended)) -> Result<(), Error> {
+    pub fn push(
+        &mut self,
+        trades: &Trades<'_>,
+        emit: &mut impl FnMut(Ended, &Before),
+    ) -> Result<(), Error> {
+        let batch = Batch { first_row: self.check.rows(), trades };
         for start in (0..trades.len).step_by(BLOCK) {
             let block = trades.slice(start..trades.len.min(start + BLOCK));
             let first_row = self.check.rows();
             let before = self.check.last().map(|last| last.time);
             match self.check.admit(&block) {
-                Ok(()) => self.fold_stretches(&block, first_row, before, emit)?,
+                Ok(()) => self.fold_stretches(&block, first_row, before, batch, emit)?,
                 Err(Fault { row, error }) => {
-                    self.fold_stretches(&block.slice(0..row), first_row, before, emit)?;
+                    let good = block.slice(0..row);
+                    self.fold_stretches(&good, first_row, before, batch, emit)?;
                     return Err(error);
                 }
             }
         }
+        if let Some(lookback) = &mut self.lookback {
+            lookback.keep(trades, batch.first_row);
+        }
         Ok(())
     }
 
-    /// Fold checked trades from border to border of periods and gaps. The first of them is trade
-    /// `first_row` of all, and the trade before it was at the time `before`.
+    /// Fold checked trades of a batch from border to border of periods and gaps. The first of them
+    /// is trade `first_row` of all, and the trade before it was at the time `before`.
     fn fold_stretches(
         &mut self,
         trades: &Trades<'_>,
         first_row: u64,
         before: Option<i64>,
-        emit: &mut impl FnMut(Ended),
+        batch: Batch<'_>,
+        emit: &mut impl FnMut(Ended, &Before),
     ) -> Result<(), Error> {
         let (mut from, mut before) = (0, before);
         while from < trades.len {
@@ -229,6 +266,9 @@ impl<R: Rule> Builder<R> {
                 let (is_border, rows) = self.period(reset, &trades.slice(from..to), before);
                 if is_border {
                     self.cut_off(row, Rule::begin_chain, emit);
+                    if let Some(lookback) = &mut self.lookback {
+                        lookback.begin_at(row);
+                    }
                 }
                 to = from + rows;
             }
@@ -240,7 +280,7 @@ impl<R: Rule> Builder<R> {
                 let is_gap = |pair: &[i64]| gap.is_between(pair[0], pair[1], trades.unit);
                 to = times.windows(2).position(is_gap).map_or(to, |row| from + row + 1);
             }
-            self.fold(&trades.slice(from..to), row, emit)?;
+            self.fold(&trades.slice(from..to), row, batch, emit)?;
             before = trades.times().get(to - 1).copied();
             from = to;
         }
@@ -271,11 +311,18 @@ impl<R: Rule> Builder<R> {
     }
 
     /// End every open bar before the trade `row`.
-    fn cut_off(&mut self, row: u64, forget: impl Fn(&mut R), emit: &mut impl FnMut(Ended)) {
+    fn cut_off(
+        &mut self,
+        row: u64,
+        forget: impl Fn(&mut R),
+        emit: &mut impl FnMut(Ended, &Before),
+    ) {
+        let lookback = self.lookback.as_deref();
         for (number, chain) in self.chains.iter_mut().enumerate() {
             forget(&mut chain.rule);
             if let Some(bar) = chain.open.take() {
-                emit(Ended { bar, chain: number, row, complete: false });
+                let ended = Ended { bar, chain: number, row, complete: false };
+                emit(ended, before(lookback, number));
             }
         }
     }
@@ -285,7 +332,8 @@ impl<R: Rule> Builder<R> {
         &mut self,
         trades: &Trades<'_>,
         first_row: u64,
-        emit: &mut impl FnMut(Ended),
+        batch: Batch<'_>,
+        emit: &mut impl FnMut(Ended, &Before),
     ) -> Result<(), Error> {
         for chain in &mut self.chains {
             chain.cut = chain.rule.next_close(trades, 0);
@@ -294,8 +342,10 @@ impl<R: Rule> Builder<R> {
         while from < trades.len {
             let cut = self.chains.iter().filter_map(|chain| chain.cut).min();
             let to = cut.map_or(trades.len, |cut| cut + 1);
+            self.look_back(first_row + from as u64, batch)?;
             self.absorb(trades, from..to, first_row)?;
             from = to;
+            let lookback = self.lookback.as_deref();
             for (number, chain) in self.chains.iter_mut().enumerate() {
                 if cut.is_none() || chain.cut != cut {
                     continue;
@@ -303,11 +353,20 @@ impl<R: Rule> Builder<R> {
                 chain.cut = chain.rule.next_close(trades, to);
                 if let Some(bar) = chain.open.take() {
                     let row = first_row + to as u64 - 1;
-                    emit(Ended { bar, chain: number, row, complete: true });
+                    let ended = Ended { bar, chain: number, row, complete: true };
+                    emit(ended, before(lookback, number));
                 }
             }
         }
         Ok(())
+    }
+
+    /// Form the values of what came before each bar that opens with a trade of the batch.
+    fn look_back(&mut self, row: u64, batch: Batch<'_>) -> Result<(), Error> {
+        let Some(lookback) = &mut self.lookback else { return Ok(()) };
+        let mut opening = self.chains.iter().enumerate().filter(|(_, chain)| chain.open.is_none());
+        opening
+            .try_for_each(|(number, _)| lookback.open(number, row, batch.trades, batch.first_row))
     }
 
     /// Sum a piece once and merge it into every open bar; `first_row` is that of the trades.
@@ -344,6 +403,18 @@ impl<R: Rule> Builder<R> {
             Some((row, overflow)) => Err(of.error(overflow, first_row + row as u64)),
         }
     }
+}
+
+/// A batch, and the number of its first trade.
+#[derive(Clone, Copy, Debug)]
+struct Batch<'a> {
+    trades: &'a Trades<'a>,
+    first_row: u64,
+}
+
+/// The values of what came before the open bar of a rule.
+fn before(lookback: Option<&Lookback>, chain: usize) -> &Before {
+    lookback.map_or(&[], |lookback| lookback.of_open(chain))
 }
 
 impl<R> Chain<R> {
@@ -383,7 +454,8 @@ mod tests {
     /// Chain, row and `complete` of each bar that ends.
     fn ends(builder: &mut Builder<RangeRule>, trades: &Trades<'_>) -> Vec<(usize, u64, bool)> {
         let mut ends = Vec::new();
-        let emit = &mut |ended: Ended| ends.push((ended.chain, ended.row, ended.complete));
+        let emit =
+            &mut |ended: Ended, _: &Before| ends.push((ended.chain, ended.row, ended.complete));
         builder.push(trades, emit).unwrap();
         ends
     }
@@ -421,7 +493,7 @@ mod tests {
         let mut closes = Vec::new();
         let trades = trades(&[0, 1, 2], &[100.0, 101.0, f64::NAN]);
 
-        let result = builder(&[1_000]).push(&trades, &mut |ended| closes.push(ended.row));
+        let result = builder(&[1_000]).push(&trades, &mut |ended, _| closes.push(ended.row));
 
         assert_eq!(closes, [1]);
         assert!(matches!(result, Err(Error::Price { row: 2, .. })));

@@ -320,9 +320,12 @@ fn check_trade_ids(trades: &Trades<'_>, at: usize, row: u64) -> Result<(), Error
 }
 
 #[cfg(test)]
+#[allow(clippy::cast_precision_loss)] // few rows
 mod tests {
     use super::*;
-    use crate::trades::TimeUnit;
+    use crate::trades::{Bits, TimeUnit};
+    use proptest::option;
+    use proptest::prelude::*;
 
     fn trades<'a>(times: &'a [i64], ids: &'a [i64], quantities: &'a [f64]) -> Trades<'a> {
         Trades {
@@ -344,6 +347,44 @@ mod tests {
         let error = Error::Unsorted { row: 1, previous, current, unit };
         assert_eq!(whole, Err(Fault { row: 1, error: error.clone() }));
         assert_eq!(parts, Err(Fault { row: 0, error }));
+    }
+
+    proptest! {
+        #[test]
+        fn a_check_of_later_rows_begins_where_that_of_the_rows_before_ends(
+            rows in prop::collection::vec((0..2_i64, option::of(0..2_i64), any::<bool>()), 1..20),
+            cuts in prop::collection::vec(0..20_usize, 2),
+        ) {
+            let (mut time, mut id) = (0, 0);
+            let (mut times, mut ids, mut known, mut quantities) = (vec![], vec![], vec![0; 3], vec![]);
+            for (row, &(wait, step, is_lost)) in rows.iter().enumerate() {
+                time += wait;
+                id += step.map_or(0, |step| step + 1);
+                times.push(time);
+                ids.push(id);
+                known[row / 8] |= u8::from(step.is_some()) << (row % 8);
+                quantities.push(if is_lost { 1e-9 / (row + 1) as f64 } else { 1.0 });
+            }
+            let valid = Some(Bits::new(&known, 0, rows.len()));
+            let trades = Trades {
+                agg_trade_id: Some(Column { valid, ..Column::new("agg_trade_id", &ids) }),
+                ..trades(&times, &ids, &quantities)
+            };
+            let mut cuts: Vec<_> = cuts.iter().map(|cut| *cut.min(&rows.len())).collect();
+            cuts.sort_unstable();
+            let (from, to, rest) = (cuts[0], cuts[1], cuts[0]..rows.len());
+            let mut whole = Check::default();
+            whole.admit(&trades.slice(0..from)).unwrap();
+            let mut first = whole.clone();
+            // As on threads: the second does not wait for the first.
+            let mut second = whole.after(&trades.slice(rest.clone()), to - from);
+
+            first.admit(&trades.slice(from..to)).unwrap();
+            second.admit(&trades.slice(to..rows.len())).unwrap();
+            whole.admit(&trades.slice(rest)).unwrap();
+
+            prop_assert_eq!(first.followed_by(&second), whole);
+        }
     }
 
     #[test]

@@ -15,15 +15,19 @@
 pub mod chains;
 mod reachable;
 mod reachable_levels;
+mod reachable_lookback;
 mod reachable_run;
 
 use crate::bar::{Bar, BySide, Prices, Side, Span};
 use crate::builder::MaxGap;
 use crate::check::{Check, Last};
-use crate::columns::output;
+use crate::columns::{Output, Scalar, output};
 use crate::error::Error;
 use crate::footprint::Footprint;
 use crate::levels::{Levels, MAX_LEVELS, Tick};
+use crate::lookback::buckets::{Filled, MAX_BUCKETS, Vpin};
+use crate::lookback::past::{Kept, Row};
+use crate::lookback::{Back, Before, Length, Lookback, MAX_TRADES, VPIN, outputs};
 use crate::needs::Needs;
 use crate::reset::Reset;
 use crate::rule::{AnyRule, Memory, Rule};
@@ -31,21 +35,28 @@ use crate::run::Run;
 use crate::session::{MAX_TEXT, Session};
 use crate::trades::{Layout, Role, TimeUnit};
 use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
+use std::sync::Arc;
 
 /// The version that is written.
-pub const VERSION: u8 = 4;
+pub const VERSION: u8 = 5;
 /// The longest symbol, in bytes.
 pub const MAX_SYMBOL: usize = 128;
-/// The most bytes of a checkpoint whose open bar has no levels.
+/// The most bytes of a checkpoint without levels of the open bar and trades before the next one.
 pub const MAX_BYTES: usize = 4_000;
 /// The most bytes of a level.
 pub const LEVEL_BYTES: usize = 90;
+/// The most bytes of a trade that is kept for the windows of later bars.
+pub const ROW_BYTES: usize = 31;
+/// The most bytes of a full bucket of volume.
+pub const BUCKET_BYTES: usize = 10;
 
 const MAGIC: &[u8] = b"RBCP";
 const HEADER: usize = MAGIC.len() + 1 + 4;
 const TOO_LARGE: &str = "it is too large";
 const IMPOSSIBLE: &str = "such a state cannot be";
 const UNFIT: &str = "its fields do not fit";
+const UNKNOWN: &str = "it holds an unknown code";
 
 /// Everything that is kept from one batch to the next, by a builder that computes every sum.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,6 +77,8 @@ pub struct Checkpoint {
     pub features: Vec<String>,
     /// How a footprint is made, if bars have one.
     pub footprint: Option<Footprint>,
+    /// How far is looked back before a bar.
+    pub back: Back,
     /// The layout of the trades, if there was a batch.
     pub layout: Option<Layout>,
     /// What is known of the trades so far.
@@ -76,6 +89,12 @@ pub struct Checkpoint {
     pub open: Option<Bar>,
     /// What the rule remembers beside it.
     pub memory: Memory,
+    /// The values of what came before the open bar, one for each such feature.
+    pub before: Vec<Option<Scalar>>,
+    /// The trades that the windows of later bars may need.
+    pub kept: Kept,
+    /// The buckets of volume that the trades have filled.
+    pub filled: Filled,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -88,14 +107,27 @@ struct Wire {
     include_incomplete: bool,
     features: Vec<String>,
     footprint: Option<(i64, u8, u32)>,
+    lookback: Option<Length>,
+    vpin: Option<(i64, u32)>,
     layout: Option<(u8, Option<String>, u8)>,
     rows: u64,
     last: Option<(i64, Option<i64>)>,
     last_id: Option<i64>,
     session: Option<Session>,
     open: Option<WireBar>,
+    before: Vec<Option<Scalar>>,
+    first_time: Option<i64>,
+    kept: Vec<WireRow>,
+    filled: (i64, i64, VecDeque<i64>),
     memory: Memory,
 }
+
+/// By how much time and price are above those of the trade before, modulo 2^64, the quantity, and
+/// the code of the side.
+type WireRow = (i64, i64, i64, u8);
+
+/// The sides by their codes.
+const SIDES: [Option<bool>; 3] = [None, Some(false), Some(true)];
 
 #[derive(Serialize, Deserialize)]
 struct WireBar {
@@ -120,10 +152,11 @@ fn code<T: PartialEq>(list: &[T], item: &T) -> u8 {
     list.iter().position(|other| other == item).map_or(u8::MAX, |place| place.to_le_bytes()[0])
 }
 
-/// What columns of these names need of a run.
+/// What columns of these names need of the run of a bar.
 pub fn needs_of_run(features: &[String]) -> Needs {
     let outputs = features.iter().filter_map(|name| output(name));
-    outputs.fold(Needs::NOTHING, |needs, output| needs.and(output.needs)).of_run()
+    let of_bar = outputs.filter(|output| !output.looks_back());
+    of_bar.fold(Needs::NOTHING, |needs, output| needs.and(output.needs)).of_run()
 }
 
 fn damaged(why: &'static str) -> Error {
@@ -168,7 +201,10 @@ impl Checkpoint {
         if version != VERSION {
             return Err(Error::CheckpointVersion { got: version, reads: VERSION });
         }
-        if bytes.len() > MAX_BYTES + MAX_LEVELS * LEVEL_BYTES {
+        let most_kept = usize::try_from(MAX_TRADES + 1).unwrap_or(usize::MAX);
+        let most_filled = usize::try_from(MAX_BUCKETS).unwrap_or(usize::MAX) * BUCKET_BYTES;
+        let most = MAX_BYTES + MAX_LEVELS * LEVEL_BYTES + most_kept * ROW_BYTES + most_filled;
+        if bytes.len() > most {
             return Err(damaged(TOO_LARGE));
         }
         let (header, rest) = bytes.split_at(HEADER);
@@ -194,7 +230,10 @@ impl Checkpoint {
     /// How many bytes hold every such state.
     fn most_bytes(&self) -> usize {
         let levels = self.open.as_ref().and_then(|bar| bar.levels.as_ref());
-        MAX_BYTES + LEVEL_BYTES * levels.map_or(0, |levels| levels.len())
+        MAX_BYTES
+            + LEVEL_BYTES * levels.map_or(0, |levels| levels.len())
+            + ROW_BYTES * self.kept.rows.len()
+            + BUCKET_BYTES * self.filled.imbalances.len()
     }
 
     /// Its rule in the state after the trades so far.
@@ -233,6 +272,37 @@ impl Checkpoint {
         }
     }
 
+    /// What looks back from the bars of these checkpoints of the same trades, with the values of
+    /// these outputs.
+    pub fn lookback(states: &[Self], outputs: &[&'static Output]) -> Option<Lookback> {
+        let first = states.first()?;
+        if outputs.is_empty() {
+            return None;
+        }
+        let lookback = Lookback::new(first.back, outputs.to_vec(), states.len());
+        let columns = first.layout.as_ref().map_or(&[][..], |layout| &layout.columns);
+        let open = states.iter().map(|state| state.before_of(outputs)).collect();
+        let has_sides = columns.contains(&Role::IsBuyerMaker);
+        let kept = (&first.kept, &first.filled);
+        Some(lookback.resume(first.check.rows(), kept, has_sides, open))
+    }
+
+    /// The outputs of which it has values for the open bar.
+    pub fn lookbacks(&self) -> Vec<&'static Output> {
+        let vpin = self.back.vpin.and_then(|_| output(VPIN));
+        outputs(&self.features).into_iter().chain(vpin).collect()
+    }
+
+    /// The values of these outputs for the open bar.
+    fn before_of(&self, wanted: &[&'static Output]) -> Arc<Before> {
+        let own = self.lookbacks();
+        let value = |wanted: &&'static Output| {
+            let place = own.iter().position(|output| output.name == wanted.name)?;
+            *self.before.get(place)?
+        };
+        wanted.iter().map(value).collect()
+    }
+
     /// What its columns need of a run beside every sum.
     pub fn needs_of_run(&self) -> Needs {
         needs_of_run(&self.features)
@@ -257,15 +327,48 @@ impl Checkpoint {
             footprint: self.footprint.map(|footprint| {
                 (footprint.tick.units(), footprint.value_area, footprint.imbalance)
             }),
+            lookback: self.back.length,
+            vpin: self.back.vpin.map(|vpin| (vpin.bucket_volume, vpin.buckets)),
             layout,
             rows: self.check.rows(),
             last: self.check.last().map(|last| (last.time, last.id)),
             last_id: self.check.last_id(),
             session: self.session.clone(),
             open: self.open.as_ref().map(WireBar::of),
+            before: self.before.clone(),
+            first_time: self.kept.first_time,
+            kept: differences(&self.kept.rows),
+            filled: (self.filled.bought, self.filled.sold, self.filled.imbalances.clone()),
             memory: self.memory.clone(),
         }
     }
+}
+
+/// Trades, each by its differences from the one before.
+fn differences(rows: &[Row]) -> Vec<WireRow> {
+    let (mut time, mut price) = (0, 0);
+    let difference = |row: &Row| {
+        let wire = (
+            row.time.wrapping_sub(time),
+            row.price.wrapping_sub(price),
+            row.quantity,
+            code(&SIDES, &row.sold),
+        );
+        (time, price) = (row.time, row.price);
+        wire
+    };
+    rows.iter().map(difference).collect()
+}
+
+/// The trades with these differences.
+fn rows_of(differences: &[WireRow]) -> Result<Vec<Row>, Error> {
+    let (mut time, mut price) = (0_i64, 0_i64);
+    let row = |(later, higher, quantity, side): &WireRow| {
+        let sold = SIDES.get(usize::from(*side)).ok_or_else(|| damaged(UNKNOWN))?;
+        (time, price) = (time.wrapping_add(*later), price.wrapping_add(*higher));
+        Ok(Row { time, price, quantity: *quantity, sold: *sold })
+    };
+    differences.iter().map(row).collect()
 }
 
 /// The footprint with these settings.
@@ -276,7 +379,7 @@ fn footprint((units, value_area, imbalance): (i64, u8, u32)) -> Result<Footprint
 
 impl Wire {
     fn checkpoint(self) -> Result<Checkpoint, Error> {
-        let unknown = || damaged("it holds an unknown code");
+        let unknown = || damaged(UNKNOWN);
         let layout = self.layout.map(|(unit, zone, bits)| {
             let unit = *UNITS.get(usize::from(unit)).ok_or_else(unknown)?;
             let there = |role: &Role| bits >> code(&Role::ALL, role) & 1 == 1;
@@ -300,11 +403,22 @@ impl Wire {
             include_incomplete: self.include_incomplete,
             features: self.features,
             footprint: self.footprint.map(footprint).transpose()?,
+            back: Back {
+                length: self.lookback,
+                vpin: self.vpin.map(|(bucket_volume, buckets)| Vpin { bucket_volume, buckets }),
+            },
             layout,
             check: Check::at(self.rows, last, self.last_id),
             session: self.session,
             open,
             memory: self.memory,
+            before: self.before,
+            kept: Kept { first_time: self.first_time, rows: rows_of(&self.kept)? },
+            filled: Filled {
+                bought: self.filled.0,
+                sold: self.filled.1,
+                imbalances: self.filled.2,
+            },
         })
     }
 }

@@ -12,6 +12,7 @@ use crate::features;
 use crate::fixed::{to_f64, turnover_to_f64};
 use crate::needs::Needs;
 use crate::statistics;
+use serde::{Deserialize, Serialize};
 use std::mem::take;
 
 /// The group of columns that an output belongs to.
@@ -25,6 +26,10 @@ pub enum Group {
     Feature,
     /// By name alone, with `features`: the statistics of the trades of a bar.
     Intra,
+    /// With `lookback`: the statistics of the trades before a bar, functions of the sums of these.
+    Lookback,
+    /// With `vpin`: the imbalance of buckets of volume before a bar, a function of no bar.
+    Vpin,
     /// In stores alone, for what is computed from it.
     Stored,
 }
@@ -44,6 +49,15 @@ pub enum Compute {
     Int(fn(&Bar) -> Option<i64>),
     /// A value computed from sums: a float or null.
     Float(fn(&Bar) -> Option<f64>),
+}
+
+/// A value of a column.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Scalar {
+    /// An integer.
+    Int(i64),
+    /// A float.
+    Float(f64),
 }
 
 /// One column of a frame of bars.
@@ -133,6 +147,32 @@ pub const OUTPUTS: &[Output] = outputs! {
     Intra intra_delta Float(statistics::delta) [VOLUME SIDES] "buy_volume - sell_volume" null "no is_buyer_maker column";
     Intra intra_max_delta Float(statistics::max_delta) [SIDES DELTAS] "greatest running buy_volume - sell_volume, 0 before the first trade" null "no is_buyer_maker column";
     Intra intra_min_delta Float(statistics::min_delta) [SIDES DELTAS] "least running buy_volume - sell_volume, 0 before the first trade" null "no is_buyer_maker column";
+    Lookback lookback_trade_count Int(|window| Some(window.rows)) [] "number of trades" null "too few trades before";
+    Lookback lookback_duration_us Int(features::duration_us) [TIME] "time from the first trade to the last in whole microseconds" null "no trade, or too few before";
+    Lookback lookback_intensity Float(statistics::intensity) [TIME] "trade_count / (duration_us / 1e6)" null "duration_us is 0, or too few trades before";
+    Lookback lookback_ofi Float(features::ofi) [VOLUME SIDES] "(bought - sold) / (bought + sold) of the volumes" null "that sum is 0 or unknown, or too few trades before";
+    Lookback lookback_count_imbalance Float(statistics::count_imbalance) [SIDES] "(bought - sold) / (bought + sold) of the numbers of trades" null "that sum is 0 or unknown, or too few trades before";
+    Lookback lookback_vwap Float(features::vwap) [TURNOVER VOLUME] "turnover / volume" null "volume is 0, or too few trades before";
+    Lookback lookback_price_range Float(statistics::price_range) [PRICE] "(highest - lowest price) / first price" null "no trade, or too few before";
+    Lookback lookback_return Float(statistics::simple_return) [PRICE] "(last - first price) / first price" null "no trade, or too few before";
+    Lookback lookback_kyle_lambda_proxy Float(features::kyle_lambda_proxy) [PRICE VOLUME SIDES] "return / ofi" null "ofi is 0 or null, or too few trades before";
+    Lookback lookback_vwap_position Float(statistics::vwap_position) [PRICE TURNOVER VOLUME] "(vwap - lowest price) / (highest - lowest price)" null "all prices are equal, or volume is 0, or too few trades before";
+    Lookback lookback_realized_volatility Float(statistics::realized_volatility) [RETURNS] "root of the sum of squared simple returns from trade to trade, in units of 2^-52" null "fewer than 2 trades, or too few trades before";
+    Lookback lookback_garman_klass_vol Float(statistics::garman_klass_vol) [PRICE] "sqrt(ln(highest / lowest price)^2 / 2 - (2 ln 2 - 1) ln(last / first price)^2)" null "no trade, or too few before";
+    Lookback lookback_kaufman_er Float(statistics::kaufman_er) [PRICE CHANGES] "abs(last - first price) / sum of the absolute price changes" null "the price never moved, or too few trades before";
+    Lookback lookback_max_drawdown Float(statistics::max_drawdown) [DRAWDOWNS] "greatest fall from the highest price so far, by that price" null "no trade, or too few before";
+    Lookback lookback_max_run_up Float(statistics::max_run_up) [DRAWDOWNS] "greatest rise from the lowest price so far, by that price" null "no trade, or too few before";
+    Lookback lookback_variance_ratio Float(statistics::variance_ratio) [LAGS] "unbiased variance of overlapping price changes over 10 trades / (10 * that of single changes)" null "fewer than 21 trades, or all changes are equal, or too few trades before";
+    Lookback lookback_permutation_entropy Float(statistics::permutation_entropy) [ORDERS] "entropy of the orders of 3 successive prices / ln 6" null "fewer than 60 trades, or too few trades before";
+    Lookback lookback_burstiness Float(statistics::burstiness) [TIME INTERVALS] "(deviation - mean) / (deviation + mean) of the times between trades" null "fewer than 3 trades, or all have one time, or too few trades before";
+    Lookback lookback_largest_trade_share Float(statistics::largest_trade_share) [VOLUME SIZES] "largest quantity / volume" null "volume is 0, or too few trades before";
+    Lookback lookback_volume_skew Float(statistics::volume_skew) [VOLUME SIZES] "population skewness of the quantities" null "fewer than 3 trades, or all quantities are equal, or too few trades before";
+    Lookback lookback_volume_kurt Float(statistics::volume_kurt) [VOLUME SIZES] "population excess kurtosis of the quantities" null "fewer than 4 trades, or all quantities are equal, or too few trades before";
+    Lookback lookback_tick_rule_ofi Float(statistics::tick_rule_ofi) [DIRECTIONS] "(up - down) / (up + down) of the volumes after a rise and after a fall of the price" null "that sum is 0, or too few trades before";
+    Lookback lookback_kyle_lambda_ols Float(statistics::kyle_lambda_ols) [SIDES FLOWS] "slope of the price changes on signed volume, through the origin" null "no trade but the first has a side and a volume, or too few trades before";
+    Lookback lookback_amihud Float(statistics::amihud) [PRICE TURNOVER] "abs(last - first price) / first price / turnover" null "turnover is 0, or too few trades before";
+    Lookback lookback_roll_spread Float(statistics::roll_spread) [PRODUCTS] "2 * sqrt(-covariance of successive price changes)" null "fewer than 4 trades, or the covariance is 0 or more, or too few trades before";
+    Vpin lookback_vpin Float(|_| None) [VOLUME SIDES] "sum of abs(bought - sold) of the last full buckets / their volume" null "fewer are full, or no is_buyer_maker column";
     Stored record_count_with_trade_ids Int(|bar| Some(bar.rows_with_trade_ids)) [TRADES] "number of rows with first_trade_id and last_trade_id";
 };
 
@@ -143,9 +183,17 @@ impl Output {
             Compute::Time(_) | Compute::Price(_) | Compute::Volume(_) | Compute::Turnover(_) => {
                 true
             }
-            Compute::Int(_) => !matches!(self.group, Group::Feature | Group::Intra),
+            Compute::Int(_) => {
+                !matches!(self.group, Group::Feature | Group::Intra) && !self.looks_back()
+            }
             Compute::Float(_) => false,
         }
+    }
+
+    /// Whether it needs the trades of a bar one by one, or those before it, so that stores keep it
+    /// only where it was asked for.
+    pub const fn needs_trades(&self) -> bool {
+        self.looks_back() || !Needs::NOTHING.contains(self.needs.of_run())
     }
 
     /// Whether it is computed from a stored output; one that is stored, from itself alone.
@@ -153,7 +201,28 @@ impl Output {
         if self.is_stored() {
             return self.name == other.name;
         }
-        other.is_stored() && self.needs.contains(other.needs)
+        other.is_stored() && !self.needs_trades() && self.needs.contains(other.needs)
+    }
+
+    /// Whether it says what came before a bar.
+    pub const fn looks_back(&self) -> bool {
+        matches!(self.group, Group::Lookback | Group::Vpin)
+    }
+
+    /// Its value for a bar, of an output that is no time and no sum.
+    pub fn scalar(&self, bar: &Bar) -> Option<Scalar> {
+        match self.compute {
+            Compute::Int(value) => value(bar).map(Scalar::Int),
+            Compute::Float(value) => value(bar).map(Scalar::Float),
+            Compute::Time(_) | Compute::Price(_) | Compute::Volume(_) | Compute::Turnover(_) => {
+                None
+            }
+        }
+    }
+
+    /// Its value where there is no trade: the number of trades alone is known.
+    pub fn of_no_trade(&self) -> Option<Scalar> {
+        (self.name == "lookback_trade_count").then_some(Scalar::Int(0))
     }
 }
 
@@ -228,6 +297,27 @@ impl Values {
         }
     }
 
+    /// Add a value that was computed before; one of another type counts as none.
+    fn push(&mut self, value: Option<Scalar>) {
+        match self {
+            Self::Int(values) => {
+                let int = match value {
+                    Some(Scalar::Int(value)) => Some(value),
+                    _ => None,
+                };
+                values.extend(std::iter::once(int));
+            }
+            Self::Float(values) => {
+                let float = match value {
+                    Some(Scalar::Float(value)) => Some(value),
+                    _ => None,
+                };
+                values.extend(std::iter::once(float));
+            }
+            Self::Exact(values) => values.extend(std::iter::once(None)),
+        }
+    }
+
     fn take(&mut self) -> Self {
         match self {
             Self::Int(values) => Self::Int(take(values)),
@@ -245,6 +335,8 @@ const PENDING: usize = 128;
 pub struct Table {
     columns: Vec<(&'static Output, Values)>,
     pending: Vec<Bar>,
+    /// For each value of what came before a bar, the place of its column, if it has one.
+    before: Vec<Option<usize>>,
 }
 
 impl Table {
@@ -254,7 +346,17 @@ impl Table {
             Compute::Time(_) | Compute::Int(_) => (output, Values::Int(Nullable::default())),
             _ => (output, Values::Float(Nullable::default())),
         };
-        Self { columns: outputs.into_iter().map(empty).collect(), pending: Vec::new() }
+        let columns = outputs.into_iter().map(empty).collect();
+        Self { columns, pending: Vec::new(), before: Vec::new() }
+    }
+
+    /// The same table, whose rows are given the values of these outputs of what came before a bar.
+    #[must_use]
+    pub fn with_values_of(self, outputs: &[&'static Output]) -> Self {
+        let place = |wanted: &&'static Output| {
+            self.columns.iter().position(|(output, _)| output.name == wanted.name)
+        };
+        Self { before: outputs.iter().map(place).collect(), ..self }
     }
 
     /// A table of these outputs without a row, in which sums are exact.
@@ -268,8 +370,14 @@ impl Table {
         table
     }
 
-    /// Add a row.
-    pub fn push(&mut self, bar: Bar) {
+    /// Add a row: a bar, and the values of what came before it, in the order of
+    /// [`Self::with_values_of`].
+    pub fn push(&mut self, bar: Bar, before: &[Option<Scalar>]) {
+        for (place, value) in self.before.iter().zip(before) {
+            if let Some((_, values)) = place.and_then(|place| self.columns.get_mut(place)) {
+                values.push(*value);
+            }
+        }
         self.pending.push(bar);
         if self.pending.len() == PENDING {
             self.compute();
@@ -278,7 +386,8 @@ impl Table {
 
     /// Compute the columns of the pending bars.
     fn compute(&mut self) {
-        for (output, values) in &mut self.columns {
+        let of_bars = |(output, _): &&mut (&Output, _)| !output.looks_back();
+        for (output, values) in self.columns.iter_mut().filter(of_bars) {
             values.extend(output, &self.pending);
         }
         self.pending.clear();
@@ -318,8 +427,8 @@ mod tests {
         let wanted = ["open_time", "open"].map(|name| output(name).unwrap());
         let mut table = Table::new(wanted);
 
-        table.push(bar.clone());
-        table.push(bar);
+        table.push(bar.clone(), &[]);
+        table.push(bar, &[]);
 
         let values: Vec<_> = table.take().into_iter().map(|(_, values)| values).collect();
         assert_eq!(
@@ -378,5 +487,10 @@ mod tests {
                 "agg_record_count"
             ]
         );
+        assert_eq!(
+            names("intra_amihud"),
+            ["open", "high", "low", "close", "turnover", "agg_record_count"]
+        );
+        assert!(names("intra_kaufman_er").is_empty());
     }
 }

@@ -249,6 +249,31 @@ pub enum Error {
         /// The height of a level.
         tick: Tick,
     },
+    /// More trades before a bar than the window of a span of time can have.
+    #[error(
+        "there are too many trades in the {length} before row {row}, which opens a bar: expected at \
+         most {} in a lookback (give a shorter span, or a number of trades)",
+        crate::lookback::MAX_TRADES
+    )]
+    WindowTooLong {
+        /// The trade that opens the bar.
+        row: u64,
+        /// How long the window is.
+        length: crate::lookback::Length,
+    },
+    /// A sum of the trades before a bar that its integer does not hold.
+    #[error(
+        "{sum} of the trades of the lookback overflows at row {row}, which opens a bar: the limit is \
+         {limit} (rescale the columns, or look less far back)"
+    )]
+    WindowOverflow {
+        /// Which sum.
+        sum: &'static str,
+        /// The trade that opens the bar.
+        row: u64,
+        /// The largest sum that can be held, in words.
+        limit: &'static str,
+    },
     /// Bytes that are not a checkpoint, or were changed.
     #[error("the checkpoint is damaged: {why} (go back to an older one, or read the trades again)")]
     CheckpointDamaged {
@@ -361,7 +386,9 @@ impl Error {
             | Self::TradeIds { row, .. }
             | Self::TooMany { row }
             | Self::Overflow { row, .. }
-            | Self::TooManyLevels { row, .. } => *row,
+            | Self::TooManyLevels { row, .. }
+            | Self::WindowTooLong { row, .. }
+            | Self::WindowOverflow { row, .. } => *row,
         }
     }
 }

@@ -210,6 +210,13 @@ mod tests {
         for x in [1e-8, 0.000_009_72, 0.1 + 0.2, 100.1 * 3.0, 33_554_431.999_999_99, 3e10] {
             assert!(!is_finer(x), "{x}");
         }
+        // More steps of f64 than one rounding has, and less than a unit has of noise.
+        let sum: f64 = [0.1; 1_000].iter().sum();
+        assert!(!is_finer(sum), "{sum}");
+        // Half a unit, which is one step of f64.
+        let large = 40_000_000.000_000_01;
+        assert!(!is_finer(large), "{large}");
+        assert_eq!(((large * SCALE).fract() * 2.0).to_bits(), 1_f64.to_bits());
     }
 
     #[test]

@@ -37,6 +37,7 @@ pub mod features;
 pub mod footprint;
 pub mod statistics;
 pub mod columns;
+pub mod lookback;
 pub mod threads;
 pub mod builder;
 pub mod label;

@@ -39,7 +39,7 @@ pub mod time_above;
 
 use crate::fixed::{fix_group, to_fixed};
 use crate::needs::Needs;
-use crate::trades::Trades;
+use crate::trades::{Role, Trades};
 use crate::wide::are_small;
 use serde::{Deserialize, Serialize};
 
@@ -249,6 +249,13 @@ families! {
 impl Run {
     /// The run of all these trades.
     pub fn of(trades: &Trades<'_>, needs: Needs) -> Self {
+        let reads = |role| needs.of_run().reads(role);
+        // What only other sums need is not converted again.
+        let trades = Trades {
+            quantity: trades.quantity.filter(|_| reads(Role::Quantity)),
+            is_buyer_maker: trades.is_buyer_maker.filter(|_| reads(Role::IsBuyerMaker)),
+            ..*trades
+        };
         let mut run = Self::new(needs);
         let mut time_before = None;
         for start in (0..trades.len).step_by(ROWS) {

@@ -6,7 +6,7 @@
 //! neither. All sums are exact integers, the float is formed at the end, and each side of a ratio
 //! is rounded to f64 once. An undefined value is `None`, never 0, 1 or NaN.
 
-use crate::bar::Bar;
+use crate::bar::{Bar, BySide, Prices};
 use crate::features::{price_change, ratio};
 use crate::fixed::{to_f64, to_fixed};
 use crate::run::Run;
@@ -23,10 +23,34 @@ fn elapsed(bar: &Bar) -> u64 {
     bar.time.close.wrapping_sub(bar.time.open).cast_unsigned()
 }
 
-/// The nearest f64 of a price at scale 1e8.
+/// `n / (duration_us / 1e6)`: trades a second.
+///
+/// `None` if the duration is 0.
 #[allow(clippy::cast_precision_loss)]
-fn units(price: f64) -> f64 {
-    to_fixed(price) as f64
+pub fn intensity(bar: &Bar) -> Option<f64> {
+    let micros = bar.time.micros().filter(|micros| *micros != 0)?;
+    Some(bar.rows as f64 / (micros as f64 / 1e6))
+}
+
+/// `(bought - sold) / (bought + sold)` of the numbers of trades, each of which is a record (Chordia,
+/// Roll and Subrahmanyam 2002). The trades have no trade ids.
+///
+/// `None` if that sum is 0 or the trades have no side.
+pub fn count_imbalance(bar: &Bar) -> Option<f64> {
+    let BySide { buy, sell } = bar.sides?;
+    let [bought, sold] = [buy.trades, sell.trades].map(i128::from);
+    ratio(bought - sold, bought + sold)
+}
+
+/// `(high - low) / P_1`.
+pub fn price_range(bar: &Bar) -> Option<f64> {
+    let [high, low, open] = [bar.price.high, bar.price.low, bar.price.open].map(to_fixed);
+    ratio(i128::from(high) - i128::from(low), open.into())
+}
+
+/// `(P_n - P_1) / P_1`.
+pub fn simple_return(bar: &Bar) -> Option<f64> {
+    ratio(price_change(bar), to_fixed(bar.price.open).into())
 }
 
 /// `(vwap - low) / (high - low)`: where the average price lies between low and high, in 0 to 1.
@@ -51,9 +75,19 @@ pub fn realized_volatility(bar: &Bar) -> Option<f64> {
 
 /// `sqrt(ln(high / low)^2 / 2 - (2 ln 2 - 1) ln(close / open)^2)` (Garman and Klass 1980).
 pub fn garman_klass_vol(bar: &Bar) -> Option<f64> {
-    let range = (units(bar.price.high) / units(bar.price.low)).ln();
-    let change = (units(bar.price.close) / units(bar.price.open)).ln();
+    let Prices { open, high, low, close } = bar.price;
+    let range = distance(low, high)?;
+    let change = distance(open.min(close), open.max(close))?;
     Some((0.5 * (range * range) - (2.0 * LN_2 - 1.0) * (change * change)).sqrt())
+}
+
+/// The logarithm of one price over another that is not above it.
+///
+/// It is that of 1 and the difference, because a quotient near 1 has lost most digits of a small
+/// move. So the distance of two prices is never above that of two around them.
+fn distance(low: f64, high: f64) -> Option<f64> {
+    let (low, high) = (i128::from(to_fixed(low)), i128::from(to_fixed(high)));
+    Some(ratio(high - low, low)?.ln_1p())
 }
 
 /// `abs(P_n - P_1) / sum(abs(x))`, in 0 to 1 (Kaufman 1995).

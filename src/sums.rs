@@ -304,6 +304,45 @@ mod tests {
     }
 
     #[test]
+    fn groups_have_the_sums_of_their_rows() {
+        let prices: Vec<f64> = (0..100).map(|row| f64::from(row * 7 % 31 + 1) / 8.0).collect();
+        let small: Vec<f64> = (0..100).map(|row| f64::from(row * 3 % 17) / 4.0).collect();
+        let first: Vec<i64> = (0..100).map(|row| row * 10).collect();
+        let last: Vec<i64> = (0..100).map(|row| row * 10 + row % 7).collect();
+        let (rows, is_masked) = (3..97, |row: usize| row.is_multiple_of(3));
+        let mask = |from: usize| {
+            (0..64).fold(0, |bits, place| bits | u64::from(is_masked(from + place)) << place)
+        };
+
+        // The second value is too large for a group, and the third for its arithmetic.
+        for largest in [2.5, 3e7, 9e10] {
+            let mut quantities = small.clone();
+            quantities[70] = largest;
+            let trades = Trades {
+                first_trade_id: Some(Column::new("first", &first)),
+                last_trade_id: Some(Column::new("last", &last)),
+                ..trades(&prices, &quantities)
+            };
+            let expected = |is_counted: &dyn Fn(usize) -> bool| {
+                let mut sums = Sums::default();
+                for row in rows.clone().filter(|row| is_counted(row - rows.start)) {
+                    let volume = i128::from(to_fixed(quantities[row]));
+                    sums.volume += volume;
+                    sums.turnover += i128::from(to_fixed(prices[row])) * volume;
+                    sums.trades += i128::from(last[row] - first[row] + 1);
+                    sums.rows_with_ids += 1;
+                }
+                sums
+            };
+
+            let sums = MaskedSums::of(&trades, rows.clone(), ALL, Some(&mask)).unwrap();
+
+            assert_eq!(sums.all, expected(&|_| true));
+            assert_eq!(sums.masked, Sums { rows_with_ids: 0, ..expected(&is_masked) });
+        }
+    }
+
+    #[test]
     fn a_record_counts_its_ids_or_one() {
         let (first, last) = ([10, 20, 30], [14, 20, 39]);
         let known = [0b101];

@@ -19,6 +19,7 @@ from support.object_server import object_server, objects_url  # noqa: F401
 from support.populating import stalling, workers  # noqa: F401
 from support.published_days import published_days, tick_cache  # noqa: F401
 from support.published_file import published_file  # noqa: F401
+from support.tick_caches import cache_url, kept  # noqa: F401
 
 import rangebar_polars as rb
 from rangebar_polars._catalog import trades as catalog_trades

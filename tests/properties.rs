@@ -13,11 +13,13 @@ use proptest::prelude::*;
 use rangebar_polars::bar::Bar;
 use rangebar_polars::builder::{Builder, Ended, MaxGap};
 use rangebar_polars::checkpoint::{Checkpoint, LEVEL_BYTES};
-use rangebar_polars::columns::{Group, OUTPUTS};
+use rangebar_polars::columns::{Group, OUTPUTS, Output, Scalar};
 use rangebar_polars::error::Error;
 use rangebar_polars::fixed::to_fixed;
 use rangebar_polars::footprint::Footprint;
 use rangebar_polars::levels::Tick;
+use rangebar_polars::lookback::buckets::Vpin;
+use rangebar_polars::lookback::{Back, Length, Lookback};
 use rangebar_polars::needs::Needs;
 use rangebar_polars::period::Period;
 use rangebar_polars::reset::Reset;
@@ -123,9 +125,31 @@ fn range_rule(decimal_bps: i64, same_time_gate: bool) -> RangeRule {
 fn fold<R: Rule>(mut builder: Builder<R>, batches: &[Trades<'_>]) -> (Vec<Ended>, Vec<Bar>) {
     let mut closed = Vec::new();
     for batch in batches {
-        builder.push(batch, &mut |bar| closed.push(bar)).unwrap();
+        builder.push(batch, &mut |bar, _| closed.push(bar)).unwrap();
     }
     let open = builder.open_bars().map(|(_, bar)| bar.clone()).collect();
+    (closed, open)
+}
+
+/// The outputs that look back.
+fn lookbacks() -> Vec<&'static Output> {
+    OUTPUTS.iter().filter(|output| output.looks_back()).collect()
+}
+
+/// The values of what came before a bar.
+type Values = Vec<Option<Scalar>>;
+
+/// The bars that ended and those that are open, with the values of what came before them.
+type FoldedBack = (Vec<(Ended, Values)>, Vec<(Bar, Values)>);
+
+/// What a builder emits, and the bars it leaves open, with the values of what came before them.
+fn fold_back<R: Rule>(mut builder: Builder<R>, batches: &[Trades<'_>]) -> FoldedBack {
+    let mut closed = Vec::new();
+    for batch in batches {
+        builder.push(batch, &mut |bar, before| closed.push((bar, before.to_vec()))).unwrap();
+    }
+    let with_values = |(chain, bar): (usize, &Bar)| (bar.clone(), builder.before(chain).to_vec());
+    let open = builder.open_bars().map(with_values).collect();
     (closed, open)
 }
 
@@ -238,23 +262,30 @@ proptest! {
         at: prop::sample::Index,
         day: bool,
         gap in prop::option::of(1..3_u64),
+        length in prop::sample::select(vec![Length::Trades(40), Length::Span(20_000_000)]),
     ) {
         let trades = owned.trades();
         let rule: AnyRule = rule.parse().unwrap();
         let (at, reset) = (at.index(trades.len + 1), day.then_some(Reset::Period(Period::Day)));
         let max_gap = gap.map(|gap| MaxGap(gap * 1_000_000));
         let rules = [rule, "range-10".parse().unwrap(), "tick-3".parse().unwrap()];
+        let vpin = Vpin { bucket_volume: 1_000_000_000, buckets: 3 };
+        let back = Back { length: Some(length), vpin: Some(vpin) };
         let new = || {
             let builder = Builder::new(rules.clone(), every_sum());
             let builder = builder.reset_at(reset, None).cut_off_after(max_gap);
-            builder.with_levels(Some(footprint().tick))
+            builder
+                .with_levels(Some(footprint().tick))
+                .looking_back(Some(Lookback::new(back, lookbacks(), rules.len())))
         };
-        let (whole, open) = fold(new(), &[trades]);
+        let (whole, open) = fold_back(new(), &[trades]);
         let mut before = new();
-        let mut closed = Vec::new();
-        before.push(&trades.slice(0..at), &mut |bar| closed.push(bar)).unwrap();
-        let mut chains = Vec::new();
-        for (begun, (rule, open)) in rules.iter().zip(before.chains()) {
+        let (mut closed, _) = fold_back(before.clone(), &[trades.slice(0..at)]);
+        before.push(&trades.slice(0..at), &mut |_, _| ()).unwrap();
+        let (mut chains, mut states) = (Vec::new(), Vec::new());
+        let of_window = || lookbacks().into_iter().filter(|output| output.group == Group::Lookback);
+        let names = || of_window().map(|output| output.name.to_owned());
+        for (number, (begun, (rule, open))) in rules.iter().zip(before.chains()).enumerate() {
             let checkpoint = Checkpoint {
                 symbol: Some("BTCUSDT".to_owned()),
                 rule: begun.clone(),
@@ -263,8 +294,9 @@ proptest! {
                 reset,
                 include_microstructure: true,
                 include_incomplete: false,
-                features: statistics(),
+                features: statistics().into_iter().chain(names()).collect(),
                 footprint: Some(footprint()),
+                back,
                 layout: Some(Layout {
                     unit: TimeUnit::Milliseconds,
                     zone: Some("UTC".to_owned()),
@@ -273,20 +305,26 @@ proptest! {
                 check: before.check().clone(),
                 session: None,
                 open: open.cloned(),
+                before: open.map_or_else(Vec::new, |_| before.before(number).to_vec()),
+                kept: before.kept(TimeUnit::Milliseconds),
+                filled: before.filled(),
             };
 
             let bytes = checkpoint.to_bytes().unwrap();
             let restored = Checkpoint::from_bytes(&bytes).unwrap();
 
             let levels = open.and_then(|bar| bar.levels.as_ref()).map_or(0, |levels| levels.len());
-            prop_assert!(bytes.len() < 2_000 + levels * LEVEL_BYTES);
+            let kept = restored.kept.rows.len();
+            prop_assert!(bytes.len() < 2_500 + levels * LEVEL_BYTES + kept * 12);
             prop_assert_eq!(&restored, &checkpoint);
-            chains.push((restored.rule(), restored.open));
+            chains.push((restored.rule(), restored.open.clone()));
+            states.push(restored);
         }
         let after = Builder::resume(chains, before.check().clone(), every_sum());
         let after = after.reset_at(reset, None).cut_off_after(max_gap);
         let after = after.with_levels(Some(footprint().tick));
-        let (rest, still_open) = fold(after, &[trades.slice(at..trades.len)]);
+        let after = after.looking_back(Checkpoint::lookback(&states, &lookbacks()));
+        let (rest, still_open) = fold_back(after, &[trades.slice(at..trades.len)]);
         closed.extend(rest);
         prop_assert_eq!(closed, whole);
         prop_assert_eq!(still_open, open);
@@ -316,7 +354,7 @@ proptest! {
             ..quick
         };
         let check = |trades: &Trades<'_>| -> Result<(), Error> {
-            Builder::new([range_rule(100, true)], every_sum()).push(trades, &mut |_| ())
+            Builder::new([range_rule(100, true)], every_sum()).push(trades, &mut |_, _| ())
         };
 
         prop_assert_eq!(check(&quick).map_err(|e| e.to_string()), check(&slow).map_err(|e| e.to_string()));
@@ -334,7 +372,7 @@ fn a_turnover_beyond_128_bits_is_refused_at_its_row_however_it_is_cut() {
         let mut builder = Builder::new([range_rule(100, true)], every_sum());
         let mut pieces = (0..200).step_by(size).map(|at| trades.slice(at..200.min(at + size)));
 
-        let error = pieces.find_map(|piece| builder.push(&piece, &mut |_| ()).err());
+        let error = pieces.find_map(|piece| builder.push(&piece, &mut |_, _| ()).err());
 
         assert_eq!(
             error.unwrap().to_string(),

@@ -89,15 +89,7 @@ FRAME = trades([100, 101])
         (rb.get_range_bars, "start", "get_range_bars", "write start_date"),
         (rb.scan_ticks, "start_date", "scan_ticks", "write start"),
         (rb.get_range_bars, "ticker", "get_range_bars", "write symbol"),
-        (
-            rb.get_range_bars,
-            "features",
-            "get_range_bars",
-            (
-                "write include_microstructure, which adds the ten features; for others give the "
-                "trades to bars(features=[...])"
-            ),
-        ),
+        (rb.get_range_bars, "statistics", "get_range_bars", "write features"),
         (rb.TradeColumns, "volume", "TradeColumns", "write quantity"),
         (rb.TradeColumns, "px", "TradeColumns", "write price"),
         (FRAME.rangebar.bars, "bps", "FrameNamespace.bars", UNIT),  # type: ignore[attr-defined]
@@ -134,7 +126,7 @@ def test_an_argument_of_rangebar_py_that_is_gone_says_what_to_do(name: str) -> N
 def test_too_many_arguments_by_position_are_answered_with_their_names() -> None:
     names = (
         "rule, by, prevent_same_timestamp_close, reset, max_gap, include_microstructure, "
-        "features, footprint, include_incomplete"
+        "features, footprint, lookback, vpin, include_incomplete"
     )
 
     with says(

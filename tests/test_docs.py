@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import rangebar_polars as rb
-from rangebar_polars.schema import COLUMNS, INTRA, IS_COMPLETE
+from rangebar_polars.schema import COLUMNS, INTRA, IS_COMPLETE, LOOKBACK, VPIN
 
 README = Path(__file__).parents[1] / "README.md"
 FEATURES = {f"features.{name}": getattr(rb.features, name) for name in rb.features.__all__}
@@ -53,6 +53,13 @@ def test_the_page_of_statistics_has_a_row_for_the_column(output: rb.schema.Outpu
     row = (f"`{output.name}`", output.dtype, output.formula, output.null_when or "never")
 
     assert row in rows_of(page)
+
+
+@pytest.mark.parametrize("output", [*LOOKBACK, VPIN], ids=lambda output: output.name)
+def test_the_page_of_lookbacks_has_a_row_for_the_column(output: rb.schema.Output) -> None:
+    page = (README.parent / "docs" / "lookback.md").read_text(encoding="utf-8")
+
+    assert (f"`{output.name}`", output.dtype, output.formula, output.null_when) in rows_of(page)
 
 
 def test_the_readme_lists_the_columns_in_order() -> None:

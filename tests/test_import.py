@@ -66,8 +66,7 @@ def test_the_package_alone_loads_what_must_be_there_before_a_fork() -> None:
 
     assert loaded == [
         "rangebar_polars",
-        "rangebar_polars._core",
-        "rangebar_polars._core.forks",
+        "rangebar_polars._forks",
         "rangebar_polars.errors",
     ]
 

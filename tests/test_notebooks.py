@@ -22,17 +22,27 @@ JUPYTER = EXAMPLES / "backtest.ipynb"
 MARIMO = EXAMPLES / "backtest_marimo.py"
 
 DRAWN = {
+    "archive_larger_than_memory": ["memory"],
     "backtest": ["candles", "equity"],
+    "duckdb_on_bars": ["levels", "minutes"],
     "range_and_time_bars": ["histograms", "autocorrelation", "activity"],
     "ticks_to_features": ["correlations"],
 }
 """The cells of each notebook that show a chart."""
 
 FIGURES = {
+    "archive_larger_than_memory": [
+        ["trades", "bars", "same_as_whole", "same_by_file", "grows_a_third_at_most"],
+        ["1990400", "10099", "true", "true", "true"],
+    ],
     "backtest": [
         ["run", "trades", "won_percent", "return_percent", "sharpe_of_a_year", "standard_error"],
         ["without_fee", "17", "41.18", "0.05", "66.0", "227.0"],
         ["with_fee", "17", "0.0", "-3.18", "-1494.0", "251.0"],
+    ],
+    "duckdb_on_bars": [
+        ["bars", "trades", "volumes_agree", "misplaced_by_time"],
+        ["100", "19568", "true", "697"],
     ],
     "range_and_time_bars": [
         ["kind", "excess_kurtosis", "autocorrelation", "standard_error", "jarque_bera_p"],

@@ -29,14 +29,18 @@ from rangebar_polars._core.caller import warn_of
 from rangebar_polars.errors import QualityError
 from rangebar_polars.schema import (
     COLUMNS,
+    INTRA,
     IS_COMPLETE,
     TRADE_SCHEMA,
 )
 from rangebar_polars.store import BarKey
 from rangebar_polars.store.stored_bars import bar_columns, stored_columns
 
-_BY_SIDE: Final = frozenset(output.name for output in COLUMNS if "is_buyer_maker" in output.reads)
+_BY_SIDE: Final = frozenset(
+    output.name for output in (*COLUMNS, *INTRA) if "is_buyer_maker" in output.reads
+)
 _SIDES: Final = ("buy_trade_count", "sell_trade_count")
+_CLOSE_TIME: Final = "close_time"
 _SIDE: Final = _internal.null_side([])[0]
 
 
@@ -69,7 +73,7 @@ class Assembly(ChainSources):
         found
             The stored months of each chain.
         columns
-            The wanted columns, of `BAR_SCHEMA` and `rule_column`.
+            The wanted columns, of `RICH_BAR_SCHEMA` and `rule_column`.
         include_incomplete
             Add bars that a reset or a gap cut off and, last, those still open.
 
@@ -125,6 +129,9 @@ class Assembly(ChainSources):
         # Otherwise every stored bar is complete.
         is_cut = any(key.reset is not None or key.max_gap is not None for key in self.keys)
         read |= {IS_COMPLETE} if is_cut else set()
+        # A gap before the first wanted day cuts off a bar whose trades are all of earlier days.
+        has_early = include_incomplete and is_cut and self.shown_from > self.days[0]
+        read |= {_CLOSE_TIME} if has_early else set()
         by_side = [name for name in columns if name in _BY_SIDE]
         read |= {*_SIDES} if by_side else set()
         in_order = stored_columns(read - {self.rule_column})
@@ -140,6 +147,8 @@ class Assembly(ChainSources):
             parts = [chain.end_month(in_order, placed=several) for chain in chains]
             bars = _in_order(parts) if several else parts[0]
             bars = bars.filter(IS_COMPLETE) if is_cut and not include_incomplete else bars
+            if has_early:
+                bars = bars.filter(pl.col(_CLOSE_TIME).dt.date() >= self.shown_from)
             if by_side and _has_sideless(bars):
                 warn_of([_internal.null_side(by_side)], warned_of_sides)
             yield bar_columns(bars, columns)

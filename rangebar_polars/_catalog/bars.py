@@ -16,7 +16,7 @@ import polars as pl
 
 from rangebar_polars._catalog.assemble import Assembly
 from rangebar_polars._catalog.chain_builders import builder_after
-from rangebar_polars._catalog.chains import chains_of
+from rangebar_polars._catalog.chains import chains_of, stored_chains
 from rangebar_polars._catalog.settings import Settings
 from rangebar_polars._catalog.stored_days import StoredDays
 from rangebar_polars._catalog.tick_day import TickDay
@@ -29,17 +29,17 @@ from rangebar_polars._catalog.trades import (
 from rangebar_polars._core.arguments import gap_text
 from rangebar_polars._core.borders import check_named_borders, utc_period
 from rangebar_polars._core.caller import warn_caller
-from rangebar_polars._core.forks import use_threads
 from rangebar_polars._core.lazy_source import lazy_source
 from rangebar_polars._core.options import Options
 from rangebar_polars._days import day_before, day_range, runs
+from rangebar_polars._forks import use_threads
 from rangebar_polars._ticks.report import DayReport, DayStatus
 from rangebar_polars._validation.tier1 import validate_tier1
 from rangebar_polars.errors import CacheError, StoreError
 from rangebar_polars.schema import (
-    BAR_SCHEMA,
     COLUMNS,
     IS_COMPLETE,
+    RICH_BAR_SCHEMA,
     RULE,
     THRESHOLD,
     TRADE_SCHEMA,
@@ -84,6 +84,8 @@ def load_bars(  # noqa: PLR0917
     """
     use_threads()
     keys, first = chains_of(series, days[0], options), days[0]
+    if store is not None:
+        keys = stored_chains(store, keys, first)
     if (period := utc_period(options.reset)) is not None:
         days = day_range(period_start(first, period), days[-1])
     bars = StoredBars(settings, series, options, tuple(days), first, keys, store)
@@ -117,6 +119,8 @@ class StoredBars:
         The days whose trades were fetched, or looked for.
     computed
         The days whose bars were computed, by chain.
+    traded
+        The days with trades over which a chain passed, by chain.
     defects
         The defects of each day that has any, by name.
     """
@@ -131,17 +135,19 @@ class StoredBars:
     looked: StoredDays = field(default_factory=lambda: StoredDays(()))
     fetched: dict[dt.date, DayStatus] = field(default_factory=dict)
     computed: dict[BarKey, set[dt.date]] = field(default_factory=dict)
+    traded: dict[BarKey, set[dt.date]] = field(default_factory=dict)
     defects: dict[dt.date, Mapping[str, int]] = field(default_factory=dict)
     _warned: dict[dt.date, Mapping[str, int]] = field(default_factory=dict)
-    _fetched_late: int = 0
+    _late: set[dt.date] = field(default_factory=set)
 
     @property
     def schema(self) -> pl.Schema:
         """The columns of the bars."""
         options = self.options
-        dtypes = {**BAR_SCHEMA, THRESHOLD: pl.Int64(), RULE: pl.String()}
+        dtypes = {**RICH_BAR_SCHEMA, THRESHOLD: pl.Int64(), RULE: pl.String()}
         names = [] if options.rule_column is None else [options.rule_column]
         names += [c.name for c in COLUMNS if options.include_microstructure or c.group == "bar"]
+        names += options.features
         names += [IS_COMPLETE] if options.include_incomplete else []
         return pl.Schema({name: dtypes[name] for name in names})
 
@@ -334,6 +340,8 @@ class StoredBars:
 
     def _note(self, key: BarKey, link: Link, is_computed: bool) -> None:  # noqa: FBT001
         """Note how the bars of a day were found."""
+        if link.trades_digest is not None:
+            self.traded.setdefault(key, set()).add(link.day)
         if is_computed:
             self.computed.setdefault(key, set()).add(link.day)
         elif link.day not in self.fetched:
@@ -362,7 +370,7 @@ class StoredBars:
         opened = self.cache.open(day)
         if opened is None:
             raise CacheError(
-                f"{self.cache.path(day)} was removed while its bars were computed (call again)"
+                f"{self.cache.place(day)} was removed while its bars were computed (call again)"
             )
         report, trades = opened
         proven = partial(self.cache.proven, report)
@@ -371,16 +379,19 @@ class StoredBars:
     def _ahead(self, day: dt.date) -> list[dt.date]:
         """Return a day whose bars could not be found in the store, and perhaps days after it.
 
-        They are as many as were fetched so before: a chain that finds none of its bars would
+        They are as many as were fetched so just before: a chain that finds none of its bars would
         otherwise fetch day after day, one at a time.
         """
         place = self.days.index(day)
+        first = place
+        while first and self.days[first - 1] in self._late:
+            first -= 1
         run = [day]
-        for later in self.days[place + 1 : place + max(self._fetched_late, 1)]:
+        for later in self.days[place + 1 : place + max(place - first, 1)]:
             if later in self.fetched:
                 break
             run.append(later)
-        self._fetched_late += len(run)
+        self._late.update(run)
         return run
 
     def _last_covered(self) -> dt.date:

@@ -15,7 +15,7 @@ from rangebar_polars._catalog.bars import load_bars
 from rangebar_polars._catalog.chain_end import processor_after
 from rangebar_polars._catalog.chains import check_options
 from rangebar_polars._catalog.last_bars import last_bars
-from rangebar_polars._catalog.populate import populate
+from rangebar_polars._catalog.populate import Unit, populate
 from rangebar_polars._catalog.settings import Settings, check_symbols
 from rangebar_polars._catalog.status import Kind, cache_clear, cache_status
 from rangebar_polars._catalog.symbols import SYMBOL, Symbols, joined
@@ -39,7 +39,6 @@ from rangebar_polars._core.processor import RangeBarProcessor
 from rangebar_polars._core.rules.rule import Rule
 from rangebar_polars._days import day_range, utc_day
 from rangebar_polars._progress import Progress
-from rangebar_polars._ticks.cache import TickCache
 from rangebar_polars._ticks.day_file import Compression
 from rangebar_polars._ticks.import_sources import Trades
 from rangebar_polars._ticks.import_trades import import_days
@@ -66,14 +65,15 @@ class Catalog:
         For Binance ``"spot"``, ``"um"`` or ``"cm"`` (also ``"futures-um"``, ``"futures-cm"``); for
         other sources the market you imported.
     cache_dir
-        The cache folder; by default ``RANGEBAR_CACHE_DIR``, or the cache folder of your platform.
+        The cache folder, or one in a bucket: ``"s3://bucket/prefix"``, ``"gs://..."``,
+        ``"az://..."``. By default ``RANGEBAR_CACHE_DIR``, or the cache folder of your platform.
     cache_compression
         How days are written: ``"lz4"``, or ``"uncompressed"``, which takes several times the space
         and is read faster. By default ``RANGEBAR_CACHE_COMPRESSION``, or ``"lz4"``. A cache may
         have days of both kinds.
     store
         Where bars are stored: a `BarStore`, which stays open, or an argument of `open_store`. By
-        default ``RANGEBAR_STORE``, or Parquet files in the cache folder.
+        default ``RANGEBAR_STORE``, or Parquet files beside the trades.
     archive
         The base URL of a mirror, or an `Archive`; by default ``RANGEBAR_BINANCE_URL``, or
         Binance's own archive.
@@ -129,7 +129,7 @@ class Catalog:
             fetch_if_missing=fetch_if_missing,
             progress=progress,
         )
-        self._address = address_of(store, self._settings.root)
+        self._address = address_of(store, self._settings.cache_dir)
         self._own_store: BarStore | None = None
 
     def __repr__(self) -> str:
@@ -165,7 +165,7 @@ class Catalog:
         if isinstance(given, BarStore):
             return given
         if self._own_store is None:
-            self._own_store = open_store(given, cache_dir=self._settings.root)
+            self._own_store = open_store(given, cache_dir=self._settings.cache_dir)
         return self._own_store
 
     def trades(
@@ -257,6 +257,7 @@ class Catalog:
         rule: Rule | Sequence[Rule] | None = None,
         include_microstructure: bool = False,
         include_incomplete: bool = False,
+        features: Sequence[str] | None = None,
         prevent_same_timestamp_close: bool | None = None,
         reset: NamedBorders | None = None,
         max_gap: MaxGap | None = None,
@@ -273,7 +274,7 @@ class Catalog:
             UTC days, both included; the first trade of `start` opens the first bar.
         threshold_decimal_bps, rule, include_microstructure, include_incomplete
             As in `get_range_bars`.
-        prevent_same_timestamp_close, reset, max_gap, use_cache, validate
+        features, prevent_same_timestamp_close, reset, max_gap, use_cache, validate
             As in `get_range_bars`.
 
         Returns
@@ -286,6 +287,7 @@ class Catalog:
             threshold_decimal_bps,
             include_microstructure=include_microstructure,
             include_incomplete=include_incomplete,
+            features=features,
             rule=rule,
             prevent_same_timestamp_close=prevent_same_timestamp_close,
             reset=reset,
@@ -311,6 +313,7 @@ class Catalog:
         rule: Rule | Sequence[Rule] | None = None,
         include_microstructure: bool = False,
         include_incomplete: bool = False,
+        features: Sequence[str] | None = None,
         prevent_same_timestamp_close: bool | None = None,
         reset: NamedBorders | None = None,
         max_gap: MaxGap | None = None,
@@ -324,7 +327,7 @@ class Catalog:
             As in `trades`.
         start, end, threshold_decimal_bps, rule, include_microstructure, include_incomplete
             As in `bars`.
-        prevent_same_timestamp_close, reset, max_gap, use_cache
+        features, prevent_same_timestamp_close, reset, max_gap, use_cache
             As in `bars`.
 
         Returns
@@ -338,6 +341,7 @@ class Catalog:
             threshold_decimal_bps,
             include_microstructure=include_microstructure,
             include_incomplete=include_incomplete,
+            features=features,
             rule=rule,
             prevent_same_timestamp_close=prevent_same_timestamp_close,
             reset=reset,
@@ -365,6 +369,7 @@ class Catalog:
         max_lookback_days: SupportsIndex = 90,
         warn_if_fewer: bool | None = None,
         include_microstructure: bool = False,
+        features: Sequence[str] | None = None,
         prevent_same_timestamp_close: bool | None = None,
         reset: NamedBorders | None = None,
         max_gap: MaxGap | None = None,
@@ -380,7 +385,7 @@ class Catalog:
             As in `get_n_range_bars`.
         end
             The last UTC day, included, as ``end_date`` in `get_n_range_bars`.
-        include_microstructure, prevent_same_timestamp_close, reset, max_gap, use_cache
+        include_microstructure, features, prevent_same_timestamp_close, reset, max_gap, use_cache
             As in `get_n_range_bars`.
 
         Returns
@@ -400,6 +405,7 @@ class Catalog:
             reset=reset,
             max_gap=max_gap,
             include_microstructure=include_microstructure,
+            features=features,
             one="the last bars are",
         )
         return last_bars(
@@ -423,6 +429,7 @@ class Catalog:
         end: str | dt.date | None = None,
         include_microstructure: bool = False,
         include_incomplete: bool = False,
+        features: Sequence[str] | None = None,
         prevent_same_timestamp_close: bool | None = None,
         reset: NamedBorders | None = None,
         max_gap: MaxGap | None = None,
@@ -438,7 +445,9 @@ class Catalog:
             As the source spells it.
         start, threshold_decimal_bps, rule, end, columns, time_unit, use_cache
             As in `resume_range_bars`.
-        include_microstructure, include_incomplete, prevent_same_timestamp_close, reset, max_gap
+        include_microstructure, include_incomplete, features, reset, max_gap
+            As in `resume_range_bars`.
+        prevent_same_timestamp_close
             As in `resume_range_bars`.
 
         Returns
@@ -454,6 +463,7 @@ class Catalog:
             max_gap=max_gap,
             include_microstructure=include_microstructure,
             include_incomplete=include_incomplete,
+            features=features,
             one="a feed continues bars",
         )
         check_flags(use_cache=use_cache)
@@ -507,7 +517,7 @@ class Catalog:
         series = Series(source, settings.market, SYMBOL if symbol is None else symbol).check()
         return import_days(
             trades,
-            TickCache(settings.root, series, compression=settings.compression),
+            settings.cache(series),
             by_symbol=symbol is None,
             columns=columns,
             time_unit=time_unit,
@@ -528,6 +538,8 @@ class Catalog:
         prevent_same_timestamp_close: bool | None = None,
         reset: NamedBorders | None = None,
         max_gap: MaxGap | None = None,
+        features: Sequence[str] | None = None,
+        unit: Unit = "symbol",
         processes: SupportsIndex | None = None,
         executor: Executor | None = None,
     ) -> pl.DataFrame:
@@ -537,7 +549,7 @@ class Catalog:
         ----------
         symbols, start, end, threshold_decimal_bps, rule
             As in `rangebar_polars.populate`.
-        prevent_same_timestamp_close, reset, max_gap, processes, executor
+        prevent_same_timestamp_close, reset, max_gap, features, unit, processes, executor
             As in `rangebar_polars.populate`.
 
         Returns
@@ -557,11 +569,13 @@ class Catalog:
             prevent_same_timestamp_close=prevent_same_timestamp_close,
             reset=reset,
             max_gap=max_gap,
+            features=features,
             fetch_if_missing=settings.fetch_if_missing,
             store=self._address.given,
-            cache_dir=settings.root,
+            cache_dir=settings.cache_dir,
             cache_compression=settings.compression,
             archive=settings.archive,
+            unit=unit,
             processes=processes,
             executor=executor,
             progress=settings.progress,
@@ -593,7 +607,7 @@ class Catalog:
             threshold_decimal_bps=threshold_decimal_bps,
             rule=rule,
             store=self.store,
-            cache_dir=self._settings.root,
+            cache_dir=self._settings.cache_dir,
         )
 
     def clear(
@@ -625,7 +639,7 @@ class Catalog:
             rule=rule,
             # Trades can be cleared while the store cannot be reached.
             store=self.store if kind == "bars" else None,
-            cache_dir=self._settings.root,
+            cache_dir=self._settings.cache_dir,
         )
 
     def _series(self, symbols: Symbols) -> list[Series]:

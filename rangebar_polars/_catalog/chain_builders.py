@@ -12,7 +12,7 @@ import polars as pl
 from rangebar_polars import _internal
 from rangebar_polars._core.options import Options
 from rangebar_polars.errors import CheckpointError, StoreError
-from rangebar_polars.schema import RULE, STORED_SCHEMA, TRADE_SCHEMA, TradeColumns
+from rangebar_polars.schema import RULE, TRADE_SCHEMA, TradeColumns, stored_schema
 from rangebar_polars.store import BarKey, Link
 
 
@@ -89,7 +89,7 @@ class _SharedBuilder:
 
     def _take(self) -> list[pl.DataFrame]:
         """Return the bars of each chain that ended since the last call."""
-        none = pl.DataFrame(schema=STORED_SCHEMA)
+        none = pl.DataFrame(schema=stored_schema(self._keys[0].features))
         if not self._ended:
             return [none for _ in self._keys]
         bars, self._ended = pl.concat(self._ended), []
@@ -134,6 +134,7 @@ def builder_of(states: Mapping[BarKey, bytes]) -> _internal.BarBuilder:
         columns=TradeColumns(),
         reset=key.reset,
         max_gap=key.max_gap,
+        features=key.features or None,
         include_microstructure=True,
         include_incomplete=True,
     )

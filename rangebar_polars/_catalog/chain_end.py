@@ -58,6 +58,7 @@ def processor_after(  # noqa: PLR0917 - the arguments of Catalog.resume, checked
         max_gap=gap_text(options.max_gap),
         include_microstructure=options.include_microstructure,
         include_incomplete=options.include_incomplete,
+        features=options.features or None,
         columns=columns,
         time_unit=time_unit,
     )

@@ -2,14 +2,17 @@
 
 import datetime as dt
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rangebar_polars._core.arguments import MaxGap, Threshold, gap_text
 from rangebar_polars._core.borders import NamedBorders, check_named_borders, utc_period
+from rangebar_polars._core.feature_names import refuse_lookback
 from rangebar_polars._core.options import Options
 from rangebar_polars._core.rules.expressions import ExpressionRule
 from rangebar_polars._core.rules.rule import Rule
 from rangebar_polars.schema import Series
 from rangebar_polars.store import BarKey, BarStore
+from rangebar_polars.store.feature_text import stored_features
 
 
 def check_options(
@@ -21,6 +24,7 @@ def check_options(
     max_gap: MaxGap | None = None,
     include_microstructure: bool = False,
     include_incomplete: bool = False,
+    features: Sequence[str] | None = None,
     one: str | None = None,
 ) -> Options:
     """Return the options of bars that can be stored.
@@ -29,7 +33,7 @@ def check_options(
     ----------
     threshold_decimal_bps, rule, prevent_same_timestamp_close, reset, max_gap
         As in `get_range_bars`.
-    include_microstructure, include_incomplete
+    include_microstructure, include_incomplete, features
         As in `get_range_bars`.
     one
         Where only one rule can be taken, what takes it.
@@ -39,6 +43,7 @@ def check_options(
     ValueError, TypeError
         An argument is wrong, or a rule has an expression.
     """
+    refuse_lookback(features, "bars of days")
     options = Options.check(
         threshold_decimal_bps,
         rule=rule,
@@ -48,6 +53,7 @@ def check_options(
         one=one,
         include_microstructure=include_microstructure,
         include_incomplete=include_incomplete,
+        features=features,
         prevent_same_timestamp_close=prevent_same_timestamp_close,
     )
     if wrong := [each for each in options.rules if isinstance(each, ExpressionRule)]:
@@ -66,10 +72,44 @@ def chains_of(series: Series, first_day: dt.date, options: Options) -> tuple[Bar
             rule=rule,
             reset=check_named_borders(options.reset),
             max_gap=gap_text(options.max_gap),
+            features=stored_features(options.features),
             origin=first_day if utc_period(options.reset) is None else None,
         )
         for rule in options.rules
     )
+
+
+def stored_chains(
+    store: BarStore, keys: Sequence[BarKey], first_day: dt.date
+) -> tuple[BarKey, ...]:
+    """Return chains of the same bars that are stored already, if the wanted ones are not.
+
+    A chain with more statistics has those that are asked for too, so that no other is stored.
+
+    Parameters
+    ----------
+    store
+        The store.
+    keys
+        The wanted chains, which differ in their rules alone.
+    first_day
+        The first wanted day.
+
+    Raises
+    ------
+    StoreError
+        The store cannot be reached or read.
+    """
+    wanted = keys[0].features
+    if not wanted or has_months(store, keys, first_day):
+        return tuple(keys)
+    stored = {*store.keys_of(dict(keys[0].series.values))}
+    more = {key.features for key in stored if {*key.features} > {*wanted}}
+    for features in sorted(more, key=lambda names: (len(names), names)):
+        others = tuple(replace(key, features=features) for key in keys)
+        if stored.issuperset(others):
+            return others
+    return tuple(keys)
 
 
 def has_months(store: BarStore, keys: Sequence[BarKey], first_day: dt.date) -> bool:

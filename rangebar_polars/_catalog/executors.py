@@ -12,9 +12,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Protocol, SupportsIndex
 
-from rangebar_polars._catalog.chains import chains_of
+from rangebar_polars._catalog.chains import chains_of, stored_chains
 from rangebar_polars._catalog.fill import Counts, FillRequest, Outcome, attempt, describe
 from rangebar_polars._core.arguments import check_count
+from rangebar_polars._disk.cache_root import CacheRoot
+from rangebar_polars._objects.address import ObjectAddress
 from rangebar_polars.errors import RangeBarError
 from rangebar_polars.store import BarStore, ParquetStore
 
@@ -91,10 +93,12 @@ class OwnExecutor:
         if not folder.is_absolute():
             return outcome
         store = ParquetStore(folder)
-        keys = chains_of(request.series, request.days[0], request.options)
         months = sorted({day.replace(day=1) for day in request.days})
-        stored = [key for key, row in zip(keys, outcome.rows or (), strict=False) if row["trades"]]
         try:
+            keys = chains_of(request.series, request.days[0], request.options)
+            keys = stored_chains(store, keys, request.days[0])
+            rows = zip(keys, outcome.rows or (), strict=False)
+            stored = [key for key, row in rows if row["trades"]]
             if all(any(store.find(key, [month]) for month in months) for key in stored):
                 return outcome
         except RangeBarError as error:
@@ -139,6 +143,7 @@ def check_executor(
     executor: Submits,
     processes: SupportsIndex | None,
     store: BarStore | str | os.PathLike[str] | None,
+    root: CacheRoot,
 ) -> OwnExecutor:
     """Return the pool of the caller's executor.
 
@@ -152,7 +157,8 @@ def check_executor(
         raise ValueError(
             f"processes is {processes!r} although an executor is given (give one of them)"
         )
-    if store is None:
+    # Bars beside trades in a bucket are where all find them.
+    if store is None and not isinstance(root, ObjectAddress):
         raise ValueError(
             "store is None although an executor is given, whose machines may have caches of their "
             "own (give a store that means the same to all: a URL or a shared folder)"

@@ -30,8 +30,8 @@ from rangebar_polars._ticks.cleaning import clean
 from rangebar_polars._ticks.report import DayReport, Origin
 from rangebar_polars._ticks.spill import Spill, split_by_day
 from rangebar_polars.archive import Archive, ArchiveFile, TradeFile
-from rangebar_polars.errors import ArchiveError, CacheError, DownloadError, QualityError
-from rangebar_polars.schema import TRADE_SCHEMA
+from rangebar_polars.errors import ArchiveError, DownloadError, QualityError
+from rangebar_polars.schema import TRADE_SCHEMA, Series
 
 Failure = ArchiveError | QualityError
 POLL_SECONDS = 0.1
@@ -47,10 +47,22 @@ class Job:
 
 @dataclass
 class FetchResult:
-    """What became of a job: days without trades in the archive, and days that failed."""
+    """What became of a job.
+
+    Attributes
+    ----------
+    absent
+        Days without trades in the archive.
+    failed
+        Days that failed, and why.
+    written
+        Days that were written, and their reports. Other days may have been written meanwhile by
+        another process.
+    """
 
     absent: list[dt.date] = field(default_factory=list)
     failed: dict[dt.date, Failure] = field(default_factory=dict)
+    written: dict[dt.date, DayReport] = field(default_factory=dict)
 
 
 def choose_files(
@@ -77,34 +89,26 @@ def choose_files_to_refresh(
 ) -> list[Job]:
     """Choose the files to compare days with: those they came from, or as `choose_files` does."""
     files: dict[str, tuple[ArchiveFile, list[dt.date]]] = {}
-    others = []
-    for day in sorted(days):
-        file = _file_of(archive, cache, day)
-        if file is None:
-            others.append(day)
-        else:
+    wanted, others = sorted(days), []
+    reports = cache.reports(wanted)
+    for day in wanted:
+        report = reports.get(day)
+        if isinstance(report, DayReport):
+            file = _file_of(archive, cache.series, report)
             files.setdefault(file.name, (file, []))[1].append(day)
-    known = [Job(file, tuple(wanted)) for file, wanted in files.values()]
+        else:
+            # It is not cached, or what cannot be read is about to be replaced.
+            others.append(day)
+    known = [Job(file, tuple(held)) for file, held in files.values()]
     return known + choose_files(archive, cache, others, today)
 
 
-def _file_of(archive: Archive, cache: TickCache, day: dt.date) -> ArchiveFile | None:
-    """Return the file that a cached day came from; None where it is not cached or unreadable."""
-    report = _readable_report(cache, day)
-    if report is None:
-        return None
-    month = archive.month_file(cache.series, day.replace(day=1))
+def _file_of(archive: Archive, series: Series, report: DayReport) -> ArchiveFile:
+    """Return the file that a cached day came from."""
+    month = archive.month_file(series, report.day.replace(day=1))
     if month is not None and report.origin.archive == month.name:
         return month
-    return archive.day_file(cache.series, day)
-
-
-def _readable_report(cache: TickCache, day: dt.date) -> DayReport | None:
-    """Return a day's report where one can be read; what cannot is about to be replaced."""
-    try:
-        return cache.report(day)
-    except CacheError:
-        return None
+    return archive.day_file(series, report.day)
 
 
 # Bytes that came, and jobs that ended.
@@ -135,8 +139,10 @@ class Fetch:
     def __post_init__(self) -> None:
         """Open the connections."""
         self.client = self.archive.connect()
-        # Reading and cleaning hold a day in memory and use every core: one at a time.
+        # Reading and cleaning use every core: one at a time.
         self._reading = threading.Lock()
+        # Each conversion holds a day in memory until it is written.
+        self._held = threading.Semaphore(self.cache.writers)
 
     def run(self, jobs: list[Job], progress: Progress) -> FetchResult:
         """Do the jobs; return what could not be had, and leave the rest in the cache.
@@ -166,6 +172,7 @@ class Fetch:
                         again = self._days_instead(job, result)
                         for daily in again:
                             start(daily)
+                        total.written |= result.written
                         if not again:
                             total.absent += result.absent
                             total.failed |= result.failed
@@ -199,41 +206,39 @@ class Fetch:
                 if got is None:
                     return FetchResult(absent=due)
                 origin = Origin(archive=job.file.name, sha256=got[0], verified=got[1])
-                with self._reading:
+                with self._held:
                     result = self.convert(file, Job(job.file, tuple(due)), origin)
             except DownloadError:
                 raise
             except (ArchiveError, QualityError) as error:
                 return FetchResult(failed=dict.fromkeys(due, error))
-            self._log(Job(job.file, tuple(due)), result, file, began)
+            self._log(job.file.name, result, file, began)
             return result
 
-    def _log(self, job: Job, result: FetchResult, file: LockedFile, began: float) -> None:
+    def _log(self, name: str, result: FetchResult, file: LockedFile, began: float) -> None:
         """Log the days that a file gave. Its address may have a login, so it is not named."""
         size, seconds = os.fstat(file.handle.fileno()).st_size, time.monotonic() - began
-        for day in job.days:
-            written = None if day in result.absent else _readable_report(self.cache, day)
-            if written is not None and day not in result.failed:
-                LOG.info(
-                    "%s %s: %d trades from %s (%d bytes), %.1f s after the begin of its download",
-                    self.cache.label,
-                    day,
-                    written.rows_after,
-                    job.file.name,
-                    size,
-                    seconds,
-                )
+        for day, report in result.written.items():
+            LOG.info(
+                "%s %s: %d trades from %s (%d bytes), %.1f s after the begin of its download",
+                self.cache.label,
+                day,
+                report.rows_after,
+                name,
+                size,
+                seconds,
+            )
 
     def _due(self, job: Job) -> list[dt.date]:
         """Return the days that still want this file, now that nobody else is at it."""
         if not self.refresh:
-            return [day for day in job.days if not self.cache.has(day)]
+            return self.cache.missing(job.days)
         published = self.client.checksum(job.file)
         return [day for day in job.days if not self._is_current(day, job.file.name, published)]
 
     def _is_current(self, day: dt.date, name: str, published: str | None) -> bool:
-        report = _readable_report(self.cache, day)
-        if report is None or published is None:
+        report = self.cache.reports([day]).get(day)
+        if not isinstance(report, DayReport) or published is None:
             return False
         made_of = report.origin
         is_same = (made_of.archive, made_of.sha256, made_of.verified) == (name, published, True)
@@ -245,22 +250,24 @@ class Fetch:
         source = self.archive.open(file.path, job.file)
         if len(job.file.days) > 1:
             return self._split(source, job, origin, spill_folder(file.path))
-        pieces = self._pieces(source, job.file.name)
-        rows = pl.concat([pl.DataFrame(schema=TRADE_SCHEMA), *pieces])
-        cut = source.times_cut.total()
-        self._write(rows, job.file.days[0], _read_as(source, origin), times_cut=cut)
-        return FetchResult()
+        with self._reading:
+            pieces = self._pieces(source, job.file.name)
+            rows = pl.concat([pl.DataFrame(schema=TRADE_SCHEMA), *pieces])
+        cut, result = source.times_cut.total(), FetchResult()
+        self._write(rows, job.file.days[0], _read_as(source, origin), result, times_cut=cut)
+        return result
 
     def _split(self, source: TradeFile, job: Job, origin: Origin, folder: Path) -> FetchResult:
         """Cut a month's file into days by way of the disk, since it may exceed memory."""
         month, result, held = job.file.days, FetchResult(), set[dt.date]()
         with Spill(folder) as spill:
-            for piece in self._pieces(source, job.file.name):
-                for of, rows in split_by_day(piece):
-                    day = _nearest(of, month)
-                    held.add(day)
-                    if day in job.days:
-                        spill.add(day, rows)
+            with self._reading:
+                for piece in self._pieces(source, job.file.name):
+                    for of, rows in split_by_day(piece):
+                        day = _nearest(of, month)
+                        held.add(day)
+                        if day in job.days:
+                            spill.add(day, rows)
             origin = _read_as(source, origin)
             cut = Counter[dt.date]()
             for of, count in source.times_cut.items():
@@ -270,7 +277,7 @@ class Fetch:
                     result.absent.append(day)
                     continue
                 try:
-                    self._write(spill.rows(day), day, origin, times_cut=cut[day])
+                    self._write(spill.rows(day), day, origin, result, times_cut=cut[day])
                 except QualityError as error:
                     result.failed[day] = error
         return result
@@ -296,11 +303,22 @@ class Fetch:
                 f"{name} cannot be read: {error} (is it what the archive should have?)"
             ) from error
 
-    def _write(self, rows: pl.DataFrame, day: dt.date, origin: Origin, *, times_cut: int) -> None:
+    def _write(
+        self,
+        rows: pl.DataFrame,
+        day: dt.date,
+        origin: Origin,
+        result: FetchResult,
+        *,
+        times_cut: int,
+    ) -> None:
         name = f"{self.cache.label} {day} ({origin.archive})"
         contiguous = self.archive.contiguous_ids
-        cleaned, report = clean(rows, day, origin, name=name, contiguous_ids=contiguous)
-        self.cache.write(cleaned, replace(report, times_cut=times_cut), self.client.stop)
+        with self._reading:
+            cleaned, report = clean(rows, day, origin, name=name, contiguous_ids=contiguous)
+        report = replace(report, times_cut=times_cut)
+        if self.cache.write(cleaned, report, self.client.stop, replace=self.refresh):
+            result.written[day] = report
 
 
 def _nearest(day: dt.date, month: Sequence[dt.date]) -> dt.date:

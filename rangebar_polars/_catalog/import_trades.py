@@ -59,7 +59,8 @@ def import_trades(
         Of URLs: keys, region and endpoint, as in ``pl.scan_parquet``; by default those of your
         environment.
     cache_dir
-        The cache folder; by default ``RANGEBAR_CACHE_DIR``, or the cache folder of your platform.
+        The cache folder, or one in a bucket: ``"s3://bucket/prefix"``, ``"gs://..."``,
+        ``"az://..."``. By default ``RANGEBAR_CACHE_DIR``, or the cache folder of your platform.
     cache_compression
         How days are written: ``"lz4"``, or ``"uncompressed"``, which takes several times the space
         and is read faster. By default ``RANGEBAR_CACHE_COMPRESSION``, or ``"lz4"``. A cache may

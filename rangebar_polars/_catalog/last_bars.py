@@ -7,7 +7,7 @@ from typing import Final
 import polars as pl
 
 from rangebar_polars._catalog.bars import StoredBars, load_bars
-from rangebar_polars._catalog.chains import chains_of, has_months
+from rangebar_polars._catalog.chains import chains_of, has_months, stored_chains
 from rangebar_polars._catalog.settings import Settings
 from rangebar_polars._catalog.trades import CachedTrades, last_published_day
 from rangebar_polars._core.borders import utc_period
@@ -103,7 +103,7 @@ def _load(  # noqa: PLR0917
 ) -> StoredBars:
     """Return the bars of some days, stored only where their chain is stored already."""
     if store is not None and utc_period(options.reset) is None:
-        keys = chains_of(series, days[0], options)
+        keys = stored_chains(store, chains_of(series, days[0], options), days[0])
         store = store if has_months(store, keys, days[0]) else None
     return load_bars(settings, series, days, options, store, allow_empty=allow_empty)
 

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import os
+from collections.abc import Sequence
 from typing import Literal, SupportsIndex
 
 import polars as pl
@@ -31,6 +32,7 @@ def get_n_range_bars(
     source: str = "binance",
     market: str = "spot",
     include_microstructure: bool = False,
+    features: Sequence[str] | None = None,
     prevent_same_timestamp_close: bool | None = None,
     reset: NamedBorders | None = None,
     max_gap: MaxGap | None = None,
@@ -70,7 +72,9 @@ def get_n_range_bars(
         The largest number of days to search.
     warn_if_fewer
         What happens if there are fewer bars. None: an error. True: a warning. False: nothing.
-    source, market, include_microstructure, prevent_same_timestamp_close, reset, max_gap
+    source, market, include_microstructure, features
+        As in `get_range_bars`.
+    prevent_same_timestamp_close, reset, max_gap
         As in `get_range_bars`.
     use_cache
         As in `get_range_bars`. Except with a UTC period of `reset`, bars are stored only if their
@@ -133,6 +137,7 @@ def get_n_range_bars(
             max_lookback_days=max_lookback_days,
             warn_if_fewer=warn_if_fewer,
             include_microstructure=include_microstructure,
+            features=features,
             prevent_same_timestamp_close=prevent_same_timestamp_close,
             reset=reset,
             max_gap=max_gap,

@@ -1,31 +1,23 @@
 """Filling the caches with trades and bars of many symbols in one call.
 
-Each symbol is a unit of work for an executor. It does what `get_range_bars` does, so a finished
-symbol is only checked, and an interrupted one continues after its last stored month.
+Each symbol, or each of its months, is a unit of work for an executor. It does what `get_range_bars`
+does, so a finished symbol is only checked, and an interrupted one continues after its last stored
+month.
 """
 
 import datetime as dt
 import os
-import time
-from collections import Counter, deque
 from collections.abc import Iterable, Sequence
-from concurrent.futures import BrokenExecutor, CancelledError, Future
-from dataclasses import dataclass, field, replace
-from functools import partial
-from queue import Empty, SimpleQueue
-from typing import Any, Final, Literal, SupportsIndex
+from dataclasses import replace
+from typing import Final, Literal, SupportsIndex, get_args
 
 import polars as pl
 
 from rangebar_polars._argument_names import named
-from rangebar_polars._catalog.chains import chains_of, check_options
-from rangebar_polars._catalog.executors import (
-    OwnExecutor,
-    Submits,
-    check_executor,
-    check_processes,
-)
-from rangebar_polars._catalog.fill import Counts, FillRequest, Outcome, describe
+from rangebar_polars._catalog.chains import check_options
+from rangebar_polars._catalog.executors import Submits, check_executor, check_processes
+from rangebar_polars._catalog.fill import FillRequest
+from rangebar_polars._catalog.populate_run import PopulateRun
 from rangebar_polars._catalog.settings import Settings, check_symbols
 from rangebar_polars._catalog.workers import Workers
 from rangebar_polars._core.arguments import MaxGap, Threshold
@@ -33,11 +25,9 @@ from rangebar_polars._core.borders import NamedBorders
 from rangebar_polars._core.caller import warn_caller
 from rangebar_polars._core.rules.rule import Rule
 from rangebar_polars._days import day_range
-from rangebar_polars._log import LOG
-from rangebar_polars._progress import FetchProgress, Progress, check_progress, reporter
+from rangebar_polars._progress import Progress, check_progress, reporter
 from rangebar_polars._ticks.day_file import Compression
 from rangebar_polars.archive import Archive
-from rangebar_polars.archive.url import with_logins
 from rangebar_polars.schema import RULE, THRESHOLD
 from rangebar_polars.store import BarStore, ParquetStore, open_store
 
@@ -58,8 +48,7 @@ REPORT_SCHEMA: Final = pl.Schema(
         "message": pl.String(),
     }
 )
-_OF_KEYS: Final = ("symbol", RULE, THRESHOLD)
-POLL_SECONDS: Final = 0.1
+Unit = Literal["symbol", "month"]
 
 
 @named
@@ -75,11 +64,13 @@ def populate(
     prevent_same_timestamp_close: bool | None = None,
     reset: NamedBorders | None = None,
     max_gap: MaxGap | None = None,
+    features: Sequence[str] | None = None,
     fetch_if_missing: bool = True,
     store: BarStore | str | os.PathLike[str] | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
     cache_compression: Compression | None = None,
     archive: Archive | str | None = None,
+    unit: Unit = "symbol",
     processes: SupportsIndex | None = None,
     executor: Submits | None = None,
     progress: Progress | Literal["tqdm"] | None = None,
@@ -103,24 +94,35 @@ def populate(
         Another rule for when a bar ends, or several, as in `get_range_bars`.
     source, market, prevent_same_timestamp_close, reset, max_gap, fetch_if_missing
         As in `get_range_bars`.
+    features
+        The names that `get_range_bars` will be given. Without a statistic that needs the trades
+        the same chain is filled as without any.
     store, cache_dir, cache_compression, archive
         As in `get_range_bars`. A `BarStore` of your own must be one that `open_store` opens by its
         `address`.
+    unit
+        What is filled at once: ``"symbol"``, all days of it; or ``"month"``, for symbols that are
+        so large that the last of them would keep one process at work while others have none left.
+        A month is then fetched and computed as a chain that begins in it, and the bars from `start`
+        on are computed until they meet it, and copied. The bars are the same. Chains of months are
+        removed afterwards; what a call that was killed has left of them, the next one uses and
+        removes. Chains that meet late or never (`TickRule`) are computed twice.
     processes
-        How many symbols are filled at once, each in its own process; by default one for each two
+        How many units are filled at once, each in its own process; by default one for each two
         cores. Each process holds a day of trades, or a month of bars of each rule, in memory.
         A script needs no ``if __name__ == "__main__"``. The processes end with the call. If one is
-        killed, or runs out of memory, its symbol is filled by another, up to three times.
+        killed, or runs out of memory, its unit is filled by another, up to three times.
     executor
-        Your own executor, which fills the symbols instead of new processes: any object with the
+        Your own executor, which fills the units instead of new processes: any object with the
         `submit` of a `concurrent.futures.Executor`, whose workers may be threads, or processes on
-        this or other machines; or a Dask client. `store` must name the same store on all of them;
-        with ``cache_dir=None`` each uses its own cache, that of its ``RANGEBAR_CACHE_DIR``. The
-        executor is not shut down. If the call is interrupted, symbols that have begun are
-        completed. All need the caller's version of this package.
+        this or other machines; or a Dask client. `store` must name the same store on all of them,
+        and may be left out if the cache is in a bucket; with ``cache_dir=None`` each uses its own
+        cache, that of its ``RANGEBAR_CACHE_DIR``. The executor is not shut down. If the call is
+        interrupted, units that have begun are completed. All need the caller's version of this
+        package.
     progress
         A callable that receives each `FetchProgress`, with the days of all symbols, or ``"tqdm"``
-        for a progress bar. With an `executor` no bytes are reported, and the days of a symbol only
+        for a progress bar. With an `executor` no bytes are reported, and the days of a unit only
         when it is done.
 
     Returns
@@ -133,8 +135,9 @@ def populate(
         before, in this chain or in one that it meets, and ``made``, whose bars were computed now;
         ``fetched``, the days of trades downloaded now; ``trades`` and ``bars``, the numbers in the
         stored range, including bars that were cut off; ``defects``, the defects of the trades with
-        the count of each; ``seconds``, for the symbol; ``message``, the error. For a failed symbol
-        only the last two are known. A symbol that was filled again has the row of its last attempt.
+        the count of each; ``seconds``, for the symbol, of all its months together; ``message``, the
+        error. For a failed symbol only the last two are known. A symbol that was filled again has
+        the row of its last attempt.
 
     Raises
     ------
@@ -171,8 +174,9 @@ def populate(
     """
     names = check_symbols(symbols)
     days = day_range(start, end)
-    own = None if executor is None else check_executor(executor, processes, store)
     most = check_processes(processes)
+    if unit not in get_args(Unit):
+        raise ValueError(f"unit is {unit!r}: expected 'symbol' or 'month'")
     settings = Settings.check(
         source=source,
         market=market,
@@ -182,12 +186,14 @@ def populate(
         fetch_if_missing=fetch_if_missing,
         progress=None,
     ).absolute()
+    own = None if executor is None else check_executor(executor, processes, store, settings.root)
     options = check_options(
         threshold_decimal_bps,
         rule=rule,
         prevent_same_timestamp_close=prevent_same_timestamp_close,
         reset=reset,
         max_gap=max_gap,
+        features=features,
     )
     check_progress(progress)
     series = [settings.series(name) for name in names]
@@ -199,10 +205,12 @@ def populate(
             options=options,
             store=_address(store, cache_dir),
             has_workers_cache=own is not None and not cache_dir,
+            step="split" if unit == "month" else "symbol",
         )
         requests = [replace(request, series=each) for each in series]
-        pool = own or Workers(min(most, len(names)))
-        rows = _Run(requests, pool, len(days), report).rows()
+        months = len({(day.year, day.month) for day in days}) if unit == "month" else 1
+        pool = own or Workers(min(most, len(names) * months))
+        rows = PopulateRun(requests, pool, report).rows()
     failed = {row["symbol"]: row["message"] for row in rows if row["status"] == "failed"}
     if failed:
         why = "; ".join(f"{symbol}: {message}" for symbol, message in failed.items())
@@ -226,117 +234,3 @@ def _address(
             # Another process may have another working directory.
             return str(opened.root.absolute())
         return opened.address
-
-
-@dataclass
-class _Run:
-    """The work of a call."""
-
-    requests: list[FillRequest]
-    pool: Workers | OwnExecutor
-    days: int
-    report: Progress
-    left: deque[int] = field(default_factory=deque)
-    outcomes: dict[int, Outcome] = field(default_factory=dict)
-    counts: dict[int, Counts] = field(default_factory=dict)
-    received_before: int = 0
-    attempts: Counter[int] = field(default_factory=Counter)
-    at_work: dict[int, float] = field(default_factory=dict)
-    ended: "SimpleQueue[tuple[int, Future[Outcome]]]" = field(default_factory=SimpleQueue)
-
-    def rows(self) -> list[dict[str, Any]]:
-        """Fill every symbol; return the rows of the report.
-
-        No process that was started here outlives this call, even if it is interrupted.
-        """
-        self.left.extend(range(len(self.requests)))
-        try:
-            while len(self.outcomes) < len(self.requests):
-                while self.left and len(self.at_work) < self.pool.size:
-                    self._begin(self.left.popleft())
-                self._report()
-                self._wait()
-            self._report()
-        finally:
-            self.pool.end()
-        return [row for number in range(len(self.requests)) for row in self._rows(number)]
-
-    def _begin(self, number: int) -> None:
-        """Submit a symbol. If that fails, the error is its outcome."""
-        # cloudpickle can also pickle functions and classes of the caller's script.
-        from cloudpickle import dumps  # noqa: PLC0415 - slow to import
-
-        with with_logins():
-            request = dumps(self.requests[number])
-        self.at_work[number] = time.monotonic()
-        self.attempts[number] += 1
-        try:
-            future = self.pool.submit(request, number)
-        except Exception as error:  # noqa: BLE001 - an executor may raise anything
-            self._end(number, describe(error))
-        else:
-            future.add_done_callback(partial(self._note, number))
-
-    def _note(self, number: int, future: "Future[Outcome]") -> None:
-        """Note that a symbol is done; any thread may call this."""
-        self.ended.put((number, future))
-
-    def _wait(self) -> None:
-        """Wait briefly for a symbol to be done; read the counts that were sent."""
-        if not self.at_work:
-            return
-        done = []
-        try:
-            # Waits are short, because once Polars is loaded Ctrl-C is only noticed between them.
-            done.append(self.ended.get(timeout=POLL_SECONDS))
-            while True:
-                done.append(self.ended.get_nowait())
-        except Empty:
-            pass
-        # The counts of a symbol are in the pipe before its future is done.
-        for number, counts in self.pool.counts():
-            self.counts[number] = counts
-            self._report()
-        for number, future in done:
-            self._take(number, future)
-
-    def _take(self, number: int, future: "Future[Outcome]") -> None:
-        """Record the outcome of a symbol, or fill it again if its process ended."""
-        error = CancelledError() if future.cancelled() else future.exception()
-        if error is None:
-            self._end(number, self.pool.checked(self.requests[number], future.result()))
-        elif isinstance(error, BrokenExecutor) and self.attempts[number] < self.pool.attempts:
-            self._retry(number, self.pool.describe(error))
-        else:
-            self._end(number, self.pool.describe(error))
-
-    def _retry(self, number: int, why: str) -> None:
-        """Fill a symbol again, after the others."""
-        label, attempt = self.requests[number].series.label, self.attempts[number]
-        LOG.warning("%s: attempt %d of %d: %s", label, attempt, self.pool.attempts, why)
-        del self.at_work[number]
-        self.received_before += self.counts.pop(number, (0, 0))[1]
-        self.left.append(number)
-
-    def _end(self, number: int, outcome: Outcome | str) -> None:
-        seconds = time.monotonic() - self.at_work.pop(number)
-        if isinstance(outcome, str):
-            outcome = Outcome(None, outcome, seconds)
-        self.outcomes[number] = outcome
-        self.counts[number] = self.days, self.counts.get(number, (0, 0))[1]
-
-    def _report(self) -> None:
-        days = sum(days for days, _ in self.counts.values())
-        received = self.received_before + sum(received for _, received in self.counts.values())
-        label = f"{len(self.outcomes)} of {len(self.requests)} symbols"
-        self.report(FetchProgress(label, days, self.days * len(self.requests), received))
-
-    def _rows(self, number: int) -> list[dict[str, Any]]:
-        """Return the rows of a symbol."""
-        request, outcome = self.requests[number], self.outcomes[number]
-        rows = outcome.rows
-        if rows is None:
-            failed = {"status": "failed", "message": outcome.error}
-            keys = chains_of(request.series, request.days[0], request.options)
-            rows = [{name: key.values[name] for name in _OF_KEYS} | failed for key in keys]
-        return [row | {"seconds": outcome.seconds} for row in rows]

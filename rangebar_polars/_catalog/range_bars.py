@@ -32,6 +32,7 @@ def get_range_bars(
     market: str = "spot",
     include_microstructure: bool = False,
     include_incomplete: bool = False,
+    features: Sequence[str] | None = None,
     prevent_same_timestamp_close: bool | None = None,
     reset: NamedBorders | None = None,
     max_gap: MaxGap | None = None,
@@ -83,6 +84,11 @@ def get_range_bars(
     include_incomplete
         Add bars that were cut off, at the end the bar that is still open after `end_date`, and the
         column ``is_complete``.
+    features
+        Names of columns to add, in this order: sums, features or statistics, as in `bars`. Those
+        that are computed from sums are in every stored chain. With a statistic that needs the
+        trades (such as ``intra_kaufman_er``, not ``intra_delta``) the bars are those of a chain of
+        its own, which stores the statistics with them.
     prevent_same_timestamp_close
         Whether a trade at the opening time of a bar cannot close it; None is True. A rule has its
         own.
@@ -101,9 +107,10 @@ def get_range_bars(
         Whether to fetch trades that are needed and not cached.
     store
         Where bars are stored: a `BarStore`, or an argument of `open_store`. By default
-        ``RANGEBAR_STORE``, or Parquet files in the cache folder.
+        ``RANGEBAR_STORE``, or Parquet files beside the trades.
     cache_dir
-        The cache folder; by default ``RANGEBAR_CACHE_DIR``, or the cache folder of your platform.
+        The cache folder, or one in a bucket: ``"s3://bucket/prefix"``, ``"gs://..."``,
+        ``"az://..."``. By default ``RANGEBAR_CACHE_DIR``, or the cache folder of your platform.
     cache_compression
         How days are written: ``"lz4"``, or ``"uncompressed"``, which takes several times the space
         and is read faster. By default ``RANGEBAR_CACHE_COMPRESSION``, or ``"lz4"``. A cache may
@@ -188,6 +195,7 @@ def get_range_bars(
             rule=rule,
             include_microstructure=include_microstructure,
             include_incomplete=include_incomplete,
+            features=features,
             prevent_same_timestamp_close=prevent_same_timestamp_close,
             reset=reset,
             max_gap=max_gap,
@@ -208,6 +216,7 @@ def scan_range_bars(
     market: str = "spot",
     include_microstructure: bool = False,
     include_incomplete: bool = False,
+    features: Sequence[str] | None = None,
     prevent_same_timestamp_close: bool | None = None,
     reset: NamedBorders | None = None,
     max_gap: MaxGap | None = None,
@@ -229,7 +238,9 @@ def scan_range_bars(
     ----------
     symbol, start_date, end_date, threshold_decimal_bps, rule, source, market
         As in `get_range_bars`.
-    include_microstructure, include_incomplete, prevent_same_timestamp_close, reset, max_gap
+    include_microstructure, include_incomplete, features
+        As in `get_range_bars`.
+    prevent_same_timestamp_close, reset, max_gap
         As in `get_range_bars`.
     use_cache, fetch_if_missing, store, cache_dir, cache_compression, archive, progress
         As in `get_range_bars`.
@@ -289,6 +300,7 @@ def scan_range_bars(
         rule=rule,
         include_microstructure=include_microstructure,
         include_incomplete=include_incomplete,
+        features=features,
         prevent_same_timestamp_close=prevent_same_timestamp_close,
         reset=reset,
         max_gap=max_gap,

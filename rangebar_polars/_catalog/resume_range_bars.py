@@ -2,6 +2,7 @@
 
 import datetime as dt
 import os
+from collections.abc import Sequence
 from typing import Literal
 
 from rangebar_polars._argument_names import named
@@ -28,6 +29,7 @@ def resume_range_bars(
     market: str = "spot",
     include_microstructure: bool = False,
     include_incomplete: bool = False,
+    features: Sequence[str] | None = None,
     prevent_same_timestamp_close: bool | None = None,
     reset: NamedBorders | None = None,
     max_gap: MaxGap | None = None,
@@ -68,7 +70,7 @@ def resume_range_bars(
         ``fetch_if_missing=False``, the last cached day.
     source, market, prevent_same_timestamp_close, reset, max_gap
         As in `get_range_bars`.
-    include_microstructure, include_incomplete, columns, time_unit
+    include_microstructure, include_incomplete, features, columns, time_unit
         As in `RangeBarProcessor`: the columns of its bars, and the form of its trades. The times of
         a chain of days are in microseconds, and so are those of its bars. Whole numbers of "s" or
         "ms" in dicts continue them without loss.
@@ -138,6 +140,7 @@ def resume_range_bars(
             end=end,
             include_microstructure=include_microstructure,
             include_incomplete=include_incomplete,
+            features=features,
             prevent_same_timestamp_close=prevent_same_timestamp_close,
             reset=reset,
             max_gap=max_gap,

@@ -50,7 +50,8 @@ def scan_ticks(
     source
         ``"binance"``, or the source that you named in `import_trades`.
     cache_dir
-        The cache folder; by default ``RANGEBAR_CACHE_DIR``, or the cache folder of your platform.
+        The cache folder, or one in a bucket: ``"s3://bucket/prefix"``, ``"gs://..."``,
+        ``"az://..."``. By default ``RANGEBAR_CACHE_DIR``, or the cache folder of your platform.
     cache_compression
         How days are written: ``"lz4"``, or ``"uncompressed"``, which takes several times the space
         and is read faster. By default ``RANGEBAR_CACHE_COMPRESSION``, or ``"lz4"``. A cache may

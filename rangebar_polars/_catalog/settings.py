@@ -4,14 +4,15 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Final, Literal, Self
 
 from rangebar_polars._core.arguments import check_flags
-from rangebar_polars._disk.cache_root import cache_root
+from rangebar_polars._disk.cache_root import CacheRoot, cache_root
+from rangebar_polars._objects.address import ObjectAddress
 from rangebar_polars._progress import Progress, check_progress
 from rangebar_polars._ticks import day_file
-from rangebar_polars._ticks.cache import TickCache, caches
+from rangebar_polars._ticks.cache import IMPORT_AGAIN, TickCache
+from rangebar_polars._ticks.caches import cached_series, tick_cache
 from rangebar_polars._ticks.day_file import Compression
 from rangebar_polars.archive import ARCHIVES, Archive, archive_of
 from rangebar_polars.schema import Series
@@ -28,7 +29,7 @@ class Settings:
     source, market
         The source and market of the trades.
     root
-        The cache folder.
+        Where the cache is: a folder, or one in a bucket.
     archive
         The archive of missing days; None if trades are imported.
     compression
@@ -41,7 +42,7 @@ class Settings:
 
     source: str
     market: str
-    root: Path
+    root: CacheRoot
     archive: Archive | None
     compression: Compression
     fetch_if_missing: bool
@@ -79,8 +80,15 @@ class Settings:
             progress=progress,
         )
 
+    @property
+    def cache_dir(self) -> str:
+        """The argument that gives `root`."""
+        return str(self.root)
+
     def absolute(self) -> Self:
         """Return the settings for a process that may have another working directory."""
+        if isinstance(self.root, ObjectAddress):
+            return self
         return replace(self, root=self.root.absolute())
 
     def series(self, symbol: str) -> Series:
@@ -98,20 +106,16 @@ class Settings:
 
     def cache(self, series: Series) -> TickCache:
         """Return the cached days of a series."""
-        cache = _cache(self.root, series, self.archive)
-        return replace(cache, compression=self.compression)
+        remedy = IMPORT_AGAIN if self.archive is None else _FETCH_AGAIN
+        return tick_cache(self.root, series, remedy=remedy, compression=self.compression)
 
 
-def every_cache(root: Path, names: Mapping[str, str] | None = None) -> list[TickCache]:
-    """Return the cached days of every series that has a folder, in order; see `caches`."""
-    series = [cache.series for cache in caches(root, names)]
-    return [_cache(root, each, ARCHIVES.get(each.source)) for each in series]
-
-
-def _cache(root: Path, series: Series, archive: Archive | type[Archive] | None) -> TickCache:
-    if archive is None:
-        return TickCache(root, series)
-    return TickCache(root, series, _FETCH_AGAIN)
+def every_cache(root: CacheRoot, names: Mapping[str, str] | None = None) -> list[TickCache]:
+    """Return the cached days of every cached series, in order; see `cached_series`."""
+    return [
+        tick_cache(root, series, remedy=_FETCH_AGAIN if series.source in ARCHIVES else IMPORT_AGAIN)
+        for series in cached_series(root, names)
+    ]
 
 
 def check_symbols(symbols: str | Iterable[str]) -> list[str]:

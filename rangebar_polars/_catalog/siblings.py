@@ -25,7 +25,8 @@ def find_siblings(store: BarStore, key: BarKey, days: Sequence[dt.date]) -> Sibl
 
     The store is asked once for the chains, and once for each month of each of them. Of many chains
     those are taken that begin shortly before the days, since they are the likeliest to have the
-    whole month, and then those that begin first in the month.
+    whole month, and then those that begin first in the month. A chain that began before a month and
+    does not have it has no later one either, and is not asked for it.
 
     Parameters
     ----------
@@ -43,24 +44,27 @@ def find_siblings(store: BarStore, key: BarKey, days: Sequence[dt.date]) -> Sibl
     """
     # Chains of UTC periods have no first day in which they could differ.
     others = store.siblings(key) if days and key.origin is not None else []
+    begun = {other: other.origin for other in others if other.origin is not None}
     found = dict[dt.date, list[tuple[BarKey, StoredMonth]]]()
     for month, of_month in groupby(days, lambda day: day.replace(day=1)) if others else ():
         first, *later = of_month
         last = later[-1] if later else first
-        begun = {other: other.origin for other in others if other.origin is not None}
         before = [other for other, origin in begun.items() if origin < first]
         inside = [other for other, origin in begun.items() if first <= origin < last]
+        ended = list[BarKey]()
         found[month] = [
-            *_having(store, reversed(before), month),
-            *_having(store, inside, month),
+            *_having(store, reversed(before), month, ended),
+            *_having(store, inside, month, []),
         ]
+        for other in ended:
+            del begun[other]
     return found
 
 
 def _having(
-    store: BarStore, keys: Iterable[BarKey], month: dt.date
+    store: BarStore, keys: Iterable[BarKey], month: dt.date, lacking: list[BarKey]
 ) -> list[tuple[BarKey, StoredMonth]]:
-    """Return a month of the first few chains that have it."""
+    """Return a month of the first few chains that have it; note those that lack it."""
     found = list[tuple[BarKey, StoredMonth]]()
     for key in keys:
         try:
@@ -68,7 +72,9 @@ def _having(
         except StoreError:
             # Damage of another chain is reported where that chain is asked for.
             continue
-        if stored is not None:
+        if stored is None:
+            lacking.append(key)
+        else:
             found.append((key, stored))
         if len(found) == _MOST:
             break

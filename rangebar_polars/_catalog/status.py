@@ -9,7 +9,7 @@ from rangebar_polars._argument_names import named
 from rangebar_polars._catalog.settings import every_cache
 from rangebar_polars._core.arguments import SingleThreshold
 from rangebar_polars._core.rules.rule import Rule
-from rangebar_polars._disk.cache_root import cache_root
+from rangebar_polars._disk.cache_root import cache_root, local_folder
 from rangebar_polars._disk.disk_error import disk_errors
 from rangebar_polars._disk.locked_file import remove_abandoned
 from rangebar_polars._ticks.cache import TickCache
@@ -158,7 +158,7 @@ def cache_clear(
             cache.clear()
         if not wanted:
             # A fetch that was killed before its first day has left no folder to know it by.
-            downloads = cache_root(cache_dir) / "downloads"
+            downloads = local_folder(cache_root(cache_dir)) / "downloads"
             with disk_errors(CacheError, downloads, doing="cleared"):
                 remove_abandoned(downloads, "*.part", strict=True)
     else:
@@ -191,22 +191,21 @@ def _of_ticks(cache: TickCache) -> dict[str, Any]:
     row: dict[str, Any] = {"kind": "ticks", **cache.series.values}
     rows, unreadable = 0, list[str]()
     try:
-        days, size = cache.days(), cache.size()
+        sizes = cache.sizes()
+        reports = cache.reports(sizes, listed=True)
     except CacheError as error:
         return row | {"message": str(error)}
-    for day in days:
-        try:
-            report = cache.report(day)
-        except CacheError as error:
-            unreadable.append(str(error))
-            continue
-        rows += 0 if report is None else report.rows_after
+    for report in reports.values():
+        if isinstance(report, CacheError):
+            unreadable.append(str(report))
+        else:
+            rows += report.rows_after
     return row | {
-        "days": len(days),
-        "first_day": min(days, default=None),
-        "last_day": max(days, default=None),
+        "days": len(sizes),
+        "first_day": min(sizes, default=None),
+        "last_day": max(sizes, default=None),
         "rows": rows,
-        "bytes": size,
+        "bytes": sum(sizes.values()),
         "message": "; ".join(unreadable) or None,
     }
 

@@ -16,7 +16,7 @@ from rangebar_polars._core.batches import batches
 from rangebar_polars._days import day_after, month_days
 from rangebar_polars._log import LOG
 from rangebar_polars.errors import CacheError, StoreError
-from rangebar_polars.schema import IS_COMPLETE, STORED_SCHEMA, TRADE_SCHEMA
+from rangebar_polars.schema import IS_COMPLETE, TRADE_SCHEMA, stored_schema
 from rangebar_polars.store import BarKey, BarStore, Link, StoredMonth
 from rangebar_polars.store.bar_key import KEY_SCHEMA
 from rangebar_polars.store.chain import by_day, proven
@@ -121,7 +121,7 @@ class StoredChain:
         if not self._valid or store is None:
             return True
         whole = all(day in self._valid for day in self._days)
-        bars = store.read(key, stored, columns if whole else list(STORED_SCHEMA))
+        bars = store.read(key, stored, columns if whole else list(stored_schema(key.features)))
         if bars is None:
             self._found |= store.find(key, [first])
             return False

@@ -72,7 +72,7 @@ class StoredDays:
         months = list(self.found[key].values())
         self._compare(key, months, cache)
         self.own[key] = self.valid[key]
-        missing = list(self._to_compute(key))
+        missing = list(self.lacking(key))
         self.siblings[key] = {} if store is None else find_siblings(store, key, missing)
         others = [month for found in self.siblings[key].values() for _, month in found]
         if others:
@@ -92,13 +92,9 @@ class StoredDays:
     def _read_digests(self, cache: TickCache, months: Sequence[StoredMonth]) -> None:
         """Read the digests of the cached days that are linked in some months."""
         linked = by_day(months).keys() - self.digests.keys()
-        for day in linked.intersection(cache.days() if linked else ()):
-            try:
-                report = cache.report(day)
-            except CacheError:
-                # Trades that cannot be read do not prove that their stored bars are wrong.
-                continue
-            if report is not None:
+        for day, report in cache.reports(sorted(linked.intersection(self.days))).items():
+            # Trades that cannot be read do not prove that their stored bars are wrong.
+            if not isinstance(report, CacheError):
                 self.digests[day] = report.digest
 
     def is_complete(self) -> bool:
@@ -107,9 +103,10 @@ class StoredDays:
 
     def to_compute(self) -> list[dt.date]:
         """Return the days that are surely computed; for others links may turn out to be valid."""
-        return sorted({day for key in self.valid for day in self._to_compute(key)})
+        return sorted({day for key in self.valid for day in self.lacking(key)})
 
-    def _to_compute(self, key: BarKey) -> Iterator[dt.date]:
+    def lacking(self, key: BarKey) -> Iterator[dt.date]:
+        """Yield the days of a chain that are surely computed."""
         valid, links = self.valid[key], self.links[key]
         for day in self.days:
             # Where the state before is known, a link of the day that fits is valid already.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from rangebar_polars.errors import StoreError
-from rangebar_polars.schema import STORED_SCHEMA
+from rangebar_polars.schema import stored_schema
 from rangebar_polars.store import BarKey, BarStore, Link, StoredMonth
 
 
@@ -58,7 +58,7 @@ class StoredSource:
         if self.bars is None and self._links and store is not None:
             # Bars that cannot be read are computed, as if they had never been stored.
             with suppress(StoreError):
-                self.bars = store.read(self.key, self.month, list(STORED_SCHEMA))
+                self.bars = store.read(self.key, self.month, list(stored_schema(self.key.features)))
         if self.bars is None:
             self._links = {}
             return None

@@ -22,11 +22,11 @@ from rangebar_polars._catalog.fetch import (
 )
 from rangebar_polars._catalog.settings import Settings
 from rangebar_polars._core.caller import warn_caller
-from rangebar_polars._core.forks import use_threads
 from rangebar_polars._days import spans
+from rangebar_polars._forks import use_threads
 from rangebar_polars._progress import reporter
 from rangebar_polars._ticks.cache import TickCache
-from rangebar_polars._ticks.report import DayStatus, describe, joined, quality_frame
+from rangebar_polars._ticks.report import DayReport, DayStatus, describe, joined, quality_frame
 from rangebar_polars.archive import Archive
 from rangebar_polars.errors import ArchiveError, CacheError, QualityError
 from rangebar_polars.schema import Series
@@ -243,10 +243,13 @@ def load_trades(
     if archive is not None and (settings.fetch_if_missing or refresh):
         result = _fetch(settings, archive, cache, days, today, refresh=refresh)
     absent = frozenset(result.absent)
+    reports = result.written | cache.reports(
+        [day for day in days if day not in result.failed and day not in result.written]
+    )
     entries = tuple(
         _failed(day, result.failed[day])
         if day in result.failed
-        else _entry(archive, cache, day, today, is_absent=day in absent)
+        else _entry(archive, cache.series, day, reports.get(day), today, is_absent=day in absent)
         for day in days
     )
     # Of days to come there is no file of any symbol, so that none need be looked for.
@@ -275,7 +278,7 @@ def _fetch(  # noqa: PLR0917
     if refresh:
         jobs = choose_files_to_refresh(archive, cache, past, today)
     else:
-        missing = [day for day in past if not cache.has(day)]
+        missing = cache.missing(past)
         if len(missing) > LONG_FETCH and not cache.days():
             _raise_if_misspelt(archive, cache.series, missing[-1])
         jobs = choose_files(archive, cache, missing, today)
@@ -293,18 +296,22 @@ def _failed(day: dt.date, failure: Failure) -> DayStatus:
     return DayStatus(day, "refused" if refused else "unreadable", error=failure)
 
 
-def _entry(
-    archive: Archive | None, cache: TickCache, day: dt.date, today: dt.date, *, is_absent: bool
+def _entry(  # noqa: PLR0917
+    archive: Archive | None,
+    series: Series,
+    day: dt.date,
+    known: DayReport | CacheError | None,
+    today: dt.date,
+    *,
+    is_absent: bool,
 ) -> DayStatus:
-    try:
-        report = cache.report(day)
-    except CacheError as error:
-        return DayStatus(day, "damaged", error=error)
-    if report is not None:
-        return DayStatus(day, "ok", report)
+    if isinstance(known, CacheError):
+        return DayStatus(day, "damaged", error=known)
+    if known is not None:
+        return DayStatus(day, "ok", known)
     if archive is None or not is_absent:
         return DayStatus(day, "not cached")
-    is_final = archive.is_published(archive.day_file(cache.series, day), today)
+    is_final = archive.is_published(archive.day_file(series, day), today)
     return DayStatus(day, "hole" if is_final else "not published")
 
 

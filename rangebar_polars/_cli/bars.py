@@ -21,13 +21,7 @@ from rangebar_polars.schema import TradeColumns
 @options.rule
 @click.option("--by", multiple=True, help="A column of keys: bars for each key. Repeatable.")
 @options.bar_columns
-@click.option(
-    "--features",
-    metavar="NAME",
-    multiple=True,
-    help="Add a column by its name, such as ofi or intra_kaufman_er (docs/features.md). "
-    "Repeatable.",
-)
+@options.features
 @options.trade_columns
 @options.output
 @click.option(
@@ -50,7 +44,6 @@ def bars(
     trades: str,
     *,
     by: tuple[str, ...],
-    features: tuple[str, ...],
     columns: TradeColumns | None,
     time_unit: TimeUnit | None,
     out: str | None,
@@ -80,5 +73,5 @@ def bars(
         plan = file.plan(columns or TradeColumns(), time_unit)
         if console.shows_progress:
             plan = counted(plan, lambda count: console.show(f"{count:,} trades read"))
-        made = rb.bars(plan, by=by or None, features=features or None, columns=columns, **rule)
+        made = rb.bars(plan, by=by or None, columns=columns, **rule)
         write(made, out, out_format, what="bars", console=console)

@@ -34,6 +34,7 @@ def _as_given(symbols: tuple[str, ...]) -> str | list[str]:
 @_end
 @options.rule
 @options.bar_columns
+@options.features
 @options.output
 @options.fetching
 @options.store
@@ -59,6 +60,7 @@ def get(
     \b
     rangebar-polars get BTCUSDT 2024-01-01 2024-01-31 -t 250
     rangebar-polars get BTCUSDT ETHUSDT 2024-01-01 2024-01-31 --market um -o bars.parquet
+    rangebar-polars get BTCUSDT 2024-01-01 2024-01-31 --features ofi --features intra_kaufman_er
     """
     check_output(out, out_format)
     progress = console.fetch_progress()
@@ -150,9 +152,17 @@ def import_(
 @click.option("-s", "--start", required=True, help="The first day, where the bars begin.")
 @click.option("-e", "--end", required=True, help="The last day.")
 @options.rule
+@options.features
 @options.fetching
 @options.store
-@click.option("--processes", type=int, help="How many symbols are filled at once.")
+@click.option(
+    "--unit",
+    type=click.Choice(["symbol", "month"]),
+    default="symbol",
+    show_default=True,
+    help="What one process fills at once: a symbol, or a month of one, for few large symbols.",
+)
+@click.option("--processes", type=int, help="How many of these are filled at once.")
 @options.as_json
 @click.pass_context
 def populate(

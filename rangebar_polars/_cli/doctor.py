@@ -20,6 +20,8 @@ from rangebar_polars._cli.console import Console
 from rangebar_polars._cli.remedies import one_line
 from rangebar_polars._cli.verb import FAILED, Verb
 from rangebar_polars._disk.cache_root import cache_root
+from rangebar_polars._objects.address import ObjectAddress
+from rangebar_polars._ticks.caches import cached_series
 from rangebar_polars.archive import BinanceArchive, archive_of
 from rangebar_polars.schema import Series
 
@@ -144,6 +146,10 @@ def _bars() -> str:
 
 def _cache(cache_dir: str | None) -> str:
     root = cache_root(cache_dir)
+    if isinstance(root, ObjectAddress):
+        started = time.perf_counter()
+        series = len(cached_series(root))
+        return f"{root}: {series:,} series of trades, in {time.perf_counter() - started:.2f} s"
     where = root
     while not where.exists():
         where = where.parent

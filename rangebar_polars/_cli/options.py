@@ -134,6 +134,12 @@ def _one_or_several(_: click.Context, __: click.Parameter, given: tuple[Any, ...
     return (list(given) if len(given) > 1 else given[0]) if given else None
 
 
+def _several_or_none(
+    _: click.Context, __: click.Parameter, given: tuple[str, ...]
+) -> list[str] | None:
+    return list(given) or None
+
+
 threshold = click.option(
     "-t",
     "--threshold",
@@ -187,6 +193,15 @@ bar_columns = _all(
         help="Add bars that are still open or were cut off, and the column is_complete.",
     ),
 )
+features = click.option(
+    "--features",
+    "features",
+    metavar="NAME",
+    multiple=True,
+    callback=_several_or_none,
+    help="Add a column by its name, such as ofi or intra_kaufman_er (docs/features.md). "
+    "Repeatable.",
+)
 trade_columns = _all(
     click.option(
         "--columns",
@@ -230,7 +245,8 @@ _market = click.option(
 cache_dir = click.option(
     "--cache-dir",
     type=click.Path(file_okay=False),
-    help="The cache folder; by default RANGEBAR_CACHE_DIR, or the platform's.",
+    help="The cache folder, or s3://bucket/prefix; by default RANGEBAR_CACHE_DIR, or the "
+    "platform's.",
 )
 cache_compression = click.option(
     "--cache-compression",
@@ -240,7 +256,7 @@ cache_compression = click.option(
 store = click.option(
     "--store",
     help="Where bars are stored: a folder, clickhouse://... or s3://bucket/prefix; by default "
-    "RANGEBAR_STORE, or the cache folder.",
+    "RANGEBAR_STORE, or beside the trades.",
 )
 archive = click.option(
     "--archive-url",

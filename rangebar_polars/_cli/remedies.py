@@ -15,6 +15,7 @@ _PREFIX: Final = re.compile(
     r"\w+(Error|Exception): )+"
 )
 """What Polars puts before the message of an error that arises in a plan."""
+_OF_ONE_RULE: Final = re.compile(r'bars\.filter\(pl\.col\("rule"\) == "([^"]+)"\)')
 _CALLS: Final = {
     "call scan_ticks with refresh=True": "run rangebar-polars fetch with --refresh",
     "see archive_quality": "see rangebar-polars quality",
@@ -23,6 +24,9 @@ _CALLS: Final = {
     "fetch_if_missing=True fetches them": "without --offline they are fetched",
     "RangeRule(250) is the rule of a threshold": "--rule range-250 is that of a threshold",
     "RangeRule(250, prevent_same_timestamp_close=False)": "--rule range-250-nogate",
+    "or count records: TickRule(n)": "or count records: --rule tick-N",
+    'or give the rule side="tick_rule"': "or write tickrule in place of maker in --rule",
+    ' (expressions can have names: WhenRule(expr, "spread"))': "",
     "such as '30m', '1h30m' or timedelta(minutes=30)": "such as 30m or 1h30m",
     "import_trades puts them there": "rangebar-polars import puts them there",
     "import_trades with replace=True replaces days": "rangebar-polars import --replace does it",
@@ -71,6 +75,7 @@ def in_options(text: str, parameters: Iterable[click.Parameter]) -> str:
     }
     for python, spoken in _CALLS.items():
         text = text.replace(python, spoken)
+    text = _OF_ONE_RULE.sub(r"make those of one: --rule \1", text)
     return _with_flags(text, flags)
 
 

@@ -1,22 +1,25 @@
 """What a converter needs of bars: those of one chain, with the columns that it reads."""
 
 from collections.abc import Sequence
+from itertools import takewhile
 
 import polars as pl
 
-from rangebar_polars.schema import IS_COMPLETE, RULE, THRESHOLD
+from rangebar_polars.schema import IS_COMPLETE, RESERVED, RULE, THRESHOLD
 
 PRICES = ("open", "high", "low", "close", "volume")
 """What a backtest reads of a bar."""
 
 
 def with_columns(bars: pl.DataFrame, names: Sequence[str], *, needed_by: str) -> pl.DataFrame:
-    """Return the bars, if they have these columns and are those of one rule.
+    """Return the bars, if they have these columns and are those of one rule and one key.
+
+    Keys are the columns that lead the frame, where `bars` puts them.
 
     Raises
     ------
     ValueError
-        A column is missing, or there are several rules.
+        A column is missing, or there are several rules or keys.
     """
     missing = [name for name in names if name not in bars.columns]
     if missing:
@@ -30,6 +33,13 @@ def with_columns(bars: pl.DataFrame, names: Sequence[str], *, needed_by: str) ->
                 f"{needed_by} was given bars of {bars[name].n_unique()} {what}: expected one "
                 f"(filter by {name})"
             )
+    keys = list(takewhile(lambda name: name not in RESERVED, bars.columns))
+    if keys and (several := bars.select(keys).n_unique()) > 1:
+        raise ValueError(
+            f"{needed_by} was given bars of {several} keys, by the columns before those of bars: "
+            f"{', '.join(keys)}: expected one (filter by them; of a column that is no key: drop "
+            "it, or place it last)"
+        )
     return bars
 
 
@@ -52,8 +62,9 @@ def one_after_another(bars: pl.DataFrame, *, needed_by: str) -> pl.DataFrame:
         row = late[0]
         raise ValueError(
             f"{needed_by} needs bars that close one after another: bar {row} closes at "
-            f"{time[row]}, bar {row - 1} at {time[row - 1]} (filter one key of by=; without "
-            "prevent_same_timestamp_close=False no two bars of a chain close at once)"
+            f"{time[row]}, bar {row - 1} at {time[row - 1]} (filter one key of by=; with "
+            "prevent_same_timestamp_close=True no two bars of a chain close at once: a rule has "
+            "its own, as in TickRule(1000, prevent_same_timestamp_close=True))"
         )
     return bars
 

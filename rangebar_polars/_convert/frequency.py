@@ -6,6 +6,7 @@ import polars as pl
 
 from rangebar_polars._argument_names import named
 from rangebar_polars._convert.chain import complete, with_columns
+from rangebar_polars._forks import use_threads
 
 SECONDS_A_YEAR: Final = 365.25 * 86_400
 _PER_SECOND: Final = {"ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
@@ -39,6 +40,8 @@ def bars_per_year(bars: pl.DataFrame | pl.LazyFrame) -> float:
     ValueError
         There is no column ``close_time``, there are several rules, fewer than two bars, or no
         time passes between them.
+    RangeBarError
+        This process was forked after Polars started its threads.
 
     Examples
     --------
@@ -48,6 +51,7 @@ def bars_per_year(bars: pl.DataFrame | pl.LazyFrame) -> float:
     >>> round(rb.bars_per_year(rb.bars(trades, 25)))  # of some minutes of great moves
     5108428
     """
+    use_threads()
     frame = bars.collect() if isinstance(bars, pl.LazyFrame) else bars
     chain = complete(with_columns(frame, ("close_time",), needed_by="bars_per_year"))
     time = chain["close_time"]

@@ -88,6 +88,27 @@ def number_of(given: object) -> float | None:
         return None
 
 
+def check_order(several: object, name: str) -> None:
+    """Refuse a set where the order of what it holds is that of rows or columns.
+
+    Raises
+    ------
+    TypeError
+        It is a set.
+
+    Examples
+    --------
+    >>> check_order({"symbol"}, "by")
+    Traceback (most recent call last):
+    TypeError: by is {'symbol'}: expected a sequence, since a set has no order (['symbol'])
+    """
+    if isinstance(several, set | frozenset):
+        raise TypeError(
+            f"{name} is {several!r}: expected a sequence, since a set has no order "
+            f"({sorted(several, key=str)!r})"
+        )
+
+
 def check_threshold(given: object, name: str = "threshold_decimal_bps") -> int:
     """Return a threshold, or another fraction with this name, as an int.
 
@@ -179,6 +200,7 @@ def check_by(by: str | Sequence[str] | None) -> tuple[str, ...]:
     """
     if by is None:
         return ()
+    check_order(by, "by")
     names = (by,) if isinstance(by, str) or not isinstance(by, Iterable) else tuple(by)
     if not all(isinstance(name, str) for name in names):
         raise TypeError(f"by is {by!r}: expected the name of a column, or several")

@@ -11,9 +11,11 @@ from rangebar_polars._core.arguments import MaxGap, Threshold, check_keys
 from rangebar_polars._core.borders import Borders
 from rangebar_polars._core.fold import fold
 from rangebar_polars._core.footprint import Footprint
-from rangebar_polars._core.forks import use_threads
+from rangebar_polars._core.lookback import Lookback
 from rangebar_polars._core.options import Options
 from rangebar_polars._core.rules.rule import Rule
+from rangebar_polars._core.vpin import Vpin
+from rangebar_polars._forks import use_threads
 from rangebar_polars.schema import TradeColumns
 
 
@@ -30,6 +32,8 @@ def bar_schema(
     include_microstructure: bool = False,
     features: Sequence[str] | None = None,
     footprint: Footprint | None = None,
+    lookback: Lookback | None = None,
+    vpin: Vpin | None = None,
     include_incomplete: bool = False,
     prevent_same_timestamp_close: bool | None = None,
     columns: TradeColumns | None = None,
@@ -44,7 +48,7 @@ def bar_schema(
         `rangebar_polars.schema.TRADE_SCHEMA` or a dict of dtypes.
     threshold_decimal_bps, rule, by, reset, max_gap, aggs
         As in `bars`.
-    include_microstructure, features, footprint, include_incomplete
+    include_microstructure, features, footprint, lookback, vpin, include_incomplete
         As in `bars`.
     prevent_same_timestamp_close, columns, state
         As in `bars`.
@@ -93,6 +97,8 @@ def bar_schema(
         include_microstructure=include_microstructure,
         features=features,
         footprint=footprint,
+        lookback=lookback,
+        vpin=vpin,
         include_incomplete=include_incomplete,
         prevent_same_timestamp_close=prevent_same_timestamp_close,
     )

@@ -13,9 +13,11 @@ from rangebar_polars._core.borders import Borders
 from rangebar_polars._core.caller import warn_of
 from rangebar_polars._core.fold import exported, flagged, fold, read_table
 from rangebar_polars._core.footprint import Footprint
-from rangebar_polars._core.forks import use_own_threads, use_threads
+from rangebar_polars._core.lookback import Lookback
 from rangebar_polars._core.options import Options
 from rangebar_polars._core.rules.rule import Rule
+from rangebar_polars._core.vpin import Vpin
+from rangebar_polars._forks import use_own_threads, use_threads
 from rangebar_polars.schema import ArrowStream, TradeColumns, is_arrow_stream
 
 
@@ -32,6 +34,8 @@ def bars(
     include_microstructure: bool = False,
     features: Sequence[str] | None = None,
     footprint: Footprint | None = None,
+    lookback: Lookback | None = None,
+    vpin: Vpin | None = None,
     include_incomplete: bool = False,
     prevent_same_timestamp_close: bool | None = None,
     columns: TradeColumns | None = None,
@@ -52,6 +56,8 @@ def bars(
     include_microstructure: bool = False,
     features: Sequence[str] | None = None,
     footprint: Footprint | None = None,
+    lookback: Lookback | None = None,
+    vpin: Vpin | None = None,
     include_incomplete: bool = False,
     prevent_same_timestamp_close: bool | None = None,
     columns: TradeColumns | None = None,
@@ -72,6 +78,8 @@ def bars(
     include_microstructure: bool = False,
     features: Sequence[str] | None = None,
     footprint: Footprint | None = None,
+    lookback: Lookback | None = None,
+    vpin: Vpin | None = None,
     include_incomplete: bool = False,
     prevent_same_timestamp_close: bool | None = None,
     columns: TradeColumns | None = None,
@@ -116,11 +124,22 @@ def bars(
         Add sums, counts, ids and the features.
     features
         Names of columns to add after those, in this order, such as ``["intra_kaufman_er", "ofi"]``:
-        the statistics of the trades of each bar (`rangebar_polars.schema.INTRA`), and single ones
-        of the columns that ``include_microstructure`` adds.
+        the statistics of the trades of each bar (`rangebar_polars.schema.INTRA`), with ``lookback``
+        those of the trades before it, and single ones of the columns that
+        ``include_microstructure`` adds.
     footprint
         Add what was bought and sold at each price, such as ``Footprint(tick=0.5)``: a list of
         levels, their ``poc``, value area and imbalances (`rangebar_polars.schema.FOOTPRINT`).
+    lookback
+        Add statistics of the trades before each bar's first one
+        (`rangebar_polars.schema.LOOKBACK`): of so many trades, 1 to 1,000,000, or of a span of
+        time such as "5m", whose far end is not in it. All of them without ``features``; with it,
+        those that it names. They are null where too few trades came before, and with ``reset``
+        none before the border counts. They are known when the bar opens.
+    vpin
+        Add ``lookback_vpin``, the imbalance of the last full buckets of volume before each bar's
+        first trade, such as ``Vpin(bucket_volume=10.0, buckets=50)``. With ``reset`` buckets begin
+        anew at the border.
     include_incomplete
         Add bars that were cut off, at the end the open bars, and the column ``is_complete``.
     prevent_same_timestamp_close
@@ -138,12 +157,13 @@ def bars(
         One row for each bar, in the order in which bars end (by threshold if several end with the
         same trade): ``open_time``, ``close_time`` (in the dtype of the input), ``open``,
         ``high``, ``low``, ``close``, ``volume`` (Float64, never null); with
-        ``include_microstructure`` the columns of the README's table, then ``features`` and the
-        columns of ``footprint``. The result is lazy for a LazyFrame: trades are streamed in
-        constant memory, only the columns that the plan uses are computed, and a head after it stops
-        the reading early. Conditions of a later filter that read keys alone are applied to the
-        trades too, and those on ``threshold_decimal_bps`` to the thresholds: bars of no other chain
-        are computed, and its trades are not checked. Without ``by``, ``close_time`` is flagged as
+        ``include_microstructure`` the columns of the README's table, then ``features``,
+        ``lookback_vpin`` and the columns of ``footprint``. The result is lazy for a LazyFrame:
+        trades are streamed in constant memory, only the columns that the plan uses are computed,
+        and a head after it stops the reading early. Conditions of a later filter that read keys
+        alone are applied to the trades too, and those on ``threshold_decimal_bps`` to the
+        thresholds: bars of no other chain are computed, and its trades are not checked. Without
+        ``by``, ``close_time`` is flagged as
         sorted.
 
     Raises
@@ -153,7 +173,8 @@ def bars(
     polars.exceptions.ComputeError
         Trades are bad. A missing column or a wrong dtype is raised as soon as the schema is known;
         a null, a value that is not finite or out of range, time that goes back, or a repeated id
-        is raised when the row is read. The error names the row and the remedy.
+        is raised when the row is read, and so are more than 1,000,000 trades in the span of
+        ``lookback`` before a bar. The error names the row and the remedy.
 
     Warns
     -----
@@ -199,6 +220,8 @@ def bars(
         include_microstructure=include_microstructure,
         features=features,
         footprint=footprint,
+        lookback=lookback,
+        vpin=vpin,
         include_incomplete=include_incomplete,
         prevent_same_timestamp_close=prevent_same_timestamp_close,
     )
@@ -227,7 +250,7 @@ def bars_of(
         return _plugin.scan(trades, options)
     if options.by:
         use_own_threads()
-    if options.aggs or options.has_events:
+    if options.aggs or options.has_events or options.expressions:
         use_threads()
     if isinstance(trades, pl.DataFrame):
         check_keys(trades.schema, options.by)
@@ -265,6 +288,8 @@ def bars_expr(
     include_microstructure: bool = False,
     features: Sequence[str] | None = None,
     footprint: Footprint | None = None,
+    lookback: Lookback | None = None,
+    vpin: Vpin | None = None,
     include_incomplete: bool = False,
     prevent_same_timestamp_close: bool | None = None,
     columns: TradeColumns | None = None,
@@ -279,7 +304,7 @@ def bars_expr(
     ----------
     threshold_decimal_bps, rule, reset, max_gap, include_microstructure, include_incomplete
         As in `bars`; one rule.
-    features, footprint, prevent_same_timestamp_close
+    features, footprint, lookback, vpin, prevent_same_timestamp_close
         As in `bars`.
     columns
         The names of the columns of the trades.
@@ -331,6 +356,8 @@ def bars_expr(
         include_microstructure=include_microstructure,
         features=features,
         footprint=footprint,
+        lookback=lookback,
+        vpin=vpin,
         include_incomplete=include_incomplete,
         prevent_same_timestamp_close=prevent_same_timestamp_close,
     )

@@ -11,9 +11,9 @@ from typing import Final
 import polars as pl
 
 from rangebar_polars._core.caller import warn_caller
-from rangebar_polars._core.forks import use_threads
 from rangebar_polars._core.plan_order import order_warning
 from rangebar_polars._core.unstable import collect_batches
+from rangebar_polars._forks import use_threads
 
 _END: Final = "rangebar end"
 

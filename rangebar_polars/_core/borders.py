@@ -45,7 +45,7 @@ def check_borders(reset: Borders | None) -> Borders | None:
     ):
         raise ValueError(
             f"reset is {reset!r}: expected 'day', 'week', 'month', 'year', a TradingDay, an "
-            'expression such as pl.col("session"), or None'
+            f'expression such as pl.col("session"), or None{_hint(reset)}'
         )
     return reset
 
@@ -70,7 +70,7 @@ def check_named_borders(reset: object) -> NamedBorders | None:
         return reset
     if isinstance(reset, str) and reset in get_args(Reset):
         return cast("Reset", reset)
-    shown, why = repr(reset), ""
+    shown, why = repr(reset), _hint(reset)
     if isinstance(reset, pl.Expr):
         shown = f"an expression, {reset}"
         why = (
@@ -80,6 +80,16 @@ def check_named_borders(reset: object) -> NamedBorders | None:
     raise ValueError(
         f"reset is {shown}: expected 'day', 'week', 'month', 'year', a TradingDay or None{why}"
     )
+
+
+def _hint(reset: object) -> str:
+    """Return the borders whose text was given in their place, if it is one."""
+    if not isinstance(reset, str):
+        return ""
+    try:
+        return f" ({parse_borders(reset)!r} has this text)"
+    except ValueError:
+        return ""
 
 
 def parse_borders(text: str) -> NamedBorders:

@@ -4,17 +4,21 @@ import difflib
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from rangebar_polars.schema import COLUMNS, INTRA
+from rangebar_polars._core.lookback import CheckedLookback
+from rangebar_polars.schema import COLUMNS, INTRA, LOOKBACK
 
-_GROUPS: Final = {output.name: output.group for output in (*COLUMNS, *INTRA)}
+_GROUPS: Final = {output.name: output.group for output in (*COLUMNS, *INTRA, *LOOKBACK)}
 _BY_NAME: Final = [name for name, group in _GROUPS.items() if group != "bar"]
 """What `features` may hold."""
 
 
 def check_features(
-    features: Sequence[str] | None, *, include_microstructure: bool
+    features: Sequence[str] | None,
+    *,
+    include_microstructure: bool,
+    lookback: CheckedLookback | None = None,
 ) -> tuple[str, ...]:
-    """Return the names, in the order given.
+    """Return the names, in the order given; of a lookback without names, those of all its columns.
 
     Raises
     ------
@@ -22,7 +26,7 @@ def check_features(
         It is not a sequence of names.
     ValueError
         There is no name, or one is that of no column, stands twice, or is there without being asked
-        for.
+        for; or there are columns that look back without a lookback, or the other way round.
 
     Examples
     --------
@@ -34,7 +38,7 @@ def check_features(
     'intra_kaufman_er')
     """
     if features is None:
-        return ()
+        return () if lookback is None else tuple(output.name for output in LOOKBACK)
     if isinstance(features, str):
         means = f"[{features!r}]" if features in _BY_NAME else _remedy(features)
         raise TypeError(f"features is {features!r}: expected a sequence of names ({means})")
@@ -53,7 +57,46 @@ def check_features(
         _check_name(name, include_microstructure=include_microstructure)
         if names.count(name) > 1:
             raise ValueError(f"features holds {name!r} twice: expected each once")
+    _check_lookback(names, lookback)
     return names
+
+
+def refuse_lookback(features: Sequence[str] | None, of: str) -> None:
+    """Refuse columns that look back before a bar, where there is no argument for how far.
+
+    Parameters
+    ----------
+    features
+        The names, which need not be checked yet.
+    of
+        Whose bars cannot look back.
+
+    Raises
+    ------
+    ValueError
+        One of the names is that of such a column.
+    """
+    for name in features if isinstance(features, Iterable) else ():
+        if isinstance(name, str) and _GROUPS.get(name) == "lookback":
+            raise ValueError(
+                f"features holds {name!r}: expected no column that looks back, since {of} do not "
+                "(give the trades to bars, with lookback)"
+            )
+
+
+def _check_lookback(names: Sequence[str], lookback: CheckedLookback | None) -> None:
+    """Refuse columns that look back without a lookback, and a lookback without such columns."""
+    looking = [name for name in names if _GROUPS[name] == "lookback"]
+    if looking and lookback is None:
+        raise ValueError(
+            f"features holds {looking[0]!r} without lookback: expected how far it looks back "
+            "(lookback=200, or lookback='5m')"
+        )
+    if lookback is not None and not looking:
+        raise ValueError(
+            f"lookback is {lookback.given!r} and features has no column that looks back: expected "
+            "one, such as 'lookback_ofi' (without features, all of them are added)"
+        )
 
 
 def _check_name(name: str, *, include_microstructure: bool) -> None:
@@ -64,7 +107,7 @@ def _check_name(name: str, *, include_microstructure: bool) -> None:
             f"features holds {name!r}: expected names of columns of bars ({_remedy(name)})"
         )
     adds = "all bars have" if group == "bar" else "include_microstructure adds"
-    if group == "bar" or (include_microstructure and group != "intra"):
+    if group == "bar" or (include_microstructure and group in {"sum", "feature"}):
         raise ValueError(
             f"features holds {name!r}, which {adds}: expected other columns (leave it out)"
         )
@@ -72,10 +115,17 @@ def _check_name(name: str, *, include_microstructure: bool) -> None:
 
 def _remedy(name: str) -> str:
     """Return what to write instead of a name, or where the names are."""
-    by_stem = {known.removeprefix("intra_"): known for known in _BY_NAME}
-    near = difflib.get_close_matches(name.lower().removeprefix("intra_"), by_stem, n=3)
-    of_part = [known for stem, known in by_stem.items() if name.lower() in stem]
+    beginning = "lookback_" if name.lower().startswith("lookback") else "intra_"
+    # Where a statistic has two columns, that of the bar is meant, unless the name says otherwise.
+    known = sorted(_BY_NAME, key=lambda known: known.startswith(beginning))
+    by_stem = {_stem(name): name for name in known}
+    near = difflib.get_close_matches(_stem(name.lower()), by_stem, n=3)
+    of_part = [known for stem, known in by_stem.items() if _stem(name.lower()) in stem]
     means = list(dict.fromkeys([*(by_stem[stem] for stem in near), *of_part]))[:3]
     if not means:
-        return "rangebar_polars.schema.COLUMNS and INTRA list them"
+        return "rangebar_polars.schema.COLUMNS, INTRA and LOOKBACK list them"
     return f"write {' or '.join(map(repr, means))}"
+
+
+def _stem(name: str) -> str:
+    return name.removeprefix("intra_").removeprefix("lookback_")

@@ -16,9 +16,9 @@ from polars._typing import PolarsDataType
 from rangebar_polars import _internal
 from rangebar_polars._core.arguments import check_names
 from rangebar_polars._core.caller import warn_of
-from rangebar_polars._core.forks import has_lost_pool
 from rangebar_polars._core.labels import EVENT
 from rangebar_polars._core.options import Options
+from rangebar_polars._forks import has_lost_pool
 from rangebar_polars.schema import IS_COMPLETE, RULE, THRESHOLD, ArrowStream
 
 CLOSE_TIME: Final = "close_time"

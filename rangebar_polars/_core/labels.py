@@ -1,6 +1,5 @@
 """The arguments of labels, checked when the call is made."""
 
-import operator
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, SupportsIndex
@@ -10,7 +9,9 @@ import polars as pl
 from rangebar_polars._core.arguments import (
     SingleThreshold,
     Span,
+    check_order,
     check_threshold,
+    integer_of,
     nanoseconds_of,
     span_text,
 )
@@ -110,7 +111,9 @@ def check_horizons(horizon: Horizon | None) -> tuple[CheckedHorizon, ...]:
     """
     if horizon is None:
         return (CheckedHorizon(text="None"),)
-    if isinstance(horizon, SingleHorizon) or not isinstance(horizon, Iterable):
+    check_order(horizon, "horizon")
+    is_one = integer_of(horizon) is not None or isinstance(horizon, Span | bytes)
+    if is_one or not isinstance(horizon, Iterable):
         return (_check_horizon(horizon, has_ending=False),)
     horizons = tuple(_check_horizon(each, has_ending=True) for each in horizon)
     if not horizons:
@@ -133,9 +136,9 @@ def _check_horizon(horizon: object, *, has_ending: bool) -> CheckedHorizon:
         text = horizon if isinstance(horizon, str) else span_text(nanoseconds)
         ending = f"_{text}" if has_ending else ""
         return CheckedHorizon(text=text, nanoseconds=nanoseconds, ending=ending)
-    if isinstance(horizon, bool) or not isinstance(horizon, SupportsIndex):
+    bars = integer_of(horizon)
+    if bars is None:
         raise TypeError(f"horizon is {horizon!r}: {_EXPECTED}")
-    bars = operator.index(horizon)
     if not 1 <= bars <= MOST_BARS:
         raise ValueError(f"horizon is {bars}: expected 1 to {MOST_BARS} bars")
     return CheckedHorizon(text=str(bars), bars=bars, ending=f"_{bars}" if has_ending else "")

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 import polars as pl
 import polars.selectors as cs
 
-from rangebar_polars._core.forks import check_threads
 from rangebar_polars._core.unstable import register_io_source
+from rangebar_polars._forks import check_threads
 
 Frames = Callable[[list[str] | None, pl.Expr | None], Iterator[pl.DataFrame]]
 """Yields frames with at least the wanted columns.

@@ -20,8 +20,11 @@ from rangebar_polars._core.arguments import MaxGap, SingleThreshold, Threshold
 from rangebar_polars._core.bars import bar_id, bars, bars_expr
 from rangebar_polars._core.borders import Borders
 from rangebar_polars._core.footprint import Footprint
+from rangebar_polars._core.lookback import Lookback
 from rangebar_polars._core.options import Options
 from rangebar_polars._core.rules.rule import Rule
+from rangebar_polars._core.vpin import Vpin
+from rangebar_polars._forks import use_threads
 from rangebar_polars.schema import TradeColumns
 
 if TYPE_CHECKING:
@@ -167,6 +170,7 @@ class _OfBars:
     @documented_by(to_backtesting)
     def to_backtesting(self) -> "pd.DataFrame":
         """Return the bars as backtesting.py takes them."""
+        use_threads()
         return to_backtesting(self._collected())
 
     @documented_by(to_nautilus)
@@ -174,6 +178,7 @@ class _OfBars:
         self, instrument: "Instrument", *, bar_type: "BarType | None" = None
     ) -> "list[Bar]":
         """Return the bars as NautilusTrader takes them."""
+        use_threads()
         return to_nautilus(self._collected(), instrument, bar_type=bar_type)
 
     @documented_by(to_arrow)
@@ -183,7 +188,10 @@ class _OfBars:
 
     def _collected(self) -> pl.DataFrame:
         frame = self._frame
-        return frame.collect() if isinstance(frame, pl.LazyFrame) else frame
+        if not isinstance(frame, pl.LazyFrame):
+            return frame
+        use_threads()
+        return frame.collect()
 
 
 @named_methods()
@@ -206,6 +214,8 @@ class FrameNamespace(_OfBars):
         include_microstructure: bool = False,
         features: Sequence[str] | None = None,
         footprint: Footprint | None = None,
+        lookback: Lookback | None = None,
+        vpin: Vpin | None = None,
         include_incomplete: bool = False,
         prevent_same_timestamp_close: bool | None = None,
         columns: TradeColumns | None = None,
@@ -223,6 +233,8 @@ class FrameNamespace(_OfBars):
             include_microstructure=include_microstructure,
             features=features,
             footprint=footprint,
+            lookback=lookback,
+            vpin=vpin,
             include_incomplete=include_incomplete,
             prevent_same_timestamp_close=prevent_same_timestamp_close,
             columns=columns,
@@ -250,6 +262,8 @@ class LazyFrameNamespace(_OfBars):
         include_microstructure: bool = False,
         features: Sequence[str] | None = None,
         footprint: Footprint | None = None,
+        lookback: Lookback | None = None,
+        vpin: Vpin | None = None,
         include_incomplete: bool = False,
         prevent_same_timestamp_close: bool | None = None,
         columns: TradeColumns | None = None,
@@ -267,6 +281,8 @@ class LazyFrameNamespace(_OfBars):
             include_microstructure=include_microstructure,
             features=features,
             footprint=footprint,
+            lookback=lookback,
+            vpin=vpin,
             include_incomplete=include_incomplete,
             prevent_same_timestamp_close=prevent_same_timestamp_close,
             columns=columns,
@@ -292,6 +308,8 @@ class ExprNamespace:
         include_microstructure: bool = False,
         features: Sequence[str] | None = None,
         footprint: Footprint | None = None,
+        lookback: Lookback | None = None,
+        vpin: Vpin | None = None,
         include_incomplete: bool = False,
         prevent_same_timestamp_close: bool | None = None,
         columns: TradeColumns | None = None,
@@ -331,6 +349,8 @@ class ExprNamespace:
             include_microstructure=include_microstructure,
             features=features,
             footprint=footprint,
+            lookback=lookback,
+            vpin=vpin,
             include_incomplete=include_incomplete,
             prevent_same_timestamp_close=prevent_same_timestamp_close,
         )

@@ -15,6 +15,7 @@ from rangebar_polars._core.arguments import (
     check_columns,
     check_flags,
     check_max_gap,
+    check_order,
     check_state,
     check_threshold,
     check_thresholds,
@@ -29,16 +30,20 @@ from rangebar_polars._core.borders import (
 from rangebar_polars._core.feature_names import check_features
 from rangebar_polars._core.footprint import Footprint, check_footprint
 from rangebar_polars._core.labels import EVENT, Labels
+from rangebar_polars._core.lookback import CheckedLookback, Lookback, check_lookback
 from rangebar_polars._core.rules.expressions import ExpressionRule, is_column
 from rangebar_polars._core.rules.prices import RangeRule
 from rangebar_polars._core.rules.rule import Rule
+from rangebar_polars._core.vpin import Vpin, check_vpin
 from rangebar_polars.schema import (
     ALWAYS_READ,
     COLUMNS,
     FOOTPRINT,
     INTRA,
+    LOOKBACK,
     RULE,
     THRESHOLD,
+    VPIN,
     Output,
     TradeColumns,
 )
@@ -80,6 +85,7 @@ def check_rules(
         return (rule,), None
     if isinstance(rule, str):
         raise TypeError(f"rule is {rule!r}: expected a rule, not its text (parse_rule({rule!r}))")
+    check_order(rule, "rule")
     rules = tuple(rule) if isinstance(rule, Iterable) else (rule,)
     if wrong := [other for other in rules if not isinstance(other, Rule)]:
         raise TypeError(f"rule is {wrong[0]!r}: expected a rule, such as RangeRule(250)")
@@ -110,6 +116,8 @@ class Options:
     include_incomplete: bool = False
     features: tuple[str, ...] = ()
     footprint: Footprint | None = None
+    lookback: CheckedLookback | None = None
+    vpin: Vpin | None = None
     max_gap: int | None = None
     columns: TradeColumns
     aggs: tuple[pl.Expr, ...] = ()
@@ -138,6 +146,8 @@ class Options:
         aggs: pl.Expr | Iterable[pl.Expr] | None = None,
         features: Sequence[str] | None = None,
         footprint: Footprint | None = None,
+        lookback: Lookback | None = None,
+        vpin: Vpin | None = None,
         state: bytes | None = None,
         labels: Labels | None = None,
         **flags: bool,
@@ -155,7 +165,7 @@ class Options:
             The state is damaged or belongs to another rule.
         """
         check_flags(**flags)
-        keys = check_by(by)
+        keys, looking_back = check_by(by), check_lookback(lookback)
         rules, column = check_rules(
             threshold_decimal_bps,
             rule,
@@ -172,8 +182,12 @@ class Options:
             max_gap=check_max_gap(max_gap),
             aggs=check_aggs(aggs, keys),
             features=check_features(
-                features, include_microstructure=flags.get("include_microstructure", False)
+                features,
+                include_microstructure=flags.get("include_microstructure", False),
+                lookback=looking_back,
             ),
+            lookback=looking_back,
+            vpin=check_vpin(vpin),
             footprint=check_footprint(footprint),
             state=check_state(state),
             reset=check_borders(reset),
@@ -257,6 +271,8 @@ class Options:
             "include_incomplete": self.include_incomplete,
             "features": list(self.features),
             "footprint": None if self.footprint is None else self.footprint.kwargs(),
+            "lookback": None if self.lookback is None else self.lookback.kwargs(),
+            "vpin": None if self.vpin is None else self.vpin.kwargs(),
             "max_gap": self.max_gap,
             "extras": self.extras,
             "columns": self.columns.kwargs(),
@@ -320,7 +336,9 @@ class Options:
         """Return whether bars have a column."""
         if output.group == "footprint":
             return self.footprint is not None
-        added = self.include_microstructure and output.group != "intra"
+        if output.group == "vpin":
+            return self.vpin is not None
+        added = self.include_microstructure and output.group in {"sum", "feature"}
         return added or output.group == "bar" or output.name in self.features
 
     def reads(self, only: list[str] | None = None) -> list[str]:
@@ -330,7 +348,7 @@ class Options:
             return list(dict.fromkeys(every))
         wanted = [
             output
-            for output in (*COLUMNS, *INTRA, *FOOTPRINT)
+            for output in (*COLUMNS, *INTRA, *LOOKBACK, VPIN, *FOOTPRINT)
             if self._has(output) and (only is None or output.name in only)
         ]
         roles = {

@@ -18,9 +18,9 @@ from rangebar_polars._core.batches import batches
 from rangebar_polars._core.conditions import implied
 from rangebar_polars._core.fold import CLOSE_TIME, columns_read, fold
 from rangebar_polars._core.footprint import Footprint
-from rangebar_polars._core.forks import check_threads
 from rangebar_polars._core.lazy_source import lazy_source
 from rangebar_polars._core.options import Options
+from rangebar_polars._forks import check_threads
 from rangebar_polars.schema import COLUMNS, FOOTPRINT, INTRA, THRESHOLD, TradeColumns
 
 # The file itself: given a folder, Polars loads the first library in it, which may be stale.

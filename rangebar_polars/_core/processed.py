@@ -198,7 +198,8 @@ class Processed:
         bytes
             At most 1,000, with a version and a checksum. With several thresholds or keys, about 150
             for each key and threshold, and at most 16 MiB. With ``footprint``, some 20 to 30 more
-            for each level of the open bar.
+            for each level of the open bar, and with ``lookback`` about 12 for each trade that the
+            next bar may look back at.
 
         Raises
         ------

@@ -23,12 +23,14 @@ from rangebar_polars._core.batch import Batch, Overlap, check_overlap, push
 from rangebar_polars._core.borders import Borders
 from rangebar_polars._core.caller import warn_caller, warn_of
 from rangebar_polars._core.footprint import Footprint
-from rangebar_polars._core.forks import use_own_threads
+from rangebar_polars._core.lookback import Lookback
 from rangebar_polars._core.options import Options
 from rangebar_polars._core.processed import Processed, State
 from rangebar_polars._core.restored import arguments_of
 from rangebar_polars._core.rules.rule import Rule
 from rangebar_polars._core.turn import Turn
+from rangebar_polars._core.vpin import Vpin
+from rangebar_polars._forks import use_own_threads
 from rangebar_polars._rangebar_py_names import missing
 from rangebar_polars.errors import CheckpointError, RangeBarError
 from rangebar_polars.schema import TradeColumns
@@ -68,6 +70,10 @@ class RangeBarProcessor(Processed):
         As in `bars`; a checkpoint has what these columns need of the open bar.
     footprint
         As in `bars`; a checkpoint has the levels of the open bar, and continues with the same tick.
+    lookback
+        As in `bars`; a checkpoint has the trades that the next bars look back at.
+    vpin
+        As in `bars`; a checkpoint has the buckets that are full.
     include_incomplete
         Also return bars that a reset cut off, with ``is_complete`` false. The open bar is never
         returned: see `get_incomplete_bar`.
@@ -133,6 +139,8 @@ class RangeBarProcessor(Processed):
         include_microstructure: bool = False,
         features: Sequence[str] | None = None,
         footprint: Footprint | None = None,
+        lookback: Lookback | None = None,
+        vpin: Vpin | None = None,
         include_incomplete: bool = False,
         columns: TradeColumns | None = None,
         time_unit: TimeUnit = "ms",
@@ -148,6 +156,8 @@ class RangeBarProcessor(Processed):
             include_microstructure=include_microstructure,
             features=features,
             footprint=footprint,
+            lookback=lookback,
+            vpin=vpin,
             include_incomplete=include_incomplete,
             prevent_same_timestamp_close=prevent_same_timestamp_close,
         )

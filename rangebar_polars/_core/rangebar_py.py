@@ -26,9 +26,11 @@ from rangebar_polars._core.borders import Borders
 from rangebar_polars._core.caller import warn_of
 from rangebar_polars._core.fold import exported
 from rangebar_polars._core.footprint import Footprint
+from rangebar_polars._core.lookback import Lookback
 from rangebar_polars._core.options import Options
 from rangebar_polars._core.processor import RangeBarProcessor
 from rangebar_polars._core.rules.rule import Rule
+from rangebar_polars._core.vpin import Vpin
 from rangebar_polars._core.whole_times import plan_with_datetimes, with_datetimes
 from rangebar_polars.schema import ArrowStream, TradeColumns, is_arrow_stream
 
@@ -49,6 +51,8 @@ def process_trades_polars(
     include_microstructure: bool = False,
     features: Sequence[str] | None = None,
     footprint: Footprint | None = None,
+    lookback: Lookback | None = None,
+    vpin: Vpin | None = None,
     include_incomplete: bool = False,
     columns: TradeColumns | None = None,
     time_unit: TimeUnit = "ms",
@@ -62,7 +66,7 @@ def process_trades_polars(
         any iterable of mappings with the keys of `RangeBarProcessor.process_trades`.
     threshold_decimal_bps, prevent_same_timestamp_close, reset, include_microstructure
         As in `bars`.
-    features, footprint, include_incomplete, columns
+    features, footprint, lookback, vpin, include_incomplete, columns
         As in `bars`.
     time_unit
         Unit of times that are whole numbers, in a column or in dicts: "s", "ms", "us" or "ns". Bars
@@ -113,6 +117,8 @@ def process_trades_polars(
             include_microstructure=include_microstructure,
             features=features,
             footprint=footprint,
+            lookback=lookback,
+            vpin=vpin,
             include_incomplete=include_incomplete,
             columns=columns,
             time_unit=time_unit,
@@ -126,6 +132,8 @@ def process_trades_polars(
         include_microstructure=include_microstructure,
         features=features,
         footprint=footprint,
+        lookback=lookback,
+        vpin=vpin,
         include_incomplete=include_incomplete,
         columns=columns,
     )
@@ -145,6 +153,8 @@ def process_trades_chunked(
     include_microstructure: bool = False,
     features: Sequence[str] | None = None,
     footprint: Footprint | None = None,
+    lookback: Lookback | None = None,
+    vpin: Vpin | None = None,
     include_incomplete: bool = False,
     columns: TradeColumns | None = None,
     time_unit: TimeUnit = "ms",
@@ -162,7 +172,7 @@ def process_trades_chunked(
         LazyFrame, which is streamed.
     threshold_decimal_bps, rule, prevent_same_timestamp_close, reset, max_gap, columns
         As in `bars`; one rule.
-    include_microstructure, features, footprint
+    include_microstructure, features, footprint, lookback, vpin
         As in `bars`.
     chunk_size
         How many trades of an iterable of dicts, or of one frame, are a chunk at most.
@@ -205,6 +215,8 @@ def process_trades_chunked(
         include_microstructure=include_microstructure,
         features=features,
         footprint=footprint,
+        lookback=lookback,
+        vpin=vpin,
         include_incomplete=include_incomplete,
         prevent_same_timestamp_close=prevent_same_timestamp_close,
     )
@@ -284,6 +296,8 @@ def bars_with_state(
     include_microstructure: bool = False,
     features: Sequence[str] | None = None,
     footprint: Footprint | None = None,
+    lookback: Lookback | None = None,
+    vpin: Vpin | None = None,
     include_incomplete: bool = False,
     columns: TradeColumns | None = None,
 ) -> tuple[pl.DataFrame, bytes]:
@@ -297,7 +311,7 @@ def bars_with_state(
         A DataFrame, a LazyFrame, which is streamed, or anything with ``__arrow_c_stream__``.
     threshold_decimal_bps, rule, by, prevent_same_timestamp_close, reset, max_gap, columns
         As in `bars`, also several rules.
-    include_microstructure, features, footprint
+    include_microstructure, features, footprint, lookback, vpin
         As in `bars`.
     include_incomplete
         Add bars that a reset cut off; the bar that is still open is in the checkpoint.
@@ -347,6 +361,8 @@ def bars_with_state(
         include_microstructure=include_microstructure,
         features=features,
         footprint=footprint,
+        lookback=lookback,
+        vpin=vpin,
         include_incomplete=include_incomplete,
         columns=columns,
     )

@@ -19,10 +19,12 @@ from rangebar_polars._core.borders import (
     is_expression,
 )
 from rangebar_polars._core.footprint import Footprint
+from rangebar_polars._core.lookback import CheckedLookback
 from rangebar_polars._core.options import check_rules
 from rangebar_polars._core.rules.prices import RangeRule
 from rangebar_polars._core.rules.rule import Rule
 from rangebar_polars._core.rules.text import parse_rule
+from rangebar_polars._core.vpin import Vpin
 from rangebar_polars.errors import CheckpointError
 from rangebar_polars.schema import RULE, THRESHOLD
 
@@ -66,8 +68,8 @@ def arguments_of(
             f"{hint if isinstance(data, dict) else ''}"
         )
     checkpoint = _internal.read_checkpoint(data)
-    of, texts, column, keys, borders, max_gap, microstructure, incomplete, *rest = checkpoint
-    features, footprint, unit = rest
+    of, texts, column, keys, borders, max_gap, microstructure, incomplete = checkpoint[:8]
+    features, footprint, (back, buckets), unit = checkpoint[8:]
     got = _shown(texts, column)
     expected: str | None = None
     if rule is None:
@@ -111,6 +113,8 @@ def arguments_of(
         "include_incomplete": incomplete,
         "features": features or None,
         "footprint": None if footprint is None else Footprint.of_units(*footprint),
+        "lookback": None if back is None else CheckedLookback(trades=back[0], span=back[1]).given,
+        "vpin": None if buckets is None else Vpin.of_units(*buckets),
         "time_unit": time_unit or known or unit or "ms",
     }
 

@@ -1,4 +1,4 @@
-"""The folders that trades and bars are cached in."""
+"""Where trades and bars are cached: in a folder, or in a bucket."""
 
 import os
 import re
@@ -7,28 +7,68 @@ from typing import Final
 
 import platformdirs
 
+from rangebar_polars._objects.address import ObjectAddress, names_bucket
+
+CacheRoot = Path | ObjectAddress
+"""A cache folder, or the address of one in a bucket."""
+
+_VARIABLE: Final = "RANGEBAR_CACHE_DIR"
+_REMEDY: Final = "give the path of a local folder, or the text 's3://bucket/prefix'"
 # Two letters at least, since one is a drive; a Path has one slash left of two.
 _URL: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
 
 
-def cache_root(cache_dir: str | os.PathLike[str] | None = None) -> Path:
-    """Return the cache folder: the argument, ``RANGEBAR_CACHE_DIR``, or the platform's own.
+def cache_root(cache_dir: str | os.PathLike[str] | None = None) -> CacheRoot:
+    """Return where the cache is: the argument, ``RANGEBAR_CACHE_DIR``, or the platform's folder.
 
     Raises
     ------
     TypeError, ValueError
-        It is no path, or a URL; or none is given and there is no home folder.
+        It is neither a path nor the URL of a bucket; or none is given and there is no home folder.
+
+    Examples
+    --------
+    >>> print(cache_root("s3://bucket/team/"))
+    s3://bucket/team
     """
-    if cache_dir is not None and cache_dir != "":
-        return local_path(cache_dir, "cache_dir")
-    chosen = os.environ.get("RANGEBAR_CACHE_DIR")
-    if chosen:
-        return local_path(chosen, "RANGEBAR_CACHE_DIR")
+    name, value = "cache_dir", cache_dir
+    if value is None or value == "":
+        name, value = _VARIABLE, os.environ.get(_VARIABLE)
+    if not value:
+        return _platform_folder(f"set {_VARIABLE}, or give cache_dir")
+    if isinstance(value, str) and names_bucket(value):
+        return ObjectAddress.parse(value, name)
+    return local_path(value, name, remedy=_REMEDY)
+
+
+def local_folder(root: CacheRoot) -> Path:
+    """Return the folder of this machine in which downloads lie until their days are written.
+
+    Parameters
+    ----------
+    root
+        Where the cache is. For a bucket it is ``RANGEBAR_CACHE_DIR``, if that is a folder, or the
+        platform's own.
+
+    Raises
+    ------
+    ValueError
+        There is no home folder.
+    """
+    if isinstance(root, Path):
+        return root
+    chosen = os.environ.get(_VARIABLE)
+    if chosen and not names_bucket(chosen):
+        return local_path(chosen, _VARIABLE, remedy=_REMEDY)
+    return _platform_folder(f"set {_VARIABLE} to a local folder, and give the bucket as cache_dir")
+
+
+def _platform_folder(remedy: str) -> Path:
     path = platformdirs.user_cache_path("rangebar-polars", appauthor=False)
     if not path.is_absolute():
         raise ValueError(
             f"the cache folder would be {str(path)!r}, below the working directory, because the "
-            "home folder is unknown (set RANGEBAR_CACHE_DIR, or give cache_dir)"
+            f"home folder is unknown ({remedy})"
         )
     return path
 
@@ -50,10 +90,10 @@ def local_path(
 
     Examples
     --------
-    >>> local_path("s3://bucket/cache", "cache_dir")
+    >>> local_path("s3://bucket/bars", "folder")
     Traceback (most recent call last):
-    ValueError: cache_dir is 's3://bucket/cache': expected a path on this machine (give the path of
-    a local folder)
+    ValueError: folder is 's3://bucket/bars': expected a path on this machine (give the path of a
+    local folder)
     """
     if not isinstance(value, str | os.PathLike) or not isinstance(os.fspath(value), str):
         raise TypeError(f"{name} is {value!r}: expected a path ({remedy})")

@@ -42,6 +42,7 @@ _SETTINGS: Final = (
     "include_incomplete",
     "features",
     "footprint",
+    "lookback and vpin",
     "the unit of times",
 )
 """What `_internal.read_checkpoint` returns."""

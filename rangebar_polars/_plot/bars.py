@@ -7,6 +7,7 @@ import polars as pl
 
 from rangebar_polars._argument_names import named
 from rangebar_polars._core.arguments import check_count
+from rangebar_polars._forks import use_threads
 from rangebar_polars._plot.candles import Layout, charts_of
 from rangebar_polars._plot.chains import REQUIRED, chains_of, check_schema, keys_of
 from rangebar_polars._plot.extra import check_altair
@@ -103,6 +104,7 @@ def plot_bars(
     check_altair()
     if not (title is None or isinstance(title, str)):
         raise TypeError(f"title is {title!r}: expected a text")
+    use_threads()
     count = None if last is None else check_count(last, "last")
     size = {"width": check_count(width, "width"), "height": check_count(height, "height")}
     schema = bars.collect_schema()

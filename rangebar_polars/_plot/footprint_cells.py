@@ -1,9 +1,11 @@
 """The cells of the cluster chart: a row for each level of bars, with the texts that it shows."""
 
+import math
 from typing import Any, Final
 
 import polars as pl
 
+from rangebar_polars._core.fixed import SCALE, to_fixed
 from rangebar_polars._plot import number_axis
 from rangebar_polars._plot.chains import Chain
 from rangebar_polars._plot.number_axis import NUMBER
@@ -17,6 +19,12 @@ _FLAGS: Final = ("buy_imbalance", "sell_imbalance")
 
 _MOST_CELLS: Final = 20_000
 """Cells that are still one picture."""
+
+_EXACT: Final = 1 << 51
+"""Units of 1e-8 up to which a price as a float has them all."""
+
+_OF_ONE_LEVEL: Final = 1e-4
+"""The height of a level by its price, where all bars have the same one."""
 
 _LEAST_VOLUME: Final = 0.001
 """Volumes below it are shown as such: their digits have no room."""
@@ -105,12 +113,17 @@ def cells_of(chain: Chain) -> pl.DataFrame:
 
 
 def tick_of(cells: pl.DataFrame) -> float:
-    """Return the height of a level: the smallest distance between two of a bar."""
-    steps = cells.select(pl.col("price").diff().over(NUMBER).alias("step")).to_series()
-    # Prices are multiples of the tick, up to the last bits of a float.
-    step = steps.drop_nulls().round(8).filter(steps.drop_nulls().round(8) > 0).min()
-    found: Any = step
-    if found is None:
-        apart = cells["price"].unique().sort().diff().drop_nulls().round(8)
-        found = apart.filter(apart > 0).min()
-    return float(found) if found is not None else float(cells["price"][0]) * 1e-4
+    """Return the height of a level: the greatest that the distances of all levels are multiples of.
+
+    Examples
+    --------
+    >>> tick_of(pl.DataFrame({"price": [100.0, 100.2, 100.5, 100.2]}))
+    0.1
+    """
+    prices: Any = cells.select(to_fixed(pl.col("price"))).to_series().drop_nulls().unique()
+    distances = (prices.sort().diff().drop_nulls()).to_list()
+    if not distances:
+        return float(cells["price"][0]) * _OF_ONE_LEVEL
+    # Larger prices have lost their last units.
+    found = math.gcd(*distances) if prices.max() < _EXACT else min(distances)
+    return float(found / SCALE)

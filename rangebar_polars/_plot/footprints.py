@@ -8,6 +8,7 @@ import polars as pl
 
 from rangebar_polars._argument_names import named
 from rangebar_polars._core.arguments import check_count
+from rangebar_polars._forks import use_threads
 from rangebar_polars._plot import number_axis
 from rangebar_polars._plot.chains import REQUIRED, Chain, chains_of, check_schema, keys_of
 from rangebar_polars._plot.extra import alt, check_altair
@@ -122,6 +123,7 @@ def plot_footprint(
     check_altair()
     if not (title is None or isinstance(title, str)):
         raise TypeError(f"title is {title!r}: expected a text")
+    use_threads()
     count = check_count(last, "last")
     size = (check_count(width, "width"), None if height is None else check_count(height, "height"))
     schema = bars.collect_schema()

@@ -15,8 +15,11 @@ LABEL: Final = "label"
 _SHORT: Final = dt.timedelta(seconds=10)
 """A span of times that differ in their milliseconds."""
 
-_FEW: Final = 16
-"""Rows up to which each has a label, and which fill a part of the width only."""
+_FEW: Final = 12
+"""Rows up to which each has a label, and which fill a part of the width only.
+
+Vega drops labels that overlap, but not those of two rows: with this number, theirs do not.
+"""
 
 
 def check_time(name: str, dtype: pl.DataType) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from rangebar_polars.schema import COLUMNS, IS_COMPLETE, RULE, THRESHOLD
+from rangebar_polars.schema import COLUMNS, INTRA, IS_COMPLETE, RULE, THRESHOLD
 
 VIEWS: Final = {
     "bars": "Stored bars of all chains (rangebar-polars)",
@@ -23,6 +23,7 @@ _CHAIN: Final = {
     "prevent_same_timestamp_close": "Whether no trade of a bar's opening time closes it",
     "reset": "Where bars begin anew: each UTC day, week, month or year, or 17:00@America/New_York",
     "max_gap": "The longest time between two trades of a bar, such as 30m",
+    "features": "The statistics that need the trades and are stored, with commas between them",
     "origin": "The UTC day at which the chain begins",
 }
 _TICKS: Final = {
@@ -69,7 +70,7 @@ _QUALITY: Final = {
 }
 _OUTPUTS: Final = {
     output.name: output.formula + (f"; null if {output.null_when}" if output.null_when else "")
-    for output in COLUMNS
+    for output in (*COLUMNS, *INTRA)
 }
 COLUMNS_OF: Final = {
     "bars": _SERIES

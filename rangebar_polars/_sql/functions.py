@@ -1,21 +1,33 @@
 """The functions of SQL that compute bars: one in Python, and macros that call it."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
 from rangebar_polars._core.bars import bars
 from rangebar_polars._core.borders import parse_borders
+from rangebar_polars._core.feature_names import refuse_lookback
+from rangebar_polars._core.options import Options
 from rangebar_polars._core.rules.prices import RangeRule
 from rangebar_polars._core.rules.rule import Rule
 from rangebar_polars._core.rules.text import parse_rule
-from rangebar_polars.schema import BAR_SCHEMA, IS_COMPLETE, SERIES_SCHEMA, TRADE_SCHEMA, ArrowStream
+from rangebar_polars.schema import (
+    BAR_SCHEMA,
+    INTRA,
+    IS_COMPLETE,
+    RICH_BAR_SCHEMA,
+    SERIES_SCHEMA,
+    TRADE_SCHEMA,
+    ArrowStream,
+)
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _FOLD: Final = "rangebar_polars_bars"
-"""The name of the function in Python, which all connections to a database share."""
+_FOLD_STATISTICS: Final = "rangebar_polars_bars_and_statistics"
+"""The names of the functions in Python, which all connections to a database share."""
 
 _SQL_TYPES: Final[dict[pl.DataType, str]] = {
     TRADE_SCHEMA["timestamp"]: "TIMESTAMPTZ",
@@ -25,6 +37,15 @@ _SQL_TYPES: Final[dict[pl.DataType, str]] = {
 }
 _OPTIONAL: Final = ("is_buyer_maker", "agg_trade_id", "first_trade_id", "last_trade_id")
 _OPTIONS: Final = "rule, reset := NULL, max_gap := NULL, include_incomplete := false"
+_OF_TABLES: Final = f"{_OPTIONS}, features := []::VARCHAR[]"
+_NUMBERS: Final = (
+    *("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE"),
+    *("UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT"),
+)
+_EXPECTED: Final = {
+    "timestamp": "the time of each trade, as a date has no time of day",
+    "is_buyer_maker": "BOOLEAN (true is where the aggressor sold: of -1 and 1 it is side < 0)",
+}
 _SEVERAL: Final = (
     "bars_of was given trades of more than one symbol, market or source (give it those of one, or "
     "call bars_by_symbol)"
@@ -39,7 +60,7 @@ MACROS: Final = {
 
 
 def create_fold(connection: "DuckDBPyConnection") -> None:
-    """Create the function in Python, if the database has none yet.
+    """Create the functions in Python, if the database has none yet.
 
     Parameters
     ----------
@@ -52,15 +73,19 @@ def create_fold(connection: "DuckDBPyConnection") -> None:
         "SELECT count(*) FROM duckdb_functions() WHERE function_name = ?", [_FOLD]
     ).fetchall()
     if found == [(0,)]:
-        trades, bars_made = f"{_struct(TRADE_SCHEMA)}[]", f"{_struct(BAR_SCHEMA)}[]"
-        connection.create_function(
-            _FOLD,
-            _fold,
-            [trades, "VARCHAR", "VARCHAR", "VARCHAR", "BOOLEAN"],
-            bars_made,
-            type=ARROW,
-            null_handling=SPECIAL,
-        )
+        given = [f"{_struct(TRADE_SCHEMA)}[]", "VARCHAR", "VARCHAR", "VARCHAR", "BOOLEAN"]
+        for name, function, more, made in (
+            (_FOLD, _fold, [], BAR_SCHEMA),
+            (_FOLD_STATISTICS, _fold_statistics, ["VARCHAR[]"], RICH_BAR_SCHEMA),
+        ):
+            connection.create_function(
+                name,
+                function,
+                [*given, *more],
+                f"{_struct(made)}[]",
+                type=ARROW,
+                null_handling=SPECIAL,
+            )
 
 
 def macros(at: str) -> list[str]:
@@ -72,8 +97,11 @@ def macros(at: str) -> list[str]:
         What goes before their names: a schema and a point, or nothing.
     """
     # A cast would read times without a zone in that of the connection; they are UTC.
-    moment = {"timestamp": "make_timestamptz(epoch_us(timestamp))"}
-    trade = ", ".join(f"{name}: {moment.get(name, name)}" for name in TRADE_SCHEMA)
+    read = {
+        "timestamp": _checked("timestamp", ["DATE"], "make_timestamptz(epoch_us(timestamp))"),
+        "is_buyer_maker": _checked("is_buyer_maker", _NUMBERS, "is_buyer_maker"),
+    }
+    trade = ", ".join(f"{name}: {read.get(name, name)}" for name in TRADE_SCHEMA)
     listed = f"""list(
         {{{trade}}}::{_struct(TRADE_SCHEMA)}
         ORDER BY timestamp, agg_trade_id, first_trade_id, place
@@ -88,15 +116,21 @@ def macros(at: str) -> list[str]:
             FROM (FROM query_table(tbl) UNION ALL BY NAME SELECT {", ".join(absent)} WHERE false)
         )
     """  # noqa: S608 - our own names
-    given = "rule::VARCHAR, reset, max_gap, include_incomplete"
+    given = "rule::VARCHAR, reset::VARCHAR, max_gap::VARCHAR, include_incomplete"
     of_one = f"CASE WHEN {several} THEN error('{_SEVERAL}') ELSE {listed} END"
+    statistics = ", ".join(f"'{output.name}'" for output in INTRA)
+    # A function has one type, so statistics that are not asked for are null columns until here.
+    shown = f"""SELECT COLUMNS(
+        lambda name: name NOT IN ({statistics}) OR list_contains(coalesce(features, []), name)
+    )"""
+    given_all = f"{given}, coalesce(features, [])"
     return [
         f"CREATE OR REPLACE MACRO {at}range_bars(trades, {_OPTIONS}) AS {_FOLD}(trades, {given})",
-        f"""CREATE OR REPLACE MACRO {at}bars_of(tbl, {_OPTIONS}) AS TABLE
-        SELECT unnest({_FOLD}({of_one}, {given}), recursive := true) {table}""",
-        f"""CREATE OR REPLACE MACRO {at}bars_by_symbol(tbl, {_OPTIONS}) AS TABLE
-        SELECT {series}, unnest({_FOLD}({listed}, {given}), recursive := true) {table}
-        GROUP BY {series}""",
+        f"""CREATE OR REPLACE MACRO {at}bars_of(tbl, {_OF_TABLES}) AS TABLE {shown} FROM (
+        SELECT unnest({_FOLD_STATISTICS}({of_one}, {given_all}), recursive := true) {table})""",
+        f"""CREATE OR REPLACE MACRO {at}bars_by_symbol(tbl, {_OF_TABLES}) AS TABLE {shown} FROM (
+        SELECT {series}, unnest({_FOLD_STATISTICS}({listed}, {given_all}), recursive := true)
+        {table} GROUP BY {series})""",
     ]
 
 
@@ -109,41 +143,65 @@ def _fold(  # noqa: PLR0917 - DuckDB passes them by position
     incomplete: ArrowStream,
 ) -> Any:  # noqa: ANN401 - pyarrow's
     """Return a list of bars for each list of trades; null for a null list or rule."""
+    return _folded(BAR_SCHEMA, trades, rules, resets, max_gaps, incomplete)
+
+
+def _fold_statistics(  # noqa: PLR0917 - DuckDB passes them by position
+    trades: ArrowStream,
+    rules: ArrowStream,
+    resets: ArrowStream,
+    max_gaps: ArrowStream,
+    incomplete: ArrowStream,
+    features: ArrowStream,
+) -> Any:  # noqa: ANN401 - pyarrow's
+    """Return the same with columns of every statistic, null but for those that are asked for."""
+    return _folded(RICH_BAR_SCHEMA, trades, rules, resets, max_gaps, incomplete, features)
+
+
+def _folded(schema: pl.Schema, trades: ArrowStream, *given: ArrowStream) -> Any:  # noqa: ANN401
     import numpy as np  # noqa: PLC0415 - an extra
     import pyarrow as pa  # type: ignore[import-untyped]  # noqa: PLC0415 - an extra
 
     # Times arrive in the current zone of the connection, which a query may have changed.
     lists = pl.Series(trades).cast(pl.List(pl.Struct(TRADE_SCHEMA)))
-    options = (pl.Series(each) for each in (rules, resets, max_gaps, incomplete))
+    options = (pl.Series(each) for each in given)
     found = [
-        None
-        if rows is None or rule is None
-        else _bars_of(rows, rule, reset, max_gap, include_incomplete=bool(is_wanted))
-        for rows, rule, reset, max_gap, is_wanted in zip(lists, *options, strict=True)
+        None if rows is None or rule is None else _bars_of(rows, rule, *options_of)
+        for rows, rule, *options_of in zip(lists, *options, strict=True)
     ]
     ends = np.cumsum([0, *(0 if frame is None else frame.height for frame in found)])
     made = [frame for frame in found if frame is not None]
-    rows = pl.concat([BAR_SCHEMA.to_frame(), *made]).to_struct().to_arrow()
+    rows = pl.concat([schema.to_frame(), *made], how="diagonal").to_struct().to_arrow()
     is_null = pa.array([frame is None for frame in found], pa.bool_())
     return pa.LargeListArray.from_arrays(ends, rows, mask=is_null)
 
 
-def _bars_of(
+def _bars_of(  # noqa: PLR0917 - in the order of SQL
     rows: pl.Series,
     rule: str,
     reset: str | None,
     max_gap: str | None,
-    *,
-    include_incomplete: bool,
+    include_incomplete: bool | None,  # noqa: FBT001
+    features: pl.Series | None = None,
 ) -> pl.DataFrame:
     """Return the bars of one list; whether a bar is complete is a column in any case."""
+    names = None if features is None else features.to_list()
+    refuse_lookback(names, "bars of SQL")
+    of_text, trades = _rule_of(rule), rows.struct.unnest()
+    # A column that a table lacks has come as nulls, of which a rule would make other bars.
+    lacked = [
+        role
+        for role in Options.check(None, rule=of_text, columns=None).rule_roles
+        if role in _OPTIONAL and trades.height and trades[role].null_count() == trades.height
+    ]
     made = bars(
-        rows.struct.unnest(),
-        rule=_rule_of(rule),
+        trades.drop(lacked),
+        rule=of_text,
         reset=None if reset is None else parse_borders(reset),
         max_gap=max_gap,
         include_microstructure=True,
         include_incomplete=True,
+        features=names or None,
     )
     return made if include_incomplete else made.filter(IS_COMPLETE)
 
@@ -152,6 +210,13 @@ def _rule_of(text: str) -> Rule:
     """Return the rule of a text, or of a threshold."""
     is_threshold = text.removeprefix("-").isdecimal()
     return RangeRule(int(text)) if is_threshold else parse_rule(text)
+
+
+def _checked(name: str, refused: Sequence[str], expression: str) -> str:
+    """Return an expression that is an error where a column has a type of which a cast would lie."""
+    types = ", ".join(f"'{each}'" for each in refused)
+    error = f"error('{name} is ' || typeof({name}) || ': expected {_EXPECTED[name]}')"
+    return f"CASE WHEN typeof({name}) IN ({types}) THEN {error} ELSE {expression} END"
 
 
 def _struct(schema: pl.Schema) -> str:

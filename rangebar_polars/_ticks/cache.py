@@ -1,92 +1,80 @@
 """The tick cache: one Parquet file per UTC day, which says itself what it was made from.
 
-    <root>/ticks/source=binance/market=spot/symbol=BTCUSDT/2024-08-08.parquet
+    ticks/source=binance/market=spot/symbol=BTCUSDT/2024-08-08.parquet
 
-A day is covered if its file is there, and by nothing else: files appear whole, under a lock,
-and hold the `DayReport` of their rows in their own metadata, with no clock time in it, so
-equal archives give equal bytes. A file that cannot be read, or is not what its place says,
-is an error with its name; nothing here deletes or replaces it on its own.
+A day is covered if its file is there, and by nothing else: files appear whole, and hold the
+`DayReport` of their rows in their own metadata, with no clock time in it, so equal archives give
+equal bytes. A file that cannot be read, or is not what its place says, is an error with its name;
+nothing here deletes or replaces it on its own.
+
+Files lie in a folder (`DiskTickCache`) or in a bucket (`ObjectTickCache`), under the same names.
 """
 
 import contextlib
 import datetime as dt
-import errno
 import hashlib
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, ClassVar, Final
 from urllib.parse import quote
 
 import polars as pl
 
 from rangebar_polars._days import days_named
+from rangebar_polars._disk.cache_root import CacheRoot, local_folder
 from rangebar_polars._disk.disk_error import disk_errors
 from rangebar_polars._disk.fingerprint import TableHash
 from rangebar_polars._disk.locked_file import LockedFile, locked, remove_abandoned
 from rangebar_polars._disk.path_names import to_name
-from rangebar_polars._disk.regular_file import entries, has_file, open_to_read, subfolders
 from rangebar_polars._ticks.day_file import DEFAULT, Compression, write_day
 from rangebar_polars._ticks.report import DayReport
 from rangebar_polars.errors import CacheError
-from rangebar_polars.schema import SERIES_SCHEMA, TRADE_SCHEMA, Series
+from rangebar_polars.schema import TRADE_SCHEMA, Series
+
+TICKS: Final = "ticks"
+"""The folder of a cache in which the folders of its series are."""
 
 IMPORT_AGAIN = "give all trades of the day to import_trades, with replace=True"
 LAYOUT_VERSION = "3"
-# ENOENT: it has no folder, and so no days.
-_NOT_EMPTY = frozenset({errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT})
+SUFFIX: Final = ".parquet"
 
 
 @dataclass(frozen=True)
-class TickCache:
+class TickCache(ABC):
     """The cached days of a series.
 
     Attributes
     ----------
     root
-        The cache folder.
+        Where the cache is.
     series
         Whose trades.
     remedy
         How a file is made again that is not what it should be.
     compression
         How days are written; they are read however they were written.
-
-    Examples
-    --------
-    >>> cache = TickCache(Path("cache"), Series("binance", "um", "BTCUSDT"))
-    >>> cache.path(dt.date(2024, 8, 8)).as_posix()
-    'cache/ticks/source=binance/market=um/symbol=BTCUSDT/2024-08-08.parquet'
-
     """
 
-    root: Path
+    root: CacheRoot
     series: Series
     remedy: str = field(default=IMPORT_AGAIN, compare=False)
     compression: Compression = field(default=DEFAULT, compare=False)
 
-    @cached_property
-    def folder(self) -> Path:
-        """Where the days lie."""
-        return self.root / "ticks" / self.series.path
+    # What is different in a folder and in a bucket
 
-    def unfinished(self, name: str) -> Path:
-        """Return where a file lies until the days in it are written."""
-        # No part has a comma, so two series share no file.
-        parts = [*map(to_name, self.series.values, self.series.values.values())]
-        return self.root / "downloads" / f"{','.join([*parts, quote(name, safe='')])}.part"
+    writers: ClassVar[int]
+    """How many days a fetch may hold in memory, so that one is cleaned while others are written."""
 
-    @property
-    def label(self) -> str:
-        """What messages call the series."""
-        return self.series.label
+    @abstractmethod
+    def place(self, day: dt.date) -> str:
+        """Return the path or the URL of a day's file, whether it exists or not."""
 
-    def path(self, day: dt.date) -> Path:
-        """Return where a day's file is, or would be."""
-        return self.folder / f"{day}.parquet"
-
+    @abstractmethod
     def days(self) -> list[dt.date]:
         """Return the days that are cached, ascending.
 
@@ -94,23 +82,93 @@ class TickCache:
         ------
         CacheError
             The folder may not be read.
-
         """
-        with disk_errors(CacheError, self.folder, doing="read"):
-            return days_named(path.stem for path in entries(self.folder, "????-??-??.parquet"))
 
-    def has(self, day: dt.date) -> bool:
-        """Return whether a day is cached, in whatever state.
+    @abstractmethod
+    def missing(self, days: Sequence[dt.date]) -> list[dt.date]:
+        """Return those of some days that are not cached, in whatever state.
 
         Raises
         ------
         CacheError
             The folder may not be looked into.
-
         """
-        path = self.path(day)
-        with disk_errors(CacheError, path, doing="read"):
-            return has_file(path)
+
+    @abstractmethod
+    def sizes(self) -> dict[dt.date, int]:
+        """Return the cached days, ascending, and how many bytes each takes.
+
+        Raises
+        ------
+        CacheError
+            The folder may not be looked into.
+        """
+
+    @abstractmethod
+    def scan(self, days: Iterable[dt.date]) -> pl.LazyFrame:
+        """Return the trades of cached days, in the order given."""
+
+    @abstractmethod
+    def clear(self) -> None:
+        """Remove every day, and what killed processes left unfinished. Nothing is read for it.
+
+        Raises
+        ------
+        CacheError
+            A file cannot be removed.
+        """
+
+    @abstractmethod
+    def _reading(self, day: dt.date) -> AbstractContextManager[None]:
+        """Raise what is wrong with a day's file as a CacheError that names it."""
+
+    @abstractmethod
+    def _opened(self, day: dt.date, *, whole: bool) -> AbstractContextManager[BinaryIO | None]:
+        """Open a day's file, or at least its end with all of its metadata; None if it is absent."""
+
+    @abstractmethod
+    def _put(
+        self,
+        day: dt.date,
+        write: Callable[[BinaryIO], None],
+        stop: threading.Event | None,
+        *,
+        replace: bool,
+    ) -> bool:
+        """Give a day the file that `write` writes to a handle, whole or not at all.
+
+        Returns False, and changes nothing, if the day is cached and not to be replaced.
+        """
+
+    @abstractmethod
+    def reports(
+        self, days: Iterable[dt.date], *, listed: bool = False
+    ) -> dict[dt.date, DayReport | CacheError]:
+        """Return what is known of each of some days that is cached, or why it cannot be read.
+
+        Parameters
+        ----------
+        days
+            The days.
+        listed
+            Whether they were just listed, so that all of them are likely to be cached.
+        """
+
+    @abstractmethod
+    def _remove_abandoned(self, *, strict: bool) -> None:
+        """Remove what killed processes left unfinished beside the days."""
+
+    # What is the same
+
+    @property
+    def folder_name(self) -> str:
+        """The folder of the days, below the root."""
+        return f"{TICKS}/{self.series.path}"
+
+    @property
+    def label(self) -> str:
+        """What messages call the series."""
+        return self.series.label
 
     def report(self, day: dt.date) -> DayReport | None:
         """Return what is known of a day, or None where it is not cached.
@@ -120,9 +178,8 @@ class TickCache:
         CacheError
             The file cannot be read, has other columns than trades, or is of another series, day
             or version.
-
         """
-        with self._opened(day) as handle:
+        with self._reading(day), self._opened(day, whole=False) as handle:
             return None if handle is None else self._report(day, handle)
 
     def open(self, day: dt.date) -> tuple[DayReport, pl.LazyFrame] | None:
@@ -137,9 +194,8 @@ class TickCache:
         CacheError
             The file cannot be read, has other columns than trades, or is of another series, day
             or version.
-
         """
-        with self._opened(day) as handle:
+        with self._reading(day), self._opened(day, whole=True) as handle:
             if handle is None:
                 return None
             report = self._report(day, handle)
@@ -162,7 +218,6 @@ class TickCache:
         ------
         CacheError
             The file cannot be read to its end, or holds other trades than were written to it.
-
         """
         hashed = TableHash(TRADE_SCHEMA.to_frame())
         with self._reading(report.day):
@@ -172,68 +227,6 @@ class TickCache:
                 del batch  # or it would live on while the next one is made
         if hashed.hexdigest() != report.fingerprint:
             raise self._other_trades(report.day)
-
-    def _other_trades(self, day: dt.date) -> CacheError:
-        return CacheError(
-            f"{self.path(day)} holds other trades than were written to it ({self.remedy})"
-        )
-
-    def _reading(self, day: dt.date) -> contextlib.AbstractContextManager[None]:
-        return disk_errors(CacheError, self.path(day), doing="read", remedy=self.remedy)
-
-    @contextlib.contextmanager
-    def _opened(self, day: dt.date) -> Iterator[BinaryIO | None]:
-        with self._reading(day):
-            try:
-                handle = open_to_read(self.path(day))
-            except FileNotFoundError:
-                handle = None
-            with handle or contextlib.nullcontext():
-                yield handle
-
-    @contextlib.contextmanager
-    def unfinished_file(
-        self, name: str, stop: threading.Event | None = None
-    ) -> Iterator[LockedFile]:
-        """Hold the file that lies where `unfinished` says, as `locked` does.
-
-        Raises
-        ------
-        CacheError
-            It cannot be made or written.
-
-        """
-        path = self.unfinished(name)
-        with disk_errors(CacheError, path, doing="written"), locked(path, stop) as file:
-            yield file
-
-    def write(
-        self,
-        rows: pl.DataFrame,
-        report: DayReport,
-        stop: threading.Event | None = None,
-    ) -> None:
-        """Put a cleaned day in its place, whole or not at all.
-
-        Raises
-        ------
-        CacheError
-            It cannot be written: the disk is full, or may not be written.
-
-        """
-        target = self.path(report.day)
-        text = report.to_json()
-        metadata = {
-            "rangebar.version": LAYOUT_VERSION,
-            "rangebar.series": self.label,
-            "rangebar.report": text,
-            "rangebar.report.sha256": _sha256(text),
-        }
-        part = target.with_name(f".{target.name}.part")
-        with disk_errors(CacheError, target, doing="written"), locked(part, stop) as file:
-            with file.written() as handle:
-                write_day(handle, rows, self.compression, metadata)
-            file.move_to(target)
 
     def damage(self, day: dt.date) -> str | None:
         """Read a day's file to the end and say what is wrong with it, or return None."""
@@ -247,76 +240,95 @@ class TickCache:
             return str(error)
         return None
 
-    def scan(self, days: Iterable[dt.date]) -> pl.LazyFrame:
-        """Return the trades of cached days, in the order given."""
-        paths = [self.path(day) for day in days]
-        if not paths:
-            return pl.LazyFrame(schema=TRADE_SCHEMA)
-        return pl.scan_parquet(paths, glob=False, hive_partitioning=False)
+    def write(
+        self,
+        rows: pl.DataFrame,
+        report: DayReport,
+        stop: threading.Event | None = None,
+        *,
+        replace: bool = True,
+    ) -> bool:
+        """Put a cleaned day in its place, whole or not at all.
 
-    def size(self) -> int:
-        """Return how many bytes the days take.
+        Parameters
+        ----------
+        rows
+            Its trades.
+        report
+            Its report.
+        stop
+            Ends a wait for another writer with a CancelledError.
+        replace
+            Whether a file of the day that is there is replaced.
+
+        Returns
+        -------
+        bool
+            Whether the day was written. False: it is there, from another writer, and was not to be
+            replaced.
 
         Raises
         ------
         CacheError
-            The folder may not be looked into.
-
+            It cannot be written: the disk is full, or may not be written.
         """
-        size = 0
-        with disk_errors(CacheError, self.folder, doing="read"):
-            for path in entries(self.folder, "*.parquet"):
-                with contextlib.suppress(FileNotFoundError):
-                    size += path.stat().st_size
-        return size
+        text = report.to_json()
+        metadata = {
+            "rangebar.version": LAYOUT_VERSION,
+            "rangebar.series": self.label,
+            "rangebar.report": text,
+            "rangebar.report.sha256": _sha256(text),
+        }
+        write = partial(write_day, rows=rows, compression=self.compression, metadata=metadata)
+        return self._put(report.day, write, stop, replace=replace)
 
-    def clear(self) -> None:
-        """Remove every day, and what killed processes left unfinished. Nothing is read for it.
+    def unfinished(self, name: str) -> Path:
+        """Return where a file lies on this machine until the days in it are written."""
+        # No part has a comma, so two series share no file.
+        parts = [*map(to_name, self.series.values, self.series.values.values())]
+        name = f"{','.join([*parts, quote(name, safe='')])}.part"
+        return local_folder(self.root) / "downloads" / name
+
+    @contextlib.contextmanager
+    def unfinished_file(
+        self, name: str, stop: threading.Event | None = None
+    ) -> Iterator[LockedFile]:
+        """Hold the file that lies where `unfinished` says, as `locked` does.
 
         Raises
         ------
         CacheError
-            A file cannot be removed.
-
+            It cannot be made or written.
         """
-        with disk_errors(CacheError, self.folder, doing="cleared"):
-            paths = entries(self.folder, "*.parquet")
-        for path in paths:
-            with disk_errors(CacheError, path, doing="removed"):
-                path.unlink(missing_ok=True)
-        with disk_errors(CacheError, self.folder, doing="cleared"):
-            self._remove_abandoned(strict=True)
-            try:
-                self.folder.rmdir()
-            except OSError as error:
-                # Another process has added a day, or a user a file of their own.
-                if error.errno not in _NOT_EMPTY:
-                    raise
+        path = self.unfinished(name)
+        with disk_errors(CacheError, path, doing="written"), locked(path, stop) as file:
+            yield file
 
-    def remove_abandoned(self) -> None:
+    def remove_abandoned(self, *, strict: bool = False) -> None:
         """Remove what killed processes left unfinished, except what this user may not remove.
+
+        Parameters
+        ----------
+        strict
+            Whether what this user may not remove is an error.
 
         Raises
         ------
         CacheError
             The disk fails.
-
         """
-        with disk_errors(CacheError, self.folder, doing="cleared"):
-            self._remove_abandoned(strict=False)
-
-    def _remove_abandoned(self, *, strict: bool) -> None:
-        remove_abandoned(self.folder, ".*.parquet.part", strict=strict)
+        self._remove_abandoned(strict=strict)
         every = self.unfinished("")
-        remove_abandoned(every.parent, f"{every.stem}*.part", strict=strict)
+        with disk_errors(CacheError, every.parent, doing="cleared"):
+            remove_abandoned(every.parent, f"{every.stem}*.part", strict=strict)
 
     def _report(self, day: dt.date, handle: BinaryIO) -> DayReport:
-        path, metadata = self.path(day), pl.read_parquet_metadata(handle)
-        damaged = f"{path} cannot be read: what it says of itself is damaged ({self.remedy})"
+        place, metadata = self.place(day), pl.read_parquet_metadata(handle)
+        damaged = f"{place} cannot be read: what it says of itself is damaged ({self.remedy})"
         got = metadata.get("rangebar.version")
         if got != LAYOUT_VERSION:
             raise CacheError(
-                f"{path} has layout version {got}, expected {LAYOUT_VERSION} ({self.remedy})",
+                f"{place} has layout version {got}, expected {LAYOUT_VERSION} ({self.remedy})",
             )
         try:
             series, text = metadata["rangebar.series"], metadata["rangebar.report"]
@@ -328,7 +340,7 @@ class TickCache:
             raise CacheError(damaged)
         if (series, report.day) != (self.label, day):
             raise CacheError(
-                f"{path} holds {series} of {report.day}, expected {self.label} of {day} "
+                f"{place} holds {series} of {report.day}, expected {self.label} of {day} "
                 "(the file was moved: move it back, or delete it)",
             )
         handle.seek(0)
@@ -336,35 +348,35 @@ class TickCache:
             raise self._other_trades(day)
         return report
 
+    def _other_trades(self, day: dt.date) -> CacheError:
+        return CacheError(
+            f"{self.place(day)} holds other trades than were written to it ({self.remedy})"
+        )
+
+    def _report_or_error(self, day: dt.date) -> DayReport | CacheError | None:
+        try:
+            return self.report(day)
+        except CacheError as error:
+            return error
+
+
+def file_name(day: dt.date) -> str:
+    """Return the name of the file of a day.
+
+    >>> file_name(dt.date(2024, 8, 8))
+    '2024-08-08.parquet'
+    """
+    return f"{day}{SUFFIX}"
+
+
+def days_of(names: Iterable[str]) -> list[dt.date]:
+    """Return the days whose files have these names, ascending.
+
+    >>> days_of(["2024-08-08.parquet", ".2024-08-09.parquet.part", "notes.parquet"])
+    [datetime.date(2024, 8, 8)]
+    """
+    return days_named(name.removesuffix(SUFFIX) for name in names if name.endswith(SUFFIX))
+
 
 def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def caches(root: Path, names: Mapping[str, str] | None = None) -> list[TickCache]:
-    """Return the cache of every series that has a folder, in order.
-
-    Parameters
-    ----------
-    root
-        The cache folder.
-    names
-        Only series of these, by column. Folders of others are not looked into.
-
-    Raises
-    ------
-    CacheError
-        A folder may not be read.
-
-    """
-    top, asked = root / "ticks", names or {}
-    try:
-        written = {key: to_name(key, name) for key, name in asked.items()}
-    except UnicodeEncodeError:
-        # No folder has half a character in its name.
-        return []
-    patterns = [f"{key}={written.get(key, '*')}" for key in SERIES_SCHEMA]
-    with disk_errors(CacheError, top, doing="read"):
-        folders = subfolders(top, patterns)
-    every = (Series.from_path(folder.relative_to(top).as_posix()) for folder in folders)
-    return [TickCache(root, series) for series in every if series is not None]

@@ -102,7 +102,7 @@ def import_days(
             prepared.append((cache, spill, reports))
         for cache, spill, reports in prepared:
             for report in reports:
-                cache.write(spill.rows(report.day), report)
+                _write(spill.rows(report.day), report, cache, replace=replace)
     frames = list[pl.DataFrame]()
     for cache, _, reports in prepared:
         cache.remove_abandoned()
@@ -325,11 +325,17 @@ def _accepted(report: DayReport, cache: TickCache, *, replace: bool) -> DayRepor
     cached = None if replace else cache.report(report.day)
     if cached is not None and cached.digest != report.digest:
         raise CacheError(
-            f"{cache.path(report.day)} holds other trades of {report.day} than those given "
+            f"{cache.place(report.day)} holds other trades of {report.day} than those given "
             f"({cached.rows_after} rows, got {report.rows_after}; give all trades of the day "
             "together, with replace=True)",
         )
     return report
+
+
+def _write(rows: pl.DataFrame, report: DayReport, cache: TickCache, *, replace: bool) -> None:
+    if not cache.write(rows, report, replace=replace):
+        # It was there before, or another process has written it since.
+        _accepted(report, cache, replace=False)
 
 
 def _refuse_defects(reports: list[DayReport], cache: TickCache) -> None:

@@ -19,6 +19,7 @@ from rangebar_polars._core.options import check_rules
 from rangebar_polars._core.rules.prices import HighLowRule, PriceRangeRule, RangeRule
 from rangebar_polars._core.rules.rule import Rule
 from rangebar_polars._core.rules.text import parse_rule
+from rangebar_polars._forks import use_threads
 from rangebar_polars.schema import COLUMNS, IS_COMPLETE, RULE, THRESHOLD
 
 ROW: Final = "row of the bars"
@@ -174,7 +175,10 @@ def frame_of(bars: object, name: str = "bars") -> pl.DataFrame:
     ------
     TypeError
         It is neither.
+    RangeBarError
+        This process was forked after Polars had started its threads.
     """
+    use_threads()
     if isinstance(bars, pl.LazyFrame):
         return bars.collect()
     if not isinstance(bars, pl.DataFrame):

@@ -65,7 +65,14 @@ def conservation(checklist: Checklist, trades: pl.DataFrame, names: TradeColumns
     """Return the findings of bars against their trades."""
     asked, bars = checklist.asked, checklist.bars
     roles = {role: name for role, name in names.names().items() if role not in asked.without}
-    roles |= {role: name for role, name in names.names().items() if role not in OPTIONAL}
+    # Ids that are null in every row say nothing of a bar, but are what its rule has read.
+    needed = _roles_of_rule(asked)
+    roles |= {
+        role: name
+        for role, name in names.names().items()
+        if role not in OPTIONAL
+        or (role in needed and trades.schema.get(name, pl.Null()) != pl.Null())
+    }
     if (message := _obstacle(checklist, trades, names, roles)) is not None:
         return [Finding("conservation", None, "fail", None, [], message)]
     counted = checklist.usable("agg_record_count")
@@ -100,11 +107,9 @@ def _obstacle(
     if missing or unusable:
         what = f"the trades have no {missing[0]}" if missing else f"without {unusable[0]}"
         return f"not checked: {what}"
-    if asked.rule is not None:
-        options = Options.check(None, rule=asked.rule, columns=None)
-        lacked = [role for role in options.rule_roles if role not in roles]
-        if lacked:
-            return f"not checked: the trades have no {lacked[0]}, which {asked.rule} reads"
+    lacked = [role for role in _roles_of_rule(asked) if role not in roles]
+    if lacked:
+        return f"not checked: the trades have no {lacked[0]}, which {asked.rule} reads"
     if trades.schema[names.timestamp] != bars.schema["open_time"]:
         got, expected = bars.schema["open_time"], trades.schema[names.timestamp]
         return f"open_time is {got}: expected the dtype of the trades, {expected}"
@@ -114,6 +119,13 @@ def _obstacle(
             "there is no agg_record_count (make bars with include_microstructure=True)"
         )
     return None
+
+
+def _roles_of_rule(asked: Asked) -> list[str]:
+    """Return the columns of trades that the rule needs, beside those that every bar needs."""
+    return (
+        [] if asked.rule is None else Options.check(None, rule=asked.rule, columns=None).rule_roles
+    )
 
 
 def _expected(subject: str) -> str:

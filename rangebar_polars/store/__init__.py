@@ -7,12 +7,12 @@ from urllib.parse import unquote, urlsplit
 
 from rangebar_polars._argument_names import named
 from rangebar_polars._disk.cache_root import cache_root, local_path
+from rangebar_polars._objects.address import names_bucket
 from rangebar_polars.store.bar_key import BarKey
 from rangebar_polars.store.bar_store import BarStore
 from rangebar_polars.store.chain import Link, StoredMonth
 from rangebar_polars.store.clickhouse.store import ClickHouseStore
-from rangebar_polars.store.objects.address import CREDENTIALS
-from rangebar_polars.store.objects.store import ObjectStore
+from rangebar_polars.store.objects import ObjectStore
 from rangebar_polars.store.parquet import ParquetStore
 from rangebar_polars.store.store_address import StoreAddress
 
@@ -61,12 +61,13 @@ def open_store(
     url
         A folder, or ``"parquet:///folder"``; ``"clickhouse://user:password@host:port/database"``,
         or ``"clickhouse://"`` for the URL in ``CLICKHOUSE_URL``. By default ``RANGEBAR_STORE``, or
-        else Parquet in the cache folder. Characters such as ``@`` in a password are
+        else Parquet files beside the trades. Characters such as ``@`` in a password are
         percent-encoded; ``clickhouses://`` is encrypted. A bucket is ``"s3://bucket/prefix"``,
         ``"gs://bucket/prefix"`` or ``"az://container/prefix"``, with the credentials of the
         environment.
     cache_dir
-        The cache folder; by default ``RANGEBAR_CACHE_DIR``, or the cache folder of your platform.
+        The cache folder, or one in a bucket: ``"s3://bucket/prefix"``, ``"gs://..."``,
+        ``"az://..."``. By default ``RANGEBAR_CACHE_DIR``, or the cache folder of your platform.
 
     Returns
     -------
@@ -96,7 +97,8 @@ def open_store(
     """
     chosen = url if url is not None else os.environ.get("RANGEBAR_STORE") or None
     if chosen is None:
-        return ParquetStore(cache_root(cache_dir))
+        root = cache_root(cache_dir)
+        return ParquetStore(root) if isinstance(root, Path) else ObjectStore(root.url)
     if not isinstance(chosen, str | os.PathLike):
         raise TypeError(f"the store is {chosen!r} (give a URL, a folder or a BarStore)")
     if isinstance(chosen, os.PathLike) or "://" not in chosen:
@@ -112,7 +114,7 @@ def open_store(
         return ParquetStore(Path(unquote(place.path)))
     if scheme in {"clickhouse", "clickhouses"}:
         return ClickHouseStore(chosen)
-    if scheme in CREDENTIALS:
+    if names_bucket(chosen):
         return ObjectStore(chosen)
     raise ValueError(
         f"no bar store has a URL that begins with '{scheme}:' (give a folder, "

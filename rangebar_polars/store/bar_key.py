@@ -20,10 +20,21 @@ from rangebar_polars._core.rules.rule import Rule
 from rangebar_polars._core.rules.text import parse_rule
 from rangebar_polars._days import day_after
 from rangebar_polars._disk.path_names import from_hive_path, hive_path
-from rangebar_polars.schema import BAR_SCHEMA, RULE, RULE_VERSION, SERIES_SCHEMA, THRESHOLD, Series
+from rangebar_polars.schema import (
+    RICH_BAR_SCHEMA,
+    RULE,
+    RULE_VERSION,
+    SERIES_SCHEMA,
+    THRESHOLD,
+    Series,
+)
+from rangebar_polars.store.feature_text import features_text, parse_features, stored_features
 
-KEY_FOLDERS: Final = (*SERIES_SCHEMA, RULE, "reset", "max_gap", "origin", "version")
-"""The parts of a key, each of which is a folder of its path."""
+_FIRST: Final = (*SERIES_SCHEMA, RULE, "reset", "max_gap")
+_LAST: Final = ("origin", "version")
+
+KEY_FOLDERS: Final = ((*_FIRST, *_LAST), (*_FIRST, "features", *_LAST))
+"""The parts of a key, each of which is a folder of its path: without and with statistics."""
 
 _NONE: Final = "none"
 """How a path has a part of a key that is None."""
@@ -36,12 +47,13 @@ KEY_SCHEMA: Final = pl.Schema(
         "prevent_same_timestamp_close": pl.Boolean(),
         "reset": pl.String(),
         "max_gap": pl.String(),
+        "features": pl.String(),
         "origin": pl.Date(),
     }
 )
 """What distinguishes chains, as columns of a frame."""
 
-CHAIN_BAR_SCHEMA: Final = pl.Schema({**KEY_SCHEMA, **BAR_SCHEMA})
+CHAIN_BAR_SCHEMA: Final = pl.Schema({**KEY_SCHEMA, **RICH_BAR_SCHEMA})
 """Bars of several chains in one frame."""
 
 
@@ -59,6 +71,8 @@ class BarKey:
         The borders at which bars begin anew.
     max_gap
         The longest time between two trades of a bar, as `gap_text` writes it.
+    features
+        The statistics that are stored with the bars, because they need the trades: sorted names.
     origin
         The first day of the chain; None with a `period`, where each is its own chain.
     version
@@ -79,6 +93,7 @@ class BarKey:
     rule: Rule
     reset: NamedBorders | None = None
     max_gap: str | None = None
+    features: tuple[str, ...] = ()
     origin: dt.date | None
     version: int = RULE_VERSION
 
@@ -90,6 +105,7 @@ class BarKey:
             RULE: str(self.rule),
             "reset": borders_text(self.reset) or _NONE,
             "max_gap": self.max_gap or _NONE,
+            **({"features": features_text(self.features)} if self.features else {}),
             "origin": str(self.origin or _NONE),
             "version": str(self.version),
         }
@@ -99,7 +115,7 @@ class BarKey:
     def from_path(cls, path: str) -> Self | None:
         """Read `path`; None if it is not the path of a key in the current form."""
         parts = from_hive_path(path)
-        if parts is None or tuple(parts) != KEY_FOLDERS:
+        if parts is None or tuple(parts) not in KEY_FOLDERS:
             return None
         given = {name: None if value == _NONE else value for name, value in parts.items()}
         reset, max_gap, origin = (given[name] for name in ("reset", "max_gap", "origin"))
@@ -109,6 +125,7 @@ class BarKey:
                 rule=parse_rule(parts[RULE]),
                 reset=None if reset is None else parse_borders(reset),
                 max_gap=gap_text(check_max_gap(max_gap)),
+                features=parse_features(parts["features"]) if "features" in parts else (),
                 origin=None if origin is None else dt.date.fromisoformat(origin),
                 version=int(parts["version"]),
             )
@@ -116,7 +133,8 @@ class BarKey:
             return None
         # A chain begins with each period, or on a day.
         begins_once = (key.period is None) == (key.origin is not None)
-        return key if begins_once and key.path == path else None
+        is_sorted = key.features == stored_features(key.features)
+        return key if begins_once and is_sorted and key.path == path else None
 
     @property
     def period(self) -> Reset | None:
@@ -129,7 +147,8 @@ class BarKey:
         of_gap = f", max_gap {self.max_gap}" if self.max_gap else ""
         every = "every" if self.period else "at"
         of_reset = f", anew {every} {self.reset}" if self.reset else ""
-        return f"{self.series.label} {self.rule}{of_gap}{of_reset}"
+        of_features = f", with {features_text(self.features)}" if self.features else ""
+        return f"{self.series.label} {self.rule}{of_gap}{of_reset}{of_features}"
 
     @property
     def values(self) -> dict[str, object]:
@@ -142,11 +161,15 @@ class BarKey:
             "prevent_same_timestamp_close": rule.prevent_same_timestamp_close,
             "reset": borders_text(self.reset),
             "max_gap": self.max_gap,
+            "features": ",".join(self.features) or None,
             "origin": self.origin,
         }
 
     def is_sibling(self, other: "BarKey") -> bool:
-        """Return whether another chain has the same rule and symbol, and another first day."""
+        """Return whether another chain has the same rule and symbol, and another first day.
+
+        It has the same statistics too, since the state of an open bar has what they need.
+        """
         return other != self and replace(other, origin=self.origin) == self
 
     def begins(self, day: dt.date) -> bool:

@@ -15,7 +15,12 @@ from rangebar_polars._core.lazy_source import lazy_source
 from rangebar_polars._core.rules.rule import Rule
 from rangebar_polars._days import day_after
 from rangebar_polars._pruning import Span, kept, may_hold
-from rangebar_polars.schema import BAR_SCHEMA, RULE_VERSION
+from rangebar_polars.schema import (
+    INTRA_SCHEMA,
+    RICH_BAR_SCHEMA,
+    RULE_VERSION,
+    TRADE_STATISTICS,
+)
 from rangebar_polars.store.bar_key import CHAIN_BAR_SCHEMA, KEY_SCHEMA, BarKey, values_of_rule
 from rangebar_polars.store.chain import Link, StoredMonth, by_day, proven
 from rangebar_polars.store.stored_bars import bar_columns, stored_columns
@@ -25,8 +30,9 @@ from rangebar_polars.store.stored_bars import bar_columns, stored_columns
 class BarStore(ABC):
     """A store of bars, by chain and month.
 
-    It keeps the columns of `STORED_SCHEMA`, the cuts and the exact sums of bars. Other columns are
-    computed when bars are read, by the same functions for every store.
+    It keeps the columns of `stored_schema`: the cuts and the exact sums of bars, and the statistics
+    of the chain's key. Other columns are computed when bars are read, by the same functions for
+    every store.
 
     A month is replaced as a whole or not at all, even if several processes write it at the same
     time. A caller that found a month reads the bars of exactly that version, or gets None if it is
@@ -53,8 +59,8 @@ class BarStore(ABC):
     def siblings(self, key: BarKey) -> list[BarKey]:
         """Return the stored chains of the same rule that begin on other days.
 
-        They have the same source, market, symbol, rule, reset, longest gap and version. With a
-        UTC period of reset there are none, because no chain has a first day.
+        They have the same source, market, symbol, rule, reset, longest gap, statistics and
+        version. With a UTC period of reset there are none, because no chain has a first day.
 
         Parameters
         ----------
@@ -118,7 +124,7 @@ class BarStore(ABC):
         month
             The month that `find` returned.
         columns
-            Names of `STORED_SCHEMA`.
+            Names of the `stored_schema` of the chain's statistics.
 
         Returns
         -------
@@ -144,7 +150,7 @@ class BarStore(ABC):
         month
             Its days, whose numbers of bars add up to the rows of `bars`.
         bars
-            Bars with the columns of `STORED_SCHEMA`, in order.
+            Bars with the columns of the `stored_schema` of the chain's statistics, in order.
 
         Raises
         ------
@@ -208,8 +214,11 @@ class BarStore(ABC):
         Returns
         -------
         LazyFrame
-            The columns of `KEY_SCHEMA` and of `BAR_SCHEMA`. ``threshold_decimal_bps`` is null for
-            rules that have none, and ``origin`` with a UTC period of ``reset``.
+            The columns of `KEY_SCHEMA` and of `RICH_BAR_SCHEMA`.
+            ``threshold_decimal_bps`` is null for rules that have none, and ``origin`` with a UTC
+            period of ``reset``. ``features`` has the names of the statistics that a chain stores,
+            with commas between them, or is null; a statistic that needs the trades is null in
+            chains that do not store it.
 
         Raises
         ------
@@ -258,7 +267,10 @@ class BarStore(ABC):
         self, key: BarKey, columns: list[str], predicate: pl.Expr | None, days: "_Days"
     ) -> Iterator[pl.DataFrame]:
         of_key = [pl.lit(key.values[name], dtype).alias(name) for name, dtype in KEY_SCHEMA.items()]
-        of_bars = [name for name in columns if name in BAR_SCHEMA] or ["close_time"]
+        lacking = [name for name in TRADE_STATISTICS if name not in key.features]
+        absent = [pl.lit(None, INTRA_SCHEMA[name]).alias(name) for name in lacking]
+        there = RICH_BAR_SCHEMA.keys() - {*lacking}
+        of_bars = [name for name in columns if name in there] or ["close_time"]
         before: Link | None = None
         for found in self.find(key).values():
             month: StoredMonth | None = found
@@ -270,7 +282,7 @@ class BarStore(ABC):
                 stored = self.read(key, month, stored_columns(of_bars))
                 if stored is not None:
                     bars = bar_columns(month.of_days(stored, shown), of_bars)
-                    yield bars.with_columns(of_key).select(columns)
+                    yield bars.with_columns(of_key + absent).select(columns)
                     break
                 # It was replaced since it was found.
                 month = self.find(key, [month.month]).get(month.month)

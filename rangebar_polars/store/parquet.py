@@ -3,6 +3,8 @@
     <root>/bars/source=binance/market=um/symbol=BTCUSDT/rule=range-250/reset=none/max_gap=none/
         origin=2024-01-01/version=2/2024-01.parquet
 
+Bars that are stored with statistics have a folder features=... before that of the origin.
+
 A file is written under a lock and appears whole. It is read through one open handle, so it may be
 replaced at any time.
 """
@@ -34,7 +36,7 @@ from rangebar_polars.store.month_file import (
     write_month,
 )
 
-_LEVELS: Final = tuple(f"{name}=*" for name in KEY_FOLDERS)
+_LEVELS: Final = tuple(tuple(f"{name}=*" for name in folders) for folders in KEY_FOLDERS)
 
 
 @dataclass(frozen=True)
@@ -65,14 +67,14 @@ class ParquetStore(BarStore):
         """Return the chains that have a folder."""
         top = self.root / BARS
         with disk_errors(StoreError, top, doing="read"):
-            folders = subfolders(top, _LEVELS)
+            folders = [folder for levels in _LEVELS for folder in subfolders(top, levels)]
         return self._keys_of(folders)
 
     def siblings(self, key: BarKey) -> list[BarKey]:
         """Return the chains of the same rule that have a folder; see `BarStore.siblings`."""
         top = self._folder(key).parents[1]
         with disk_errors(StoreError, top, doing="read"):
-            folders = subfolders(top, _LEVELS[-2:])
+            folders = subfolders(top, _LEVELS[0][-2:])
         return siblings_among(self._keys_of(folders), key)
 
     def _keys_of(self, folders: Iterable[Path]) -> list[BarKey]:

@@ -4,11 +4,11 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
+from rangebar_polars._disk.cache_root import CacheRoot
+from rangebar_polars._objects.address import refuse_credentials
 from rangebar_polars.store.bar_store import BarStore
 from rangebar_polars.store.clickhouse.address import refuse_password
-from rangebar_polars.store.objects.address import refuse_credentials
 
 
 @dataclass(frozen=True)
@@ -22,13 +22,13 @@ class StoreAddress:
     given
         An open store, which stays open, or an address.
     cache_dir
-        The cache folder.
+        Where the cache is.
     open_store
         The function that opens it.
     """
 
     given: BarStore | str | os.PathLike[str] | None = field(repr=False)
-    cache_dir: Path
+    cache_dir: CacheRoot
     open_store: Callable[..., BarStore] = field(repr=False)
 
     @contextmanager
@@ -43,7 +43,7 @@ class StoreAddress:
         if isinstance(self.given, BarStore):
             yield self.given
             return
-        with self.open_store(self.given, cache_dir=self.cache_dir) as store:
+        with self.open_store(self.given, cache_dir=str(self.cache_dir)) as store:
             yield store
 
     def __reduce__(self) -> tuple[object, ...]:

@@ -2,7 +2,8 @@
 
 A store keeps the times, prices and ids of a bar and its sums, as exact decimals. Ratios, features
 and sums as floats are computed by the same functions as for new bars, so they have the same bits,
-and bars that were stored before a feature was added have it too.
+and bars that were stored before a feature was added have it too. Only statistics that need the
+trades of a bar are stored themselves, in chains that were asked for them.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,16 +12,25 @@ from typing import Final
 import polars as pl
 
 from rangebar_polars import _internal
-from rangebar_polars.schema import BAR_SCHEMA, COLUMNS, STORED_SCHEMA
-
-_COMPUTED: Final = frozenset(
-    name for name, dtype in BAR_SCHEMA.items() if STORED_SCHEMA.get(name) != dtype
+from rangebar_polars.schema import (
+    COLUMNS,
+    INTRA,
+    RICH_BAR_SCHEMA,
+    TRADE_STATISTICS,
+    stored_schema,
 )
-_COMPUTED_FROM: Final = {output.name: output.computed_from for output in COLUMNS}
+
+_STORED: Final = stored_schema(TRADE_STATISTICS)
+_COMPUTED: Final = frozenset(
+    name for name, dtype in RICH_BAR_SCHEMA.items() if _STORED.get(name) != dtype
+)
+_COMPUTED_FROM: Final = {
+    output.name: output.computed_from for output in (*COLUMNS, *INTRA) if output.computed_from
+}
 
 
 def stored_columns(names: Iterable[str]) -> list[str]:
-    """Return the columns of `STORED_SCHEMA`, in order, from which columns of bars are computed.
+    """Return the stored columns, in their order, from which columns of bars are computed.
 
     There is at least one, because a frame without columns has no height.
 
@@ -28,9 +38,11 @@ def stored_columns(names: Iterable[str]) -> list[str]:
     --------
     >>> stored_columns(["close", "ofi"])
     ['close', 'volume', 'buy_volume', 'sell_volume', 'agg_record_count']
+    >>> stored_columns(["intra_kaufman_er"])
+    ['intra_kaufman_er']
     """
     needed = {stored for name in names for stored in _COMPUTED_FROM.get(name, [name])}
-    return [name for name in STORED_SCHEMA if name in needed] or ["close_time"]
+    return [name for name in _STORED if name in needed] or ["close_time"]
 
 
 def bar_columns(stored: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
@@ -41,7 +53,7 @@ def bar_columns(stored: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
     stored
         At least the `stored_columns` of `names`.
     names
-        Columns of `BAR_SCHEMA`, or others of `stored`, which are returned unchanged.
+        Columns of `RICH_BAR_SCHEMA`, or others of `stored`, which are returned unchanged.
 
     Returns
     -------

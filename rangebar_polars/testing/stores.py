@@ -28,7 +28,14 @@ from rangebar_polars._catalog.chain_builders import builder_of
 from rangebar_polars._core.rules.prices import RangeRule
 from rangebar_polars._core.rules.totals import DollarRule
 from rangebar_polars._core.trading_day import TradingDay
-from rangebar_polars.schema import RULE_VERSION, STORED_SCHEMA, TRADE_SCHEMA, Series
+from rangebar_polars.schema import (
+    RULE_VERSION,
+    STORED_SCHEMA,
+    TRADE_SCHEMA,
+    TRADE_STATISTICS,
+    Series,
+    stored_schema,
+)
 from rangebar_polars.store import BarKey, BarStore, Link, StoredMonth, open_store
 from rangebar_polars.store.bar_key import CHAIN_BAR_SCHEMA
 
@@ -41,8 +48,8 @@ FEBRUARY: Final = dt.date(2024, 2, 1)
 ALL: Final = list(STORED_SCHEMA)
 
 
-def bars_of(rows: int, seed: int = 0) -> pl.DataFrame:
-    """Return `count` bars in the form of stores; another seed gives other bars."""
+def bars_of(rows: int, seed: int = 0, features: tuple[str, ...] = ()) -> pl.DataFrame:
+    """Return bars in the form of stores, with statistics; another seed gives other bars."""
     chance = random.Random(seed)  # noqa: S311 - not a secret
     prices = [100.0]
     for _ in range(40 * (rows + 1)):
@@ -59,7 +66,7 @@ def bars_of(rows: int, seed: int = 0) -> pl.DataFrame:
         },
         schema=TRADE_SCHEMA,
     )
-    builder = builder_of({replace(KEY, rule=RangeRule(10)): b""})
+    builder = builder_of({replace(KEY, rule=RangeRule(10), features=features): b""})
     bars = builder.push(trades)
     bars = builder.empty() if bars is None else pl.concat([bars, builder.finish()])
     bars = bars.head(rows)
@@ -135,6 +142,25 @@ class StoreTests:
         assert got is not None
         assert_frame_equal(bars, got, check_exact=True)
 
+    def test_statistics_come_back_bit_for_bit(self, store: BarStore) -> None:
+        """Statistics that need the trades are stored in the chains that name them."""
+        bars = bars_of(3, features=TRADE_STATISTICS).with_columns(
+            pl.Series("intra_max_run_up", [None, 0.1 + 0.2, 5e-324]),
+            pl.Series("intra_uptick_count", [2**63 - 1, None, 0]),
+        )
+        for features in (tuple(sorted(TRADE_STATISTICS)), ("intra_uptick_count",)):
+            key = replace(KEY, features=features)
+            some = bars.select(*stored_schema(features))
+            store.write(key, month_of(some, key=key), some)
+
+            (found,) = store.find(key).values()
+            got = store.read(key, found, some.columns)
+            assert got is not None
+            assert_frame_equal(some, got, check_exact=True)
+            few = store.read(key, found, ["intra_uptick_count"])
+            assert few is not None
+            assert_frame_equal(some.select("intra_uptick_count"), few, check_exact=True)
+
     def test_columns_come_in_the_order_asked_for(self, store: BarStore) -> None:
         """Columns are returned in the wanted order."""
         bars = bars_of(10)
@@ -187,16 +213,19 @@ class StoreTests:
             replace(KEY, reset=TradingDay("17:01", NEW_YORK.zone)),
             replace(KEY, origin=DAYS[1]),
             replace(KEY, version=RULE_VERSION + 1),
+            replace(KEY, features=("intra_kaufman_er",)),
+            replace(KEY, features=("intra_kaufman_er", "intra_volume_skew")),
         ]
         for number, key in enumerate([KEY, *others]):
-            bars = bars_of(10 + number, seed=number)
+            bars = bars_of(10 + number, seed=number, features=key.features)
             store.write(key, month_of(bars, key=key), bars)
 
         for number, key in enumerate([KEY, *others]):
             (found,) = store.find(key).values()
-            got = store.read(key, found, ALL)
+            bars = bars_of(10 + number, seed=number, features=key.features)
+            got = store.read(key, found, bars.columns)
             assert got is not None
-            assert_frame_equal(bars_of(10 + number, seed=number), got, check_exact=True)
+            assert_frame_equal(bars, got, check_exact=True)
         assert sorted(store.keys(), key=lambda key: key.path) == sorted(
             [KEY, *others], key=lambda key: key.path
         )
@@ -216,17 +245,20 @@ class StoreTests:
             replace(KEY, reset="day", origin=None),
             replace(KEY, version=RULE_VERSION + 1, origin=DAYS[1]),
             replace(KEY, reset=NEW_YORK, origin=DAYS[1]),
+            replace(KEY, features=("intra_kaufman_er",), origin=DAYS[1]),
         ]
-        bars = bars_of(4)
         for key in [*reversed(later), *others]:
+            bars = bars_of(4, features=key.features)
             store.write(key, month_of(bars, key=key), bars)
+        bars = bars_of(4)
 
         assert store.siblings(KEY) == later
         store.write(KEY, month_of(bars), bars)
         assert store.siblings(KEY) == later
         assert store.siblings(later[1]) == [KEY, later[0], later[2]]
         assert store.siblings(others[5]) == []
-        assert store.siblings(replace(KEY, reset=NEW_YORK)) == others[-1:]
+        assert store.siblings(replace(KEY, reset=NEW_YORK)) == others[-2:-1]
+        assert store.siblings(replace(others[-1], origin=DAYS[2])) == others[-1:]
 
     def test_equal_days_of_siblings_have_equal_digests(self, store: BarStore) -> None:
         """The digest of a link depends on the rule and not on the first day of the chain."""

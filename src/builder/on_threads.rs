@@ -19,6 +19,7 @@ use super::{BLOCK, Builder, Chain, Ended};
 use crate::bar::Bar;
 use crate::check::Check;
 use crate::error::Error;
+use crate::lookback::Before;
 use crate::needs::Needs;
 use crate::rule::Rule;
 use crate::threads::on_threads;
@@ -49,8 +50,8 @@ struct Summed {
 impl<R: Rule + Clone + Send> Builder<R> {
     /// Fold a batch on at most so many threads; the bars and errors are those of [`Self::push`].
     ///
-    /// A small batch, and any batch of a builder that resets, looks for gaps or needs the time above
-    /// the first price, is folded on this thread alone.
+    /// A small batch, and any batch of a builder that resets, looks for gaps, looks back or needs the
+    /// time above the first price, is folded on this thread alone.
     ///
     /// # Errors
     /// As [`Self::push`].
@@ -58,10 +59,11 @@ impl<R: Rule + Clone + Send> Builder<R> {
         &mut self,
         threads: usize,
         trades: &Trades<'_>,
-        emit: &mut impl FnMut(Ended),
+        emit: &mut impl FnMut(Ended, &Before),
     ) -> Result<(), Error> {
         let is_serial = self.reset.is_some()
             || self.max_gap.is_some()
+            || self.lookback.is_some()
             || self.piece.needs.contains(Needs::TIME_ABOVE);
         if threads < 2 || is_serial {
             return self.push(trades, emit);
@@ -71,16 +73,16 @@ impl<R: Rule + Clone + Send> Builder<R> {
             let threads = threads.min(share.len / WORTH_A_THREAD);
             let sample = if threads > 1 { SAMPLE.min(share.len) } else { share.len };
             let mut bars = 0;
-            self.push(&share.slice(0..sample), &mut |ended| {
+            self.push(&share.slice(0..sample), &mut |ended, before| {
                 bars += 1;
-                emit(ended);
+                emit(ended, before);
             })?;
             let rest = share.slice(sample..share.len);
             let is_sparse = bars * WORTH_A_PIECE < sample && rest.len >= WORTH_A_THREAD;
             let ended =
                 if is_sparse && threads > 1 { self.push_share(threads, &rest) } else { None };
             match ended {
-                Some(ended) => ended.into_iter().for_each(&mut *emit),
+                Some(ended) => ended.into_iter().for_each(|ended| emit(ended, &[])),
                 None => self.push(&rest, emit)?,
             }
         }
@@ -271,7 +273,7 @@ mod tests {
     fn folded(threads: usize, mut builder: Builder<AnyRule>, batches: &[Trades<'_>]) -> Folded {
         let (mut ended, mut errors) = (Vec::new(), Vec::new());
         for batch in batches {
-            let error = builder.push_on(threads, batch, &mut |bar| ended.push(bar)).err();
+            let error = builder.push_on(threads, batch, &mut |bar, _| ended.push(bar)).err();
             let is_bad = error.is_some();
             errors.push(error);
             if is_bad {

@@ -14,6 +14,8 @@ use crate::bar::Bar;
 use crate::check::Check;
 use crate::checkpoint::{Checkpoint, MAX_SYMBOL, damaged};
 use crate::error::Error;
+use crate::lookback::buckets::Filled;
+use crate::lookback::past::Kept;
 use crate::rule::Rule;
 use crate::session::Session;
 use serde::{Deserialize, Serialize};
@@ -280,22 +282,37 @@ impl Chains {
     /// Whether these are the states of the rules after the same trades, of at least one.
     fn is_of_one_key(&self, states: &[Checkpoint]) -> bool {
         let Some(first) = states.first() else { return false };
-        let mut open: Vec<_> = states.iter().filter_map(|state| state.open.as_ref()).collect();
-        open.sort_by_key(|bar| bar.rows);
+        let rows = |state: &&Checkpoint| state.open.as_ref().map_or(0, |bar| bar.rows);
+        let mut open: Vec<_> = states.iter().filter(|state| state.open.is_some()).collect();
+        open.sort_by_key(rows);
         states.len() == self.settings.len()
             && (self.keys.is_empty() || first.check.rows() > 0)
             && states
                 .iter()
                 .all(|state| state.check == first.check && state.session == first.session)
+            && states.iter().all(|state| state.kept == first.kept && state.filled == first.filled)
             && states.iter().map(before_any_trade).eq(self.settings.iter().cloned())
-            && open.windows(2).all(|pair| ends(pair[1], pair[0]))
+            && open.windows(2).all(|pair| can_be_beside(pair[1], pair[0]))
     }
 }
 
 /// The state with the same settings before any trade.
 fn before_any_trade(state: &Checkpoint) -> Checkpoint {
     let memory = state.rule.memory();
-    Checkpoint { check: Check::default(), session: None, open: None, memory, ..state.clone() }
+    Checkpoint {
+        symbol: state.symbol.clone(),
+        rule: state.rule.clone(),
+        features: state.features.clone(),
+        layout: state.layout.clone(),
+        check: Check::default(),
+        session: None,
+        open: None,
+        memory,
+        before: Vec::new(),
+        kept: Kept::default(),
+        filled: Filled::default(),
+        ..*state
+    }
 }
 
 /// Whether these are states before any trade of different rules, with otherwise equal settings and
@@ -316,6 +333,12 @@ fn have_thresholds(settings: &[Checkpoint]) -> bool {
         settings.iter().map(|state| state.rule.prevents_same_timestamp_close()).collect();
     let thresholds: Option<Vec<_>> = settings.iter().map(|state| state.rule.threshold()).collect();
     guards.len() == 1 && thresholds.is_some_and(|all| all.windows(2).all(|pair| pair[0] < pair[1]))
+}
+
+/// Whether the trades of the open bar of `part` can be the last ones of that of `whole`.
+fn can_be_beside(whole: &Checkpoint, part: &Checkpoint) -> bool {
+    let (Some(of_whole), Some(of_part)) = (&whole.open, &part.open) else { return true };
+    ends(of_whole, of_part) && (of_whole.rows > of_part.rows || whole.before == part.before)
 }
 
 /// Whether the trades of `part` can be the last ones of `whole`.

@@ -12,6 +12,7 @@ use crate::bar::{Bar, BySide, Prices, Side, Span};
 use crate::builder::MaxGap;
 use crate::check::{MAX_ROWS, is_price};
 use crate::checkpoint::reachable_levels::{has_levels, is_footprint};
+use crate::checkpoint::reachable_lookback::has_lookback;
 use crate::checkpoint::reachable_run::has_run;
 use crate::checkpoint::{Checkpoint, MAX_SYMBOL};
 use crate::columns::{Group, output};
@@ -29,6 +30,7 @@ pub(crate) fn is_reachable(state: &Checkpoint) -> bool {
             && is_footprint(state.footprint)
             && has_gap(state)
             && has_session(state)
+            && has_lookback(state)
             && is_unused(state)
             && is_rule_unused(state);
     };
@@ -39,6 +41,7 @@ pub(crate) fn is_reachable(state: &Checkpoint) -> bool {
         && has_gap(state)
         && has_session(state)
         && is_position(state, layout)
+        && has_lookback(state)
         && has_whole_bars(state)
         && state.open.as_ref().is_none_or(|bar| {
             has_counts(bar, layout)
@@ -60,9 +63,10 @@ fn has_symbol(state: &Checkpoint) -> bool {
 fn has_features(state: &Checkpoint) -> bool {
     let is_added = |name: &String| {
         output(name).is_some_and(|output| match output.group {
-            Group::Bar | Group::Stored => false,
+            Group::Bar | Group::Vpin | Group::Stored => false,
             Group::Sum | Group::Feature => !state.include_microstructure,
             Group::Intra => true,
+            Group::Lookback => state.back.length.is_some(),
         })
     };
     let features = &state.features;

@@ -24,7 +24,7 @@ pub fn bar_id(
         ids.extend((0..bar.rows).map(|_| id));
         id += 1;
     };
-    batch.lend()?.fold(0..batch.len(), 1, &mut builder, &mut |ended| number(&ended.bar))?;
+    batch.lend()?.fold(0..batch.len(), 1, &mut builder, &mut |ended, _| number(&ended.bar))?;
     builder.open_bars().for_each(|(_, bar)| number(bar));
     Ok(ChunkedArray::from_vec("bar_id".into(), ids))
 }

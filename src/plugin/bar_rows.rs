@@ -3,6 +3,7 @@
 use crate::bar::Bar;
 use crate::builder::Ended;
 use crate::columns::{Compute, Nullable, Output, Table, Values};
+use crate::lookback::Before;
 use crate::plugin::footprint_rows::FootprintRows;
 use crate::plugin::keys::{Keys, key_rows};
 use crate::plugin::options::{IS_COMPLETE, OPENING_ROW, Options, RULE, THRESHOLD};
@@ -52,9 +53,17 @@ impl BarRows {
         })
     }
 
-    /// Add a bar of a key, unless it is incomplete and the options leave such bars out. `opened` is
-    /// the number of the trade that opened it, if trades are traced.
-    pub fn push(&mut self, ended: Ended, key: usize, opened: i64, options: &Options) {
+    /// Add a bar of a key, with the values of what came before it, unless it is incomplete and the
+    /// options leave such bars out. `opened` is the number of the trade that opened it, if trades
+    /// are traced.
+    pub fn push(
+        &mut self,
+        ended: Ended,
+        before: &Before,
+        key: usize,
+        opened: i64,
+        options: &Options,
+    ) {
         self.finer = self.finer.or_else(|| ended.bar.price.finer());
         if !ended.complete && !options.include_incomplete {
             return;
@@ -62,7 +71,7 @@ impl BarRows {
         self.sideless |= ended.bar.is_sideless();
         self.footprints.push(&ended.bar);
         // The levels are columns now; to keep them as well would cost their memory again.
-        self.table.push(Bar { levels: None, ..ended.bar });
+        self.table.push(Bar { levels: None, ..ended.bar }, before);
         self.chains.push(ended.chain);
         // There are no more keys than rows, and Polars counts rows by the same type.
         self.keys.push(IdxSize::try_from(key).unwrap_or(IdxSize::MAX));

@@ -7,6 +7,7 @@ use crate::builder::{Builder, Ended};
 use crate::check::Check;
 use crate::error::Error;
 use crate::label::{Event, Labeller};
+use crate::lookback::Before;
 use crate::overlap;
 use crate::plugin::extra_inputs::Meaning;
 use crate::plugin::inputs::{Inputs, Names};
@@ -242,7 +243,7 @@ impl Lent<'_> {
         rows: Range<usize>,
         threads: usize,
         builder: &mut Builder<R>,
-        emit: &mut impl FnMut(Ended),
+        emit: &mut impl FnMut(Ended, &Before),
     ) -> Result<(), Refusal> {
         let first_row = builder.rows();
         // The builder is given the row of a bad value too, without that value: any other error in

@@ -39,7 +39,7 @@ fn bar(
 ) -> PolarsResult<Option<Bar>> {
     let mut builder = Builder::new([NeverCloses], needs).with_levels(tick);
     let batch = Batch::of_series(schema, series, names, |role| needs.reads(role))?;
-    batch.lend()?.fold(0..batch.len(), 1, &mut builder, &mut |_| ())?;
+    batch.lend()?.fold(0..batch.len(), 1, &mut builder, &mut |_, _| ())?;
     Ok(builder.open_bars().next().map(|(_, bar)| bar.clone()))
 }
 
@@ -64,7 +64,7 @@ pub fn feature(
 ) -> PolarsResult<Series> {
     let mut table = Table::new([output]);
     if let Some(bar) = bar(schema, series, names, output.needs, None)? {
-        table.push(bar);
+        table.push(bar, &[]);
     }
     match table.take().pop() {
         Some((_, values)) => Ok(one(column(output, values, &DataType::Int64)?)),

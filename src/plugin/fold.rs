@@ -4,6 +4,7 @@
 //! and returns the bars that ended in each. A frame of bars without a row is the schema.
 
 use crate::builder::{Builder, Ended};
+use crate::lookback::Before;
 use crate::plugin::bar_rows::BarRows;
 use crate::plugin::batch::Batch;
 use crate::plugin::inputs::{Inputs, NO_IDS, time_dtype};
@@ -116,6 +117,21 @@ impl Fold {
         Ok(())
     }
 
+    /// Check that times of this unit can measure how far is looked back.
+    fn check_lookback(&self, unit: TimeUnit) -> PolarsResult<()> {
+        match self.options.back().length.filter(|length| !length.is_whole(unit)) {
+            None => Ok(()),
+            Some(length) => {
+                let times = self.column_name(Role::Timestamp).unwrap_or_default();
+                Err(compute_error(&format!(
+                    "lookback is {length}: expected a whole number of {unit}, the unit of the times \
+                     (round it, or cast the times to a finer unit: \
+                     pl.col({times:?}).dt.cast_time_unit(\"ns\"))"
+                )))
+            }
+        }
+    }
+
     pub(super) fn agree(&mut self, layout: &Layout) -> PolarsResult<()> {
         match &self.layout {
             Some(first) if first != layout => Err(compute_error(&format!(
@@ -124,6 +140,7 @@ impl Fold {
             ))),
             Some(_) => Ok(()),
             None => {
+                self.check_lookback(layout.unit)?;
                 self.layout = Some(layout.clone());
                 self.notices.note_layout(layout, &self.options);
                 Ok(())
@@ -272,7 +289,8 @@ impl Fold {
             labels.add_key(0);
         }
         let (bars, options) = (&mut self.rows, &self.options);
-        let mut emit = |ended: Ended, opened| bars.push(ended, 0, opened, options);
+        let mut emit =
+            |ended: Ended, before: &Before, opened| bars.push(ended, before, 0, opened, options);
         let mut labelling = self.labels.as_mut().and_then(|labels| labels.labellings().next());
         fold(
             Arc::make_mut(&mut self.builders[0]),
@@ -385,7 +403,8 @@ impl Fold {
                     let opened = self.trace.as_ref().map_or(0, |trace| trace.opened(key, chain));
                     let (bar, row) = (bar.clone(), builder.rows());
                     let ended = Ended { bar, chain, row, complete: false };
-                    self.rows.push(ended, key, opened, &self.options);
+                    let before = builder.before(chain);
+                    self.rows.push(ended, before, key, opened, &self.options);
                 }
             }
             self.note(0);

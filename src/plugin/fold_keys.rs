@@ -112,11 +112,11 @@ impl Fold {
             return Err(compute_error(&format!("{key}: {error}")).into());
         }
         bars.sort_by_cached_key(|bar| bar.row);
-        for KeyedBar { row, key, opened, ended } in bars {
+        for KeyedBar { row, key, opened, ended, before } in bars {
             if let Some(labels) = &mut self.labels {
                 labels.note(&ended, key, self.trades + row as u64);
             }
-            self.rows.push(ended, key, opened, &self.options);
+            self.rows.push(ended, &before, key, opened, &self.options);
         }
         for number in seen {
             self.note(number);

@@ -2,6 +2,7 @@
 
 use crate::builder::Ended;
 use crate::error::Error;
+use crate::lookback::Before;
 use crate::overlap;
 use crate::plugin::dicts::Records;
 use crate::plugin::fold::Fold;
@@ -38,7 +39,7 @@ impl Fold {
             let trades = records.trades(&extras);
             let new = self.new_trades(0, &trades)?;
             let (rows, options) = (&mut self.rows, &self.options);
-            let emit = &mut |ended: Ended| rows.push(ended, 0, 0, options);
+            let emit = &mut |ended: Ended, before: &Before| rows.push(ended, before, 0, 0, options);
             Arc::make_mut(&mut self.builders[0]).push(&new, emit)?;
             self.note(0);
             trades.len - new.len
@@ -83,9 +84,9 @@ impl Fold {
                 rows: rows.get(skipped..),
             };
             let bars = &mut found.bars;
-            let emit = &mut |ended: Ended| {
-                let row = key_rows.row(ended.row);
-                bars.push(KeyedBar { row, key: number, opened: 0, ended });
+            let emit = &mut |ended: Ended, before: &Before| {
+                let (row, before) = (key_rows.row(ended.row), before.to_vec());
+                bars.push(KeyedBar { row, key: number, opened: 0, ended, before });
             };
             if let Err(error) = builder.push(&new, emit) {
                 found.faults.push((key_rows.row(error.row()), number, error));

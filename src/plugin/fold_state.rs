@@ -4,9 +4,12 @@ use crate::bar::Bar;
 use crate::builder::Builder;
 use crate::checkpoint::Checkpoint;
 use crate::checkpoint::chains::{Chains, Saved};
+use crate::columns::{Group, Output};
 use crate::error::Error;
 use crate::fixed::to_f64;
 use crate::levels::Tick;
+use crate::lookback::buckets::Vpin;
+use crate::lookback::{Back, Length};
 use crate::plugin::fold::Fold;
 use crate::plugin::inputs::time_dtype;
 use crate::plugin::keys::Keys;
@@ -15,12 +18,15 @@ use crate::plugin::refusal::{Refusal, compute_error};
 use crate::plugin::saved_keys::{frame_of, saved};
 use crate::rule::{AnyRule, Rule};
 use crate::session::Session;
-use crate::trades::Layout;
+use crate::trades::{Layout, TimeUnit};
 use polars_core::prelude::{
     DataFrame, DataType, IdxSize, Int64Chunked, IntoColumn, IntoSeries, NewChunkedArray,
     PolarsResult,
 };
 use std::sync::Arc;
+
+/// A rule at the beginning of a chain, in its state, and the open bar.
+type OfRule<'a> = (AnyRule, (&'a AnyRule, Option<&'a Bar>));
 
 const KEYED: &str =
     "a checkpoint is of trades without keys (continue the trades of each key apart)";
@@ -59,6 +65,25 @@ fn check_shape(options: &Options, saved: &Saved) -> Result<(), Error> {
     }
 }
 
+/// Check that a checkpoint looks as far back as the wanted columns do.
+fn check_back(wanted: &[&Output], back: Back, own: Back) -> Result<(), Error> {
+    let is_wanted = |group| wanted.iter().any(|output| output.group == group);
+    if is_wanted(Group::Lookback) && back.length != own.length {
+        let text = |length: Option<Length>| length.map_or_else(|| "none".into(), |l| l.to_string());
+        let (got, expected) = (text(own.length), text(back.length));
+        return Err(Error::CheckpointOther { what: "lookback", got, expected });
+    }
+    if is_wanted(Group::Vpin) && back.vpin != own.vpin {
+        let text = |Vpin { bucket_volume, buckets }| {
+            format!("Vpin({}, {buckets})", to_f64(i128::from(bucket_volume)))
+        };
+        let text = |vpin: Option<Vpin>| vpin.map_or_else(|| "none".into(), text);
+        let (got, expected) = (text(own.vpin), text(back.vpin));
+        return Err(Error::CheckpointOther { what: "vpin", got, expected });
+    }
+    Ok(())
+}
+
 /// Check that the open bar of a checkpoint has what the wanted columns need.
 fn check_features(options: &Options, checkpoint: &Checkpoint) -> Result<(), Refusal> {
     if let Some(wanted) = options.tick()? {
@@ -69,7 +94,11 @@ fn check_features(options: &Options, checkpoint: &Checkpoint) -> Result<(), Refu
             return Err(Error::CheckpointOther { what: "footprint's tick", got, expected }.into());
         }
     }
-    if checkpoint.needs_of_run().contains(options.needs().of_run()) {
+    let lookbacks = options.lookbacks();
+    check_back(&lookbacks, options.back(), checkpoint.back)?;
+    let own = checkpoint.lookbacks();
+    let has_values = lookbacks.iter().all(|output| own.iter().any(|own| own.name == output.name));
+    if has_values && checkpoint.needs_of_run().contains(options.needs().of_run()) {
         return Ok(());
     }
     let names = |names: &[String]| match names {
@@ -101,6 +130,7 @@ fn check_position(checkpoint: &Checkpoint, other: &Checkpoint) -> Result<(), Err
 fn resumed(options: &Options, states: Vec<Checkpoint>) -> Result<Builder<AnyRule>, Refusal> {
     let check = states.first().map(|state| state.check.clone()).unwrap_or_default();
     let session = states.first().and_then(|state| state.session.clone());
+    let lookback = Checkpoint::lookback(&states, &options.lookbacks());
     let chains = options.rules()?.into_iter().zip(states);
     let (needs, tick) = (options.needs(), options.tick()?);
     let chains = chains.map(|(rule, state)| {
@@ -108,7 +138,7 @@ fn resumed(options: &Options, states: Vec<Checkpoint>) -> Result<Builder<AnyRule
         let open = state.open.map(|bar| bar.with_run_of(needs));
         (rule, open.map(|bar| Bar { levels: bar.levels.filter(|_| tick.is_some()), ..bar }))
     });
-    let builder = Builder::resume(chains, check, needs).with_levels(tick);
+    let builder = Builder::resume(chains, check, needs).with_levels(tick).looking_back(lookback);
     Ok(builder.reset_at(options.reset()?, session).cut_off_after(options.max_gap()))
 }
 
@@ -219,7 +249,9 @@ impl Fold {
         let (unused, reset) = (&self.unused, self.options.reset()?);
         let footprint = self.options.footprint()?;
         let builder = builder.unwrap_or(unused);
-        let of_chain = |(begun, (rule, open)): (AnyRule, (&AnyRule, Option<&Bar>))| Checkpoint {
+        let unit = self.layout.as_ref().map_or(TimeUnit::Microseconds, |layout| layout.unit);
+        let (kept, filled) = (builder.kept(unit), builder.filled());
+        let of_chain = |(chain, (begun, (rule, open))): (usize, OfRule<'_>)| Checkpoint {
             symbol: None,
             rule: begun,
             reset,
@@ -228,13 +260,18 @@ impl Fold {
             include_incomplete: self.options.include_incomplete,
             features: self.options.features.clone(),
             footprint,
+            back: self.options.back(),
             layout: self.layout.clone(),
             check: builder.check().clone(),
             session: builder.session().cloned(),
             open: open.cloned(),
             memory: rule.memory(),
+            before: open.map_or_else(Vec::new, |_| builder.before(chain).to_vec()),
+            kept: kept.clone(),
+            filled: filled.clone(),
         };
-        Ok(self.options.rules()?.into_iter().zip(builder.chains()).map(of_chain).collect())
+        let rules = self.options.rules()?.into_iter().zip(builder.chains());
+        Ok(rules.enumerate().map(of_chain).collect())
     }
 
     /// One row for each key, with the time and the id of its last trade; no row before the first

@@ -1,7 +1,9 @@
 //! The share of a batch that one thread folds: the trades of some of its keys.
 
 use crate::builder::{Builder, Ended};
+use crate::columns::Scalar;
 use crate::error::Error;
+use crate::lookback::Before;
 use crate::plugin::batch::{Batch, Lent};
 use crate::plugin::inputs::Inputs;
 use crate::plugin::keys::ByKey;
@@ -65,6 +67,8 @@ pub struct KeyedBar {
     pub opened: i64,
     /// The bar.
     pub ended: Ended,
+    /// The values of what came before it.
+    pub before: Vec<Option<Scalar>>,
 }
 
 /// Cut the keys of a batch into so many shares, or fewer, of about as many rows each.
@@ -125,9 +129,9 @@ impl<R: Rule + Clone + Send> KeyShare<'_, R> {
                 offset: place.offset,
                 rows: Some(&self.rows[range.clone()]),
             };
-            let mut emit = |ended: Ended, opened| {
-                let row = key_rows.row(ended.row);
-                folded.bars.push(KeyedBar { row, key: *key, opened, ended });
+            let mut emit = |ended: Ended, before: &Before, opened| {
+                let (row, before) = (key_rows.row(ended.row), before.to_vec());
+                folded.bars.push(KeyedBar { row, key: *key, opened, ended, before });
             };
             let seen_by =
                 SeenBy { trace: self.trace.as_deref_mut(), labelling: labelling.as_mut() };
@@ -154,8 +158,8 @@ pub struct SeenBy<'a, 'b> {
     pub labelling: Option<&'a mut Labelling<'b>>,
 }
 
-/// Fold the trades of one key; `emit` is called with each bar that ended and, if trades are traced,
-/// the number of the trade that opened it.
+/// Fold the trades of one key; `emit` is called with each bar that ended, the values of what came
+/// before it and, if trades are traced, the number of the trade that opened it.
 ///
 /// # Errors
 /// The first bad row.
@@ -166,19 +170,19 @@ pub fn fold<R: Rule + Clone + Send>(
     rows: Range<usize>,
     key_rows: KeyRows<'_>,
     seen_by: SeenBy<'_, '_>,
-    emit: &mut impl FnMut(Ended, i64),
+    emit: &mut impl FnMut(Ended, &Before, i64),
 ) -> Result<(), Refusal> {
     let SeenBy { mut trace, labelling } = seen_by;
-    let (before, mut events) = (builder.rows(), Vec::new());
-    batch.fold(rows.clone(), threads, builder, &mut |ended| {
+    let (rows_before, mut events) = (builder.rows(), Vec::new());
+    batch.fold(rows.clone(), threads, builder, &mut |ended, before| {
         if let Some(labelling) = &labelling {
-            labelling.add(&ended, before, key_rows, &mut events);
+            labelling.add(&ended, rows_before, key_rows, &mut events);
         }
         let end = ended.row + u64::from(ended.complete);
         let opened = trace
             .as_mut()
             .map_or(0, |trace| trace.note(key_rows, ended.chain, end, ended.bar.rows));
-        emit(ended, opened);
+        emit(ended, before, opened);
     })?;
     if let Some(labelling) = labelling {
         batch.label(rows, &events, labelling.labeller);

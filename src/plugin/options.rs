@@ -4,6 +4,8 @@ use crate::builder::{Builder, MaxGap};
 use crate::columns::{Group, OUTPUTS, Output, Table, output};
 use crate::footprint::{FOOTPRINT_OUTPUTS, Footprint, FootprintOutput};
 use crate::levels::Tick;
+use crate::lookback::buckets::Vpin;
+use crate::lookback::{Back, Length, Lookback, VPIN, outputs};
 use crate::needs::Needs;
 use crate::plugin::footprint_rows::{FootprintOptions, FootprintRows};
 use crate::plugin::inputs::{Inputs, Names};
@@ -52,6 +54,10 @@ pub struct Options {
     pub features: Vec<String>,
     /// How a footprint is made, if bars have one.
     pub footprint: Option<FootprintOptions>,
+    /// How far is looked back before a bar, if that is done.
+    pub lookback: Option<LookbackOptions>,
+    /// Which buckets of volume are measured before a bar, if some are.
+    pub vpin: Option<VpinOptions>,
     /// The names of the columns of the trades.
     pub columns: Names,
     /// The wanted columns of bars; `None` for all.
@@ -73,14 +79,37 @@ pub struct Options {
     pub threaded: bool,
 }
 
+/// How far is looked back, as Python passes it: one of both.
+#[derive(Clone, Copy, Debug, Deserialize, FromPyObject)]
+#[pyo3(from_item_all)]
+pub struct LookbackOptions {
+    /// So many trades.
+    trades: Option<u64>,
+    /// So many nanoseconds.
+    span: Option<u64>,
+}
+
+/// Which buckets of volume are measured, as Python passes it.
+#[derive(Clone, Copy, Debug, Deserialize, FromPyObject)]
+#[pyo3(from_item_all)]
+pub struct VpinOptions {
+    /// The volume of a bucket, in units of 1e-8.
+    bucket_volume: i64,
+    buckets: u32,
+}
+
 impl Options {
     /// The computed columns that are wanted.
     pub fn outputs(&self) -> impl Iterator<Item = &'static Output> {
         let is_there = |output: &&Output| {
             if self.stored { output.is_stored() } else { self.is_shown(output) }
         };
-        let asked = self.asked().filter(|output| !self.stored && !self.is_shown(output));
-        let all = OUTPUTS.iter().filter(is_there).chain(asked);
+        let is_added = |output: &&Output| {
+            if self.stored { output.needs_trades() } else { !self.is_shown(output) }
+        };
+        let asked = self.asked().filter(is_added);
+        let vpin = self.vpin.and_then(|_| output(VPIN));
+        let all = OUTPUTS.iter().filter(is_there).chain(asked).chain(vpin);
         all.filter(|output| self.labels.is_none() && self.wants(output.name))
     }
 
@@ -89,7 +118,7 @@ impl Options {
         match output.group {
             Group::Bar => true,
             Group::Sum | Group::Feature => self.include_microstructure,
-            Group::Intra | Group::Stored => false,
+            Group::Intra | Group::Lookback | Group::Vpin | Group::Stored => false,
         }
     }
 
@@ -122,7 +151,29 @@ impl Options {
 
     /// A table of the wanted columns without a row.
     pub fn table(&self) -> Table {
-        if self.stored { Table::exact(self.outputs()) } else { Table::new(self.outputs()) }
+        if self.stored {
+            return Table::exact(self.outputs());
+        }
+        Table::new(self.outputs()).with_values_of(&self.lookbacks())
+    }
+
+    /// How far is looked back before a bar.
+    pub fn back(&self) -> Back {
+        let length = |LookbackOptions { trades, span }| {
+            trades.map(Length::Trades).or_else(|| span.map(Length::Span))
+        };
+        let vpin = |VpinOptions { bucket_volume, buckets }| Vpin { bucket_volume, buckets };
+        Back { length: self.lookback.and_then(length), vpin: self.vpin.map(vpin) }
+    }
+
+    /// The columns of what came before a bar that must be computed.
+    pub fn lookbacks(&self) -> Vec<&'static Output> {
+        if self.labels.is_some() || self.stored {
+            return Vec::new();
+        }
+        let is_needed = |output: &&Output| self.every_sum || self.wants(output.name);
+        let vpin = self.vpin.and_then(|_| output(VPIN));
+        outputs(&self.features).into_iter().chain(vpin).filter(is_needed).collect()
     }
 
     /// Whether a column of bars is wanted.
@@ -137,15 +188,15 @@ impl Options {
         all.filter(|(_, needs)| needs.contains(Needs::SIDES)).map(|(name, _)| name).collect()
     }
 
-    /// The sums that must be computed.
+    /// The sums of a bar that must be computed.
     pub fn needs(&self) -> Needs {
-        let is_sum = |output: &&Output| output.group != Group::Intra;
+        let is_sum = |output: &&Output| output.group != Group::Intra && !output.looks_back();
         let all = OUTPUTS.iter().filter(is_sum).chain(self.asked()).filter(|_| self.every_sum);
         // Labels read prices, about which there are notices.
         let none = if self.labels.is_some() { Needs::PRICE } else { Needs::NOTHING };
         let of_footprints = self.footprint_outputs().map(|output| output.needs);
-        let all = self.outputs().chain(all).map(|output| output.needs).chain(of_footprints);
-        all.fold(none, Needs::and)
+        let all = self.outputs().chain(all).filter(|output| !output.looks_back());
+        all.map(|output| output.needs).chain(of_footprints).fold(none, Needs::and)
     }
 
     /// On how many threads a batch may be folded: as many as Polars would use.
@@ -189,6 +240,8 @@ impl Options {
     /// A schema that is refused.
     pub fn inputs(&self, schema: &[Field], needs: Needs) -> PolarsResult<Inputs> {
         let rules = self.rules()?;
+        let lookbacks = self.lookbacks();
+        let needs = lookbacks.iter().fold(needs, |needs, output| needs.and(output.needs));
         let required = |role| rules.iter().any(|rule| rule.requires(role));
         let reads = |role| is_always_read(role) || needs.reads(role) || required(role);
         let mut inputs = Inputs::resolve(schema, &self.columns, reads)?;
@@ -222,6 +275,10 @@ impl Options {
     /// As [`Self::rules`] and [`Self::reset`].
     pub fn builder(&self, needs: Needs) -> PolarsResult<Builder<AnyRule>> {
         let builder = Builder::new(self.rules()?, needs).with_levels(self.tick()?);
+        let lookbacks = self.lookbacks();
+        let is_asked = !lookbacks.is_empty();
+        let lookback = is_asked.then(|| Lookback::new(self.back(), lookbacks, self.rules.len()));
+        let builder = builder.looking_back(lookback);
         Ok(builder.reset_at(self.reset()?, None).cut_off_after(self.max_gap()))
     }
 

@@ -16,6 +16,7 @@ use crate::epoch::EpochUnit;
 use crate::error::Error;
 use crate::fixed::to_f64;
 use crate::footprint::{FOOTPRINT_OUTPUTS, FootprintOutput};
+use crate::lookback::Length;
 use crate::notice::Notice;
 use crate::plugin::arrow_stream::TableStream;
 use crate::plugin::bar_rows::exact_dtype;
@@ -323,12 +324,14 @@ type Settings = (
     bool,
     Vec<String>,
     Option<(i64, u8, u32)>,
+    (Option<(Option<u64>, Option<u64>)>, Option<(i64, u32)>),
     Option<&'static str>,
 );
 
 /// The settings in a checkpoint: symbol, texts of the rules, the column of rules, by, reset, longest
 /// gap in nanoseconds, the two `include_` flags, the features, how a footprint is made (units of a
-/// tick, value area, imbalance), and the unit of the times, if there was a trade.
+/// tick, value area, imbalance), how far is looked back (a number of trades, or nanoseconds; units of a
+/// bucket's volume and the number of buckets), and the unit of the times, if there was a trade.
 #[pyfunction]
 fn read_checkpoint(checkpoint: &[u8]) -> Result<Settings, Refusal> {
     let saved = Saved::from_bytes(checkpoint)?;
@@ -349,6 +352,13 @@ fn read_checkpoint(checkpoint: &[u8]) -> Result<Settings, Refusal> {
         first
             .footprint
             .map(|footprint| (footprint.tick.units(), footprint.value_area, footprint.imbalance)),
+        (
+            first.back.length.map(|length| match length {
+                Length::Trades(trades) => (Some(trades), None),
+                Length::Span(span) => (None, Some(span)),
+            }),
+            first.back.vpin.map(|vpin| (vpin.bucket_volume, vpin.buckets)),
+        ),
         unit,
     ))
 }
@@ -451,6 +461,8 @@ fn row(output: &Output) -> Row {
         Group::Sum => "sum",
         Group::Feature => "feature",
         Group::Intra => "intra",
+        Group::Lookback => "lookback",
+        Group::Vpin => "vpin",
         Group::Stored => "stored",
     };
     let dtype = match output.compute {

@@ -59,7 +59,7 @@ pub fn derive(stored: &DataFrame, names: &[String]) -> PolarsResult<DataFrame> {
     let mut table = Table::new(outputs.iter().copied());
     for start in (0..stored.height()).step_by(SLICE) {
         let rows = stored.slice(start.try_into().unwrap_or(i64::MAX), SLICE);
-        bars(&rows, &outputs)?.into_iter().for_each(|bar| table.push(bar));
+        bars(&rows, &outputs)?.into_iter().for_each(|bar| table.push(bar, &[]));
     }
     let mut computed = HashMap::new();
     for (output, values) in table.take() {
@@ -73,9 +73,10 @@ pub fn derive(stored: &DataFrame, names: &[String]) -> PolarsResult<DataFrame> {
     DataFrame::new(stored.height(), columns)
 }
 
-/// Whether an output has another column in frames than in stores, or is not stored.
+/// Whether an output has another column in frames than in stores, or is computed from stored ones.
 fn is_computed(output: &Output) -> bool {
-    !output.is_stored() || matches!(output.compute, Compute::Volume(_) | Compute::Turnover(_))
+    let is_exact = matches!(output.compute, Compute::Volume(_) | Compute::Turnover(_));
+    is_exact || !(output.is_stored() || output.needs_trades())
 }
 
 /// The dtype of stored times.

@@ -4,6 +4,7 @@ use crate::bar::Bar;
 use crate::columns::{Compute, Group, OUTPUTS, Output};
 use crate::needs::Needs;
 use crate::trades::{Bits, Column, Sides, TimeUnit, Trades};
+use std::f64::consts::LN_2;
 
 /// Time in ms, price, quantity, whether the aggressor sold.
 type Row = (i64, f64, f64, bool);
@@ -160,4 +161,18 @@ fn the_largest_values_have_statistics() {
             assert!(value.is_none_or(f64::is_finite), "{}: {value:?}", output.name);
         }
     }
+}
+
+#[test]
+fn garman_klass_vol_of_prices_that_differ_in_the_last_unit_is_a_number() {
+    // Their quotients round to 1 + 2^-52 upwards and to 1 - 3 * 2^-53 downwards.
+    let falling = [(0, 30_000_000.000_000_01, 1.0, true), (1, 30_000_000.0, 1.0, true)];
+    let volatility = value("garman_klass_vol", &bar_of(&falling, 2));
+    let change = 1e-8 / 30_000_000.0_f64;
+    assert_near("garman_klass_vol", volatility, Some(change * (1.5 - 2.0 * LN_2).sqrt()));
+    // The quotient of the least and the greatest price rounds to 0 above -1.
+    let crash = [(0, 9e10, 1.0, true), (1, 1e-8, 1.0, true)];
+    let logarithm = 9e18_f64.ln();
+    let volatility = value("garman_klass_vol", &bar_of(&crash, 2));
+    assert_near("garman_klass_vol", volatility, Some(logarithm * (1.5 - 2.0 * LN_2).sqrt()));
 }

@@ -12,7 +12,7 @@ from support.published_days import daily
 import rangebar_polars as rb
 from rangebar_polars._catalog import trades as cached_trades
 from rangebar_polars._days import month_days
-from rangebar_polars._ticks.cache import TickCache
+from rangebar_polars._ticks.disk_cache import DiskTickCache
 from rangebar_polars.archive.binance import BinanceFile
 from rangebar_polars.errors import RangeBarWarning
 
@@ -53,7 +53,7 @@ def test_a_month_comes_as_one_file_and_is_the_same_as_its_days(
 
 
 def test_a_day_has_one_digest_from_a_months_file_and_from_its_own(
-    server: ArchiveServer, tick_cache: TickCache, tmp_path: Path
+    server: ArchiveServer, tick_cache: DiskTickCache, tmp_path: Path
 ) -> None:
     days = month_server(server)
     rb.scan_ticks("BTCUSDT", days[0], days[-1], archive=server.url)
@@ -82,7 +82,7 @@ def test_less_than_half_a_month_or_an_open_one_comes_by_day(
 
 
 def test_days_that_a_months_file_lacks_are_asked_for_one_by_one(
-    server: ArchiveServer, tick_cache: TickCache
+    server: ArchiveServer, tick_cache: DiskTickCache
 ) -> None:
     days = month_server(server, absent=(10, 20))
     server.publish(daily(days[9]), day_csv(days[9], 20, first_id=180))
@@ -97,7 +97,9 @@ def test_days_that_a_months_file_lacks_are_asked_for_one_by_one(
     assert len(server.asked("2024-06-20.zip")) == 2
 
 
-def test_a_month_without_a_file_comes_by_day(server: ArchiveServer, tick_cache: TickCache) -> None:
+def test_a_month_without_a_file_comes_by_day(
+    server: ArchiveServer, tick_cache: DiskTickCache
+) -> None:
     days = month_server(server)
     del server.files[BinanceFile("spot", "BTCUSDT", days[0], monthly=True).path]
 

@@ -13,7 +13,7 @@ from support.entry_points import assert_same
 
 import rangebar_polars as rb
 from rangebar_polars._disk.locked_file import locked, spill_folder
-from rangebar_polars._ticks.cache import TickCache
+from rangebar_polars._ticks.disk_cache import DiskTickCache
 from rangebar_polars.errors import CacheError
 from rangebar_polars.schema import RULE_VERSION, STORED_SCHEMA, Series
 from rangebar_polars.store import BarStore, ParquetStore
@@ -99,7 +99,7 @@ def test_what_killed_processes_left_is_cleared_too(cache: Path) -> None:
     (key,) = store.keys()
     month = store.path(key, dt.date(2024, 3, 1))
     ticks = series(cache).path(dt.date(2024, 3, 1))
-    never = TickCache(cache, Series("binance", "spot", "BTCUSDT")).unfinished("a.zip")
+    never = DiskTickCache(cache, Series("binance", "spot", "BTCUSDT")).unfinished("a.zip")
     left = [path.with_name(f".{path.name}.part") for path in (month, ticks)]
     left += [series(cache).unfinished("import"), never]
     for path in left:
@@ -117,7 +117,7 @@ def test_what_killed_processes_left_is_cleared_too(cache: Path) -> None:
 
 
 def test_what_another_process_is_fetching_is_left_to_it(tmp_path: Path) -> None:
-    part = TickCache(tmp_path, Series("binance", "spot", "BTCUSDT")).unfinished("a.zip")
+    part = DiskTickCache(tmp_path, Series("binance", "spot", "BTCUSDT")).unfinished("a.zip")
 
     with locked(part):
         rb.cache_clear("ticks", cache_dir=tmp_path)

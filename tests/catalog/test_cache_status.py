@@ -15,7 +15,7 @@ from support.object_server import bucket_of
 
 import rangebar_polars as rb
 from rangebar_polars._catalog.status import STATUS_SCHEMA
-from rangebar_polars._ticks.cache import TickCache
+from rangebar_polars._ticks.disk_cache import DiskTickCache
 from rangebar_polars.errors import CacheError, StoreError
 from rangebar_polars.schema import RULE_VERSION, Series
 from rangebar_polars.store import BarStore, ClickHouseStore, ObjectStore, ParquetStore
@@ -26,6 +26,7 @@ OF_TICKS = {
     "prevent_same_timestamp_close": None,
     "reset": None,
     "max_gap": None,
+    "features": None,
     "origin": None,
     "rule_version": None,
 }
@@ -56,7 +57,7 @@ def test_every_series_and_every_chain_has_a_row(store: BarStore, cache: Path) ->
     }
     chain |= {"first_day": DAYS[0], "last_day": DAYS[-1], "rule_version": RULE_VERSION}
     chain |= {"prevent_same_timestamp_close": True, "reset": None, "max_gap": None}
-    chain |= {"rule": "range-30", "message": None}
+    chain |= {"rule": "range-30", "features": None, "message": None}
     bars = {
         threshold: one_pass(cache, DAYS[0], DAYS[-1], threshold_decimal_bps=threshold).height
         for threshold in (30, 50)
@@ -69,12 +70,12 @@ def test_every_series_and_every_chain_has_a_row(store: BarStore, cache: Path) ->
         {
             "kind": "ticks", "source": SOURCE, "market": "spot", "symbol": SYMBOL, **OF_TICKS,
             "days": 14, "first_day": DAYS[0], "last_day": DAYS[-1], "rows": 14 * PER_DAY,
-            "bytes": series(cache).size(), "message": None,
+            "bytes": sum(series(cache).sizes().values()), "message": None,
         },
         {
             "kind": "ticks", "source": SOURCE, "market": "um", "symbol": "ETH-USD", **OF_TICKS,
             "days": 3, "first_day": DAYS[0], "last_day": DAYS[2], "rows": 3 * PER_DAY,
-            "bytes": series(cache, "ETH-USD", "um").size(), "message": None,
+            "bytes": sum(series(cache, "ETH-USD", "um").sizes().values()), "message": None,
         },
         chain | {"threshold_decimal_bps": 30, "origin": None, "reset": "day", "rows": whole.height},
         chain | {"threshold_decimal_bps": 30, "origin": DAYS[0], "rows": bars[30]},
@@ -201,7 +202,7 @@ def test_trades_whose_file_describes_nothing_are_reported_and_can_be_cleared(
     tmp_path: Path, words: tuple[bytes, bytes]
 ) -> None:
     give(tmp_path, trades_of(DAYS[:2]))
-    path = TickCache(tmp_path, Series(SOURCE, "spot", SYMBOL)).path(DAYS[0])
+    path = DiskTickCache(tmp_path, Series(SOURCE, "spot", SYMBOL)).path(DAYS[0])
     path.write_bytes(path.read_bytes().replace(*words))
 
     (message,) = rb.cache_status(cache_dir=tmp_path)["message"]
@@ -240,7 +241,7 @@ def test_files_of_other_names_are_ignored(tmp_path: Path) -> None:
     before = rb.cache_status(cache_dir=tmp_path).drop("bytes")
     (path,) = (tmp_path / "bars").rglob("*.parquet")
     for folder, name in [
-        (TickCache(tmp_path, Series(SOURCE, "spot", SYMBOL)).folder, "copy-of-ab.parquet"),
+        (DiskTickCache(tmp_path, Series(SOURCE, "spot", SYMBOL)).folder, "copy-of-ab.parquet"),
         (path.parent, "2024-99.parquet"),
     ]:
         (folder / name).write_bytes(b"a stray file")

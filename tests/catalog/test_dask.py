@@ -19,6 +19,7 @@ from support.populating import ETH, is_whole, populate, publish, rows_of
 from support.subprocesses import TIMEOUT
 
 import rangebar_polars as rb
+from rangebar_polars._days import day_range
 from rangebar_polars._progress import FetchProgress
 from rangebar_polars.archive.binance import BinanceFile
 from rangebar_polars.errors import RangeBarWarning
@@ -70,6 +71,24 @@ def test_workers_with_caches_of_their_own_fill_one_store(
         )
         assert elsewhere.height > 0
         assert_same(rb.get_range_bars(symbol, days[0], days[-1], 2, **quiet), elsewhere)
+
+
+def test_months_of_one_symbol_are_filled_by_workers_with_caches_of_their_own(
+    client: "Client", server: ArchiveServer, tmp_path: Path
+) -> None:
+    days = day_range("2024-01-25", "2024-04-04")
+    publish(server, days, "BTCUSDT")
+    caches = give_own_caches(client, tmp_path)
+    asked: dict[str, Any] = {"archive": server.url, "store": tmp_path / "store"}
+
+    report = rb.populate("BTCUSDT", days[0], days[-1], 5, unit="month", executor=client, **asked)
+
+    assert report.select("status", "days", "made", "fetched").row(0) == ("ok", 71, 71, 71)
+    assert all(tree(cache) for cache in caches)
+    quiet: dict[str, Any] = {"archive": server.url, "cache_dir": tmp_path / "quiet"}
+    rb.populate("BTCUSDT", days[0], days[-1], 5, processes=1, **quiet)
+    bars = {name: text for name, text in tree(tmp_path / "quiet").items() if "bars/" in name}
+    assert tree(tmp_path / "store") == bars
 
 
 def test_a_client_and_its_executor_are_the_same(

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from support.duckdb_cache import DAYS, key, stored
 from support.entry_points import assert_same
 
-from rangebar_polars._ticks.cache import TickCache
+from rangebar_polars._ticks.disk_cache import DiskTickCache
 from rangebar_polars.duckdb import connect
 from rangebar_polars.store import BarKey, Link, ParquetStore, StoredMonth
 
@@ -38,9 +38,9 @@ def copied(sql_cache: Path) -> Iterator["DuckDBPyConnection"]:
 def touched(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """Record which days of trades are opened, and of which the trades are read."""
     found = SimpleNamespace(opened=[], read=[], columns=set())
-    really = TickCache.open
+    really = DiskTickCache.open
 
-    def spy(cache: TickCache, day: dt.date) -> object:
+    def spy(cache: DiskTickCache, day: dt.date) -> object:
         name = f"{cache.series.symbol} {day}"
         found.opened.append(name)
 
@@ -55,7 +55,7 @@ def touched(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         report, rows = opened
         return report, rows.map_batches(see, projection_pushdown=True)
 
-    monkeypatch.setattr(TickCache, "open", spy)
+    monkeypatch.setattr(DiskTickCache, "open", spy)
     return found
 
 

@@ -10,7 +10,7 @@ from support.entry_points import assert_same
 
 import rangebar_polars as rb
 from rangebar_polars._core.borders import NamedBorders
-from rangebar_polars.schema import BAR_SCHEMA, TRADE_SCHEMA
+from rangebar_polars.schema import BAR_SCHEMA, INTRA, INTRA_SCHEMA, TRADE_SCHEMA
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -128,6 +128,49 @@ def test_the_functions_take_the_options_of_bars(
     assert not every["is_complete"].all()
     for query in queries:
         assert_same(expected, connection.sql(query).pl())
+
+
+@pytest.mark.parametrize(
+    "features", [["intra_kaufman_er", "intra_delta"], [output.name for output in INTRA]]
+)
+def test_the_macros_of_tables_take_statistics(
+    connection: "DuckDBPyConnection", features: list[str]
+) -> None:
+    ticks = "WITH one AS (FROM ticks WHERE symbol = 'BTC-USD')"
+    series = "EXCLUDE (source, market, symbol)"
+    # In the order of the table of columns, whatever order they are asked for in.
+    ordered = sorted(features, key=INTRA_SCHEMA.names().index)
+
+    for incomplete in (True, False):
+        given = f"30, features := {features}, include_incomplete := {incomplete}"
+        every = rb.bars(
+            trades(), 30, features=ordered, include_microstructure=True, include_incomplete=True
+        )
+        expected = every if incomplete else every.filter("is_complete")
+        assert_same(expected, connection.sql(f"{ticks} FROM bars_of(one, {given})").pl())
+        query = f"{ticks} SELECT * {series} FROM bars_by_symbol(one, {given})"
+        assert_same(expected, connection.sql(query).pl())
+    assert_same(
+        expected_bars(trades()),
+        connection.sql(f"{ticks} FROM bars_of(one, 30, features := NULL)").pl(),
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("kaufman", r"write 'intra_kaufman_er'"),
+        ("ofi", "which include_microstructure adds"),
+        ("lookback_ofi", "since bars of SQL do not"),
+    ],
+)
+def test_a_wrong_name_of_a_statistic_is_an_error_of_the_query(
+    connection: "DuckDBPyConnection", name: str, text: str
+) -> None:
+    import duckdb  # noqa: PLC0415 - an extra
+
+    with pytest.raises(duckdb.Error, match=f"features holds '{name}'.*{text}"):
+        connection.sql(f"FROM bars_by_symbol(ticks, 30, features := ['{name}'])").fetchall()
 
 
 def test_bars_by_symbol_gives_the_bars_of_each_series(connection: "DuckDBPyConnection") -> None:

@@ -72,7 +72,7 @@ def test_a_gap_cuts_a_bar_off(connection: "DuckDBPyConnection") -> None:
             "'when'",
             (
                 "ValueError: 'when' is the text of a rule with an expression, which the text does "
-                "not hold (make the rule: WhenRule or SumRule)"
+                "not hold (make the rule in Python: WhenRule or SumRule)"
             ),
         ),
         (
@@ -80,6 +80,20 @@ def test_a_gap_cuts_a_bar_off(connection: "DuckDBPyConnection") -> None:
             (
                 "ValueError: threshold_decimal_bps is -5: expected 1 to 100000 (1 is 0.001 %, 250 "
                 "is 0.25 %)"
+            ),
+        ),
+        (
+            "30, max_gap := INTERVAL '1 hour'",
+            (
+                "ValueError: max_gap is '01:00:00': expected a fixed length above 0, such as "
+                "'30m', '1h30m' or timedelta(minutes=30)"
+            ),
+        ),
+        (
+            "30, reset := 17",
+            (
+                "ValueError: reset is '17': expected 'day', 'week', 'month', 'year', or a time of "
+                "day in a zone, such as '17:00@America/New_York'"
             ),
         ),
         (
@@ -113,3 +127,46 @@ def test_stored_bars_are_found_by_their_rule(tmp_path: Path) -> None:
 
     assert_same(want.filter(rule="dollar-3000").drop("rule"), got.select(want.columns[1:]))
     assert sorted(found.rows()) == [("dollar-3000", None, False), ("range-30", 30, True)]
+
+
+@pytest.mark.parametrize(
+    ("rule", "column"),
+    [("imbalance-tick-maker-3", "is_buyer_maker"), ("trade-9", "first_trade_id")],
+)
+def test_a_rule_never_takes_a_column_that_a_table_lacks_for_nulls(
+    connection: "DuckDBPyConnection", rule: str, column: str
+) -> None:
+    connection.register("three", trades().select("timestamp", "price", "quantity"))
+
+    for function in ("bars_of", "bars_by_symbol"):
+        text = error_of(connection, f"FROM {function}(three, '{rule}')")
+        assert f'the rule needs a column "{column}", and the trades have' in text
+
+    empty = f"WITH none AS (FROM three LIMIT 0) FROM bars_of(none, '{rule}')"
+    assert connection.sql(empty).pl().is_empty()
+
+
+@pytest.mark.parametrize(
+    ("column", "text"),
+    [
+        (
+            "1 AS is_buyer_maker",
+            (
+                "is_buyer_maker is INTEGER: expected BOOLEAN (true is where the aggressor sold: of "
+                "-1 and 1 it is side < 0)"
+            ),
+        ),
+        (
+            "timestamp::DATE AS timestamp",
+            "timestamp is DATE: expected the time of each trade, as a date has no time of day",
+        ),
+    ],
+)
+def test_a_type_that_a_cast_would_read_wrongly_is_refused(
+    connection: "DuckDBPyConnection", column: str, text: str
+) -> None:
+    connection.register("all_trades", trades())
+    made = "CREATE TABLE made AS SELECT * REPLACE ({}) FROM all_trades"
+    connection.sql(made.format(column))
+
+    assert error_of(connection, "FROM bars_of(made, 30)").endswith(text)

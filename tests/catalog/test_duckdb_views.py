@@ -13,7 +13,7 @@ from support.entry_points import assert_same
 from support.subprocesses import run
 
 import rangebar_polars as rb
-from rangebar_polars._ticks.cache import TickCache
+from rangebar_polars._ticks.disk_cache import DiskTickCache
 from rangebar_polars._ticks.report import QUALITY_SCHEMA
 from rangebar_polars.duckdb import connect
 from rangebar_polars.schema import TRADE_SCHEMA, Series
@@ -143,7 +143,7 @@ def test_the_store_may_be_a_folder_or_the_one_of_the_environment(
 
 def test_a_damaged_day_is_a_row_of_the_quality_and_an_error_of_the_trades(tmp_path: Path) -> None:
     fill(tmp_path)
-    path = TickCache(tmp_path, Series("mine", "spot", "BTC-USD")).path(DAYS[1])
+    path = DiskTickCache(tmp_path, Series("mine", "spot", "BTC-USD")).path(DAYS[1])
     path.write_bytes(b"no parquet")
     with connect(cache_dir=tmp_path) as connection:
         query = "SELECT day, status, message FROM quality WHERE symbol = 'BTC-USD' ORDER BY day"
@@ -162,7 +162,7 @@ def test_a_day_that_goes_while_the_others_are_read_is_left_out(
 ) -> None:
     fill(tmp_path)
     listed = {name: [*DAYS, DAYS[-1] + dt.timedelta(days=1)] for name in SYMBOLS}
-    monkeypatch.setattr(TickCache, "days", lambda cache: listed[cache.series.symbol])
+    monkeypatch.setattr(DiskTickCache, "days", lambda cache: listed[cache.series.symbol])
     with connect(cache_dir=tmp_path) as connection:
         counts = [
             connection.sql(f"SELECT count(*) FROM {view}").pl().item()

@@ -198,7 +198,7 @@ REFUSED = (
     "failed RangeBarError: this process was forked after its parent had begun the threads of "
     "Polars, and would wait for ever for threads that a fork does not copy (start it by "
     'multiprocessing.get_context("spawn") or "forkserver", or make bars of frames, without by, '
-    "aggs and events)\n"
+    "aggs, events and expressions of your own)\n"
 )
 
 

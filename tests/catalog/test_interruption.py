@@ -21,7 +21,7 @@ from support.assertions import tree
 
 import rangebar_polars as rb
 from rangebar_polars._days import day_range, month_days
-from rangebar_polars._ticks.cache import TickCache
+from rangebar_polars._ticks.disk_cache import DiskTickCache
 from rangebar_polars.archive.binance import BinanceFile
 from rangebar_polars.schema import Series
 
@@ -81,7 +81,7 @@ def quiet(server: ArchiveServer, tmp_path_factory: pytest.TempPathFactory) -> Qu
 
 def digests(cache: Path) -> dict[str, str]:
     """Return the digest of each file in a cache, which holds sound days and nothing else."""
-    days, found = TickCache(cache, SERIES), dict[str, str]()
+    days, found = DiskTickCache(cache, SERIES), dict[str, str]()
     for name in tree(cache):
         report = days.report(dt.date.fromisoformat(Path(name).stem))
         assert report is not None, name

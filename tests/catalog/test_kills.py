@@ -233,7 +233,8 @@ sys.addaudithook(hook)
 """
 GET_OWN = """
 rb.get_range_bars(
-    "BTC-USD", "2024-01-26", "2024-02-08", [20, 30], source="mine", cache_dir=folder
+    "BTC-USD", "2024-01-26", "2024-02-08", [20, 30], source="mine", cache_dir=folder,
+    features=["intra_kaufman_er"],
 )
 """
 
@@ -274,11 +275,14 @@ def test_killed_before_any_step_of_replacing_months_the_next_call_does_it(tmp_pa
     assert after == tree(tmp_path / "quiet")
     replaced = [name for name, text in before.items() if after[name] != text]
     assert len(replaced) == 2 * len(THRESHOLDS)
+    question: dict[str, Any] = {
+        "threshold_decimal_bps": [20, 30],
+        "features": ["intra_kaufman_er"],
+    }
+    own: dict[str, Any] = {"source": SOURCE, "cache_dir": tmp_path / "killed"}
     assert_same(
-        one_pass(tmp_path / "quiet", DAYS[0], DAYS[-1], threshold_decimal_bps=[20, 30]),
-        rb.get_range_bars(
-            SYMBOL, DAYS[0], DAYS[-1], [20, 30], source=SOURCE, cache_dir=tmp_path / "killed"
-        ),
+        one_pass(tmp_path / "quiet", DAYS[0], DAYS[-1], **question),
+        rb.get_range_bars(SYMBOL, DAYS[0], DAYS[-1], **own, **question),
     )
 
 

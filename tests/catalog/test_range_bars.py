@@ -222,6 +222,14 @@ BAD_ARGUMENTS: dict[str, tuple[type[Exception], str, dict[str, Any]]] = {
         "reset is 'hour': expected 'day', 'week', 'month', 'year', a TradingDay or None",
         {"reset": "hour"},
     ),
+    "the text of a reset": (
+        ValueError,
+        (
+            "reset is '17:00@UTC': expected 'day', 'week', 'month', 'year', a TradingDay or None "
+            "(TradingDay(time='17:00', zone='UTC') has this text)"
+        ),
+        {"reset": "17:00@UTC"},
+    ),
     "a flag": (TypeError, "use_cache is 1: expected True or False", {"use_cache": 1}),
     "a flag of bars": (
         TypeError,

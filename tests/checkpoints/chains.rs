@@ -31,7 +31,7 @@ proptest! {
 
         for at in (0..trades.len).step_by(piece) {
             let rows = at..trades.len.min(at + piece);
-            if folded.push(&trades.slice(rows), &mut |_| ()).is_err() {
+            if folded.push(&trades.slice(rows), &mut |_, _| ()).is_err() {
                 // A sum is beyond its integer.
                 break;
             }
@@ -63,7 +63,7 @@ fn states_that_were_changed_are_refused_or_read_as_they_are() {
         let extras = owned.extras(&settings[0]);
         let trades = owned.trades(settings[0].layout.as_ref().unwrap(), &extras);
         let mut folded = builder(&settings);
-        if folded.push(&trades, &mut |_| ()).is_err() {
+        if folded.push(&trades, &mut |_, _| ()).is_err() {
             continue;
         }
         let mut of_key = states(&folded, &settings);

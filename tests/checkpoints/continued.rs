@@ -5,8 +5,9 @@ use crate::states::builder;
 use rangebar_polars::bar::Bar;
 use rangebar_polars::check::Last;
 use rangebar_polars::checkpoint::Checkpoint;
-use rangebar_polars::columns::{Compute, OUTPUTS};
+use rangebar_polars::columns::{Compute, OUTPUTS, Scalar};
 use rangebar_polars::error::Error;
+use rangebar_polars::lookback::Before;
 use rangebar_polars::trades::Layout;
 
 fn assert_holds(bar: &Bar) {
@@ -40,6 +41,14 @@ fn assert_holds(bar: &Bar) {
     }
 }
 
+fn assert_finite(before: &Before) {
+    let is_finite = |value: &Option<Scalar>| match value {
+        Some(Scalar::Float(value)) => value.is_finite(),
+        _ => true,
+    };
+    assert!(before.iter().all(is_finite), "{before:?}");
+}
+
 /// Continue from states with trades of this layout; returns whether all were taken.
 pub fn continues<'a>(
     states: &[Checkpoint],
@@ -55,13 +64,19 @@ pub fn continues<'a>(
         let owned = Owned::after(time, id, price.unwrap_or(100.0), drawn);
         let extras = owned.extras(first);
         let trades = owned.trades(layout, &extras);
-        let result = folded.push(&trades, &mut |ended| assert_holds(&ended.bar));
+        let result = folded.push(&trades, &mut |ended, before| {
+            assert_holds(&ended.bar);
+            assert_finite(before);
+        });
         folded.open_bars().for_each(|(_, bar)| assert_holds(bar));
         match result {
             Ok(()) => {}
-            Err(Error::Overflow { .. } | Error::TooMany { .. } | Error::TooManyLevels { .. }) => {
-                return false;
-            }
+            Err(
+                Error::Overflow { .. }
+                | Error::TooMany { .. }
+                | Error::TooManyLevels { .. }
+                | Error::WindowOverflow { .. },
+            ) => return false,
             Err(error) => panic!("{error} after {states:?}"),
         }
         (time, price) = (owned.times.last().copied().unwrap_or(time), owned.prices.last().copied());

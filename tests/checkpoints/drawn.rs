@@ -10,6 +10,9 @@ use rangebar_polars::columns::{Group, OUTPUTS};
 use rangebar_polars::fixed::{LIMIT, SCALE};
 use rangebar_polars::footprint::Footprint;
 use rangebar_polars::levels::Tick;
+use rangebar_polars::lookback::buckets::{Filled, Vpin};
+use rangebar_polars::lookback::past::Kept;
+use rangebar_polars::lookback::{Back, Length};
 use rangebar_polars::period::Period;
 use rangebar_polars::reset::Reset;
 use rangebar_polars::rule::{AnyRule, Rule};
@@ -58,6 +61,29 @@ fn some_statistics() -> impl Strategy<Value = Vec<String>> {
     prop::sample::subsequence(statistics(), 0..4)
 }
 
+/// How far is looked back, in whole units of every drawn time, and for which columns.
+fn lookbacks() -> impl Strategy<Value = (Length, Vec<String>)> {
+    let lengths = [
+        Length::Trades(1),
+        Length::Trades(5),
+        Length::Trades(1_000),
+        Length::Span(1_000_000),
+        Length::Span(90_000_000_000),
+        Length::Span(9_000_000_000_000_000_000),
+    ];
+    let names = OUTPUTS.iter().filter(|output| output.group == Group::Lookback);
+    let names: Vec<_> = names.map(|output| output.name.to_owned()).collect();
+    let asked = prop_oneof![Just(names.clone()), prop::sample::subsequence(names, 1..3)];
+    (select(lengths.to_vec()), asked)
+}
+
+/// Buckets that are filled by a part of a trade, by some, or by many.
+fn vpins() -> impl Strategy<Value = Vpin> {
+    let volumes = select(vec![1, 30_000_000, 700_000_000, 9_000_000_000_000_000_000]);
+    (volumes, select(vec![1, 2, 7, 10_000]))
+        .prop_map(|(bucket_volume, buckets)| Vpin { bucket_volume, buckets })
+}
+
 /// Settings of footprints, some of which put all trades in one level.
 fn footprints() -> impl Strategy<Value = Footprint> {
     let ticks = select(vec![1, 7, 100_000, 10_000_000_000, 1_000_000_000_000_000]);
@@ -69,30 +95,47 @@ fn footprints() -> impl Strategy<Value = Footprint> {
     )
 }
 
+/// Every kind of border.
+fn resets() -> Vec<Reset> {
+    let periods = [Period::Day, Period::Week, Period::Month, Period::Year].map(Reset::Period);
+    let days = ["17:00@America/New_York", "00:00@Asia/Kolkata"].map(|day| day.parse().unwrap());
+    let columns = [Reset::Column { place: 0 }; 3];
+    [&periods[..], &days, &columns].concat()
+}
+
 /// What a chain of trades looks like, and the settings of its bars.
 pub fn settings() -> impl Strategy<Value = Checkpoint> {
     let units = vec![TimeUnit::Milliseconds, TimeUnit::Microseconds, TimeUnit::Nanoseconds];
-    let resets = [Period::Day, Period::Week, Period::Month, Period::Year].map(Reset::Period);
-    let days = ["17:00@America/New_York", "00:00@Asia/Kolkata"].map(|day| day.parse().unwrap());
-    let columns = [Reset::Column { place: 0 }; 3];
-    let resets = [&resets[..], &days, &columns].concat();
     let optional: Vec<_> = Role::ALL.into_iter().filter(|role| role.is_optional()).collect();
     (
         option::of(select(vec!["", "BTCUSDT", "Ωmega"])),
         select(RULES.to_vec()),
         option::of(select(vec![1, 1_000_000, 5_000_000_000])),
-        option::of(select(resets)),
+        option::of(select(resets())),
         select(units),
         option::of(select(vec!["UTC", "America/Argentina/ComodRivadavia"])),
         prop::sample::subsequence(optional, 0..=4),
         prop_oneof![Just(Vec::new()), Just(statistics()), some_statistics()],
         option::of(footprints()),
+        (option::of(lookbacks()), option::of(vpins())),
     )
         .prop_map(
-            |(symbol, rule, max_gap, reset, unit, zone, optional, features, footprint)| {
+            |(
+                symbol,
+                rule,
+                max_gap,
+                reset,
+                unit,
+                zone,
+                optional,
+                intra,
+                footprint,
+                (window, vpin),
+            )| {
+                let (length, before) = window.unzip();
+                let features = [intra, before.unwrap_or_default()].concat();
                 let rule: AnyRule = rule.parse().unwrap();
-                let columns = Role::ALL.into_iter();
-                let columns = columns.filter(|role| {
+                let columns = Role::ALL.into_iter().filter(|role| {
                     !role.is_optional() || optional.contains(role) || rule.requires(*role)
                 });
                 let layout =
@@ -107,10 +150,14 @@ pub fn settings() -> impl Strategy<Value = Checkpoint> {
                     include_incomplete: max_gap.is_some(),
                     features,
                     footprint,
+                    back: Back { length, vpin },
                     layout: Some(layout),
                     check: Check::default(),
                     session: None,
                     open: None,
+                    before: Vec::new(),
+                    kept: Kept::default(),
+                    filled: Filled::default(),
                 }
             },
         )

@@ -4,6 +4,9 @@ use rangebar_polars::bar::{Bar, BySide, Prices, Side, Span};
 use rangebar_polars::check::{Check, Last};
 use rangebar_polars::checkpoint::Checkpoint;
 use rangebar_polars::error::Error;
+use rangebar_polars::lookback::Back;
+use rangebar_polars::lookback::buckets::Filled;
+use rangebar_polars::lookback::past::Kept;
 use rangebar_polars::period::Period;
 use rangebar_polars::reset::Reset;
 use rangebar_polars::rule::Memory;
@@ -30,6 +33,10 @@ fn state() -> Checkpoint {
         include_incomplete: false,
         features: Vec::new(),
         footprint: None,
+        back: Back::default(),
+        filled: Filled::default(),
+        before: Vec::new(),
+        kept: Kept::default(),
         layout: Some(Layout {
             unit: TimeUnit::Milliseconds,
             zone: None,

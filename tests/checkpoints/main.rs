@@ -43,7 +43,7 @@ proptest! {
             prop_assert!(restored.is_ok(), "{:?} {:?}", restored, state_of(&folded, &settings));
             prop_assert_eq!(restored.unwrap().to_bytes().unwrap(), bytes);
             let rows = at..trades.len.min(at + piece);
-            if folded.push(&trades.slice(rows), &mut |_| ()).is_err() {
+            if folded.push(&trades.slice(rows), &mut |_, _| ()).is_err() {
                 // A sum is beyond its integer.
                 break;
             }
@@ -62,7 +62,7 @@ fn reached(draw: &mut Draw, settings: &Checkpoint, pool: &[Vec<Drawn>]) -> Check
     let mut folded = builder(from_ref(settings));
     for row in 0..trades.len {
         let before = folded.clone();
-        if folded.push(&trades.slice(row..row + 1), &mut |_| ()).is_err() {
+        if folded.push(&trades.slice(row..row + 1), &mut |_, _| ()).is_err() {
             return state_of(&before, settings);
         }
     }

@@ -10,7 +10,10 @@ use rangebar_polars::bar::{BySide, Side};
 use rangebar_polars::builder::MaxGap;
 use rangebar_polars::check::{Check, Last};
 use rangebar_polars::checkpoint::Checkpoint;
+use rangebar_polars::columns::Scalar;
 use rangebar_polars::fixed::{LIMIT, SCALE};
+use rangebar_polars::lookback::Length;
+use rangebar_polars::lookback::buckets::Vpin;
 use rangebar_polars::period::Period;
 use rangebar_polars::reset::Reset;
 use rangebar_polars::rule::flow::Last as LastOfRule;
@@ -24,7 +27,7 @@ use rangebar_polars::wide::Wide;
 pub fn mutate(state: &mut Checkpoint, draw: &mut Draw) {
     let number = draw.number();
     let Some(bar) = &mut state.open else { return mutate_position(state, draw) };
-    match draw.below(34) {
+    match draw.below(38) {
         0..6 => mutate_position(state, draw),
         6 => bar.time.open = draw.near(bar.time.open),
         7 => bar.time.close = draw.near(bar.time.close),
@@ -59,6 +62,7 @@ pub fn mutate(state: &mut Checkpoint, draw: &mut Draw) {
             bar.rows = draw.near(bar.rows);
             bar.trades = bar.rows;
         }
+        34..38 => mutate_lookback(state, draw),
         27..34 => {
             if let Some(run) = &mut bar.run {
                 mutate_run(run, draw);
@@ -67,6 +71,44 @@ pub fn mutate(state: &mut Checkpoint, draw: &mut Draw) {
             }
         }
         _ => state.open = None,
+    }
+}
+
+/// Change something of what came before the open bar or the next one.
+fn mutate_lookback(state: &mut Checkpoint, draw: &mut Draw) {
+    let rows = &mut state.kept.rows;
+    let place = draw.below(rows.len().max(1));
+    match (draw.below(12), rows.get_mut(place)) {
+        (0, Some(row)) => row.time = draw.near(row.time),
+        (1, Some(row)) => row.price = draw.near(row.price),
+        (2, Some(row)) => row.quantity = draw.near(row.quantity),
+        (3, Some(row)) => row.sold = draw.flip().then(|| draw.flip()),
+        (4, Some(row)) => {
+            let row = *row;
+            rows.insert(place, row);
+        }
+        (5, _) => {
+            rows.pop();
+        }
+        (6, _) => state.kept.first_time = draw.flip().then(|| draw.near(0)),
+        (7, _) => {
+            let lengths = [Length::Trades(5), Length::Span(1_000_000), Length::Trades(0)];
+            state.back.length = Some(lengths[draw.below(lengths.len())]);
+        }
+        (8, _) => state.filled.bought = draw.near(state.filled.bought),
+        (9, _) => state.filled.imbalances.push_back(draw.near(1)),
+        (10, _) => {
+            let vpin = Vpin { bucket_volume: draw.near(1), buckets: 2 };
+            state.back.vpin = draw.flip().then_some(vpin);
+        }
+        _ => {
+            let values =
+                [None, Some(Scalar::Int(draw.near(0))), Some(Scalar::Float(draw.price(1.0)))];
+            let place = draw.below(state.before.len().max(1));
+            if let Some(value) = state.before.get_mut(place) {
+                *value = values[draw.below(values.len())];
+            }
+        }
     }
 }
 

@@ -14,7 +14,7 @@ pub const THRESHOLDS: [&str; 3] = ["range-7", "range-250", "range-100000"];
 
 /// Every sum, and what the features of a state need.
 fn needs(state: &Checkpoint) -> Needs {
-    let sums = OUTPUTS.iter().filter(|output| output.group != Group::Intra);
+    let sums = OUTPUTS.iter().filter(|output| output.group != Group::Intra && !output.looks_back());
     sums.fold(state.needs_of_run(), |needs, output| needs.and(output.needs))
 }
 
@@ -26,18 +26,26 @@ pub fn builder(states: &[Checkpoint]) -> Builder<AnyRule> {
         .reset_at(first.reset, first.session.clone())
         .cut_off_after(first.max_gap)
         .with_levels(first.footprint.map(|footprint| footprint.tick))
+        .looking_back(Checkpoint::lookback(states, &first.lookbacks()))
 }
 
 /// The states of the rules of a builder, as a processor saves them.
 pub fn states(builder: &Builder<AnyRule>, settings: &[Checkpoint]) -> Vec<Checkpoint> {
-    let of = |(settings, (rule, open)): (&Checkpoint, (&AnyRule, Option<&Bar>))| Checkpoint {
-        check: builder.check().clone(),
-        session: builder.session().cloned(),
-        open: open.cloned(),
-        memory: rule.memory(),
-        ..settings.clone()
-    };
-    settings.iter().zip(builder.chains()).map(of).collect()
+    let kept = builder.kept(settings[0].layout.as_ref().unwrap().unit);
+    let of =
+        |(chain, (settings, (rule, open))): (usize, (&Checkpoint, (&AnyRule, Option<&Bar>)))| {
+            Checkpoint {
+                check: builder.check().clone(),
+                session: builder.session().cloned(),
+                open: open.cloned(),
+                memory: rule.memory(),
+                before: open.map_or_else(Vec::new, |_| builder.before(chain).to_vec()),
+                kept: kept.clone(),
+                filled: builder.filled(),
+                ..settings.clone()
+            }
+        };
+    settings.iter().zip(builder.chains()).enumerate().map(of).collect()
 }
 
 /// The state of the only rule of a builder.

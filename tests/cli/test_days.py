@@ -56,6 +56,20 @@ def test_get_of_several_symbols_and_thresholds_has_a_column_of_each(tmp_path: Pa
     assert_frame_equal(pl.read_parquet(out), expected)
 
 
+@pytest.mark.usefixtures("archive")
+def test_get_and_populate_take_columns_by_name(tmp_path: Path) -> None:
+    out = tmp_path / "bars.parquet"
+    asked = [option for name in ("intra_kaufman_er", "ofi") for option in ("--features", name)]
+    run("populate", "BTCUSDT", "-s", START, "-e", END, "-t", 30, "--features", "intra_kaufman_er")
+
+    run("get", "BTCUSDT", *RANGE, "-t", 30, *asked, "-o", out, "-q")
+
+    names = ["intra_kaufman_er", "ofi"]
+    expected = rb.get_range_bars("BTCUSDT", START, END, 30, features=names)
+    assert_frame_equal(pl.read_parquet(out), expected)
+    assert [row["features"] for row in rows("status", "-t", 30)] == ["intra_kaufman_er"]
+
+
 def test_get_stores_bars_unless_it_is_asked_not_to(archive: ArchiveServer) -> None:
     run("get", "BTCUSDT", *RANGE, "--no-store")
     assert rb.cache_status()["kind"].to_list() == ["ticks"]
@@ -206,6 +220,14 @@ def test_offline_fetches_nothing(archive: ArchiveServer, tmp_path: Path) -> None
             ["populate", "BTCUSDT", "-s", START, "-e", END, "--processes", 0],
             2,
             "processes is 0: expected 1 or more",
+        ),
+        (
+            ["get", "BTCUSDT", *RANGE, "--features", "kaufman"],
+            2,
+            (
+                "features holds 'kaufman': expected names of columns of bars (write "
+                "'intra_kaufman_er')"
+            ),
         ),
     ],
 )

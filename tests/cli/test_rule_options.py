@@ -91,7 +91,7 @@ NO_RULE = 'expected one such as "range-250" or "dollar-1000000"'
             2,
             (
                 "Invalid value for '--rule': 'when' is the text of a rule with an expression, "
-                "which the text does not hold (make the rule: WhenRule or SumRule)"
+                "which the text does not hold (make the rule in Python: WhenRule or SumRule)"
             ),
         ),
         (
@@ -127,6 +127,39 @@ NO_RULE = 'expected one such as "range-250" or "dollar-1000000"'
             ),
         ),
         (
+            ["--rule", "Dollar-5e3"],
+            2,
+            (
+                f"Invalid value for '--rule': \"Dollar-5e3\" is the text of no rule: {NO_RULE} "
+                '(write "dollar-5000")'
+            ),
+        ),
+        (
+            ["--rule", "tick-3", "--rule", "tick-3"],
+            2,
+            "rule holds tick-3 twice: expected each once",
+        ),
+        (
+            ["--rule", "trade-3", "--columns", "first_trade_id="],
+            1,
+            (
+                'the rule needs a column "first_trade_id", and the trades have [timestamp: '
+                "datetime[ms], price: f64, quantity: f64, is_buyer_maker: bool, agg_trade_id: i64, "
+                "first_trade_id: i64, last_trade_id: i64] (say which they are: --columns "
+                "first_trade_id=...,last_trade_id=..., or count records: --rule tick-N)"
+            ),
+        ),
+        (
+            ["--rule", "run-tick-maker-3", "--columns", "is_buyer_maker="],
+            1,
+            (
+                'the rule needs a column "is_buyer_maker", and the trades have [timestamp: '
+                "datetime[ms], price: f64, quantity: f64, is_buyer_maker: bool, agg_trade_id: i64, "
+                "first_trade_id: i64, last_trade_id: i64] (say which it is: --columns "
+                "is_buyer_maker=..., or write tickrule in place of maker in --rule)"
+            ),
+        ),
+        (
             ["--max-gap", "1mo"],
             2,
             "--max-gap is '1mo': expected a fixed length above 0, such as 30m or 1h30m",
@@ -143,3 +176,17 @@ def test_a_wrong_rule_is_refused_in_options(
 
     assert done.exit_code == code
     assert done.stderr.endswith(f"Error: {text}\n")
+
+
+def test_bars_of_several_rules_are_validated_one_by_one(tmp_path: Path) -> None:
+    trades, bars = str(tmp_path / "trades.parquet"), str(tmp_path / "bars.parquet")
+    walk(90).write_parquet(trades)
+    run("bars", trades, "--rule", "tick-9", "--rule", "volume-5", "-o", bars, "-q")
+
+    done = CliRunner().invoke(program, ["validate", bars])
+
+    assert done.exit_code == 2
+    text = "expected bars of one (make those of one: --rule volume-5)"
+    assert done.stderr == f"Error: the bars are of 2 rules, volume-5, tick-9: {text}\n"
+    run("bars", trades, "--rule", "tick-9", "-o", bars, "-q")
+    run("validate", bars, trades, "--rule", "tick-9")

@@ -149,17 +149,39 @@ def test_a_bar_whose_prices_contradict_each_other_is_refused_with_its_row(price:
         rb.FrameNamespace(bars).to_backtesting()
 
 
-def test_bars_that_close_at_once_are_refused() -> None:
-    bars = pl.concat([BARS.head(2), BARS.slice(1, 1)])
+def test_bars_of_several_keys_are_refused() -> None:
+    trades = TRADES.with_columns(market=pl.lit("spot"), symbol=pl.int_range(pl.len()) % 2)
+    bars = rb.bars(trades, 20, by=["market", "symbol"])
+
+    text = (
+        " was given bars of 2 keys, by the columns before those of bars: market, symbol: expected "
+        "one (filter by them; of a column that is no key: drop it, or place it last)"
+    )
+    with says(ValueError, f"to_backtesting{text}"):
+        rb.FrameNamespace(bars).to_backtesting()
+    with says(ValueError, f"bars_per_year{text}"):
+        rb.bars_per_year(bars)
+    of_one, last = bars.filter(symbol=1), bars.select(pl.exclude("symbol"), "symbol")
+    assert len(rb.FrameNamespace(of_one).to_backtesting()) == of_one.height
+    assert rb.bars_per_year(last) > rb.bars_per_year(of_one)
+
+
+def test_bars_that_close_at_once_are_refused_with_a_remedy_that_works() -> None:
+    trades = TRADES.with_columns(pl.col("timestamp").dt.truncate("1m"))
+    bars = rb.bars(trades, rule=rb.TickRule(5))
     time = bars["close_time"][1]
+    assert bars["close_time"][0] == time
 
     with says(
         ValueError,
-        "to_backtesting needs bars that close one after another: bar 2 closes at "
-        f"{time}, bar 1 at {time} (filter one key of by=; without "
-        "prevent_same_timestamp_close=False no two bars of a chain close at once)",
+        "to_backtesting needs bars that close one after another: bar 1 closes at "
+        f"{time}, bar 0 at {time} (filter one key of by=; with prevent_same_timestamp_close=True "
+        "no two bars of a chain close at once: a rule has its own, as in TickRule(1000, "
+        "prevent_same_timestamp_close=True))",
     ):
         rb.FrameNamespace(bars).to_backtesting()
+    guarded = rb.bars(trades, rule=rb.TickRule(5, prevent_same_timestamp_close=True))
+    assert len(rb.FrameNamespace(guarded).to_backtesting()) == guarded.height > 1
 
 
 @pytest.mark.parametrize("hidden", ["pandas", "pyarrow"])

@@ -122,6 +122,12 @@ calls = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 
 
 @calls
+def test_a_set_of_keys_is_refused(call: Callable[..., object]) -> None:
+    with says(TypeError, "by is {'key'}: expected a sequence, since a set has no order (['key'])"):
+        call(by={"key"})
+
+
+@calls
 @pytest.mark.parametrize("none", [[], ()], ids=repr)
 def test_no_key_is_refused(call: Callable[..., object], none: object) -> None:
     with says(ValueError, "by is empty: expected the name of a column, several, or None"):

@@ -192,7 +192,7 @@ def test_a_checkpoint_of_too_many_bytes_is_not_written() -> None:
 
     with says(
         rb.CheckpointError,
-        "the checkpoint of 4 chains has 16777823 bytes: expected at most 16777216 (use a processor "
+        "the checkpoint of 4 chains has 16777873 bytes: expected at most 16777216 (use a processor "
         "for each part of the keys)",
     ):
         one.create_checkpoint()

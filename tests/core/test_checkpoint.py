@@ -189,7 +189,7 @@ def test_one_pass_over_the_trades_of_a_golden_file_gives_the_bars_of_the_oracle(
     asked = {
         key: x
         for key, x in state.options.items()
-        if key not in {"symbol", "features", "footprint", *MICRO}
+        if key not in {"symbol", "features", "footprint", "lookback", "vpin", *MICRO}
     }
     question = Question(thresholds=(asked.pop("threshold_decimal_bps"),), **asked)
 

@@ -67,7 +67,7 @@ def test_a_changed_state_with_a_matching_checksum_is_refused_or_can_be_saved_aga
 
     for _ in range(1_500):
         rest = mutated(chance, saved)[9:]
-        data = b"RBCP\x04" + crc32(rest).to_bytes(4, "little") + rest
+        data = saved[0][:5] + crc32(rest).to_bytes(4, "little") + rest
         try:
             restored = restore(data)
             restored.get_incomplete_bar()

@@ -237,7 +237,7 @@ NOT_FEATURES: dict[str, tuple[Any, type[Exception], str]] = {
         ValueError,
         (
             "features holds 'nope': expected names of columns of bars "
-            "(rangebar_polars.schema.COLUMNS and INTRA list them)"
+            "(rangebar_polars.schema.COLUMNS, INTRA and LOOKBACK list them)"
         ),
     ),
     "a number": (7, TypeError, "features is 7: expected a sequence of names of columns"),
@@ -265,7 +265,7 @@ NOT_FEATURES: dict[str, tuple[Any, type[Exception], str]] = {
         ValueError,
         (
             "features holds 'zzz': expected names of columns of bars "
-            "(rangebar_polars.schema.COLUMNS and INTRA list them)"
+            "(rangebar_polars.schema.COLUMNS, INTRA and LOOKBACK list them)"
         ),
     ),
     "a name twice": (

@@ -17,6 +17,7 @@ from support.oracle_chains import CHAIN_ENTRY_POINTS, few, keyed
 from support.processors import hushed, pieces
 from support.reference import Trade, cuts, fx
 from support.strategies import asked, frames
+from support.ten_trades import TEN
 from support.trades import rows, trades, walk
 
 import rangebar_polars as rb
@@ -29,16 +30,6 @@ ASKED = st.builds(
     TICKS,
     value_area=st.sampled_from([1, 50, 70, 100]),
     imbalance=st.sampled_from([100, 300, 10_000]),
-)
-TEN = trades(
-    [100, 100.5, 100.2, 101, 101.1, 100.8, 100.9, 100.6, 100, 100.3],
-    [0, 1000, 1500, 3000, 3000, 4000, 4500, 6000, 8000, 9000],
-    quantity=[1, 2, 1, 3, 1, 2, 1, 4, 2, 1],
-    sold=[False, False, True, False, False, True, False, True, True, False],
-    counted=[
-        *((1, 1), (2, 3), (4, 4), (5, 9), (10, 10)),
-        *((11, 12), (13, 13), (14, 20), (21, 21), (22, 22)),
-    ],
 )
 
 

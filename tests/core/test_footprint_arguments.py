@@ -127,8 +127,8 @@ def test_a_state_is_continued_with_another_value_area_or_without_a_footprint() -
 def test_no_column_of_a_footprint_is_a_feature_or_a_key() -> None:
     with says(
         ValueError,
-        "features holds 'poc': expected names of columns of bars (rangebar_polars.schema.COLUMNS "
-        "and INTRA list them)",
+        "features holds 'poc': expected names of columns of bars (rangebar_polars.schema.COLUMNS, "
+        "INTRA and LOOKBACK list them)",
     ):
         rb.bars(FRAME, 250, features=["poc"])
     with pytest.raises(ValueError, match="poc"):

@@ -28,6 +28,8 @@ calls = {
     "aggs": lambda: rb.bars(frame, aggs=mean),
     "labels": lambda: rb.labels.triple_barrier(frame, take_profit=1),
     "events": lambda: rb.labels.triple_barrier(frame, take_profit=1, events=frame.select(row=0)),
+    "condition": lambda: rb.bars(frame, rule=rb.WhenRule(pl.col("price") > 100)),
+    "reset": lambda: rb.bars(frame, reset=pl.col("price") > 100),
     "lazy": lambda: rb.bars(frame.lazy()).collect(),
     "processor of a plan": lambda: rb.RangeBarProcessor(250).process_trades(frame.lazy()),
     "chunks": lambda: rb.bars(chunks),
@@ -46,9 +48,19 @@ calls = {
     "stored": lambda: rb.open_store(cache_dir=own["cache_dir"]).scan_bars().collect(),
     "status": lambda: rb.cache_status(cache_dir=own["cache_dir"]),
     "populate": lambda: rb.populate(*days, **own),
+    "checks": lambda: rb.validate_tier1(made, include_microstructure=False).frame,
+    "continuity": lambda: rb.validate_continuity(made).frame,
+    "backtesting": lambda: rb.FrameNamespace(made).to_backtesting(),
+    "year": lambda: rb.bars_per_year(made),
+    "chart": lambda: rb.plot_bars(made),
+    "footprint": lambda: rb.plot_footprint(made),
     "polars": lambda: frame.lazy().group_by("price").agg(pl.len()).collect(),
     "store": lambda: (rb.import_trades(frame, symbol="S", **own), rb.get_range_bars(*days, **own)),
 }
+made = pl.DataFrame(
+    dict.fromkeys(("open_time", "close_time"), frame["timestamp"])
+    | dict.fromkeys(("open", "high", "low", "close", "volume"), frame["price"])
+)
 own = {"source": "mine", "cache_dir": tempfile.mkdtemp()}
 days = "S", "1970-01-01", "1970-01-01"
 
@@ -67,8 +79,10 @@ TEXT = (
     "this process was forked after its parent had begun the threads of Polars, and would wait for "
     "ever for threads that a fork does not copy (start it by "
     'multiprocessing.get_context("spawn") or "forkserver", or make bars of frames, without by, '
-    "aggs and events)\n"
+    "aggs, events and expressions of your own)\n"
 )
+OF_BARS = ["checks", "continuity", "backtesting", "year", "chart", "footprint"]
+OF_EXPRESSIONS = ["condition", "reset"]
 POOLS = ["by", "processor of keys", "aggs", "lazy", "processor of a plan"]
 PLAIN = ["eager", "processor"]
 CHUNKS = ["chunks", "chunks of chunked", "chunks with a state"]
@@ -100,7 +114,16 @@ def test_a_child_forked_before_any_use_makes_all_bars(asked: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "asked", ["aggs", "lazy", "processor of a plan", *EXPRESSIONS, *STORED[:-1]]
+    "asked",
+    [
+        "aggs",
+        "lazy",
+        "processor of a plan",
+        *EXPRESSIONS,
+        *OF_EXPRESSIONS,
+        *STORED[:-1],
+        *OF_BARS,
+    ],
 )
 @pytest.mark.skipif(sys.platform != "linux", reason="only there the threads of Polars can be seen")
 def test_what_needs_threads_is_refused_after_polars_alone_used_them(asked: str) -> None:

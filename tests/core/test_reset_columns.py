@@ -327,7 +327,9 @@ def saved(value: object = "a", **options: Any) -> bytes:  # noqa: ANN401
 
 
 _BEFORE = b"\x00\x09range-250\x01"
-_BETWEEN = b"\x00\x00\x00\x00\x00\x01\x00\x01\x03UTC\x07\x01\x01\x80\xd0\x8f\xa5\x98\x63\x00\x00"
+_BETWEEN = (
+    b"\x00\x00\x00\x00\x00\x00\x00\x01\x00\x01\x03UTC\x07\x01\x01\x80\xd0\x8f\xa5\x98\x63\x00\x00"
+)
 
 
 @pytest.mark.parametrize(
@@ -347,7 +349,7 @@ def test_the_bytes_of_a_last_value_never_change_within_a_version(
 ) -> None:
     data = saved(value)
 
-    assert data.startswith(b"RBCP\x04")
+    assert data.startswith(b"RBCP\x05")
     assert data[9:].startswith(_BEFORE + b"\6column" + _BETWEEN + written + b"\1")
     assert State.parse(data).to_bytes() == data
     assert rb.RangeBarProcessor.from_checkpoint(data, reset=COLUMN).create_checkpoint() == data

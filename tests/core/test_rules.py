@@ -248,7 +248,7 @@ WRONG: dict[str, tuple[type[Exception], Callable[[], object], str]] = {
         lambda: rb.parse_rule("sum-spread-1"),
         (
             "'sum-spread-1' is the text of a rule with an expression, which the text does not hold "
-            "(make the rule: WhenRule or SumRule)"
+            "(make the rule in Python: WhenRule or SumRule)"
         ),
     ),
     "no text": (
@@ -265,6 +265,29 @@ def test_a_wrong_argument_of_a_rule_is_refused(name: str) -> None:
 
     with says(error, text):
         call()
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("1", ' (that of a threshold is "range-1")'),
+        ("100000", ' (that of a threshold is "range-100000")'),
+        ("100001", ""),
+        ("٣", ""),
+        ("RUN-5", ' (one of this kind is "run-tick-maker-50")'),
+        ("runs-volume-tickrule-5", ' (one of this kind is "run-tick-maker-50")'),
+        # The message shows a text of this kind already.
+        ("ranges-250", ""),
+        ("nothing-5", ""),
+    ],
+)
+def test_a_text_of_no_rule_is_refused_with_what_it_may_have_meant(text: str, hint: str) -> None:
+    with says(
+        ValueError,
+        f'"{text}" is the text of no rule: expected one such as "range-250" or '
+        f'"dollar-1000000"{hint}',
+    ):
+        rb.parse_rule(text)
 
 
 def test_an_expression_of_several_columns_is_refused() -> None:
@@ -295,6 +318,14 @@ REFUSED: dict[str, tuple[type[Exception], dict[str, Any], str]] = {
         (
             "threshold_decimal_bps is 250 beside rule: expected one of both (RangeRule(250) is the "
             "rule of a threshold)"
+        ),
+    ),
+    "a set of rules": (
+        TypeError,
+        {"rule": frozenset([rb.TickRule(5)])},
+        (
+            "rule is frozenset({TickRule(records=5)}): expected a sequence, since a set has no "
+            "order ([TickRule(records=5)])"
         ),
     ),
     "a gate beside a rule": (

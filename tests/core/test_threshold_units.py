@@ -42,6 +42,7 @@ calls = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
         (0.0025, "a fraction of 0.0025, 0.25 %, is 250"),
         (25.0, "25 is 0.025 %, 25 basis points are 250, 25 % is 25000"),
         (2.5, "2.5 basis points are 25, 2.5 % is 2500"),
+        (1.0, "1 is 0.001 %, 1 basis points are 10, 1 % is 1000"),
         (np.float64(250), "250 is 0.25 %, 250 basis points are 2500"),
         ("250", "250 is 0.25 %, 250 basis points are 2500"),
         (Decimal("0.25"), "0.25 % is 250, a fraction of 0.25, 25 %, is 25000"),
@@ -83,6 +84,24 @@ def test_each_reading_is_the_number_that_it_says(threshold: int) -> None:
     assert f" basis points are {threshold}" in readings(basis_points)
     assert f" % is {threshold}" in readings(percent)
     assert fraction >= 1 or f" %, is {threshold}" in readings(fraction)
+
+
+@pytest.mark.parametrize(
+    ("value", "means"),
+    [
+        (5_000, "5000 is 5 %, 5000 basis points are 50000"),
+        (100_000, "100000 is 100 %"),
+        (1e11, ""),
+        (0, ""),
+        (-250, ""),
+        ("nan", ""),
+        ("inf", ""),
+        ("small", ""),
+        (None, ""),
+    ],
+)
+def test_a_number_has_the_readings_that_are_thresholds(value: object, means: str) -> None:
+    assert readings(value) == means
 
 
 @pytest.mark.parametrize("name", rb.THRESHOLD_PRESETS)

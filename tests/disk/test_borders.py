@@ -16,7 +16,7 @@ from support.folder_archive import FolderArchive, FolderFile, write_days
 from support.folder_csv import FolderCsv
 
 import rangebar_polars as rb
-from rangebar_polars._ticks.cache import TickCache
+from rangebar_polars._ticks.disk_cache import DiskTickCache
 from rangebar_polars.archive import ArchiveFile, TradeFile
 from rangebar_polars.errors import ArchiveError, QualityError, StoreError
 from rangebar_polars.schema import Series
@@ -171,7 +171,7 @@ def test_trades_are_cleared_while_the_store_cannot_be_reached(tmp_path: Path) ->
 
 def test_a_file_of_a_users_own_stays_where_days_are_cleared(tmp_path: Path) -> None:
     give(tmp_path, trades_of([DAY]))
-    cache = TickCache(tmp_path, Series(SOURCE, "spot", SYMBOL))
+    cache = DiskTickCache(tmp_path, Series(SOURCE, "spot", SYMBOL))
     (cache.folder / "notes.txt").write_text("mine")
 
     rb.cache_clear("ticks", cache_dir=tmp_path)

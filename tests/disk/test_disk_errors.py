@@ -12,7 +12,7 @@ from support.cached_trades import DAYS, SOURCE, SYMBOL, give, trades_of
 from support.subprocesses import run
 
 from rangebar_polars._disk.disk_error import disk_errors
-from rangebar_polars._ticks.cache import TickCache
+from rangebar_polars._ticks.disk_cache import DiskTickCache
 from rangebar_polars.errors import CacheError
 from rangebar_polars.schema import Series
 
@@ -91,7 +91,7 @@ def test_what_is_wrong_with_rows_that_are_written_passes() -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
 def test_a_process_that_has_too_many_files_open_says_so(tmp_path: Path) -> None:
     give(tmp_path, trades_of(DAYS[:1]))
-    path = TickCache(tmp_path, Series(SOURCE, "spot", SYMBOL)).path(DAYS[0])
+    path = DiskTickCache(tmp_path, Series(SOURCE, "spot", SYMBOL)).path(DAYS[0])
 
     shown = run(
         "import datetime as dt\n"
@@ -99,9 +99,9 @@ def test_a_process_that_has_too_many_files_open_says_so(tmp_path: Path) -> None:
         "import resource\n"
         "from pathlib import Path\n"
         "import rangebar_polars as rb\n"
-        "from rangebar_polars._ticks.cache import TickCache\n"
+        "from rangebar_polars._ticks.disk_cache import DiskTickCache\n"
         "from rangebar_polars.schema import Series\n"
-        f"cache = TickCache(Path({str(tmp_path)!r}), Series({SOURCE!r}, 'spot', {SYMBOL!r}))\n"
+        f"cache = DiskTickCache(Path({str(tmp_path)!r}), Series({SOURCE!r}, 'spot', {SYMBOL!r}))\n"
         f"day = dt.date.fromisoformat('{DAYS[0]}')\n"
         "cache.report(day)\n"
         "resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))\n"

@@ -24,7 +24,7 @@ from support.disks import (
 
 import rangebar_polars as rb
 from rangebar_polars._disk.locked_file import locked
-from rangebar_polars._ticks.cache import TickCache
+from rangebar_polars._ticks.disk_cache import DiskTickCache
 from rangebar_polars.errors import CacheError
 from rangebar_polars.schema import Series
 
@@ -72,7 +72,7 @@ def test_an_import_succeeds_or_changes_nothing_whatever_is_free(disk: Path) -> N
             assert tree(root) == {}
         else:
             successes += 1
-            assert TickCache(root, SERIES).damage(DAYS[0]) is None
+            assert DiskTickCache(root, SERIES).damage(DAYS[0]) is None
             assert len(tree(root)) == 1
             rb.cache_clear("ticks", cache_dir=root)
 
@@ -143,7 +143,7 @@ def test_what_hides_that_a_disk_is_full_is_asked_for_the_reason(disk: Path) -> N
 def test_what_is_cached_on_a_read_only_disk_is_read_with_what_a_kill_left(disk: Path) -> None:
     give(disk, trades_of(DAYS[:3]))
     want = scanned(disk)
-    cache = TickCache(disk, SERIES)
+    cache = DiskTickCache(disk, SERIES)
     cache.unfinished("import").write_bytes(b"half")
     make_read_only(disk)
 
@@ -159,13 +159,13 @@ def test_what_is_to_be_written_to_a_read_only_disk_says_so(
     make_read_only(disk)
     remedy = f"the disk is read-only (have it mounted to be written, or {ELSEWHERE})"
 
-    part = TickCache(disk, SERIES).unfinished("import")
+    part = DiskTickCache(disk, SERIES).unfinished("import")
     with says(CacheError, f"{part} cannot be written: {remedy}"):
         give(disk, trades_of(DAYS[1:2]))
-    part = TickCache(disk, BINANCE).unfinished(f"BTCUSDT-aggTrades-{DAYS[0]}.zip")
+    part = DiskTickCache(disk, BINANCE).unfinished(f"BTCUSDT-aggTrades-{DAYS[0]}.zip")
     with says(CacheError, f"{part} cannot be written: {remedy}"):
         rb.scan_ticks("BTCUSDT", DAYS[0], DAYS[0], archive=server.url, cache_dir=disk)
-    path = TickCache(disk, SERIES).path(DAYS[0])
+    path = DiskTickCache(disk, SERIES).path(DAYS[0])
     remedy = "the disk is read-only (have it mounted to be written)"
     with says(CacheError, f"{path} cannot be removed: {remedy}"):
         rb.cache_clear("ticks", cache_dir=disk)
@@ -177,7 +177,7 @@ def test_what_is_to_be_written_to_a_read_only_disk_says_so(
 @as_root
 def test_a_day_that_may_not_be_read_is_reported_as_that_and_read_once_it_may(shared: Path) -> None:
     give(shared, trades_of(DAYS[:3]))
-    path = TickCache(shared, SERIES).path(DAYS[1])
+    path = DiskTickCache(shared, SERIES).path(DAYS[1])
     path.chmod(0o600)
     ask = (
         f"own = {{'source': {SOURCE!r}, 'cache_dir': {str(shared)!r}}}\n"
@@ -198,7 +198,7 @@ def test_a_day_that_may_not_be_read_is_reported_as_that_and_read_once_it_may(sha
 @pytest.mark.parametrize("level", ["ticks", "source", "market", "symbol"])
 def test_a_folder_that_may_not_be_read_is_not_empty(level: str, shared: Path) -> None:
     give(shared, trades_of(DAYS[:1]))
-    folder = TickCache(shared, SERIES).folder
+    folder = DiskTickCache(shared, SERIES).folder
     depth = ["symbol", "market", "source", "ticks"].index(level)
     hidden = [folder, *folder.parents][depth]
     hidden.chmod(0o700)
@@ -221,7 +221,7 @@ def test_a_folder_that_may_not_be_read_is_not_empty(level: str, shared: Path) ->
 def test_a_folder_that_may_not_be_written_is_reported_as_that(shared: Path) -> None:
     give(shared, trades_of(DAYS[:1]))
     trades_of(DAYS[1:2]).write_parquet(shared / "given.parquet")
-    part = TickCache(shared, SERIES).unfinished("import")
+    part = DiskTickCache(shared, SERIES).unfinished("import")
 
     shown = run_as_nobody(
         "try:\n"
@@ -238,7 +238,7 @@ def test_a_folder_that_may_not_be_written_is_reported_as_that(shared: Path) -> N
 def test_what_another_user_left_unfinished_is_left_to_them(shared: Path) -> None:
     shared.chmod(0o777)
     give(shared, trades_of(DAYS[:1]))
-    part = TickCache(shared, SERIES).unfinished("import")
+    part = DiskTickCache(shared, SERIES).unfinished("import")
     part.parent.mkdir(exist_ok=True)
     part.write_bytes(b"half")
     part.chmod(0o600)
@@ -258,7 +258,7 @@ def test_a_link_that_another_user_put_at_an_unfinished_file_overwrites_nothing(
 ) -> None:
     victim = shared / "victim"
     victim.write_bytes(b"precious")
-    part = TickCache(shared, SERIES).unfinished("import")
+    part = DiskTickCache(shared, SERIES).unfinished("import")
     part.parent.mkdir(parents=True)
     part.parent.chmod(0o777)
     run_as_nobody(f"os.symlink({str(victim)!r}, {str(part)!r})")
@@ -271,7 +271,7 @@ def test_a_link_that_another_user_put_at_an_unfinished_file_overwrites_nothing(
     rb.cache_clear("ticks", cache_dir=shared)
     give(shared, trades_of(DAYS[:1]))
     assert victim.read_bytes() == b"precious"
-    assert TickCache(shared, SERIES).days() == DAYS[:1]
+    assert DiskTickCache(shared, SERIES).days() == DAYS[:1]
 
 
 # In the place of a day
@@ -283,7 +283,7 @@ def test_what_is_in_the_place_of_a_day_is_reported_and_does_not_hang(
     kind: str, tmp_path: Path
 ) -> None:
     give(tmp_path, trades_of(DAYS[:3]))
-    path = TickCache(tmp_path, SERIES).path(DAYS[1])
+    path = DiskTickCache(tmp_path, SERIES).path(DAYS[1])
     path.unlink()
     os.mkfifo(path) if kind == "a named pipe" else path.mkdir()
     text = f"{path} cannot be read: it is {kind}, expected a regular file (move it away)"
@@ -308,18 +308,18 @@ def test_a_cache_that_is_a_file_is_an_error(tmp_path: Path) -> None:
 
     with says(CacheError, f"{root / 'ticks'} cannot be read: {reason})"):
         rb.cache_status(cache_dir=root)
-    part = TickCache(root, SERIES).unfinished("import")
+    part = DiskTickCache(root, SERIES).unfinished("import")
     with says(CacheError, f"{part} cannot be written: {reason}, or {ELSEWHERE})"):
         give(root, trades_of(DAYS[:1]))
-    with says(CacheError, f"{TickCache(root, SERIES).path(DAYS[0])} cannot be read: {reason})"):
+    with says(CacheError, f"{DiskTickCache(root, SERIES).path(DAYS[0])} cannot be read: {reason})"):
         scanned(root)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows' paths have other limits")
 def test_a_path_that_is_too_long_is_reported_as_that(tmp_path: Path) -> None:
     root = Path("/".join([str(tmp_path), *["x" * 200] * 20]))
-    part = TickCache(root, SERIES).unfinished("import")
-    long = TickCache(root, SERIES).path(DAYS[0])
+    part = DiskTickCache(root, SERIES).unfinished("import")
+    long = DiskTickCache(root, SERIES).path(DAYS[0])
 
     reason = "its path has {} bytes, more than the disk allows (give shorter names"
     written = reason.format(len(str(part)))
@@ -327,7 +327,7 @@ def test_a_path_that_is_too_long_is_reported_as_that(tmp_path: Path) -> None:
         give(root, trades_of(DAYS[:1]))
     with says(CacheError, f"{long} cannot be read: {reason.format(len(str(long)))})"):
         scanned(root)
-    name = TickCache(tmp_path / ("y" * 256), SERIES).path(DAYS[0])
+    name = DiskTickCache(tmp_path / ("y" * 256), SERIES).path(DAYS[0])
     with says(
         CacheError,
         f"{name} cannot be read: a name in its path has 256 bytes, more than the disk allows (give "

@@ -18,7 +18,7 @@ from support.cached_trades import DAYS, SOURCE, SYMBOL, give, trades_of
 from support.strange_json import mutated, nested
 
 import rangebar_polars as rb
-from rangebar_polars._ticks.cache import TickCache
+from rangebar_polars._ticks.disk_cache import DiskTickCache
 from rangebar_polars._ticks.report import DayReport, DayStatus, quality_frame
 from rangebar_polars.errors import CacheError
 from rangebar_polars.schema import Series
@@ -33,10 +33,10 @@ def state(path: Path, rows: pl.DataFrame, metadata: dict[str, str]) -> None:
 
 
 @pytest.fixture
-def cached(tmp_path: Path) -> TickCache:
+def cached(tmp_path: Path) -> DiskTickCache:
     """Return a cache of three days, the first with a gap in its report."""
     give(tmp_path, trades_of(DAYS[:3]))
-    return TickCache(tmp_path, Series(SOURCE, "spot", SYMBOL))
+    return DiskTickCache(tmp_path, Series(SOURCE, "spot", SYMBOL))
 
 
 def with_a_gap(text: str) -> str:
@@ -50,7 +50,7 @@ def with_a_gap(text: str) -> str:
 
 
 def test_a_report_that_says_anything_else_is_damage_of_its_file_and_can_be_cleared(
-    cached: TickCache,
+    cached: DiskTickCache,
 ) -> None:
     chance, outcomes = random.Random(SEED), Counter[str]()  # noqa: S311 - not a secret
     path = cached.path(DAYS[0])
@@ -87,7 +87,7 @@ def test_a_report_that_says_anything_else_is_damage_of_its_file_and_can_be_clear
     assert tree(cached.root) == {}
 
 
-def report_or_damage(cache: TickCache) -> DayReport | str:
+def report_or_damage(cache: DiskTickCache) -> DayReport | str:
     """Return the report of the first day, or what is wrong with its file."""
     try:
         report = cache.report(DAYS[0])
@@ -107,7 +107,7 @@ KEYS: dict[str, Callable[[str], str]] = {
 
 @pytest.mark.parametrize("key", KEYS)
 def test_every_key_that_says_something_else_is_an_error_that_names_the_file(
-    key: str, cached: TickCache
+    key: str, cached: DiskTickCache
 ) -> None:
     path = cached.path(DAYS[0])
     rows, metadata = pl.read_parquet(path), pl.read_parquet_metadata(path)
@@ -124,7 +124,7 @@ def test_every_key_that_says_something_else_is_an_error_that_names_the_file(
     assert tree(cached.root) == {}
 
 
-def test_bytes_of_the_footer_that_flip_are_damage_or_change_nothing(cached: TickCache) -> None:
+def test_bytes_of_the_footer_that_flip_are_damage_or_change_nothing(cached: DiskTickCache) -> None:
     chance, path = random.Random(SEED), cached.path(DAYS[0])  # noqa: S311 - not a secret
     whole, want = path.read_bytes(), cached.report(DAYS[0])
     begin = whole.index(b"rangebar.report") - 100

@@ -37,6 +37,8 @@ def triple(**options: Any) -> pl.DataFrame:  # noqa: ANN401 - any wrong argument
         ({"take_profit": 1, "horizon": "9" * 30 + "w"}, ValueError, "horizon is '999.*5m'"),
         ({"take_profit": 1, "horizon": []}, ValueError, "horizon is empty: expected a number"),
         ({"take_profit": 1, "horizon": [None]}, TypeError, "horizon is None: expected a number"),
+        ({"take_profit": 1, "horizon": b"5"}, TypeError, "horizon is b'5': expected a number of"),
+        ({"take_profit": 1, "horizon": {2}}, TypeError, r"horizon is \{2\}: expected a sequence"),
         ({"take_profit": 1, "horizon": [2, 2]}, ValueError, "horizon holds 2 twice"),
         (
             {"take_profit": 1, "horizon": ["60s", "1m"]},

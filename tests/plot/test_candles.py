@@ -37,6 +37,15 @@ def test_panes_have_the_values_of_their_columns_in_the_order_asked_for(bars: pl.
     assert_frame_equal(drawn.select(expected.columns), expected, check_exact=True)
 
 
+def test_the_times_of_two_bars_have_room_beside_each_other(bars: pl.DataFrame) -> None:
+    spec = rb.plot_bars(bars, last=2).to_dict()
+
+    wick = layer(spec["vconcat"][0], "rule")
+    low, high = wick["encoding"]["x"]["scale"]["domain"]
+    width_of_milliseconds = 62  # of a label such as 00:00:03.000, in pixels
+    assert spec["vconcat"][0]["width"] / (high - low) > width_of_milliseconds
+
+
 def test_bars_are_numbered_as_rows_of_the_frame(bars: pl.DataFrame) -> None:
     drawn = values(rb.plot_bars(bars, last=10).to_dict())
 

@@ -35,6 +35,20 @@ def test_a_cell_for_each_level_of_the_last_bars() -> None:
     assert spec["title"]["subtitle"][0].startswith("last 1 of 2 bars, ")
 
 
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e4])
+def test_a_cell_is_as_high_as_a_level_also_where_no_two_levels_follow_each_other(
+    scale: float,
+) -> None:
+    prices = [round(price * scale, 8) for price in (100.0, 100.2, 100.5, 101.0, 100.7, 100.9)]
+    how = rb.Footprint(round(0.1 * scale, 8))
+
+    bars = rb.bars(trades(prices), rule=rb.TickRule(3), footprint=how)
+    (boxes, *_) = marks(rb.plot_footprint(bars).to_dict(), "rect")
+
+    (top,) = (step for step in boxes["transform"] if step.get("as") == "top")
+    assert top["calculate"] == f"datum.price + {how.tick!r}"
+
+
 def test_imbalances_are_bold_and_the_poc_and_the_value_area_are_marked() -> None:
     spec = rb.plot_footprint(rb.bars(FEW, 1_000, footprint=HOW)).to_dict()
 

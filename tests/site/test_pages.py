@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 import rangebar_polars as rb
-from rangebar_polars.schema import COLUMNS, INTRA
+from rangebar_polars.schema import COLUMNS, INTRA, LOOKBACK, VPIN
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -47,6 +47,13 @@ def test_the_page_of_statistics_has_unit_source_and_picture(output: rb.schema.Ou
 
     assert text.count("- Unit: ") == text.count("- Source: ") == 1
     assert f"(pictures/distributions/{output.name}.svg)" in text
+
+
+def test_the_page_of_windows_has_a_picture_of_each_column() -> None:
+    text = (DOCS / "lookback.md").read_text(encoding="utf-8")
+
+    names = [output.name for output in (*LOOKBACK, VPIN)]
+    assert [name for name in names if f"(pictures/distributions/{name}.svg)" not in text] == []
 
 
 def drawn(path: Path) -> tuple[list[str], list[str]]:

@@ -17,10 +17,14 @@ BUILT = os.environ.get("RANGEBAR_SITE")
 CHROMIUM = which("chromium") or which("chromium-browser") or which("google-chrome")
 PAGES = (
     "docs/index.html",
+    "docs/features.html",
+    "docs/lookback.html",
     "docs/microstructure.html",
     "docs/api/rangebar_polars.bars.html",
     "benches/RESULTS.html",
+    "examples/archive_larger_than_memory.html",
     "examples/backtest.html",
+    "examples/duckdb_on_bars.html",
 )
 WIDTHS = {"phone": 390, "desktop": 1400}
 

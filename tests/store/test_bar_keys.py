@@ -192,8 +192,12 @@ def test_the_parts_of_a_key_are_columns() -> None:
         "prevent_same_timestamp_close": False,
         "reset": None,
         "max_gap": "30m",
+        "features": None,
         "origin": DAY,
     }
+    rich = key(features=("intra_kaufman_er", "intra_uptick_count"))
+    assert rich.values["features"] == "intra_kaufman_er,intra_uptick_count"
+    assert rich.label == "mine spot BTC-USD range-250, with er-ups"
     assert key("range-30-nogate").values["threshold_decimal_bps"] == 30
     assert key().version == RULE_VERSION
     assert of.label == "mine spot BTC-USD dollar-1000000, max_gap 30m"

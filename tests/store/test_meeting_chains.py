@@ -23,7 +23,7 @@ from support.oracle_chains import few
 
 import rangebar_polars as rb
 from rangebar_polars._days import day_range
-from rangebar_polars._ticks.cache import TickCache
+from rangebar_polars._ticks.disk_cache import DiskTickCache
 from rangebar_polars.schema import STORED_SCHEMA, Series
 from rangebar_polars.store import BarKey, BarStore, ClickHouseStore, Link, ParquetStore
 
@@ -43,6 +43,8 @@ RULES = (
 )
 pytestmark = pytest.mark.filterwarnings(
     "ignore:is_buyer_maker is null:rangebar_polars.RangeBarWarning",
+    # Days that are lost at the end of a range.
+    "ignore:.* missing:rangebar_polars.RangeBarWarning",
     "error:bars of .* fail checks:rangebar_polars.RangeBarWarning",
 )
 
@@ -281,7 +283,7 @@ def test_trades_of_days_that_are_met_need_not_be_cached(
 ) -> None:
     want = one_pass(cache, DAYS[1], DAYS[-1], **RANGE_30)
     check(store, cache, DAYS[0], DAYS[-1], **RANGE_30)
-    ticks = TickCache(cache, Series(SOURCE, "spot", SYMBOL))
+    ticks = DiskTickCache(cache, Series(SOURCE, "spot", SYMBOL))
     for day in DAYS[2:]:
         ticks.path(day).unlink()
     read.clear()
@@ -291,6 +293,7 @@ def test_trades_of_days_that_are_met_need_not_be_cached(
     assert read == DAYS[1:2]
 
 
+@pytest.mark.filterwarnings("ignore:bars of .* run over missing trades")
 @given(data=st.data())
 @settings(few, max_examples=12)
 def test_any_chains_in_a_store_give_the_bars_of_one_pass(

@@ -17,9 +17,9 @@ from support.entry_points import assert_same
 from support.object_server import CLOUDS, KEY, NOT_INSTALLED, SECRET, Answer, ObjectServer, refusal
 
 import rangebar_polars as rb
+from rangebar_polars._objects import bucket as buckets
 from rangebar_polars.errors import StoreError
 from rangebar_polars.store import ObjectStore, address_of
-from rangebar_polars.store.objects import bucket as buckets
 from rangebar_polars.testing.stores import JANUARY, bars_of, month_of
 from rangebar_polars.testing.stores import KEY as CHAIN
 
@@ -182,7 +182,7 @@ def put(store: Any) -> None:  # noqa: ANN401
             "501 Not Implemented",
             "NotImplemented",
             "the server has no conditional writes",
-            "use one that has them, or a store in ClickHouse or in a folder",
+            "use one that has them, or a folder",
         ),
         (
             "301 Moved Permanently",

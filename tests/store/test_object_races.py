@@ -11,10 +11,10 @@ import pytest
 from polars.testing import assert_frame_equal
 from support.object_server import Answer, ObjectServer, bucket_of, refusal, sizes_of
 
+from rangebar_polars._objects import bucket as buckets
+from rangebar_polars._objects.bucket import ATTEMPTS
 from rangebar_polars.errors import StoreError
 from rangebar_polars.store import ObjectStore, StoredMonth
-from rangebar_polars.store.objects import bucket as buckets
-from rangebar_polars.store.objects.store import ATTEMPTS
 from rangebar_polars.testing.stores import ALL, JANUARY, KEY, bars_of, month_of
 
 NAME = f"bars/{KEY.path}/2024-01.parquet"

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from support.object_server import ObjectServer, bucket_of, sizes_of
 
+from rangebar_polars._objects.parquet_end import TAIL_BYTES
 from rangebar_polars.schema import Series
 from rangebar_polars.store import BarKey, Link, ObjectStore, ParquetStore, StoredMonth
-from rangebar_polars.store.objects.store import TAIL_BYTES
 from rangebar_polars.testing.stores import ALL, FEBRUARY, JANUARY, KEY, bars_of, month_of
 
 BARS = bars_of(10)

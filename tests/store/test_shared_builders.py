@@ -17,7 +17,7 @@ from support.oracle_chains import few
 
 import rangebar_polars as rb
 from rangebar_polars._catalog import chain_builders
-from rangebar_polars._ticks.cache import TickCache
+from rangebar_polars._ticks.disk_cache import DiskTickCache
 from rangebar_polars.schema import TRADE_SCHEMA, Series
 from rangebar_polars.store import BarKey, BarStore, StoredMonth
 
@@ -137,7 +137,7 @@ def test_every_period_of_a_reset_has_its_own_builder(
 def test_chains_of_other_trades_do_not_share_a_builder(
     store: BarStore, cache: Path, shared: list[list[int]]
 ) -> None:
-    ticks = TickCache(cache, Series(SOURCE, "spot", SYMBOL))
+    ticks = DiskTickCache(cache, Series(SOURCE, "spot", SYMBOL))
     ask(store, cache, DAYS[1], 10)
     before = trades_of(DAYS[:2])
     # A bar does not become stale when its trades leave the cache, but others come instead of them.

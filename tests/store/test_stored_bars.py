@@ -15,7 +15,7 @@ from support.oracle_chains import few
 
 import rangebar_polars as rb
 from rangebar_polars._days import day_range
-from rangebar_polars._ticks.cache import TickCache
+from rangebar_polars._ticks.disk_cache import DiskTickCache
 from rangebar_polars.schema import RULE_VERSION, STORED_SCHEMA, Series
 from rangebar_polars.store import BarStore
 
@@ -108,7 +108,7 @@ def test_the_day_after_is_read_alone_even_when_the_trades_before_are_gone(
 ) -> None:
     want = expected(cache, DAYS[0], DAYS[-1], **FULL)
     ask(store, cache, DAYS[0], DAYS[9], **FULL)
-    ticks = TickCache(cache, Series(SOURCE, "spot", SYMBOL))
+    ticks = DiskTickCache(cache, Series(SOURCE, "spot", SYMBOL))
     for day in DAYS[:10]:
         ticks.path(day).unlink()
     read.clear()

@@ -101,6 +101,20 @@ def test_rules_in_one_call_give_the_bars_of_one_pass_however_days_are_added(
     assert read == DAYS[3:]
 
 
+def test_a_bar_that_a_gap_cut_off_on_the_first_day_belongs_to_the_day_before(gaps: Path) -> None:
+    first = START + dt.timedelta(days=1)
+    question: dict[str, Any] = {"rule": rb.TickRule(10**6), "max_gap": "1h", "reset": "week"}
+    own: dict[str, Any] = {"source": SOURCE, "cache_dir": gaps, **question, **FULL}
+
+    before = rb.get_range_bars(SYMBOL, START, START, **own)
+    after = rb.get_range_bars(SYMBOL, first, ENDS[-1], **own)
+    plan = rb.scan_range_bars(SYMBOL, first, ENDS[-1], **own).select("volume")
+
+    assert_same(one_pass(gaps, START, ENDS[-1], **question, **FULL), pl.concat([before, after]))
+    assert before.height > 1
+    assert_same(after.select("volume"), plan.collect())
+
+
 def test_rules_that_remember_trades_are_continued_on_a_server(
     clickhouse_store: ClickHouseStore, gaps: Path, read: list[dt.date]
 ) -> None:

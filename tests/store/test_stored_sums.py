@@ -15,13 +15,14 @@ from rangebar_polars import _internal
 from rangebar_polars._core.arguments import Reset
 from rangebar_polars._core.options import Options
 from rangebar_polars._core.rules.prices import RangeRule
-from rangebar_polars.schema import BAR_SCHEMA, COLUMNS, STORED_SCHEMA, TRADE_SCHEMA, Series
+from rangebar_polars.schema import BAR_SCHEMA, COLUMNS, INTRA, STORED_SCHEMA, TRADE_SCHEMA, Series
 from rangebar_polars.store import BarKey, BarStore, Link, ParquetStore, StoredMonth
 from rangebar_polars.store.stored_bars import bar_columns, stored_columns
 
 DAY = dt.date(2024, 1, 26)
 KEY = BarKey(series=Series("mine", "spot", "A"), rule=RangeRule(10), origin=DAY)
-ALL = list(BAR_SCHEMA)
+DERIVED = [output.name for output in INTRA if output.computed_from]
+ALL = [*BAR_SCHEMA, *DERIVED]
 
 
 def trades_of(seed: int, rows: int) -> pl.DataFrame:
@@ -50,7 +51,12 @@ def trades_of(seed: int, rows: int) -> pl.DataFrame:
 def both(trades: pl.DataFrame, reset: Reset | None = None) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the bars of trades as a frame has them, and as stores keep them."""
     options = Options.check(
-        10, columns=None, reset=reset, include_microstructure=True, include_incomplete=True
+        10,
+        columns=None,
+        reset=reset,
+        include_microstructure=True,
+        include_incomplete=True,
+        features=DERIVED,
     )
     shown, _ = _internal.bars(trades, options.kwargs())
     stored, _ = _internal.bars(trades, options.kwargs(stored=True))
@@ -95,8 +101,9 @@ def test_no_column_that_is_computed_is_stored(tmp_path: Path) -> None:
     on_disk = pl.read_parquet_schema(store.path(KEY, DAY.replace(day=1)))
 
     assert on_disk == dict(STORED_SCHEMA)
-    assert on_disk.keys().isdisjoint([*features, "vwap"])
-    assert all(STORED_SCHEMA.keys() >= set(output.computed_from) for output in COLUMNS)
+    assert on_disk.keys().isdisjoint([*features, *DERIVED, "vwap"])
+    outputs = (*COLUMNS, *INTRA)
+    assert all(STORED_SCHEMA.keys() >= set(output.computed_from) for output in outputs)
 
 
 def test_the_largest_sums_are_stored(open_one: Callable[[], BarStore]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 
 import rangebar_polars as rb
-from rangebar_polars._ticks.cache import TickCache
+from rangebar_polars._ticks.disk_cache import DiskTickCache
 from rangebar_polars.schema import Series
 from rangebar_polars.store import BarStore, ObjectStore, ParquetStore
 from support.cached_trades import DAYS, SOURCE, SYMBOL, give, trades_of
@@ -37,9 +37,9 @@ def status_of(root: Path, store: BarStore, **options: Any) -> pl.DataFrame:  # n
     return rb.cache_status(store=store, cache_dir=root, **options)
 
 
-def series(root: Path, symbol: str = SYMBOL, market: str = "spot") -> TickCache:
+def series(root: Path, symbol: str = SYMBOL, market: str = "spot") -> DiskTickCache:
     """Return a series of trades."""
-    return TickCache(root, Series(SOURCE, market, symbol))
+    return DiskTickCache(root, Series(SOURCE, market, symbol))
 
 
 def sizes_in(store: BarStore) -> dict[str, int]:

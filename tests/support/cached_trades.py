@@ -38,7 +38,9 @@ def trades_of(days: list[dt.date], seed: int = 0, per_day: int = PER_DAY) -> pl.
     return pl.DataFrame(rows, schema=TRADE_SCHEMA, orient="row")
 
 
-def give(root: Path, trades: pl.DataFrame, symbol: str = SYMBOL, market: str = "spot") -> None:
+def give(
+    root: Path | str, trades: pl.DataFrame, symbol: str = SYMBOL, market: str = "spot"
+) -> None:
     """Put trades into the cache in the place of what it has of their days."""
     rb.import_trades(
         trades, symbol=symbol, source=SOURCE, market=market, cache_dir=root, replace=True
@@ -60,7 +62,7 @@ def one_pass(root: Path, start: dt.date, end: dt.date, **options: Any) -> pl.Dat
 
 
 def settings_of(
-    source: str, root: Path, market: str = "spot", archive: str | None = None
+    source: str, root: Path | str, market: str = "spot", archive: str | None = None
 ) -> Settings:
     """Return what a catalog of a cache folder has."""
     return Settings.check(

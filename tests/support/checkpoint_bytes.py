@@ -7,10 +7,10 @@ its bytes can hold, also what the compiled extension would never write.
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
-_HEAD = b"RBCP\x04"
+_HEAD = b"RBCP\x05"
 _SIGNED = {"i64": 64, "i128": 128}
 
 Id = int | None
@@ -22,6 +22,13 @@ Session = tuple[()] | tuple[int, int] | str
 
 Level = tuple[int, int, int, int, int]
 """Number, volume, bought, sold, trades."""
+
+Lookback = tuple[int, int]
+"""0 and a number of trades, or 1 and a number of nanoseconds."""
+
+Kept = tuple[int, int, int, int]
+"""A trade before the next one: time, price and quantity at 8 decimals, side (0: unknown, 1: bought,
+2: sold)."""
 
 
 @dataclass
@@ -64,6 +71,15 @@ class State:
     """The last value of the column of reset."""
     footprint: tuple[int, int, int] | None = None
     """Units of the tick, value area, imbalance."""
+    lookback: Lookback | None = None
+    vpin: tuple[int, int] | None = None
+    """Units of a bucket's volume, number of buckets."""
+    before: list[int | float | None] = field(default_factory=list)
+    """The values of what came before the open bar."""
+    first_time: int | None = None
+    kept: list[Kept] = field(default_factory=list)
+    filled: tuple[int, int, list[int]] = (0, 0, [])
+    """What was bought and sold in the open bucket, and the imbalances of the full ones."""
 
     @classmethod
     def parse(cls, data: bytes) -> Self:
@@ -78,6 +94,8 @@ class State:
             include_incomplete=read.flag(),
             features=[read.text() for _ in range(read.unsigned())],
             footprint=((read.signed(), read.byte(), read.unsigned()) if read.flag() else None),
+            lookback=(read.byte(), read.unsigned()) if read.flag() else None,
+            vpin=(read.signed(), read.unsigned()) if read.flag() else None,
             layout=(
                 (read.byte(), read.text() if read.flag() else None, read.byte())
                 if read.flag()
@@ -88,6 +106,14 @@ class State:
             last_id=read.optional(),
             session=read.session() if read.flag() else None,
             open=read.bar() if read.flag() else None,
+            before=[read.value() for _ in range(read.unsigned())],
+            first_time=read.optional(),
+            kept=read.kept(),
+            filled=(
+                read.signed(),
+                read.signed(),
+                [read.signed() for _ in range(read.unsigned())],
+            ),
         )
         assert read.at < len(read.data)
         state.memory = read.data[read.at :]
@@ -109,6 +135,14 @@ class State:
         else:
             tick, value_area, imbalance = self.footprint
             yield b"\1" + _signed(tick, "i64") + bytes([value_area]) + varint(imbalance)
+        yield _maybe(
+            None
+            if self.lookback is None
+            else bytes([self.lookback[0]]) + varint(self.lookback[1] % 2**64)
+        )
+        yield _maybe(
+            None if self.vpin is None else _signed(self.vpin[0], "i64") + varint(self.vpin[1])
+        )
         if self.layout is None:
             yield b"\0"
         else:
@@ -124,6 +158,17 @@ class State:
         yield _optional(self.last_id)
         yield _maybe(None if self.session is None else _session(self.session))
         yield b"\0" if self.open is None else b"\1" + b"".join(_bar_parts(self.open))
+        yield varint(len(self.before)) + b"".join(map(_value, self.before))
+        yield _optional(self.first_time)
+        yield varint(len(self.kept))
+        before = (0, 0, 0, 0)
+        for row in self.kept:
+            yield _signed(row[0] - before[0], "i64") + _signed(row[1] - before[1], "i64")
+            yield _signed(row[2], "i64") + bytes([row[3]])
+            before = row
+        bought, sold, imbalances = self.filled
+        yield _signed(bought, "i64") + _signed(sold, "i64") + varint(len(imbalances))
+        yield from (_signed(each, "i64") for each in imbalances)
         yield self.memory
 
 
@@ -176,6 +221,13 @@ def _session(value: Session) -> bytes:
     return b"\1" + bytes([value[0]]) + _signed(value[1], "i64") if value else b"\0"
 
 
+def _value(value: float | None) -> bytes:
+    """Return a value of what came before a bar: an integer, a float, or none."""
+    if isinstance(value, float):
+        return b"\1\1" + struct.pack("<d", value)
+    return _maybe(None if value is None else b"\0" + _signed(value, "i64"))
+
+
 def _maybe(value: bytes | None) -> bytes:
     return b"\0" if value is None else b"\1" + value
 
@@ -224,6 +276,22 @@ class _Reader:
         if kind == 0:
             return ()
         return (self.byte(), self.signed()) if kind == 1 else self.text()
+
+    def value(self) -> int | float | None:
+        if not self.flag():
+            return None
+        if self.byte() == 0:
+            return self.signed()
+        self.at += 8
+        (value,) = struct.unpack("<d", self.data[self.at - 8 : self.at])
+        return float(value)
+
+    def kept(self) -> list[Kept]:
+        rows, time, price = list[Kept](), 0, 0
+        for _ in range(self.unsigned()):
+            time, price = time + self.signed(), price + self.signed()
+            rows.append((time, price, self.signed(), self.byte()))
+        return rows
 
     def bar(self) -> OpenBar:
         times = [self.signed(), self.signed()]

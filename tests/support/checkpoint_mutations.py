@@ -187,7 +187,7 @@ def _moved(chance: random.Random, state: State) -> None:
 
 
 def _features(chance: random.Random, state: State) -> None:
-    names = ["ofi", "intra_amihud", "intra_kaufman_er", "close", "no column"]
+    names = ["ofi", "intra_amihud", "lookback_ofi", "intra_kaufman_er", "close", "no column"]
     state.features = chance.choices(names, k=chance.randrange(3))
 
 
@@ -196,6 +196,39 @@ def _footprint(chance: random.Random, state: State) -> None:
     state.footprint = chance.choice([None, (tick, value_area, chance.choice([99, 100, 300]))])
     if state.open is not None:
         state.open.levels = None if state.footprint is None else state.open.levels or []
+
+
+def _lookback(chance: random.Random, state: State) -> None:
+    state.lookback = chance.choice([None, (0, _number(chance, 3)), (1, 1_000_000), (2, 1)])
+
+
+def _kept(chance: random.Random, state: State) -> None:
+    rows = state.kept or [(0, 1, 1, 0)]
+    which, column = chance.randrange(len(rows)), chance.randrange(4)
+    row = list(rows[which])
+    row[column] = chance.randrange(4) if column == 3 else _number(chance, row[column])
+    changed = [*rows[:which], (row[0], row[1], row[2], row[3]), *rows[which + 1 :]]
+    state.kept = chance.choice([changed, changed, [], rows[1:], [*rows, rows[-1]]])
+    state.first_time = chance.choice([state.first_time, state.first_time, None, rows[0][0]])
+
+
+def _vpin(chance: random.Random, state: State) -> None:
+    state.vpin = chance.choice([None, (10**8, 2), (_number(chance, 10**8) % 2**63, 3)])
+    bought, sold, imbalances = state.filled
+    state.filled = chance.choice(
+        [
+            (_number(chance, bought), sold, imbalances),
+            (bought, _number(chance, sold), imbalances),
+            (bought, sold, [*imbalances, _number(chance, 10**8)]),
+        ]
+    )
+
+
+def _before(chance: random.Random, state: State) -> None:
+    values = state.before or [None]
+    which = chance.randrange(len(values))
+    new = chance.choice([None, _number(chance, 3), _price(chance, 0.5)])
+    state.before = [*values[:which], new, *values[which + 1 :]]
 
 
 def _no_bar(_: random.Random, state: State) -> None:
@@ -211,6 +244,11 @@ _OF_STATE: Sequence[Callable[[random.Random, State], None]] = (
     _flags,
     _features,
     _footprint,
+    _lookback,
+    _kept,
+    _kept,
+    _before,
+    _vpin,
     _layout,
     _layout,
     _rows,

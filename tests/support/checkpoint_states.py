@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 import rangebar_polars as rb
+from support.lookback_reference import COLUMNS
 from support.statistics import STATISTICS
 from support.trades import trades, walk
 
@@ -72,6 +73,17 @@ STATES: Mapping[str, State] = {
     ),
     "a-footprint": _split(
         {"threshold_decimal_bps": 1_000, "footprint": rb.Footprint(0.25, imbalance=200)},
+        walk(400),
+        300,
+    ),
+    "a-lookback": _split(
+        {"threshold_decimal_bps": 60, "lookback": 20, "features": [*COLUMNS[:7], "intra_amihud"]},
+        walk(400),
+        300,
+    ),
+    "a-vpin": _split({"threshold_decimal_bps": 60, "vpin": rb.Vpin(4.0, 3)}, walk(400), 300),
+    "a-lookback-by-time": _split(
+        {"threshold_decimal_bps": 60, "lookback": "9s", "features": ["lookback_kaufman_er"]},
         walk(400),
         300,
     ),

@@ -44,6 +44,10 @@ _DAY = rb.TradingDay("17:00", "America/New_York")
 ROLES = tuple(TRADE_SCHEMA)
 STORED_LAYOUT = (1, "UTC", 127)
 """The layout of `TRADE_SCHEMA`."""
+LOOKBACKS = tuple(output.name for output in rb.schema.LOOKBACK)
+MOST_BUCKETS = 10_000
+MOST_BACK = 1_000_000
+"""The most trades of a window."""
 _BARS = ("open_time", "close_time", "open", "high", "low", "close", "volume")
 _DAY_US = 86_400_000_000
 
@@ -93,6 +97,24 @@ def rule_of(state: State) -> dict[str, Any]:
     }
 
 
+def looking_back_of(state: State) -> dict[str, Any]:
+    """Return the options of what came before the bars of a checkpoint, if it can have some."""
+    options: dict[str, Any] = {}
+    units, buckets = state.vpin or (0, 0)
+    if 0 < units <= 9 * 10**18 and 1 <= buckets <= MOST_BUCKETS:
+        options["vpin"] = rb.Vpin.of_units(units, buckets)
+    names = [name for name in state.features if name in LOOKBACKS]
+    if state.lookback is None or not names:
+        return options
+    kind, length = state.lookback
+    if not 1 <= length <= {0: MOST_BACK, 1: 2**63 - 1}.get(kind, 0):
+        return options
+    return options | {
+        "lookback": length if kind == 0 else f"{length}ns",
+        "features": list(dict.fromkeys(names)),
+    }
+
+
 def _reset_of(text: str | None) -> Any:  # noqa: ANN401 - a period or a day
     if text in RESETS:
         return text
@@ -120,7 +142,8 @@ def is_storable(state: State) -> bool:
         and options["max_gap"] is None
         and not isinstance(options["reset"], rb.TradingDay)
     )
-    return is_stored and state.layout in {None, STORED_LAYOUT}
+    looks_back = state.lookback is not None or state.vpin is not None
+    return is_stored and not looks_back and state.layout in {None, STORED_LAYOUT}
 
 
 def columns_of(state: State) -> rb.TradeColumns:
@@ -155,6 +178,7 @@ def _with_state(state: State, data: bytes, following: pl.DataFrame) -> pl.DataFr
         include_incomplete=True,
         columns=columns_of(state),
         **rule_of(state),
+        **looking_back_of(state),
     )[0]
 
 
@@ -173,6 +197,7 @@ def every_bar(state: State, data: bytes, following: pl.DataFrame) -> pl.DataFram
         include_incomplete=True,
         columns=columns_of(state),
         **rule_of(state),
+        **looking_back_of(state),
     )
 
 
@@ -236,7 +261,14 @@ def drawn(chance: random.Random) -> State:
         last_id=None,
         open=None,
     )
-    processor = rb.RangeBarProcessor(symbol=begins.symbol, **rule_of(begins))
+    if chance.random() < 0.4:
+        begins.lookback = chance.choice([(0, 1), (0, 7), (0, 500), (1, 1_000_000), (1, 10**14)])
+        begins.features = [*chance.sample(LOOKBACKS, 3)]
+    if chance.random() < 0.3:
+        begins.vpin = chance.choice([(1, 2), (10**8, 1), (5 * 10**8, 3)])
+    processor = rb.RangeBarProcessor(
+        symbol=begins.symbol, **rule_of(begins), **looking_back_of(begins)
+    )
     before = continuing(chance, begins, chance.randrange(1, 30))
     if chance.random() < 0.3:
         scale = chance.choice([1e-10, 1e-6, 9e8])

@@ -8,6 +8,7 @@ import pytest
 from rangebar_polars._catalog.trades import CachedTrades, load_trades
 from rangebar_polars._days import day_range
 from rangebar_polars._ticks.cache import TickCache
+from rangebar_polars._ticks.disk_cache import DiskTickCache
 from rangebar_polars.archive.binance import BinanceFile
 from rangebar_polars.schema import Series
 from support.archive_server import ArchiveServer, publish
@@ -26,9 +27,9 @@ def published_days(server: ArchiveServer) -> None:
 
 
 @pytest.fixture
-def tick_cache(tmp_path: Path) -> TickCache:
+def tick_cache(tmp_path: Path) -> DiskTickCache:
     """Return the cache that calls fill by default."""
-    return TickCache(tmp_path / "cache", SERIES)
+    return DiskTickCache(tmp_path / "cache", SERIES)
 
 
 def daily(day: dt.date) -> BinanceFile:
@@ -40,7 +41,7 @@ def loaded(
     server: ArchiveServer, cache: TickCache, days: list[dt.date], *, refresh: bool = False
 ) -> CachedTrades:
     """Return the days as the cache has them after a fetch."""
-    settings = settings_of("binance", cache.root, archive=server.url)
+    settings = settings_of("binance", str(cache.root), archive=server.url)
     return load_trades(settings, SERIES, days, refresh=refresh)
 
 

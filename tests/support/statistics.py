@@ -6,6 +6,7 @@ float comes at the end, each side of a ratio is the float nearest to an integer.
 
 import math
 from collections.abc import Callable, Sequence
+from decimal import Decimal, localcontext
 from fractions import Fraction
 from itertools import pairwise
 
@@ -48,9 +49,10 @@ def realized_volatility(run: Run) -> Value:
 
 
 def garman_klass_vol(run: Run) -> Value:
-    a = math.log(float(run.high) / float(run.low))
-    b = math.log(float(run.p[-1]) / float(run.p[0]))
-    return math.sqrt(0.5 * a**2 - (2 * math.log(2) - 1) * b**2)
+    with localcontext(prec=50):
+        a = (Decimal(run.high) / run.low).ln()
+        b = (Decimal(run.p[-1]) / run.p[0]).ln()
+        return float((a**2 / 2 - (2 * Decimal(2).ln() - 1) * b**2).sqrt())
 
 
 def kaufman_er(run: Run) -> Value:

@@ -29,23 +29,25 @@ import rangebar_polars as rb
 from rangebar_polars._catalog import assemble
 from rangebar_polars._disk.fingerprint import TableHash, fingerprint
 from rangebar_polars._ticks import cache as ticks
-from rangebar_polars._ticks.cache import TickCache
+from rangebar_polars._ticks.disk_cache import DiskTickCache
 from rangebar_polars.errors import CacheError, QualityError, RangeBarWarning, StoreError
 from rangebar_polars.schema import Series
 
 
 @pytest.fixture
-def cache(tmp_path: Path) -> TickCache:
+def cache(tmp_path: Path) -> DiskTickCache:
     """Return a cache of three days."""
     give(tmp_path, trades_of(THREE))
-    return TickCache(tmp_path, Series(SOURCE, "spot", SYMBOL))
+    return DiskTickCache(tmp_path, Series(SOURCE, "spot", SYMBOL))
 
 
 # Other rows under the same metadata
 
 
 @pytest.mark.parametrize("edit", EDITS)
-def test_a_day_that_was_edited_is_an_error_that_names_its_file(cache: TickCache, edit: str) -> None:
+def test_a_day_that_was_edited_is_an_error_that_names_its_file(
+    cache: DiskTickCache, edit: str
+) -> None:
     root, path = cache.root, cache.path(MIDDLE)
     whole, rows = path.read_bytes(), pl.read_parquet(path)
     edited = EDITS[edit](rows)
@@ -65,7 +67,7 @@ def test_a_day_that_was_edited_is_an_error_that_names_its_file(cache: TickCache,
         assert want[name].equals(bars(root)), name
 
 
-def test_a_row_that_was_moved_to_the_next_day_is_an_error(cache: TickCache) -> None:
+def test_a_row_that_was_moved_to_the_next_day_is_an_error(cache: DiskTickCache) -> None:
     paths = [cache.path(day) for day in THREE[1:]]
     before, after = (pl.read_parquet(path) for path in paths)
     rewrite(paths[0], before[:-1])
@@ -76,7 +78,9 @@ def test_a_row_that_was_moved_to_the_next_day_is_an_error(cache: TickCache) -> N
 
 
 @pytest.mark.parametrize("name", ["rows_after", "missing_ids"])
-def test_a_number_that_a_file_says_of_itself_is_not_another(cache: TickCache, name: str) -> None:
+def test_a_number_that_a_file_says_of_itself_is_not_another(
+    cache: DiskTickCache, name: str
+) -> None:
     path = cache.path(MIDDLE)
     whole = path.read_bytes()
     text = f'"{name}":'.encode()
@@ -87,7 +91,7 @@ def test_a_number_that_a_file_says_of_itself_is_not_another(cache: TickCache, na
         get(cache.root)
 
 
-def test_a_number_that_stored_bars_say_of_their_days_is_not_another(cache: TickCache) -> None:
+def test_a_number_that_stored_bars_say_of_their_days_is_not_another(cache: DiskTickCache) -> None:
     want = get(cache.root)
     path = next((cache.root / "bars").rglob("2024-01.parquet"))
     # In the links: how many trades a day has.
@@ -106,7 +110,7 @@ def test_a_number_that_stored_bars_say_of_their_days_is_not_another(cache: TickC
 # What is stored, and when
 
 
-def test_populate_reports_a_damaged_day_and_fills_the_other_symbols(cache: TickCache) -> None:
+def test_populate_reports_a_damaged_day_and_fills_the_other_symbols(cache: DiskTickCache) -> None:
     root, path = cache.root, cache.path(MIDDLE)
     give(root, trades_of(THREE), symbol="ETH-USD")
     rewrite(path, EDITS["a price"](pl.read_parquet(path)))
@@ -125,7 +129,7 @@ def test_populate_reports_a_damaged_day_and_fills_the_other_symbols(cache: TickC
 
 
 def test_bars_of_several_thresholds_are_refused_together_by_one_reading(
-    cache: TickCache, monkeypatch: pytest.MonkeyPatch
+    cache: DiskTickCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hashed = list[int]()
 
@@ -154,7 +158,7 @@ def test_bars_of_several_thresholds_are_refused_together_by_one_reading(
     assert want.equals(again)
 
 
-def test_a_plan_that_stops_early_gives_only_whole_days(cache: TickCache) -> None:
+def test_a_plan_that_stops_early_gives_only_whole_days(cache: DiskTickCache) -> None:
     want = get(cache.root, use_cache=False)
     last = cache.path(LAST)
     rewrite(last, EDITS["a price"](pl.read_parquet(last)))
@@ -175,7 +179,7 @@ def test_a_plan_that_stops_early_gives_only_whole_days(cache: TickCache) -> None
 
 @pytest.mark.parametrize("rows", [0, 1, 199])
 def test_a_day_of_which_only_the_first_rows_come_is_an_error(
-    cache: TickCache, rows: int, monkeypatch: pytest.MonkeyPatch
+    cache: DiskTickCache, rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def cut(plan: pl.LazyFrame, *_: object) -> Iterator[pl.DataFrame]:
         return iter([plan.head(rows).collect()])
@@ -189,7 +193,7 @@ def test_a_day_of_which_only_the_first_rows_come_is_an_error(
         get(cache.root)
 
 
-def test_damage_after_bars_were_stored_leaves_them_valid(cache: TickCache) -> None:
+def test_damage_after_bars_were_stored_leaves_them_valid(cache: DiskTickCache) -> None:
     want = get(cache.root)
     for day in THREE:
         rewrite(cache.path(day), EDITS["a price"](pl.read_parquet(cache.path(day))))
@@ -201,7 +205,7 @@ def test_damage_after_bars_were_stored_leaves_them_valid(cache: TickCache) -> No
     assert more.height > want.height
 
 
-def test_trades_that_are_as_written_and_no_trades_are_a_quality_error(cache: TickCache) -> None:
+def test_trades_that_are_as_written_and_no_trades_are_a_quality_error(cache: DiskTickCache) -> None:
     early = pl.read_parquet(cache.path(LAST)).with_columns(pl.col("timestamp").dt.offset_by("-2d"))
     report = cache.report(LAST)
     assert report is not None
@@ -218,7 +222,7 @@ def test_trades_that_are_as_written_and_no_trades_are_a_quality_error(cache: Tic
 # The remedies, as a user follows them
 
 
-def test_what_was_imported_is_imported_again(cache: TickCache) -> None:
+def test_what_was_imported_is_imported_again(cache: DiskTickCache) -> None:
     want = get(cache.root, use_cache=False)
     rewrite(cache.path(MIDDLE), EDITS["a price"](pl.read_parquet(cache.path(MIDDLE))))
     assert REMEDY in str(outcome(get, cache.root))
@@ -242,7 +246,7 @@ def test_what_was_fetched_is_fetched_again(
     question: dict[str, Any] = {"archive": server.url, "cache_dir": tmp_path}
     want = rb.get_range_bars("BTCUSDT", FIRST, LAST, 100, **question)
     shutil.rmtree(tmp_path / "bars")
-    path = TickCache(tmp_path, Series("binance", "spot", "BTCUSDT")).path(MIDDLE)
+    path = DiskTickCache(tmp_path, Series("binance", "spot", "BTCUSDT")).path(MIDDLE)
     whole = path.read_bytes()
     match damage:
         case "other rows":

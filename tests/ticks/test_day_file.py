@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 import rangebar_polars as rb
 from rangebar_polars._disk.fingerprint import fingerprint
 from rangebar_polars._internal import TradeWriter
-from rangebar_polars._ticks.cache import TickCache
 from rangebar_polars._ticks.day_file import ROW_GROUP_ROWS, VARIABLE, Compression, write_day
+from rangebar_polars._ticks.disk_cache import DiskTickCache
 from rangebar_polars.schema import TRADE_SCHEMA, Series
 
 DAY = dt.date(2024, 8, 5)
@@ -132,15 +132,15 @@ def test_values_that_do_not_repeat_are_hardly_larger_than_in_memory() -> None:
 
 def test_days_of_both_kinds_lie_in_one_cache(tmp_path: Path) -> None:
     names: dict[str, Any] = {"symbol": "A", "source": "mine", "cache_dir": tmp_path}
-    cache = TickCache(tmp_path, Series("mine", "spot", "A"))
+    cache = DiskTickCache(tmp_path, Series("mine", "spot", "A"))
     trades = many(1_000)
     rb.import_trades(trades, cache_compression="uncompressed", **names)
-    plain, digest = cache.size(), cache.report(dt.date(1970, 1, 1))
+    plain, digest = sum(cache.sizes().values()), cache.report(dt.date(1970, 1, 1))
     ids = pl.col("agg_trade_id", "first_trade_id", "last_trade_id")
     later = trades.with_columns(pl.col("timestamp").dt.offset_by("1d"), ids + 2_000)
     rb.import_trades(later, cache_compression="lz4", **names)
 
-    assert cache.size() - plain < plain / 2
+    assert sum(cache.sizes().values()) - plain < plain / 2
     got = rb.scan_ticks("A", "1970-01-01", "1970-01-02", source="mine", cache_dir=tmp_path)
     assert got.select("price").collect()["price"].to_list() == trades["price"].to_list() * 2
 
@@ -157,7 +157,9 @@ def test_the_environment_says_how_days_are_written_unless_the_call_does(
     for name, given_ in {"plain": None, "packed": "lz4"}.items():
         catalog = rb.Catalog("mine", cache_dir=tmp_path / name, cache_compression=given_)  # type: ignore[arg-type]
         catalog.import_trades(many(1_000), "A")
-        sizes[name] = TickCache(tmp_path / name, Series("mine", "spot", "A")).size()
+        sizes[name] = sum(
+            DiskTickCache(tmp_path / name, Series("mine", "spot", "A")).sizes().values()
+        )
 
     assert sizes["packed"] < sizes["plain"] / 2
 

@@ -6,7 +6,7 @@ from support.assertions import says, tree
 from support.published_days import DAYS, ROWS, daily, digests, loaded
 
 import rangebar_polars as rb
-from rangebar_polars._ticks.cache import TickCache
+from rangebar_polars._ticks.disk_cache import DiskTickCache
 from rangebar_polars.errors import (
     ChecksumError,
     DownloadError,
@@ -40,7 +40,7 @@ def test_defects_raise_only_where_they_are_to(server: ArchiveServer) -> None:
 
 
 def test_a_day_that_is_refused_leaves_the_others(
-    server: ArchiveServer, tick_cache: TickCache
+    server: ArchiveServer, tick_cache: DiskTickCache
 ) -> None:
     lines = day_csv(DAYS[1], ROWS).splitlines(keepends=True)
     first_times = lines[0].split(b",")[5]
@@ -66,7 +66,7 @@ def test_a_day_that_is_refused_leaves_the_others(
 
 
 def test_a_replaced_archive_replaces_its_day_alone(
-    server: ArchiveServer, tick_cache: TickCache
+    server: ArchiveServer, tick_cache: DiskTickCache
 ) -> None:
     before = loaded(server, tick_cache, DAYS[:3])
     server.publish(daily(DAYS[1]), day_csv(DAYS[1], ROWS - 1, first_id=1100))
@@ -86,7 +86,7 @@ def test_a_replaced_archive_replaces_its_day_alone(
 
 
 def test_a_checksum_published_later_verifies_a_day_and_leaves_its_digest(
-    server: ArchiveServer, tick_cache: TickCache
+    server: ArchiveServer, tick_cache: DiskTickCache
 ) -> None:
     path = f"{daily(DAYS[0]).path}.CHECKSUM"
     text = server.files.pop(path)
@@ -105,7 +105,7 @@ def test_a_checksum_published_later_verifies_a_day_and_leaves_its_digest(
 
 
 def test_a_checksum_that_is_none_fails_its_day_alone(
-    server: ArchiveServer, tick_cache: TickCache
+    server: ArchiveServer, tick_cache: DiskTickCache
 ) -> None:
     rb.scan_ticks("BTCUSDT", DAYS[0], DAYS[1], archive=server.url)
     server.files[f"{daily(DAYS[1]).path}.CHECKSUM"] = b"<html>"
@@ -117,7 +117,7 @@ def test_a_checksum_that_is_none_fails_its_day_alone(
 
 
 def test_a_server_that_fails_is_an_error_and_leaves_whole_days(
-    server: ArchiveServer, tick_cache: TickCache
+    server: ArchiveServer, tick_cache: DiskTickCache
 ) -> None:
     path = daily(DAYS[1]).path
     server.faults[path].extend([Fault("status", 503)] * 2)

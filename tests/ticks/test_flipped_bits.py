@@ -9,15 +9,15 @@ from support.cached_trades import SOURCE, SYMBOL, give, trades_of
 from support.damaged import ENTRY_POINTS, FIRST, LAST, MIDDLE, THREE, outcome
 
 import rangebar_polars as rb
-from rangebar_polars._ticks.cache import TickCache
+from rangebar_polars._ticks.disk_cache import DiskTickCache
 from rangebar_polars.schema import Series
 
 
 @pytest.fixture
-def cache(tmp_path: Path) -> TickCache:
+def cache(tmp_path: Path) -> DiskTickCache:
     """Return a cache of three days."""
     give(tmp_path, trades_of(THREE))
-    return TickCache(tmp_path, Series(SOURCE, "spot", SYMBOL))
+    return DiskTickCache(tmp_path, Series(SOURCE, "spot", SYMBOL))
 
 
 def pages(path: Path) -> tuple[int, int]:
@@ -40,7 +40,7 @@ def written_plain(path: Path) -> None:
     ids=["pages", "pages that are not compressed", "footer"],
 )
 def test_a_flipped_bit_gives_right_bars_or_an_error_and_nothing_wrong_is_stored(
-    cache: TickCache, part: str, count: int, *, plain: bool
+    cache: DiskTickCache, part: str, count: int, *, plain: bool
 ) -> None:
     root, path = cache.root, cache.path(MIDDLE)
     if plain:

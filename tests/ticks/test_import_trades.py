@@ -10,7 +10,7 @@ from support.assertions import says, tree
 from support.shared_data import SHARED, needs_shared_data
 
 import rangebar_polars as rb
-from rangebar_polars._ticks.cache import TickCache
+from rangebar_polars._ticks.disk_cache import DiskTickCache
 from rangebar_polars.errors import CacheError, QualityError, RangeBarWarning
 from rangebar_polars.schema import TRADE_SCHEMA, Series
 
@@ -118,7 +118,7 @@ def test_a_day_is_imported_once_or_replaced_on_demand(bring: Importer, tmp_path:
     before = tree(tmp_path / "cache")
     bring(own())
     assert tree(tmp_path / "cache") == before
-    path = TickCache(tmp_path / "cache", Series("mine", "spot", "BTC/USD")).path(DAY)
+    path = DiskTickCache(tmp_path / "cache", Series("mine", "spot", "BTC/USD")).path(DAY)
 
     with says(
         CacheError,

@@ -11,7 +11,7 @@ from support.published_days import DAYS, ROWS, SERIES, daily
 import rangebar_polars as rb
 from rangebar_polars._catalog import trades as cached_trades
 from rangebar_polars._catalog.trades import last_published_day
-from rangebar_polars._ticks.cache import TickCache
+from rangebar_polars._ticks.disk_cache import DiskTickCache
 from rangebar_polars.errors import (
     ArchiveError,
     CacheError,
@@ -113,7 +113,7 @@ def test_a_listing_that_cannot_be_fetched_is_reported(server: ArchiveServer) -> 
 
 
 def test_without_fetching_there_is_what_is_cached(
-    server: ArchiveServer, tick_cache: TickCache
+    server: ArchiveServer, tick_cache: DiskTickCache
 ) -> None:
     with says(
         CacheError,

@@ -8,12 +8,12 @@ import warnings
 import polars as pl
 import pytest
 from support.archive_server import ArchiveServer, Fault, day_csv
-from support.assertions import says, tree
+from support.assertions import says
 from support.published_days import DAYS, daily, digests, loaded
+from support.tick_caches import KeptTicks
 
 import rangebar_polars as rb
 from rangebar_polars._progress import FetchProgress
-from rangebar_polars._ticks.cache import TickCache
 from rangebar_polars.schema import TRADE_SCHEMA
 
 pytestmark = pytest.mark.usefixtures("published_days")
@@ -27,6 +27,7 @@ def test_trades_of_a_range_appear_in_order(server: ArchiveServer) -> None:
     assert got["timestamp"].dt.date().unique().sort().to_list() == DAYS[1:3]
 
 
+@pytest.mark.usefixtures("kept")
 def test_what_is_cached_is_not_fetched_again(server: ArchiveServer) -> None:
     first = rb.scan_ticks("BTCUSDT", DAYS[0], DAYS[2], archive=server.url).collect()
     asked = len(server.requests)
@@ -51,23 +52,22 @@ def test_only_files_and_columns_that_are_asked_for_are_read(server: ArchiveServe
     assert plan.count(".parquet") == 1
 
 
-def test_a_range_knows_its_digests_and_coverage(
-    server: ArchiveServer, tick_cache: TickCache
-) -> None:
+def test_a_range_knows_its_digests_and_coverage(server: ArchiveServer, kept: KeptTicks) -> None:
     del server.files[daily(DAYS[2]).path]
 
-    got = loaded(server, tick_cache, DAYS[:4])
+    got = loaded(server, kept.cache, DAYS[:4])
 
     assert got.covered() == [DAYS[0], DAYS[1], DAYS[3]]
-    reports = [tick_cache.report(day) for day in got.covered()]
+    reports = [kept.cache.report(day) for day in got.covered()]
     assert list(digests(got).values()) == [report and report.digest for report in reports]
     assert len(set(digests(got).values())) == 3
 
 
-def test_a_day_that_is_not_cached_has_neither_report_nor_trades(tick_cache: TickCache) -> None:
-    assert tick_cache.open(DAYS[0]) is None
-    assert tick_cache.report(DAYS[0]) is None
-    assert tick_cache.damage(DAYS[0]) is None
+def test_a_day_that_is_not_cached_has_neither_report_nor_trades(kept: KeptTicks) -> None:
+    assert kept.cache.open(DAYS[0]) is None
+    assert kept.cache.report(DAYS[0]) is None
+    assert kept.cache.reports(DAYS) == {}
+    assert kept.cache.damage(DAYS[0]) is None
 
 
 @pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
@@ -116,7 +116,7 @@ def test_progress_is_reported_in_the_callers_thread_and_to_the_end(server: Archi
 
 
 def test_a_callback_that_raises_ends_the_fetch_and_leaves_nothing_half_written(
-    server: ArchiveServer, tick_cache: TickCache
+    server: ArchiveServer, kept: KeptTicks
 ) -> None:
     for day in DAYS[1:]:
         server.faults[daily(day).path].append(Fault("stall", 1000))
@@ -127,7 +127,7 @@ def test_a_callback_that_raises_ends_the_fetch_and_leaves_nothing_half_written(
     with pytest.raises(KeyboardInterrupt):
         rb.scan_ticks("BTCUSDT", DAYS[0], DAYS[-1], archive=server.url, progress=give_up)
 
-    assert all(re.search(r"/\d{4}-\d\d-\d\d\.parquet$", name) for name in tree(tick_cache.root))
+    assert all(re.search(r"/\d{4}-\d\d-\d\d\.parquet$", name) for name in kept.files.names())
     assert rb.scan_ticks("BTCUSDT", DAYS[0], DAYS[-1], archive=server.url).collect().height == 500
 
 

@@ -41,6 +41,17 @@ def test_bars_are_good_by_their_own_rule(text: str, *, incomplete: bool) -> None
     assert found(rb.validate_continuity(bars, rule=rule)) == set()
 
 
+def test_ids_that_are_all_null_are_what_the_rule_of_trades_has_read() -> None:
+    ids = pl.lit(None, pl.Int64)
+    frame = TRADES.with_columns(first_trade_id=ids, last_trade_id=ids)
+    rule = rb.TickRule(5, individual=True)
+    good = bars_of(rule, frame)
+    shifted = bars_of(rule, frame[2:])
+
+    assert found(rb.validate_tier1(good, frame, rule=rule)) <= {("values", "aggregation_density")}
+    assert ("conservation", "cuts") in found(rb.validate_tier1(shifted, frame, rule=rule))
+
+
 OTHERS: dict[str, tuple[rb.Rule, rb.Rule]] = {
     "price range": (rb.PriceRangeRule(0.5), rb.PriceRangeRule(0.9)),
     "high less low": (rb.HighLowRule(0.5), rb.HighLowRule(0.9)),
@@ -127,7 +138,7 @@ def test_the_column_of_rules_does_not_hold_an_expression() -> None:
     one = bars.filter(pl.col("rule") == "when")
 
     assert found(rb.validate_tier1(one, TRADES, rule=rule)) == set()
-    with pytest.raises(ValueError, match="make the rule: WhenRule or SumRule"):
+    with pytest.raises(ValueError, match="make the rule in Python: WhenRule or SumRule"):
         rb.validate_tier1(one, TRADES)
 
 

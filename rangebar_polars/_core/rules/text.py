@@ -2,19 +2,22 @@
 
 import difflib
 from collections.abc import Callable, Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Final
 
 from rangebar_polars import _internal
 from rangebar_polars._argument_names import named
 from rangebar_polars._core.rules.expectations import EwmaImbalanceRule, EwmaRunRule
 from rangebar_polars._core.rules.prices import CusumRule, HighLowRule, PriceRangeRule, RangeRule
-from rangebar_polars._core.rules.rule import Rule, limit_text
+from rangebar_polars._core.rules.rule import Rule, limit_text, plain
 from rangebar_polars._core.rules.sides import ImbalanceRule, RunLengthRule, RunRule
 from rangebar_polars._core.rules.totals import DollarRule, TickRule, VolumeRule
 from rangebar_polars._core.threshold import THRESHOLD_DECIMAL_MAX
 
 _LARGEST_FLOAT: Final = 1e17
+_SHORT: Final = 24
+"""Digits of the longest number that is respelled."""
+
 _SIDES: Final = {"maker": "is_buyer_maker", "tickrule": "tick_rule"}
 
 
@@ -95,10 +98,35 @@ _EXAMPLES: Final[Mapping[str, str]] = {
 _GUARDS: Final = {"gate": True, "nogate": False}
 
 
+def _respelled(text: str) -> str:
+    """Return a text in small letters whose numbers have no exponent and no zeros at the end."""
+    parts = list[str]()
+    for part in text.strip().lower().replace("e+", "e").split("-"):
+        try:
+            # An exponent of many digits would be as many zeros.
+            short = len(part) <= _SHORT and Decimal(part)
+            is_usual = short and short.is_finite() and abs(short.adjusted()) <= _SHORT
+            parts.append(plain(short) if short and is_usual else part)
+        except InvalidOperation:
+            parts.append(part)
+    return "-".join(parts)
+
+
+def _is_rule(text: str) -> bool:
+    try:
+        _internal.check_rule(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _hint(text: str) -> str:
     """Return what a text of no rule may have meant."""
     if text.isascii() and text.isdigit() and 1 <= int(text) <= THRESHOLD_DECIMAL_MAX:
         return f' (that of a threshold is "range-{text}")'
+    respelled = _respelled(text)
+    if respelled != text and _is_rule(respelled):
+        return f' (write "{respelled}")'
     kind = text.lower().partition("-")[0]
     near = difflib.get_close_matches(kind, [*_EXAMPLES, "range", "dollar"], n=1)
     example = _EXAMPLES.get(near[0]) if near else None
@@ -144,7 +172,7 @@ def parse_rule(text: str) -> Rule:
     if kind not in _KINDS:
         raise ValueError(
             f"{text!r} is the text of a rule with an expression, which the text does not hold "
-            "(make the rule: WhenRule or SumRule)"
+            "(make the rule in Python: WhenRule or SumRule)"
         )
     guard = {}
     if parameters[-1] in _GUARDS:

@@ -26,7 +26,7 @@ from urllib3 import exceptions as http
 from rangebar_polars._disk.fingerprint import checksums
 from rangebar_polars._extras import extra
 from rangebar_polars.errors import StoreError
-from rangebar_polars.schema import RULE, STORED_SCHEMA
+from rangebar_polars.schema import RULE, stored_schema
 from rangebar_polars.store.bar_key import KEY_SCHEMA, BarKey
 from rangebar_polars.store.bar_store import BarStore, siblings_among
 from rangebar_polars.store.chain import StoredMonth
@@ -173,6 +173,7 @@ class ClickHouseStore(BarStore):
         """Return columns of the bars of a month; see `BarStore.read`."""
         doing = f"reading {month.month:%Y-%m} of {key.label}"
         names = {f"column{place}": name for place, name in enumerate(columns)}
+        dtypes = stored_schema(key.features)
         wanted = ", ".join(f"{{{name}:Identifier}}" for name in names)
         bars = self._fetch(
             doing,
@@ -182,7 +183,7 @@ class ClickHouseStore(BarStore):
             **_of(key),
             batch=int(month.version),
             **names,
-        ).cast({name: STORED_SCHEMA[name] for name in columns})
+        ).cast({name: dtypes[name] for name in columns})
         damage = month.damage(bars)
         if damage is None:
             return bars
@@ -308,7 +309,7 @@ class ClickHouseStore(BarStore):
             pl.lit(batch, pl.UInt64).alias("batch"),
         ]
         for start in range(0, bars.height, INSERT_ROWS):
-            piece = bars[start : start + INSERT_ROWS].select(*STORED_SCHEMA)
+            piece = bars[start : start + INSERT_ROWS].select(*stored_schema(key.features))
             rows = piece.with_row_index("ordinal", start).select(*of_batch, pl.all())
             self._insert(doing, "bars", rows, f"{batch}-{start}")
 

@@ -5,16 +5,21 @@ A change of the tables raises `SCHEMA_VERSION`.
 
 from typing import Final
 
-from rangebar_polars.schema import IS_COMPLETE, STORED
+from rangebar_polars.schema import INTRA, IS_COMPLETE, STORED
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 """The version of the tables, which is stored in the database."""
 
-_BAR_TYPES: Final = {
+_BAR_TYPES = {
     column.name: f"Nullable({kind})" if column.null_when else kind
     for column in STORED
     for kind in [str(column.stored).replace("as the input", "DateTime64(6, 'UTC')")]
-} | {IS_COMPLETE: "Bool"}
+}
+# Null in the bars of chains that do not store the statistic, where it takes no space to speak of.
+_BAR_TYPES |= {
+    column.name: f"Nullable({column.dtype})" for column in INTRA if not column.computed_from
+}
+_BAR_TYPES |= {IS_COMPLETE: "Bool"}
 _KEY_TYPES: Final = {
     "source": "LowCardinality(String)",
     "market": "LowCardinality(String)",
@@ -24,6 +29,7 @@ _KEY_TYPES: Final = {
     "prevent_same_timestamp_close": "Bool",
     "reset": "LowCardinality(Nullable(String))",
     "max_gap": "LowCardinality(Nullable(String))",
+    "features": "LowCardinality(Nullable(String))",
     "origin": "Nullable(Date32)",
     "rule_version": "UInt32",
 }

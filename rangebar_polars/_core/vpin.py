@@ -1,0 +1,109 @@
+"""Which buckets of volume are measured before a bar."""
+
+import math
+from dataclasses import dataclass
+from typing import Any, Final
+
+from rangebar_polars._argument_names import named_methods
+from rangebar_polars._core.arguments import integer_of, number_of
+from rangebar_polars._core.fixed import SCALE
+
+MOST_BUCKETS: Final = 10_000
+"""The most buckets."""
+
+_MOST_VOLUME: Final = 9e10
+"""The greatest volume of a bucket: 64 bits hold it at 8 decimals."""
+
+
+@named_methods()
+@dataclass(frozen=True, slots=True)
+class Vpin:
+    """The volume-synchronised probability of informed trading, for ``vpin`` of `bars`.
+
+    From the first trade on, the trades of known side fill buckets of one volume, one after another;
+    a trade is split exactly where a bucket becomes full. The value before a bar is the sum of the
+    absolute differences of what was bought and sold in the last full buckets, over their volume
+    (Easley, López de Prado and O'Hara 2012, with the sides that the exchange reports).
+
+    Parameters
+    ----------
+    bucket_volume
+        The volume of a bucket, in units of the quantity, at 8 decimals.
+    buckets
+        How many full buckets the value is of: 1 to 10,000.
+
+    Raises
+    ------
+    TypeError, ValueError
+        An argument is wrong.
+
+    Examples
+    --------
+    >>> import rangebar_polars as rb
+    >>> rb.Vpin(10.0, 50)
+    Vpin(bucket_volume=10.0, buckets=50)
+    >>> rb.Vpin(0, 50)
+    Traceback (most recent call last):
+    ValueError: bucket_volume is 0: expected a volume from 0.00000001 to 90000000000, in units of
+    the quantity
+    """
+
+    bucket_volume: float
+    buckets: int
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "bucket_volume", _check_volume(self.bucket_volume))
+        object.__setattr__(self, "buckets", _check_buckets(self.buckets))
+
+    @classmethod
+    def of_units(cls, bucket_volume: int, buckets: int) -> "Vpin":
+        """Return the buckets whose volume has so many units of 1e-8."""
+        near = bucket_volume / SCALE
+        # Above 2^53 units, the float that was given may be a neighbour of the quotient.
+        several = (near, math.nextafter(near, 0), math.nextafter(near, math.inf))
+        return cls(next((each for each in several if _units(each) == bucket_volume), near), buckets)
+
+    def kwargs(self) -> dict[str, Any]:
+        """Return the options of the compiled extension."""
+        return {"bucket_volume": _units(self.bucket_volume), "buckets": self.buckets}
+
+
+def check_vpin(vpin: object) -> Vpin | None:
+    """Return which buckets are measured, or None for none.
+
+    Raises
+    ------
+    TypeError
+        It is anything else.
+    """
+    if vpin is None or isinstance(vpin, Vpin):
+        return vpin
+    raise TypeError(f"vpin is {vpin!r}: expected a Vpin (Vpin(bucket_volume=10.0, buckets=50))")
+
+
+def _units(volume: float) -> int:
+    """Return a volume in units of 1e-8, rounded half up."""
+    scaled = volume * SCALE
+    whole = math.floor(scaled)
+    return whole + (scaled - whole >= 0.5)  # noqa: PLR2004 - half
+
+
+def _check_volume(given: object) -> float:
+    volume = number_of(given)
+    if volume is None:
+        raise TypeError(f"bucket_volume is {given!r}: expected a number, the volume of a bucket")
+    if not (math.isfinite(volume) and 0 < volume <= _MOST_VOLUME and _units(volume) > 0):
+        raise ValueError(
+            f"bucket_volume is {given!r}: expected a volume from 0.00000001 to "
+            f"{_MOST_VOLUME:.0f}, in units of the quantity"
+        )
+    return volume
+
+
+def _check_buckets(given: object) -> int:
+    buckets = integer_of(given)
+    if buckets is None:
+        raise TypeError(f"buckets is {given!r}: expected a number of buckets, such as 50")
+    if not 1 <= buckets <= MOST_BUCKETS:
+        raise ValueError(f"buckets is {buckets}: expected 1 to {MOST_BUCKETS}")
+    return buckets

@@ -1,0 +1,1 @@
+"""What stages share of buckets: addresses, conditional requests, what their errors mean."""

@@ -1,1 +1,0 @@
-"""A store of bars in the objects of a bucket: S3, Google Cloud Storage, Azure."""
