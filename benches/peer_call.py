@@ -69,8 +69,10 @@ def of_library(name: str, trades: pl.DataFrame) -> tuple[Call, Read]:
     """Return the quickest call of a library, whose bars close with the rows of another one."""
     peer = PEERS[name]
 
-    def read(_: object) -> Closes:
-        rows = trades[peer.ends(trades)]
+    def read(made: Any) -> Closes:  # noqa: ANN401 - bars, or rows at which they end
+        ends = peer.ends(trades)
+        assert len(made) == len(ends), "another number of bars than one trade at a time gives"
+        rows = trades[ends]
         return rows["timestamp"].to_physical().to_numpy(), rows["price"].to_numpy()
 
     return lambda: (peer.bars or peer.ends)(trades), read

@@ -1,28 +1,30 @@
 """Bars of a million trades: this package, its peers and the limits, in one interleaved run.
 
-    python benches/peer_times.py [--rows N] [--rounds N] [--only PACKAGE ...]
+    python benches/peer_times.py [--rows N] [--rounds N] [--only PACKAGE ...] [--save]
 
 Each peer is installed into an environment of its own, in `.venv-peers`, and each call runs in a new
 process (`peer_call.py`). The bars are compared with ours before any time counts: they are the same,
 or differ by what is named here, which is checked too. A peer that cannot be installed has a line
-that says why.
+that says why. ``--save`` keeps the seconds in `peers.json`, from which the tables of `RESULTS.md`
+and their picture are made (`peer_tables.py`).
 """
 
 import argparse
+import json
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 from files import REPOSITORY
+from peer_tables import OURS, SAVED, Call, tables
 from peers import DIFFERENT, PEERS
-from table import Missing, Row, machine, table
-from table import each as each_ratio
+from table import machine
 from walks import Walk
 
 ROWS = 1_000_000
@@ -69,14 +71,16 @@ class Package:
 
     Attributes
     ----------
-    what
-        Its line in the table.
+    name
+        The distribution and its version, or what the limit is.
     call
         The name of the function in ``peer_call.py``.
     requirements
         What its environment holds; none: ours.
     check
         How its bars compare with ours.
+    note
+        What differs, for the table.
     python
         The version that it needs, if it is not that of this process.
     rule
@@ -84,41 +88,43 @@ class Package:
 
     """
 
-    what: str
+    name: str
     call: str
     requirements: tuple[str, ...] = ()
     check: Callable[[Closes, Closes], None] = same
+    note: str = ""
     python: str | None = None
     rule: str = "range-250"
 
-    @property
-    def is_ours(self) -> bool:
-        """Whether the others of its rule are compared with it."""
-        return not self.requirements and self.check is same
 
-
-OURS = Package("rangebar-polars", "range-250")
 PACKAGES = (
-    OURS,
-    Package("limit: sum of three columns in memory", "sum_of_columns", check=no_bars),
-    Package("loop by hand, numba", "loop_by_hand", ("numba==0.66.0", "numpy", "polars==2.1.0")),
+    Package(OURS, "range-250"),
+    Package("the sum of three columns, in Polars", "sum_of_columns", check=no_bars),
     Package(
-        "rangebar 7.1.3 (times lose up to 1 ms)",
-        "rangebar_py",
-        ("rangebar==7.1.3", "numpy", "polars==2.1.0"),
-        times_cut,
+        "a loop by hand, compiled by numba, one thread",
+        "loop_by_hand",
+        ("numba==0.66.0", "numpy", "polars==2.1.0"),
     ),
     Package(
-        "rangebar 9.1.0 (loses bars between chunks)",
+        "opendeviationbar 12.39.0",
+        "opendeviationbar",
+        ("opendeviationbar==12.39.0", "polars<2", "pandas<3"),
+        note="on Polars 1",
+        python="3.13",
+    ),
+    Package(
+        "rangebar 9.1.0",
         "rangebar_py",
         ("rangebar==9.1.0", "numpy", "polars==2.1.0"),
         bars_lost,
+        note="loses bars between chunks",
     ),
     Package(
-        "opendeviationbar 12.39.0 (with Polars 1)",
-        "opendeviationbar",
-        ("opendeviationbar==12.39.0", "polars<2", "pandas<3"),
-        python="3.13",
+        "rangebar 7.1.3",
+        "rangebar_py",
+        ("rangebar==7.1.3", "numpy", "polars==2.1.0"),
+        times_cut,
+        note="its times lose up to a millisecond",
     ),
 )
 
@@ -137,13 +143,13 @@ def of_rules() -> tuple[Package, ...]:
     """Return our bars of each rule of the libraries, and after them theirs."""
     found = []
     for rule in sorted({peer.rule for peer in PEERS.values()}):
-        found.append(Package(f"rangebar-polars {rule}", rule, rule=rule))
+        found.append(Package(OURS, rule, rule=rule))
         for name, peer in PEERS.items():
             if peer.rule == rule:
-                check = other_bars if name in DIFFERENT else same
                 wanted = LIBRARIES[peer.library]
-                what = f"{name} (other bars)" if name in DIFFERENT else name
-                found.append(Package(what, name, wanted, check, rule=rule))
+                check, note = (other_bars, "other bars") if name in DIFFERENT else (same, "")
+                library = wanted[0].replace("==", " ")
+                found.append(Package(library, name, wanted, check, note, rule=rule))
     return tuple(found)
 
 
@@ -188,7 +194,7 @@ def started(*command: str | Path) -> str | None:
     return (done.stderr.strip().splitlines() or ["no message"])[-1] if done.returncode else None
 
 
-def measured(python: Path, peer: Package, trades: Path, closes: Path) -> tuple[float, Closes]:
+def measured(python: Path | str, peer: Package, trades: Path, closes: Path) -> tuple[float, Closes]:
     """Call a peer in a new process; return its seconds and closes."""
     command = [str(python), str(CALLS), peer.call, str(trades), str(closes)]
     done = subprocess.run(  # noqa: S603 - our own
@@ -208,35 +214,39 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=ROWS, help="of the trades (%(default)s)")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="of each call (%(default)s)")
     parser.add_argument("--only", nargs="*", default=[], help="names of packages, besides ours")
+    parser.add_argument("--save", action="store_true", help=f"keep the seconds in {SAVED.name}")
     given = parser.parse_args()
     every = (*PACKAGES, *of_rules())
-    others = [each for each in every if not each.is_ours]
-    others = [each for each in others if not given.only or each.what.split()[0] in given.only]
+    others = [each for each in every if each.name != OURS]
+    others = [each for each in others if not given.only or each.name.split()[0] in given.only]
     rules = {each.rule for each in others}
-    wanted = [each for each in every if each in others or (each.is_ours and each.rule in rules)]
+    wanted = [
+        each for each in every if each in others or (each.name == OURS and each.rule in rules)
+    ]
     pythons = {each: environment(each) for each in wanted}
-    print(f"{given.rows:,} trades in memory; {machine()}\n")
-    seconds: dict[Package, list[float]] = {each: [] for each in wanted}
+    calls = {
+        each: Call(name=each.name, rule=each.rule, note=each.note)
+        for each, python in pythons.items()
+        if isinstance(python, Path)
+    }
+    run = f"{given.rows:,} trades in memory; {machine()}"
     ours: dict[str, Closes] = {}
     with tempfile.TemporaryDirectory() as folder:
         trades, closes = Path(folder, "trades.parquet"), Path(folder, "closes.npz")
         milliseconds = pl.col("timestamp").dt.cast_time_unit("ms")
         pl.concat(Walk(given.rows).pieces()).with_columns(milliseconds).write_parquet(trades)
         for _ in range(given.rounds):
-            for package, python in pythons.items():
-                if isinstance(python, Path):
-                    took, theirs = measured(python, package, trades, closes)
-                    package.check(theirs, ours.setdefault(package.rule, theirs))
-                    seconds[package].append(took)
-    base = {each.rule: seconds[each] for each in wanted if each.is_ours}
-    rows: list[Row | Missing] = []
+            for package, call in calls.items():
+                took, theirs = measured(pythons[package], package, trades, closes)
+                package.check(theirs, ours.setdefault(package.rule, theirs))
+                call.seconds.append(took)
+    print(f"{run}\n\n{tables(list(calls.values()))}")
     for package, python in pythons.items():
         if isinstance(python, str):
-            rows.append(Missing(package.what, python))
-        else:
-            ratios = each_ratio(seconds[package], base[package.rule])
-            rows.append(Row(what=package.what, figures=seconds[package], unit="s", ratios=ratios))
-    print(table(rows))
+            print(f"{package.name} {python}")
+    if given.save:
+        saved = {"run": run, "calls": [asdict(call) for call in calls.values()]}
+        SAVED.write_text(json.dumps(saved, indent=1) + "\n")
 
 
 if __name__ == "__main__":

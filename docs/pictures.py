@@ -1,14 +1,16 @@
 """The pictures of the pages: `make pictures` draws them.
 
-Those of features are drawn from the sample of real trades, those of speed from the measured tables
-in benches/RESULTS.md.
+Those of features are drawn from the sample of real trades, those of speed from what was measured:
+the tables of benches/RESULTS.md, and the seconds of other packages.
 """
 
 import math
 import re
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 import altair as alt
 import polars as pl
@@ -17,6 +19,10 @@ import rangebar_polars as rb
 from rangebar_polars.schema import COLUMNS, INTRA, LOOKBACK, VPIN
 
 ROOT = Path(__file__).parents[1]
+sys.path.append(str(ROOT / "benches"))
+
+from peer_tables import OURS, RANGE, Call, saved  # noqa: E402 - it is found by the line above
+
 FOLDER = ROOT / "docs" / "pictures"
 Chart = alt.VConcatChart | alt.LayerChart | alt.FacetChart
 
@@ -227,11 +233,7 @@ def speed() -> Chart:
     )
 
 
-PACKAGE = re.compile(r"^\| ([^|\n]+) \| ([\d.]+) ms \| ([\d.]+)[^|\n]*\|$", re.MULTILINE)
-"""A row of a package and its time, in the table of range bars."""
-RULE = re.compile(r"^\| `([^`]+)`[^|\n]*\|((?:[^|\n]*\|){6})$", re.MULTILINE)
-"""A row of a rule and the times of six packages, in the table of other rules."""
-OURS, LIMIT, OTHER = "rangebar-polars", "a limit", "another package"
+LIMIT, OTHER = "a limit", "another package"
 KINDS = (
     alt.Color("kind:N")
     .scale(domain=[OURS, LIMIT, OTHER], range=[BLUE, GREY, VERMILION])
@@ -240,26 +242,34 @@ KINDS = (
 )
 MILLISECONDS = (
     alt.X("milliseconds:Q")
-    .scale(type="log", domain=[0.1, 10_000])
-    .axis(format="~g", values=[0.1, 1, 10, 100, 1_000, 10_000])
+    .scale(type="log", domain=[0.1, 100_000])
+    .axis(format="~g", values=[0.1, 1, 10, 100, 1_000, 10_000, 100_000])
 )
 
 
 def peers() -> Chart:
-    """Return the chart of the tables of other packages."""
-    section = results().partition("## Against other packages\n")[2].partition("\n## ")[0]
-    libraries = re.search(r"^\| rule \|(.*)\|$", section, re.MULTILINE)
-    packages, rules = PACKAGE.findall(section), RULE.findall(section)
-    if not (libraries and packages and rules):
-        raise SystemExit("benches/RESULTS.md has no tables of other packages")
-    heads = [head.strip() for head in libraries[1].split("|")]
-    cells = [
-        (rule, head, cell.strip())
-        for rule, row in rules
-        for head, cell in zip(heads, row.split("|"), strict=False)
+    """Return the chart of the calls of other packages, whose tables are in benches/RESULTS.md."""
+    calls = saved()
+    ours = {call.rule: call for call in calls if call.name == OURS}
+    rows = [
+        {
+            "kind": kind_of(call.name),
+            "rule": call.rule,
+            "name": call.name.partition(",")[0],
+            "milliseconds": median(call.seconds) * 1e3,
+            "text": said(call, ours[call.rule]),
+        }
+        for call in calls
     ]
+    of_range = pl.col("rule") == RANGE
+    frame = pl.DataFrame(rows)
+    title = "Range bars of 0.25 %, a million trades"
     chart: Chart = (
-        alt.vconcat(of_range_bars(packages), of_rules(cells), spacing=24)
+        alt.vconcat(
+            points(frame.filter(of_range)).properties(width=380, height=140, title=title),
+            of_rules(frame.filter(~of_range)),
+            spacing=24,
+        )
         .resolve_scale(color="shared")
         .configure(aria=NAMES_OF_MARKS)
         .configure_axis(labelLimit=320)
@@ -268,48 +278,37 @@ def peers() -> Chart:
     return chart
 
 
-def of_range_bars(packages: list[tuple[str, str, str]]) -> Chart:
-    """Return a row for each package that makes range bars, and each limit."""
-    rows = []
-    for what, milliseconds, ratio in packages:
-        name = OURS if "rb." in what else what.partition(",")[0]
-        kind = OURS if name == OURS else LIMIT if what.startswith(("the ", "a ")) else OTHER
-        text = (
-            f"{milliseconds} ms"
-            if name == OURS
-            else f"{milliseconds} ms, {float(ratio):g} times ours"
-        )
-        rows.append((kind, name, float(milliseconds), text))
-    frame = pl.DataFrame(rows, ["kind", "what", "milliseconds", "text"], orient="row")
-    order = frame.sort("milliseconds")["what"].to_list()
+def kind_of(name: str) -> str:
+    """Return whether a call is ours, a limit or another package's."""
+    return OURS if name == OURS else LIMIT if name.startswith(("the ", "a ")) else OTHER
+
+
+def said(call: Call, ours: Call) -> str:
+    """Return the text beside a point."""
+    if call.name == OURS:
+        return f"{call.milliseconds} ms"
+    ratio = median(call.ratios(ours))
+    note = ", other bars" if call.note == "other bars" else ""
+    return f"{call.milliseconds} ms, {ratio:.3g} times ours{note}"
+
+
+def points(frame: pl.DataFrame) -> alt.LayerChart:
+    """Return a row with a point for each call, the quickest first."""
     base = alt.Chart(frame).encode(
-        alt.Y("what:N").sort(order).title(None), MILLISECONDS.title("milliseconds")
+        alt.Y("name:N").sort(field="milliseconds").title(None), MILLISECONDS.title("milliseconds")
     )
-    return alt.layer(
-        base.mark_point(filled=True, opacity=1, size=80).encode(KINDS),
-        base.mark_text(align="left", dx=9).encode(alt.Text("text:N")),
-    ).properties(width=380, height=140, title="Range bars of 0.25 %, a million trades")
-
-
-def of_rules(cells: list[tuple[str, str, str]]) -> Chart:
-    """Return a row for each rule and package that has it."""
-    rows = []
-    for rule, library, cell in cells:
-        if cell:
-            milliseconds, _, note = cell.removesuffix(" ms").partition(", ")
-            name, kind = (OURS, OURS) if library == "ours" else (library, OTHER)
-            text = f"{milliseconds} ms" + (f", {note}" if note else "")
-            rows.append((kind, rule, name, float(milliseconds), text))
-    names = ["kind", "rule", "library", "milliseconds", "text"]
-    base = alt.Chart(pl.DataFrame(rows, names, orient="row")).encode(
-        alt.Y("library:N").sort(field="milliseconds").title(None),
-        MILLISECONDS.title("milliseconds"),
-    )
-    chart: Chart = (
-        alt.layer(
+    return alt.LayerChart(
+        layer=[
             base.mark_point(filled=True, opacity=1, size=80).encode(KINDS),
             base.mark_text(align="left", dx=9).encode(alt.Text("text:N")),
-        )
+        ]
+    )
+
+
+def of_rules(frame: pl.DataFrame) -> Chart:
+    """Return the rows of each rule below its name."""
+    chart: Chart = (
+        points(frame)
         .properties(width=380, height=alt.Step(20))
         .facet(
             row=alt.Row("rule:N")

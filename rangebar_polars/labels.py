@@ -23,6 +23,7 @@ from rangebar_polars._core.bars import bars_of
 from rangebar_polars._core.borders import Borders
 from rangebar_polars._core.labels import (
     EVENT,
+    MOST_BARS,
     Horizon,
     Labels,
     check_barriers,
@@ -394,8 +395,7 @@ def forward_return_of_bars(horizon: int) -> pl.Expr:
             f"horizon is {horizon!r}: expected a number of bars (a span ends between the closes of "
             f"bars, and needs the trades: rb.labels.forward_return(trades, horizon={horizon!r}))"
         )
-    bars = check_count(horizon, "horizon")
-    check_horizons(bars)
+    bars = check_count(horizon, "horizon", most=MOST_BARS)
     # The integers of the compiled extension: rounded half away from zero.
     close = (pl.col("close") * _SCALE).round(mode="half_away_from_zero").cast(pl.Int64)
     later = close.shift(-bars)

@@ -420,7 +420,7 @@ def check_time_unit(time_unit: TimeUnit) -> TimeUnit:
     raise error(f"time_unit is {time_unit!r}: expected 's', 'ms', 'us' or 'ns'")
 
 
-def check_count(count: SupportsIndex, name: str) -> int:
+def check_count(count: SupportsIndex, name: str, *, most: int = (1 << 63) - 1) -> int:
     """Return a number of things as an int.
 
     Raises
@@ -428,15 +428,15 @@ def check_count(count: SupportsIndex, name: str) -> int:
     TypeError
         It is not an integer.
     ValueError
-        It is less than 1 or more than 64 bits hold.
+        It is less than 1 or more than `most`, by default what 64 bits hold.
     """
     number = integer_of(count)
     if number is None:
         raise TypeError(f"{name} is {count!r}: expected an integer")
     if number < 1:
         raise ValueError(f"{name} is {number}: expected 1 or more")
-    if number >= 1 << 63:
-        raise ValueError(f"{name} is {number}: expected at most 9223372036854775807")
+    if number > most:
+        raise ValueError(f"{name} is {number}: expected at most {most}")
     return number
 
 

@@ -92,7 +92,8 @@ def test_returns_of_stored_bars_stay_within_their_chain() -> None:
         (0, ValueError, "horizon is 0: expected 1 or more"),
         (1.5, TypeError, "horizon is 1.5: expected an integer"),
         (True, TypeError, "horizon is True: expected an integer"),
-        (1 << 70, ValueError, "expected 1 to 1000000000 bars"),
+        (1 << 70, ValueError, "expected at most 1000000000"),
+        (1_000_000_001, ValueError, "horizon is 1000000001: expected at most 1000000000"),
     ],
 )
 def test_a_wrong_horizon_of_bars_is_refused(

@@ -34,6 +34,8 @@ KEY = BarKey(
 FIRST: dict[str, Any] = {"source": SOURCE, "threshold_decimal_bps": 30}
 pytestmark = pytest.mark.filterwarnings(
     "ignore:is_buyer_maker is null:rangebar_polars.RangeBarWarning",
+    # Days that are lost at the end of a range.
+    "ignore:.* are missing:rangebar_polars.RangeBarWarning",
     "error:bars of .* fail checks:rangebar_polars.RangeBarWarning",
 )
 
