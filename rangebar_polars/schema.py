@@ -243,6 +243,12 @@ LOOKBACK: Final = tuple(output for output in _OUTPUTS if output.group == "lookba
 VPIN: Final = next(output for output in _OUTPUTS if output.group == "vpin")
 """The column that ``vpin`` adds."""
 
+LOOKBACK_NAMES: Final = tuple(output.name for output in LOOKBACK)
+"""The names of `LOOKBACK`."""
+
+CHAIN_STATISTICS: Final = (*TRADE_STATISTICS, *LOOKBACK_NAMES, VPIN.name)
+"""The columns that a chain stores only if it was asked for them."""
+
 FOOTPRINT: Final = tuple(output for output in _OUTPUTS if output.group == "footprint")
 """The columns that ``footprint`` adds."""
 
@@ -271,21 +277,21 @@ INTRA_SCHEMA: Final = pl.Schema({output.name: _DTYPES[output.dtype] for output i
 
 
 RICH_BAR_SCHEMA: Final = pl.Schema(
-    {output.name: _DTYPES[output.dtype] for output in (*COLUMNS, *INTRA)}
+    {output.name: _DTYPES[output.dtype] for output in (*COLUMNS, *INTRA, *LOOKBACK, VPIN)}
     | {IS_COMPLETE: pl.Boolean()}
 )
 """The columns of `BAR_SCHEMA` with every statistic before the last."""
 
 
-def stored_schema(features: Iterable[str]) -> pl.Schema:
-    """Return the columns of bars in stores, with those of some statistics that need the trades.
+def stored_schema(statistics: Iterable[str]) -> pl.Schema:
+    """Return the columns of bars in stores, with some of `CHAIN_STATISTICS`.
 
     >>> stored_schema(["intra_kaufman_er"]).names()[-3:]
     ['record_count_with_trade_ids', 'intra_kaufman_er', 'is_complete']
     """
     columns = dict(STORED_SCHEMA)
     is_complete = columns.pop(IS_COMPLETE)
-    asked = {name: INTRA_SCHEMA[name] for name in features}
+    asked = {name: RICH_BAR_SCHEMA[name] for name in statistics}
     return pl.Schema({**columns, **asked, IS_COMPLETE: is_complete})
 
 

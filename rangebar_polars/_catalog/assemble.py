@@ -31,13 +31,17 @@ from rangebar_polars.schema import (
     COLUMNS,
     INTRA,
     IS_COMPLETE,
+    LOOKBACK,
     TRADE_SCHEMA,
+    VPIN,
 )
 from rangebar_polars.store import BarKey
 from rangebar_polars.store.stored_bars import bar_columns, stored_columns
 
 _BY_SIDE: Final = frozenset(
-    output.name for output in (*COLUMNS, *INTRA) if "is_buyer_maker" in output.reads
+    output.name
+    for output in (*COLUMNS, *INTRA, *LOOKBACK, VPIN)
+    if "is_buyer_maker" in output.reads
 )
 _SIDES: Final = ("buy_trade_count", "sell_trade_count")
 _CLOSE_TIME: Final = "close_time"

@@ -43,6 +43,7 @@ from rangebar_polars.schema import (
     RULE,
     THRESHOLD,
     TRADE_SCHEMA,
+    VPIN,
     Series,
 )
 from rangebar_polars.store import BarKey, BarStore, Link, StoreAddress
@@ -148,6 +149,7 @@ class StoredBars:
         names = [] if options.rule_column is None else [options.rule_column]
         names += [c.name for c in COLUMNS if options.include_microstructure or c.group == "bar"]
         names += options.features
+        names += [] if options.vpin is None else [VPIN.name]
         names += [IS_COMPLETE] if options.include_incomplete else []
         return pl.Schema({name: dtypes[name] for name in names})
 

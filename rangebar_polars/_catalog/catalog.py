@@ -35,8 +35,10 @@ from rangebar_polars._core.arguments import (
 )
 from rangebar_polars._core.borders import NamedBorders
 from rangebar_polars._core.caller import warn_caller
+from rangebar_polars._core.lookback import Lookback
 from rangebar_polars._core.processor import RangeBarProcessor
 from rangebar_polars._core.rules.rule import Rule
+from rangebar_polars._core.vpin import Vpin
 from rangebar_polars._days import day_range, utc_day
 from rangebar_polars._progress import Progress
 from rangebar_polars._ticks.day_file import Compression
@@ -258,6 +260,8 @@ class Catalog:
         include_microstructure: bool = False,
         include_incomplete: bool = False,
         features: Sequence[str] | None = None,
+        lookback: Lookback | None = None,
+        vpin: Vpin | None = None,
         prevent_same_timestamp_close: bool | None = None,
         reset: NamedBorders | None = None,
         max_gap: MaxGap | None = None,
@@ -274,7 +278,7 @@ class Catalog:
             UTC days, both included; the first trade of `start` opens the first bar.
         threshold_decimal_bps, rule, include_microstructure, include_incomplete
             As in `get_range_bars`.
-        features, prevent_same_timestamp_close, reset, max_gap, use_cache, validate
+        features, lookback, vpin, prevent_same_timestamp_close, reset, max_gap, use_cache, validate
             As in `get_range_bars`.
 
         Returns
@@ -288,6 +292,8 @@ class Catalog:
             include_microstructure=include_microstructure,
             include_incomplete=include_incomplete,
             features=features,
+            lookback=lookback,
+            vpin=vpin,
             rule=rule,
             prevent_same_timestamp_close=prevent_same_timestamp_close,
             reset=reset,
@@ -314,6 +320,8 @@ class Catalog:
         include_microstructure: bool = False,
         include_incomplete: bool = False,
         features: Sequence[str] | None = None,
+        lookback: Lookback | None = None,
+        vpin: Vpin | None = None,
         prevent_same_timestamp_close: bool | None = None,
         reset: NamedBorders | None = None,
         max_gap: MaxGap | None = None,
@@ -327,7 +335,7 @@ class Catalog:
             As in `trades`.
         start, end, threshold_decimal_bps, rule, include_microstructure, include_incomplete
             As in `bars`.
-        features, prevent_same_timestamp_close, reset, max_gap, use_cache
+        features, lookback, vpin, prevent_same_timestamp_close, reset, max_gap, use_cache
             As in `bars`.
 
         Returns
@@ -342,6 +350,8 @@ class Catalog:
             include_microstructure=include_microstructure,
             include_incomplete=include_incomplete,
             features=features,
+            lookback=lookback,
+            vpin=vpin,
             rule=rule,
             prevent_same_timestamp_close=prevent_same_timestamp_close,
             reset=reset,
@@ -370,6 +380,8 @@ class Catalog:
         warn_if_fewer: bool | None = None,
         include_microstructure: bool = False,
         features: Sequence[str] | None = None,
+        lookback: Lookback | None = None,
+        vpin: Vpin | None = None,
         prevent_same_timestamp_close: bool | None = None,
         reset: NamedBorders | None = None,
         max_gap: MaxGap | None = None,
@@ -385,7 +397,9 @@ class Catalog:
             As in `get_n_range_bars`.
         end
             The last UTC day, included, as ``end_date`` in `get_n_range_bars`.
-        include_microstructure, features, prevent_same_timestamp_close, reset, max_gap, use_cache
+        include_microstructure, features, lookback, vpin, prevent_same_timestamp_close
+            As in `get_range_bars`.
+        reset, max_gap, use_cache
             As in `get_n_range_bars`.
 
         Returns
@@ -406,6 +420,8 @@ class Catalog:
             max_gap=max_gap,
             include_microstructure=include_microstructure,
             features=features,
+            lookback=lookback,
+            vpin=vpin,
             one="the last bars are",
         )
         return last_bars(
@@ -430,6 +446,8 @@ class Catalog:
         include_microstructure: bool = False,
         include_incomplete: bool = False,
         features: Sequence[str] | None = None,
+        lookback: Lookback | None = None,
+        vpin: Vpin | None = None,
         prevent_same_timestamp_close: bool | None = None,
         reset: NamedBorders | None = None,
         max_gap: MaxGap | None = None,
@@ -445,7 +463,7 @@ class Catalog:
             As the source spells it.
         start, threshold_decimal_bps, rule, end, columns, time_unit, use_cache
             As in `resume_range_bars`.
-        include_microstructure, include_incomplete, features, reset, max_gap
+        include_microstructure, include_incomplete, features, lookback, vpin, reset, max_gap
             As in `resume_range_bars`.
         prevent_same_timestamp_close
             As in `resume_range_bars`.
@@ -464,6 +482,8 @@ class Catalog:
             include_microstructure=include_microstructure,
             include_incomplete=include_incomplete,
             features=features,
+            lookback=lookback,
+            vpin=vpin,
             one="a feed continues bars",
         )
         check_flags(use_cache=use_cache)
@@ -539,6 +559,8 @@ class Catalog:
         reset: NamedBorders | None = None,
         max_gap: MaxGap | None = None,
         features: Sequence[str] | None = None,
+        lookback: Lookback | None = None,
+        vpin: Vpin | None = None,
         unit: Unit = "symbol",
         processes: SupportsIndex | None = None,
         executor: Executor | None = None,
@@ -549,7 +571,9 @@ class Catalog:
         ----------
         symbols, start, end, threshold_decimal_bps, rule
             As in `rangebar_polars.populate`.
-        prevent_same_timestamp_close, reset, max_gap, features, unit, processes, executor
+        prevent_same_timestamp_close, reset, max_gap, features, lookback, vpin
+            As in `rangebar_polars.populate`.
+        unit, processes, executor
             As in `rangebar_polars.populate`.
 
         Returns
@@ -570,6 +594,8 @@ class Catalog:
             reset=reset,
             max_gap=max_gap,
             features=features,
+            lookback=lookback,
+            vpin=vpin,
             fetch_if_missing=settings.fetch_if_missing,
             store=self._address.given,
             cache_dir=settings.cache_dir,

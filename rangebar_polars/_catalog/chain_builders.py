@@ -10,9 +10,11 @@ from collections.abc import Mapping
 import polars as pl
 
 from rangebar_polars import _internal
+from rangebar_polars._core.lookback import given_lookback
 from rangebar_polars._core.options import Options
+from rangebar_polars._core.vpin import parse_vpin
 from rangebar_polars.errors import CheckpointError, StoreError
-from rangebar_polars.schema import RULE, TRADE_SCHEMA, TradeColumns, stored_schema
+from rangebar_polars.schema import RULE, TRADE_SCHEMA, VPIN, TradeColumns, stored_schema
 from rangebar_polars.store import BarKey, Link
 
 
@@ -89,7 +91,7 @@ class _SharedBuilder:
 
     def _take(self) -> list[pl.DataFrame]:
         """Return the bars of each chain that ended since the last call."""
-        none = pl.DataFrame(schema=stored_schema(self._keys[0].features))
+        none = pl.DataFrame(schema=stored_schema(self._keys[0].statistics))
         if not self._ended:
             return [none for _ in self._keys]
         bars, self._ended = pl.concat(self._ended), []
@@ -134,7 +136,9 @@ def builder_of(states: Mapping[BarKey, bytes]) -> _internal.BarBuilder:
         columns=TradeColumns(),
         reset=key.reset,
         max_gap=key.max_gap,
-        features=key.features or None,
+        features=[name for name in key.statistics if name != VPIN.name] or None,
+        lookback=None if key.lookback is None else given_lookback(key.lookback),
+        vpin=None if key.vpin is None else parse_vpin(key.vpin),
         include_microstructure=True,
         include_incomplete=True,
     )

@@ -3,16 +3,21 @@
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 from rangebar_polars._core.arguments import MaxGap, Threshold, gap_text
 from rangebar_polars._core.borders import NamedBorders, check_named_borders, utc_period
-from rangebar_polars._core.feature_names import refuse_lookback
+from rangebar_polars._core.lookback import Lookback, lookback_text
 from rangebar_polars._core.options import Options
 from rangebar_polars._core.rules.expressions import ExpressionRule
 from rangebar_polars._core.rules.rule import Rule
+from rangebar_polars._core.vpin import Vpin, vpin_text
 from rangebar_polars.schema import Series
 from rangebar_polars.store import BarKey, BarStore
 from rangebar_polars.store.feature_text import stored_features
+
+_NANOSECONDS: Final = 1000
+"""In a microsecond."""
 
 
 def check_options(
@@ -25,6 +30,8 @@ def check_options(
     include_microstructure: bool = False,
     include_incomplete: bool = False,
     features: Sequence[str] | None = None,
+    lookback: Lookback | None = None,
+    vpin: Vpin | None = None,
     one: str | None = None,
 ) -> Options:
     """Return the options of bars that can be stored.
@@ -33,7 +40,7 @@ def check_options(
     ----------
     threshold_decimal_bps, rule, prevent_same_timestamp_close, reset, max_gap
         As in `get_range_bars`.
-    include_microstructure, include_incomplete, features
+    include_microstructure, include_incomplete, features, lookback, vpin
         As in `get_range_bars`.
     one
         Where only one rule can be taken, what takes it.
@@ -43,7 +50,6 @@ def check_options(
     ValueError, TypeError
         An argument is wrong, or a rule has an expression.
     """
-    refuse_lookback(features, "bars of days")
     options = Options.check(
         threshold_decimal_bps,
         rule=rule,
@@ -54,8 +60,16 @@ def check_options(
         include_microstructure=include_microstructure,
         include_incomplete=include_incomplete,
         features=features,
+        lookback=lookback,
+        vpin=vpin,
         prevent_same_timestamp_close=prevent_same_timestamp_close,
     )
+    span = None if options.lookback is None else options.lookback.span
+    if span is not None and span % _NANOSECONDS:
+        raise ValueError(
+            f"lookback is {lookback!r}: expected a whole number of us, in which the times of days "
+            "are (give the trades of your own to bars)"
+        )
     if wrong := [each for each in options.rules if isinstance(each, ExpressionRule)]:
         raise ValueError(
             f"rule is {wrong[0]}: expected a rule without an expression, since a store finds "
@@ -73,6 +87,8 @@ def chains_of(series: Series, first_day: dt.date, options: Options) -> tuple[Bar
             reset=check_named_borders(options.reset),
             max_gap=gap_text(options.max_gap),
             features=stored_features(options.features),
+            lookback=lookback_text(options.lookback),
+            vpin=vpin_text(options.vpin),
             origin=first_day if utc_period(options.reset) is None else None,
         )
         for rule in options.rules
@@ -101,7 +117,7 @@ def stored_chains(
         The store cannot be reached or read.
     """
     wanted = keys[0].features
-    if not wanted or has_months(store, keys, first_day):
+    if not keys[0].statistics or has_months(store, keys, first_day):
         return tuple(keys)
     stored = {*store.keys_of(dict(keys[0].series.values))}
     more = {key.features for key in stored if {*key.features} > {*wanted}}

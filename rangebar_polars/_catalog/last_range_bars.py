@@ -11,7 +11,9 @@ from rangebar_polars._argument_names import named
 from rangebar_polars._catalog.catalog import Catalog
 from rangebar_polars._core.arguments import MaxGap, SingleThreshold
 from rangebar_polars._core.borders import NamedBorders
+from rangebar_polars._core.lookback import Lookback
 from rangebar_polars._core.rules.rule import Rule
+from rangebar_polars._core.vpin import Vpin
 from rangebar_polars._days import utc_day
 from rangebar_polars._progress import Progress
 from rangebar_polars._ticks.day_file import Compression
@@ -33,6 +35,8 @@ def get_n_range_bars(
     market: str = "spot",
     include_microstructure: bool = False,
     features: Sequence[str] | None = None,
+    lookback: Lookback | None = None,
+    vpin: Vpin | None = None,
     prevent_same_timestamp_close: bool | None = None,
     reset: NamedBorders | None = None,
     max_gap: MaxGap | None = None,
@@ -72,7 +76,7 @@ def get_n_range_bars(
         The largest number of days to search.
     warn_if_fewer
         What happens if there are fewer bars. None: an error. True: a warning. False: nothing.
-    source, market, include_microstructure, features
+    source, market, include_microstructure, features, lookback, vpin
         As in `get_range_bars`.
     prevent_same_timestamp_close, reset, max_gap
         As in `get_range_bars`.
@@ -138,6 +142,8 @@ def get_n_range_bars(
             warn_if_fewer=warn_if_fewer,
             include_microstructure=include_microstructure,
             features=features,
+            lookback=lookback,
+            vpin=vpin,
             prevent_same_timestamp_close=prevent_same_timestamp_close,
             reset=reset,
             max_gap=max_gap,

@@ -21,9 +21,11 @@ from rangebar_polars._catalog.populate_run import PopulateRun
 from rangebar_polars._catalog.settings import Settings, check_symbols
 from rangebar_polars._catalog.workers import Workers
 from rangebar_polars._core.arguments import MaxGap, Threshold
-from rangebar_polars._core.borders import NamedBorders
+from rangebar_polars._core.borders import NamedBorders, utc_period
 from rangebar_polars._core.caller import warn_caller
+from rangebar_polars._core.lookback import Lookback
 from rangebar_polars._core.rules.rule import Rule
+from rangebar_polars._core.vpin import Vpin
 from rangebar_polars._days import day_range
 from rangebar_polars._progress import Progress, check_progress, reporter
 from rangebar_polars._ticks.day_file import Compression
@@ -65,6 +67,8 @@ def populate(
     reset: NamedBorders | None = None,
     max_gap: MaxGap | None = None,
     features: Sequence[str] | None = None,
+    lookback: Lookback | None = None,
+    vpin: Vpin | None = None,
     fetch_if_missing: bool = True,
     store: BarStore | str | os.PathLike[str] | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
@@ -97,6 +101,8 @@ def populate(
     features
         The names that `get_range_bars` will be given. Without a statistic that needs the trades
         the same chain is filled as without any.
+    lookback, vpin
+        As in `get_range_bars`.
     store, cache_dir, cache_compression, archive
         As in `get_range_bars`. A `BarStore` of your own must be one that `open_store` opens by its
         `address`.
@@ -106,7 +112,8 @@ def populate(
         A month is then fetched and computed as a chain that begins in it, and the bars from `start`
         on are computed until they meet it, and copied. The bars are the same. Chains of months are
         removed afterwards; what a call that was killed has left of them, the next one uses and
-        removes. Chains that meet late or never (`TickRule`) are computed twice.
+        removes. Chains that meet late or never (`TickRule`) are computed twice. With ``vpin`` none
+        would meet, so that months are refused, unless `reset` is a UTC period.
     processes
         How many units are filled at once, each in its own process; by default one for each two
         cores. Each process holds a day of trades, or a month of bars of each rule, in memory.
@@ -194,7 +201,14 @@ def populate(
         reset=reset,
         max_gap=max_gap,
         features=features,
+        lookback=lookback,
+        vpin=vpin,
     )
+    if unit == "month" and vpin is not None and utc_period(options.reset) is None:
+        raise ValueError(
+            "unit is 'month' with vpin: expected 'symbol', since the buckets of a month depend on "
+            "the months before it (unit='symbol')"
+        )
     check_progress(progress)
     series = [settings.series(name) for name in names]
     with reporter(progress) as report:

@@ -12,7 +12,9 @@ from rangebar_polars._catalog.catalog import Catalog
 from rangebar_polars._catalog.symbols import Symbols
 from rangebar_polars._core.arguments import MaxGap, Threshold
 from rangebar_polars._core.borders import NamedBorders
+from rangebar_polars._core.lookback import Lookback
 from rangebar_polars._core.rules.rule import Rule
+from rangebar_polars._core.vpin import Vpin
 from rangebar_polars._days import day_range
 from rangebar_polars._progress import Progress
 from rangebar_polars._ticks.day_file import Compression
@@ -33,6 +35,8 @@ def get_range_bars(
     include_microstructure: bool = False,
     include_incomplete: bool = False,
     features: Sequence[str] | None = None,
+    lookback: Lookback | None = None,
+    vpin: Vpin | None = None,
     prevent_same_timestamp_close: bool | None = None,
     reset: NamedBorders | None = None,
     max_gap: MaxGap | None = None,
@@ -89,6 +93,12 @@ def get_range_bars(
         that are computed from sums are in every stored chain. With a statistic that needs the
         trades (such as ``intra_kaufman_er``, not ``intra_delta``) the bars are those of a chain of
         its own, which stores the statistics with them.
+    lookback, vpin
+        Add statistics of the trades before each bar's first one, as in `bars`: such as
+        ``lookback=200``, ``lookback="5m"`` or ``vpin=Vpin(10.0, 50)``. Each is part of the chain,
+        which stores every column of ``lookback``. Nothing before the first trade of `start_date`
+        counts, so bars from another `start_date` meet a stored chain when their window is full,
+        and with ``vpin`` they do not. A span must be a whole number of microseconds.
     prevent_same_timestamp_close
         Whether a trade at the opening time of a bar cannot close it; None is True. A rule has its
         own.
@@ -196,6 +206,8 @@ def get_range_bars(
             include_microstructure=include_microstructure,
             include_incomplete=include_incomplete,
             features=features,
+            lookback=lookback,
+            vpin=vpin,
             prevent_same_timestamp_close=prevent_same_timestamp_close,
             reset=reset,
             max_gap=max_gap,
@@ -217,6 +229,8 @@ def scan_range_bars(
     include_microstructure: bool = False,
     include_incomplete: bool = False,
     features: Sequence[str] | None = None,
+    lookback: Lookback | None = None,
+    vpin: Vpin | None = None,
     prevent_same_timestamp_close: bool | None = None,
     reset: NamedBorders | None = None,
     max_gap: MaxGap | None = None,
@@ -238,7 +252,7 @@ def scan_range_bars(
     ----------
     symbol, start_date, end_date, threshold_decimal_bps, rule, source, market
         As in `get_range_bars`.
-    include_microstructure, include_incomplete, features
+    include_microstructure, include_incomplete, features, lookback, vpin
         As in `get_range_bars`.
     prevent_same_timestamp_close, reset, max_gap
         As in `get_range_bars`.
@@ -301,6 +315,8 @@ def scan_range_bars(
         include_microstructure=include_microstructure,
         include_incomplete=include_incomplete,
         features=features,
+        lookback=lookback,
+        vpin=vpin,
         prevent_same_timestamp_close=prevent_same_timestamp_close,
         reset=reset,
         max_gap=max_gap,

@@ -9,8 +9,10 @@ from rangebar_polars._argument_names import named
 from rangebar_polars._catalog.catalog import Catalog
 from rangebar_polars._core.arguments import MaxGap, SingleThreshold, TimeUnit
 from rangebar_polars._core.borders import NamedBorders
+from rangebar_polars._core.lookback import Lookback
 from rangebar_polars._core.processor import RangeBarProcessor
 from rangebar_polars._core.rules.rule import Rule
+from rangebar_polars._core.vpin import Vpin
 from rangebar_polars._progress import Progress
 from rangebar_polars.archive import Archive
 from rangebar_polars.schema import TradeColumns
@@ -30,6 +32,8 @@ def resume_range_bars(
     include_microstructure: bool = False,
     include_incomplete: bool = False,
     features: Sequence[str] | None = None,
+    lookback: Lookback | None = None,
+    vpin: Vpin | None = None,
     prevent_same_timestamp_close: bool | None = None,
     reset: NamedBorders | None = None,
     max_gap: MaxGap | None = None,
@@ -70,7 +74,7 @@ def resume_range_bars(
         ``fetch_if_missing=False``, the last cached day.
     source, market, prevent_same_timestamp_close, reset, max_gap
         As in `get_range_bars`.
-    include_microstructure, include_incomplete, features, columns, time_unit
+    include_microstructure, include_incomplete, features, lookback, vpin, columns, time_unit
         As in `RangeBarProcessor`: the columns of its bars, and the form of its trades. The times of
         a chain of days are in microseconds, and so are those of its bars. Whole numbers of "s" or
         "ms" in dicts continue them without loss.
@@ -141,6 +145,8 @@ def resume_range_bars(
             include_microstructure=include_microstructure,
             include_incomplete=include_incomplete,
             features=features,
+            lookback=lookback,
+            vpin=vpin,
             prevent_same_timestamp_close=prevent_same_timestamp_close,
             reset=reset,
             max_gap=max_gap,

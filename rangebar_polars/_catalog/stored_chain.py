@@ -71,8 +71,10 @@ class StoredChain:
         self._found = dict(found)
         self._sources = sources
         self._last: Link | None = None
-        # The link before the last one, if it is of the same period.
-        self._before: Link | None = None
+        # The last link that has a state, the number of trades up to it, and the links after it.
+        self._kept: Link | None = None
+        self._kept_trade_count = 0
+        self._stateless = list[Link]()
         # False after a day that is not final: nothing is stored until the next chain begins.
         self._lasting = True
         # The number of trades of the chain, or of its period, up to the last day.
@@ -121,7 +123,7 @@ class StoredChain:
         if not self._valid or store is None:
             return True
         whole = all(day in self._valid for day in self._days)
-        bars = store.read(key, stored, columns if whole else list(stored_schema(key.features)))
+        bars = store.read(key, stored, columns if whole else list(stored_schema(key.statistics)))
         if bars is None:
             self._found |= store.find(key, [first])
             return False
@@ -132,6 +134,7 @@ class StoredChain:
         """Use the stored bars of this day, if there are any; return whether there were."""
         if self.key.begins(day):
             self._last, self._lasting, self._trade_count = None, True, 0
+            self._kept, self._kept_trade_count, self._stateless = None, 0, []
         link = self._valid.get(day) or self._copy(day)
         if link is None:
             return False
@@ -156,7 +159,7 @@ class StoredChain:
 
     def _continues(self, link: Link, source: StoredSource) -> bool:
         """Return whether a link is one of this chain, or has a state that can be continued."""
-        if source is self._own:
+        if source is self._own or link.state_digest:
             return True
         try:
             builder_after(self.key, link)
@@ -167,12 +170,24 @@ class StoredChain:
 
     def begin_day(self) -> Link | None:
         """Return the link after which the bars of a day must be computed; None: from the start."""
-        return self._continued(self._last, self._trade_count)
-
-    @staticmethod
-    def _continued(last: Link | None, trade_count: int) -> Link | None:
+        last = self._last
+        if last is not None and last.state_digest:
+            (state,) = self.continued().checkpoints()
+            last = last.with_state(state)
+            if last is None:
+                raise StoreError(
+                    f"{self.key.label} {self._stateless[-1].day} is stored with another state than "
+                    "its trades give (remove the chain with BarStore.remove, and its bars are "
+                    "computed again)"
+                )
+            self._keep(last)
         # The state may be that of a chain with more or fewer trades before.
-        return None if last is None else last.after(trade_count)
+        return None if last is None else last.after(self._trade_count)
+
+    def _keep(self, last: Link) -> None:
+        """Note the last link, with its state."""
+        self._last = self._kept = last
+        self._kept_trade_count, self._stateless = self._trade_count, []
 
     def end_day(self, day: dt.date, bars: pl.DataFrame, state: bytes, opened: TickDay) -> None:
         """Link the bars of the day to the chain."""
@@ -190,6 +205,9 @@ class StoredChain:
 
     def _take(self, day: dt.date, link: Link, bars: pl.DataFrame, *, is_final: bool) -> None:
         """Keep the bars of a day, which are stored with the month if they are final."""
+        if self._new:
+            before, (last, of_last) = self._new.popitem()
+            self._new[before] = last.without_large_state(), of_last
         self._new[day] = link, bars
         self._lasting = self._lasting and is_final
         if not self._lasting:
@@ -197,8 +215,12 @@ class StoredChain:
 
     def _pass(self, link: Link, *, is_computed: bool) -> None:
         """Continue the chain over a day."""
-        self._before, self._last = self._last, link
         self._trade_count += link.trade_count
+        if link.state:
+            self._keep(link)
+        else:
+            self._last = link
+            self._stateless.append(link)
         self._sources.note(self.key, link, is_computed)
 
     def end_month(self, columns: list[str], *, placed: bool) -> pl.DataFrame:
@@ -245,7 +267,8 @@ class StoredChain:
         final = [link for link in month.links if link.day not in self._not_final]
         if self._sources.store is not None and any(link.day in self._new for link in final):
             bars = month.of_days(bars, [link.day for link in final])
-            self._sources.store.write(self.key, replace(month, links=tuple(final)), bars)
+            month = replace(month, links=tuple(final)).without_large_states()
+            self._sources.store.write(self.key, month, bars)
 
     def log(self) -> None:
         """Log the bars that were computed, and those of days that follow and were found stored."""
@@ -271,36 +294,44 @@ class StoredChain:
 
     def open_bar(self) -> pl.DataFrame:
         """Return the bar that is open after the last day, with its rule, if there is one."""
-        return self._with_rule(builder_after(self.key, self.begin_day()).finish())
+        last = self._last
+        is_open = last is None or not self.key.ends(last.day)
+        builder = self.continued() if is_open else builder_after(self.key, None)
+        return self._with_rule(builder.finish())
 
     def continued(self) -> _internal.BarBuilder:
         """Return what makes the bars after the last day.
 
-        A period's last link has no state, because the chain ends with it. A pass over all trades
-        ends the open bar only at the next trade, so the trades of that day are folded again.
+        The trades of the days after the last state that is kept are folded again. A period's last
+        link has none, because the chain ends with it: a pass over all trades ends the open bar only
+        at the next trade. Neither have links whose states are large, but for the last of a month.
         """
-        last = self._last
-        if last is None or not self.key.ends(last.day):
-            return builder_after(self.key, self.begin_day())
-        before = self._continued(self._before, self._trade_count - last.trade_count)
-        builder = builder_after(self.key, before)
-        if last.trades_digest is None:
-            return builder
-        opened = self._sources.open_day(last.day)
+        kept = self._kept
+        builder = builder_after(
+            self.key, None if kept is None else kept.after(self._kept_trade_count)
+        )
+        for link in self._stateless:
+            if link.trades_digest is not None:
+                self._fold(link, builder)
+        return builder
+
+    def _fold(self, link: Link, builder: _internal.BarBuilder) -> None:
+        """Fold the trades of a day again."""
+        opened = self._sources.open_day(link.day)
         if opened.report is None:
+            why = f"the end of a {self.key.period}, " if self.key.ends(link.day) else ""
             raise CacheError(
-                f"{self.key.label} cannot be continued after {last.day}, the end of a "
-                f"{self.key.period}, because the trades of the day are not cached "
-                "(fetch_if_missing=True fetches them, and import_trades imports your own)"
+                f"{self.key.label} cannot be continued after {link.day}, {why}because the trades "
+                "of the day are not cached (fetch_if_missing=True fetches them, and import_trades "
+                "imports your own)"
             )
-        if opened.report.digest != last.trades_digest:
+        if opened.report.digest != link.trades_digest:
             raise CacheError(
-                f"the trades of {self._sources.label} {last.day} differ from those of its stored "
+                f"the trades of {self._sources.label} {link.day} differ from those of its stored "
                 "bars (call again, and the bars are computed again)"
             )
         for batch in opened.proven(batches(opened.trades, TRADE_SCHEMA)):
             builder.push(batch)
-        return builder
 
     def _with_rule(self, bars: pl.DataFrame) -> pl.DataFrame:
         """Add what distinguishes the bars of this chain from those of others."""

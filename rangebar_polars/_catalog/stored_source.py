@@ -58,7 +58,9 @@ class StoredSource:
         if self.bars is None and self._links and store is not None:
             # Bars that cannot be read are computed, as if they had never been stored.
             with suppress(StoreError):
-                self.bars = store.read(self.key, self.month, list(stored_schema(self.key.features)))
+                self.bars = store.read(
+                    self.key, self.month, list(stored_schema(self.key.statistics))
+                )
         if self.bars is None:
             self._links = {}
             return None

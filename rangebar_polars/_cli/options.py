@@ -10,10 +10,12 @@ from rangebar_polars._cli.console import Console
 from rangebar_polars._cli.formats import FORMATS
 from rangebar_polars._core.arguments import Reset, TimeUnit
 from rangebar_polars._core.borders import NamedBorders, parse_borders
+from rangebar_polars._core.lookback import given_lookback
 from rangebar_polars._core.rules.rule import Rule
 from rangebar_polars._core.rules.text import parse_rule
 from rangebar_polars._core.threshold import NAMES, THRESHOLD_PRESETS, readings
 from rangebar_polars._core.trading_day import TradingDay
+from rangebar_polars._core.vpin import Vpin
 from rangebar_polars._ticks.day_file import COMPRESSIONS
 from rangebar_polars.schema import TradeColumns
 
@@ -140,6 +142,27 @@ def _several_or_none(
     return list(given) or None
 
 
+def _lookback(_: click.Context, __: click.Parameter, given: str | None) -> int | str | None:
+    return None if given is None else given_lookback(given)
+
+
+def _vpin(_: click.Context, __: click.Parameter, given: str | None) -> Vpin | None:
+    """Read ``10,50``: the volume of a bucket, and how many."""
+    if given is None:
+        return None
+    volume, _comma, buckets = given.partition(",")
+    try:
+        numbers = float(volume), int(buckets)
+    except ValueError as error:
+        raise click.BadParameter(
+            f"{given!r} is not VOLUME,BUCKETS, such as 10,50: the volume of a bucket, and how many"
+        ) from error
+    try:
+        return Vpin(*numbers)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
 threshold = click.option(
     "-t",
     "--threshold",
@@ -193,14 +216,29 @@ bar_columns = _all(
         help="Add bars that are still open or were cut off, and the column is_complete.",
     ),
 )
-features = click.option(
-    "--features",
-    "features",
-    metavar="NAME",
-    multiple=True,
-    callback=_several_or_none,
-    help="Add a column by its name, such as ofi or intra_kaufman_er (docs/features.md). "
-    "Repeatable.",
+features = _all(
+    click.option(
+        "--features",
+        "features",
+        metavar="NAME",
+        multiple=True,
+        callback=_several_or_none,
+        help="Add a column by its name, such as ofi or intra_kaufman_er (docs/features.md). "
+        "Repeatable.",
+    ),
+    click.option(
+        "--lookback",
+        metavar="TRADES|SPAN",
+        callback=_lookback,
+        help="Add statistics of so many trades, such as 200, or of a span, such as 5m, before each "
+        "bar (docs/lookback.md).",
+    ),
+    click.option(
+        "--vpin",
+        metavar="VOLUME,BUCKETS",
+        callback=_vpin,
+        help="Add the imbalance of the last full buckets of volume before each bar, such as 10,50.",
+    ),
 )
 trade_columns = _all(
     click.option(

@@ -35,6 +35,35 @@ class CheckedLookback:
         return self.trades if self.span is None else span_text(self.span)
 
 
+def lookback_text(lookback: CheckedLookback | None) -> str | None:
+    """Return how a lookback is written in the key of a chain.
+
+    >>> lookback_text(check_lookback(200)), lookback_text(check_lookback("90m"))
+    ('200', '1h30m')
+    """
+    return None if lookback is None else str(lookback.given)
+
+
+def parse_lookback(text: str) -> CheckedLookback | None:
+    """Return the lookback from `lookback_text`.
+
+    Raises
+    ------
+    ValueError
+        It is no such text.
+    """
+    return check_lookback(given_lookback(text))
+
+
+def given_lookback(text: str) -> int | str:
+    """Return the argument of which this is the text.
+
+    >>> given_lookback("200"), given_lookback("5m")
+    (200, '5m')
+    """
+    return int(text) if text.isdecimal() else text
+
+
 def check_lookback(lookback: Lookback | None) -> CheckedLookback | None:
     """Return how far is looked back, or None for not at all.
 

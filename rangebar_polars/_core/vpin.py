@@ -1,6 +1,7 @@
 """Which buckets of volume are measured before a bar."""
 
 import math
+import re
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,6 +14,8 @@ MOST_BUCKETS: Final = 10_000
 
 _MOST_VOLUME: Final = 9e10
 """The greatest volume of a bucket: 64 bits hold it at 8 decimals."""
+
+_TEXT: Final = re.compile(r"([0-9]{1,11})(?:\.([0-9]{1,8}))?-([0-9]{1,5})")
 
 
 @named_methods()
@@ -79,6 +82,36 @@ def check_vpin(vpin: object) -> Vpin | None:
     if vpin is None or isinstance(vpin, Vpin):
         return vpin
     raise TypeError(f"vpin is {vpin!r}: expected a Vpin (Vpin(bucket_volume=10.0, buckets=50))")
+
+
+def vpin_text(vpin: Vpin | None) -> str | None:
+    """Return how buckets are written in the key of a chain.
+
+    Examples
+    --------
+    >>> vpin_text(Vpin(0.5, 50)), vpin_text(Vpin(10, 1)), vpin_text(None)
+    ('0.5-50', '10-1', None)
+    """
+    if vpin is None:
+        return None
+    whole, rest = divmod(_units(vpin.bucket_volume), int(SCALE))
+    volume = f"{whole}.{rest:08d}".rstrip("0").rstrip(".")
+    return f"{volume}-{vpin.buckets}"
+
+
+def parse_vpin(text: str) -> Vpin:
+    """Return the buckets from `vpin_text`.
+
+    Raises
+    ------
+    ValueError
+        It is no such text.
+    """
+    found = _TEXT.fullmatch(text)
+    if found is None:
+        raise ValueError(f"{text!r} names no buckets of volume")
+    whole, rest, buckets = found.groups(default="")
+    return Vpin.of_units(int(whole) * int(SCALE) + int(rest.ljust(8, "0")), int(buckets))
 
 
 def _units(volume: float) -> int:

@@ -15,8 +15,8 @@ from rangebar_polars._core.rules.text import parse_rule
 from rangebar_polars.schema import (
     BAR_SCHEMA,
     INTRA,
+    INTRA_SCHEMA,
     IS_COMPLETE,
-    RICH_BAR_SCHEMA,
     SERIES_SCHEMA,
     TRADE_SCHEMA,
     ArrowStream,
@@ -28,6 +28,14 @@ if TYPE_CHECKING:
 _FOLD: Final = "rangebar_polars_bars"
 _FOLD_STATISTICS: Final = "rangebar_polars_bars_and_statistics"
 """The names of the functions in Python, which all connections to a database share."""
+
+_WITH_STATISTICS: Final = pl.Schema(
+    {
+        **{name: dtype for name, dtype in BAR_SCHEMA.items() if name != IS_COMPLETE},
+        **INTRA_SCHEMA,
+        IS_COMPLETE: BAR_SCHEMA[IS_COMPLETE],
+    }
+)
 
 _SQL_TYPES: Final[dict[pl.DataType, str]] = {
     TRADE_SCHEMA["timestamp"]: "TIMESTAMPTZ",
@@ -76,7 +84,7 @@ def create_fold(connection: "DuckDBPyConnection") -> None:
         given = [f"{_struct(TRADE_SCHEMA)}[]", "VARCHAR", "VARCHAR", "VARCHAR", "BOOLEAN"]
         for name, function, more, made in (
             (_FOLD, _fold, [], BAR_SCHEMA),
-            (_FOLD_STATISTICS, _fold_statistics, ["VARCHAR[]"], RICH_BAR_SCHEMA),
+            (_FOLD_STATISTICS, _fold_statistics, ["VARCHAR[]"], _WITH_STATISTICS),
         ):
             connection.create_function(
                 name,
@@ -155,7 +163,7 @@ def _fold_statistics(  # noqa: PLR0917 - DuckDB passes them by position
     features: ArrowStream,
 ) -> Any:  # noqa: ANN401 - pyarrow's
     """Return the same with columns of every statistic, null but for those that are asked for."""
-    return _folded(RICH_BAR_SCHEMA, trades, rules, resets, max_gaps, incomplete, features)
+    return _folded(_WITH_STATISTICS, trades, rules, resets, max_gaps, incomplete, features)
 
 
 def _folded(schema: pl.Schema, trades: ArrowStream, *given: ArrowStream) -> Any:  # noqa: ANN401

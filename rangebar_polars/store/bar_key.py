@@ -2,6 +2,7 @@
 
 import datetime as dt
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Final, Self
 
 import polars as pl
@@ -14,27 +15,35 @@ from rangebar_polars._core.arguments import (
     gap_text,
 )
 from rangebar_polars._core.borders import NamedBorders, borders_text, parse_borders, utc_period
+from rangebar_polars._core.lookback import lookback_text, parse_lookback
 from rangebar_polars._core.options import check_rules
 from rangebar_polars._core.rules.prices import RangeRule
 from rangebar_polars._core.rules.rule import Rule
 from rangebar_polars._core.rules.text import parse_rule
+from rangebar_polars._core.vpin import parse_vpin, vpin_text
 from rangebar_polars._days import day_after
 from rangebar_polars._disk.path_names import from_hive_path, hive_path
 from rangebar_polars.schema import (
+    LOOKBACK_NAMES,
     RICH_BAR_SCHEMA,
     RULE,
     RULE_VERSION,
     SERIES_SCHEMA,
     THRESHOLD,
+    VPIN,
     Series,
 )
 from rangebar_polars.store.feature_text import features_text, parse_features, stored_features
 
-_FIRST: Final = (*SERIES_SCHEMA, RULE, "reset", "max_gap")
+FIRST_FOLDERS: Final = (*SERIES_SCHEMA, RULE, "reset", "max_gap")
+"""The first parts of every key."""
+
 _LAST: Final = ("origin", "version")
 
-KEY_FOLDERS: Final = ((*_FIRST, *_LAST), (*_FIRST, "features", *_LAST))
-"""The parts of a key, each of which is a folder of its path: without and with statistics."""
+_IF_ASKED: Final = [((), (name,)) for name in ("features", "lookback", "vpin")]
+
+KEY_FOLDERS: Final = tuple((*FIRST_FOLDERS, *sum(some, ()), *_LAST) for some in product(*_IF_ASKED))
+"""The parts of a key, each of which is a folder of its path: without statistics, and with some."""
 
 _NONE: Final = "none"
 """How a path has a part of a key that is None."""
@@ -48,6 +57,8 @@ KEY_SCHEMA: Final = pl.Schema(
         "reset": pl.String(),
         "max_gap": pl.String(),
         "features": pl.String(),
+        "lookback": pl.String(),
+        "vpin": pl.String(),
         "origin": pl.Date(),
     }
 )
@@ -73,6 +84,10 @@ class BarKey:
         The longest time between two trades of a bar, as `gap_text` writes it.
     features
         The statistics that are stored with the bars, because they need the trades: sorted names.
+    lookback
+        How far its bars look back, as `lookback_text` writes it. All columns of it are stored.
+    vpin
+        The buckets of volume that are measured before bars, as `vpin_text` writes them.
     origin
         The first day of the chain; None with a `period`, where each is its own chain.
     version
@@ -94,6 +109,8 @@ class BarKey:
     reset: NamedBorders | None = None
     max_gap: str | None = None
     features: tuple[str, ...] = ()
+    lookback: str | None = None
+    vpin: str | None = None
     origin: dt.date | None
     version: int = RULE_VERSION
 
@@ -105,11 +122,27 @@ class BarKey:
             RULE: str(self.rule),
             "reset": borders_text(self.reset) or _NONE,
             "max_gap": self.max_gap or _NONE,
-            **({"features": features_text(self.features)} if self.features else {}),
+            **self._asked,
             "origin": str(self.origin or _NONE),
             "version": str(self.version),
         }
         return hive_path(parts)
+
+    @property
+    def _asked(self) -> dict[str, str]:
+        """What bars are stored with, as it is written in paths."""
+        asked = {
+            "features": features_text(self.features),
+            "lookback": self.lookback,
+            "vpin": self.vpin,
+        }
+        return {name: text for name, text in asked.items() if text}
+
+    @property
+    def statistics(self) -> tuple[str, ...]:
+        """The names of the columns of statistics that are stored with the bars, in their order."""
+        before = LOOKBACK_NAMES if self.lookback else ()
+        return (*self.features, *before, *([VPIN.name] if self.vpin else []))
 
     @classmethod
     def from_path(cls, path: str) -> Self | None:
@@ -119,6 +152,7 @@ class BarKey:
             return None
         given = {name: None if value == _NONE else value for name, value in parts.items()}
         reset, max_gap, origin = (given[name] for name in ("reset", "max_gap", "origin"))
+        lookback, vpin = (parts.get(name) for name in ("lookback", "vpin"))
         try:
             key = cls(
                 series=Series(*(parts[name] for name in SERIES_SCHEMA)),
@@ -126,6 +160,8 @@ class BarKey:
                 reset=None if reset is None else parse_borders(reset),
                 max_gap=gap_text(check_max_gap(max_gap)),
                 features=parse_features(parts["features"]) if "features" in parts else (),
+                lookback=None if lookback is None else lookback_text(parse_lookback(lookback)),
+                vpin=None if vpin is None else vpin_text(parse_vpin(vpin)),
                 origin=None if origin is None else dt.date.fromisoformat(origin),
                 version=int(parts["version"]),
             )
@@ -147,8 +183,10 @@ class BarKey:
         of_gap = f", max_gap {self.max_gap}" if self.max_gap else ""
         every = "every" if self.period else "at"
         of_reset = f", anew {every} {self.reset}" if self.reset else ""
-        of_features = f", with {features_text(self.features)}" if self.features else ""
-        return f"{self.series.label} {self.rule}{of_gap}{of_reset}{of_features}"
+        before = [f"{name} {text}" for name, text in self._asked.items() if name != "features"]
+        asked = ([features_text(self.features)] if self.features else []) + before
+        of_asked = f", with {', '.join(asked)}" if asked else ""
+        return f"{self.series.label} {self.rule}{of_gap}{of_reset}{of_asked}"
 
     @property
     def values(self) -> dict[str, object]:
@@ -162,6 +200,8 @@ class BarKey:
             "reset": borders_text(self.reset),
             "max_gap": self.max_gap,
             "features": ",".join(self.features) or None,
+            "lookback": self.lookback,
+            "vpin": self.vpin,
             "origin": self.origin,
         }
 

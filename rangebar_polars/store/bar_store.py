@@ -16,10 +16,9 @@ from rangebar_polars._core.rules.rule import Rule
 from rangebar_polars._days import day_after
 from rangebar_polars._pruning import Span, kept, may_hold
 from rangebar_polars.schema import (
-    INTRA_SCHEMA,
+    CHAIN_STATISTICS,
     RICH_BAR_SCHEMA,
     RULE_VERSION,
-    TRADE_STATISTICS,
 )
 from rangebar_polars.store.bar_key import CHAIN_BAR_SCHEMA, KEY_SCHEMA, BarKey, values_of_rule
 from rangebar_polars.store.chain import Link, StoredMonth, by_day, proven
@@ -217,8 +216,9 @@ class BarStore(ABC):
             The columns of `KEY_SCHEMA` and of `RICH_BAR_SCHEMA`.
             ``threshold_decimal_bps`` is null for rules that have none, and ``origin`` with a UTC
             period of ``reset``. ``features`` has the names of the statistics that a chain stores,
-            with commas between them, or is null; a statistic that needs the trades is null in
-            chains that do not store it.
+            with commas between them, or is null; ``lookback`` and ``vpin`` say what was looked at
+            before its bars. A statistic that needs the trades is null in chains that do not store
+            it.
 
         Raises
         ------
@@ -267,8 +267,8 @@ class BarStore(ABC):
         self, key: BarKey, columns: list[str], predicate: pl.Expr | None, days: "_Days"
     ) -> Iterator[pl.DataFrame]:
         of_key = [pl.lit(key.values[name], dtype).alias(name) for name, dtype in KEY_SCHEMA.items()]
-        lacking = [name for name in TRADE_STATISTICS if name not in key.features]
-        absent = [pl.lit(None, INTRA_SCHEMA[name]).alias(name) for name in lacking]
+        lacking = [name for name in CHAIN_STATISTICS if name not in key.statistics]
+        absent = [pl.lit(None, RICH_BAR_SCHEMA[name]).alias(name) for name in lacking]
         there = RICH_BAR_SCHEMA.keys() - {*lacking}
         of_bars = [name for name in columns if name in there] or ["close_time"]
         before: Link | None = None

@@ -27,6 +27,12 @@ from rangebar_polars.store.bar_key import BarKey
 MONTH_VERSION: Final = 2
 """The version of the record that a store writes for a month."""
 
+LARGEST_STATE: Final = 1 << 14
+"""The most bytes of a state that every link keeps; a larger one is kept by the last of a month."""
+
+_LEFT_OUT: Final = "sha256:"
+"""What stands before the digest of a state in the place of the state."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Link:
@@ -49,6 +55,9 @@ class Link:
         another chain begins on the next day.
     digest
         The digest of the rule, the state before the day, its trades, and the state after it.
+    state_digest
+        The digest of a state that is left out, because it holds the trades of a long window; empty
+        if it is not. The trades of the days after the last state that is kept give it again.
     """
 
     day: dt.date
@@ -58,16 +67,17 @@ class Link:
     bar_count: int
     state: bytes
     digest: str = ""
+    state_digest: str = ""
 
     def sealed(self, key: BarKey, before: "Link | None") -> "Link":
         """Return the link with its digest; `before` is None for the first link of a chain."""
         made_of = [
             _rule_of(key),
-            _digest(b"" if before is None else before.state),
+            _digest(b"") if before is None else before.digest_of_state(),
             str(self.day),
             self.trades_digest,
             self.bar_count,
-            _digest(self.state),
+            self.digest_of_state(),
         ]
         return replace(self, digest=hashlib.sha256(json.dumps(made_of).encode()).hexdigest())
 
@@ -93,9 +103,26 @@ class Link:
         """Return the link with its state as a chain of this many trades has it."""
         return replace(self, state=_state_after(self.state, trade_count))
 
+    def digest_of_state(self) -> str:
+        """Return the digest of the state, of a chain with any number of trades."""
+        return self.state_digest or _digest(self.state)
+
+    def without_large_state(self) -> "Link":
+        """Return the link without its state, if that is larger than every link keeps."""
+        if len(self.state) <= LARGEST_STATE:
+            return self
+        return replace(self, state=b"", state_digest=self.digest_of_state())
+
+    def with_state(self, state: bytes) -> "Link | None":
+        """Return the link with the state that was left out; None if this is another one."""
+        link = replace(self, state=state, state_digest="")
+        return link if link.digest_of_state() == self.state_digest else None
+
     def to_plain(self) -> list[object]:
         """Return the link as values that JSON can represent, for `from_plain`."""
         state = base64.b64encode(self.state).decode()
+        if self.state_digest:
+            state = f"{_LEFT_OUT}{self.state_digest}"
         day, defects = str(self.day), dict(self.defects)
         return [
             day,
@@ -111,6 +138,9 @@ class Link:
     def from_plain(cls, plain: object) -> Self:
         """Return the link from the values of `to_plain`."""
         day, trades, trade_count, defects, bar_count, state, digest = strict_json.elements(plain)
+        kept, is_left_out, state_digest = strict_json.text(state).partition(_LEFT_OUT)
+        if is_left_out and not (state_digest and not kept):
+            raise ValueError("a state is neither there nor left out")
         return cls(
             day=strict_json.day(day),
             trades_digest=strict_json.optional(strict_json.text, trades),
@@ -120,8 +150,9 @@ class Link:
                 for name, count in strict_json.members(defects).items()
             },
             bar_count=strict_json.integer(bar_count),
-            state=base64.b64decode(strict_json.text(state), validate=True),
+            state=base64.b64decode(kept, validate=True),
             digest=strict_json.text(digest),
+            state_digest=state_digest,
         )
 
 
@@ -153,6 +184,11 @@ class StoredMonth:
     def bar_count(self) -> int:
         """The number of its bars."""
         return sum(link.bar_count for link in self.links)
+
+    def without_large_states(self) -> "StoredMonth":
+        """Return the month with no state of its links but small ones and the last."""
+        *links, last = self.links
+        return replace(self, links=(*(link.without_large_state() for link in links), last))
 
     def damage(self, bars: pl.DataFrame) -> str | None:
         """Return how columns of its bars differ from what was written; None if they do not."""
@@ -261,9 +297,13 @@ def _rule_of(key: BarKey) -> str:
     return replace(key, origin=None).path
 
 
+def _digest(state: bytes) -> str:
+    return _digest_of(state) if len(state) <= LARGEST_STATE else _digest_of.__wrapped__(state)
+
+
 # A state is both after a day and before the next, and its link is compared again when it is read.
 @lru_cache(maxsize=4096)
-def _digest(state: bytes) -> str:
+def _digest_of(state: bytes) -> str:
     # How many trades a chain has had decides nothing that comes after.
     return hashlib.sha256(_state_after(state, 0)).hexdigest()
 

@@ -3,7 +3,8 @@
     <root>/bars/source=binance/market=um/symbol=BTCUSDT/rule=range-250/reset=none/max_gap=none/
         origin=2024-01-01/version=2/2024-01.parquet
 
-Bars that are stored with statistics have a folder features=... before that of the origin.
+Bars stored with statistics have folders before that of the origin, such as features=...,
+lookback=... and vpin=..., each if it was asked for.
 
 A file is written under a lock and appears whole. It is read through one open handle, so it may be
 replaced at any time.
@@ -23,7 +24,7 @@ from rangebar_polars._disk.disk_error import disk_errors
 from rangebar_polars._disk.locked_file import locked, remove_abandoned
 from rangebar_polars._disk.regular_file import entries, open_to_read, subfolders
 from rangebar_polars.errors import StoreError
-from rangebar_polars.store.bar_key import KEY_FOLDERS, BarKey
+from rangebar_polars.store.bar_key import FIRST_FOLDERS, KEY_FOLDERS, BarKey
 from rangebar_polars.store.bar_store import BarStore, siblings_among
 from rangebar_polars.store.chain import StoredMonth
 from rangebar_polars.store.month_file import (
@@ -36,7 +37,10 @@ from rangebar_polars.store.month_file import (
     write_month,
 )
 
-_LEVELS: Final = tuple(tuple(f"{name}=*" for name in folders) for folders in KEY_FOLDERS)
+_FIRST: Final = tuple(f"{name}=*" for name in FIRST_FOLDERS)
+_LAST: Final = tuple(
+    tuple(f"{name}=*" for name in folders[len(FIRST_FOLDERS) :]) for folders in KEY_FOLDERS
+)
 
 
 @dataclass(frozen=True)
@@ -67,14 +71,17 @@ class ParquetStore(BarStore):
         """Return the chains that have a folder."""
         top = self.root / BARS
         with disk_errors(StoreError, top, doing="read"):
-            folders = [folder for levels in _LEVELS for folder in subfolders(top, levels)]
+            first = subfolders(top, _FIRST)
+            folders = [
+                folder for levels in _LAST for each in first for folder in subfolders(each, levels)
+            ]
         return self._keys_of(folders)
 
     def siblings(self, key: BarKey) -> list[BarKey]:
         """Return the chains of the same rule that have a folder; see `BarStore.siblings`."""
         top = self._folder(key).parents[1]
         with disk_errors(StoreError, top, doing="read"):
-            folders = subfolders(top, _LEVELS[0][-2:])
+            folders = subfolders(top, _LAST[0])
         return siblings_among(self._keys_of(folders), key)
 
     def _keys_of(self, folders: Iterable[Path]) -> list[BarKey]:

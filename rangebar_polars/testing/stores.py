@@ -48,8 +48,8 @@ FEBRUARY: Final = dt.date(2024, 2, 1)
 ALL: Final = list(STORED_SCHEMA)
 
 
-def bars_of(rows: int, seed: int = 0, features: tuple[str, ...] = ()) -> pl.DataFrame:
-    """Return bars in the form of stores, with statistics; another seed gives other bars."""
+def bars_of(rows: int, seed: int = 0, key: BarKey = KEY) -> pl.DataFrame:
+    """Return bars with the statistics of a chain; another seed gives other bars."""
     chance = random.Random(seed)  # noqa: S311 - not a secret
     prices = [100.0]
     for _ in range(40 * (rows + 1)):
@@ -66,7 +66,13 @@ def bars_of(rows: int, seed: int = 0, features: tuple[str, ...] = ()) -> pl.Data
         },
         schema=TRADE_SCHEMA,
     )
-    builder = builder_of({replace(KEY, rule=RangeRule(10), features=features): b""})
+    builder = builder_of(
+        {
+            replace(
+                KEY, rule=RangeRule(10), features=key.features, lookback=key.lookback, vpin=key.vpin
+            ): b""
+        }
+    )
     bars = builder.push(trades)
     bars = builder.empty() if bars is None else pl.concat([bars, builder.finish()])
     bars = bars.head(rows)
@@ -144,13 +150,21 @@ class StoreTests:
 
     def test_statistics_come_back_bit_for_bit(self, store: BarStore) -> None:
         """Statistics that need the trades are stored in the chains that name them."""
-        bars = bars_of(3, features=TRADE_STATISTICS).with_columns(
+        every = tuple(sorted(TRADE_STATISTICS))
+        rich = replace(KEY, features=every, lookback="1d", vpin="0.00000001-10000")
+        bars = bars_of(3, key=rich).with_columns(
             pl.Series("intra_max_run_up", [None, 0.1 + 0.2, 5e-324]),
             pl.Series("intra_uptick_count", [2**63 - 1, None, 0]),
+            pl.Series("lookback_trade_count", [None, 0, 1_000_000]),
+            pl.Series("lookback_vpin", [None, 0.1 + 0.2, 1.0]),
         )
-        for features in (tuple(sorted(TRADE_STATISTICS)), ("intra_uptick_count",)):
-            key = replace(KEY, features=features)
-            some = bars.select(*stored_schema(features))
+        for key in (
+            rich,
+            replace(KEY, features=every),
+            replace(KEY, features=("intra_uptick_count",)),
+            replace(KEY, features=("intra_uptick_count",), lookback="5"),
+        ):
+            some = bars.select(*stored_schema(key.statistics))
             store.write(key, month_of(some, key=key), some)
 
             (found,) = store.find(key).values()
@@ -215,14 +229,18 @@ class StoreTests:
             replace(KEY, version=RULE_VERSION + 1),
             replace(KEY, features=("intra_kaufman_er",)),
             replace(KEY, features=("intra_kaufman_er", "intra_volume_skew")),
+            replace(KEY, lookback="5"),
+            replace(KEY, lookback="5s"),
+            replace(KEY, vpin="5-5"),
+            replace(KEY, features=("intra_kaufman_er",), lookback="5", vpin="0.5-3"),
         ]
         for number, key in enumerate([KEY, *others]):
-            bars = bars_of(10 + number, seed=number, features=key.features)
+            bars = bars_of(10 + number, seed=number, key=key)
             store.write(key, month_of(bars, key=key), bars)
 
         for number, key in enumerate([KEY, *others]):
             (found,) = store.find(key).values()
-            bars = bars_of(10 + number, seed=number, features=key.features)
+            bars = bars_of(10 + number, seed=number, key=key)
             got = store.read(key, found, bars.columns)
             assert got is not None
             assert_frame_equal(bars, got, check_exact=True)
@@ -246,9 +264,11 @@ class StoreTests:
             replace(KEY, version=RULE_VERSION + 1, origin=DAYS[1]),
             replace(KEY, reset=NEW_YORK, origin=DAYS[1]),
             replace(KEY, features=("intra_kaufman_er",), origin=DAYS[1]),
+            replace(KEY, lookback="5", origin=DAYS[1]),
+            replace(KEY, vpin="5-5", origin=DAYS[1]),
         ]
         for key in [*reversed(later), *others]:
-            bars = bars_of(4, features=key.features)
+            bars = bars_of(4, key=key)
             store.write(key, month_of(bars, key=key), bars)
         bars = bars_of(4)
 
@@ -257,7 +277,7 @@ class StoreTests:
         assert store.siblings(KEY) == later
         assert store.siblings(later[1]) == [KEY, later[0], later[2]]
         assert store.siblings(others[5]) == []
-        assert store.siblings(replace(KEY, reset=NEW_YORK)) == others[-2:-1]
+        assert store.siblings(replace(KEY, reset=NEW_YORK)) == others[7:8]
         assert store.siblings(replace(others[-1], origin=DAYS[2])) == others[-1:]
 
     def test_equal_days_of_siblings_have_equal_digests(self, store: BarStore) -> None:

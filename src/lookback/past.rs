@@ -31,8 +31,9 @@ pub struct Row {
 /// The trades that later windows may need.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Kept {
-    /// The time of the first trade that a window may have, kept or not, if windows are measured by
-    /// times.
+    /// If windows are measured by times, the time of the first trade that a window may have, kept or
+    /// not. Once a window is full, the last time before it: all later windows are full too, so that
+    /// states are equal wherever their chains began.
     pub first_time: Option<i64>,
     /// The last trades.
     pub rows: Vec<Row>,
@@ -157,7 +158,10 @@ impl Past {
         let start = seen.needed(length, self.end());
         let first = usize::try_from(start - self.start).unwrap_or(usize::MAX);
         let rows = self.pieces.iter().flat_map(|piece| piece.rows());
+        let last = self.pieces.back().and_then(|piece| piece.times.last().copied());
+        let limit = last.and_then(|last| length.before(last, unit));
         let first_time = self.first_time.filter(|_| matches!(length, Length::Span(_)));
+        let first_time = first_time.map(|first| limit.map_or(first, |limit| first.max(limit)));
         Kept { first_time, rows: rows.skip(first).collect() }
     }
 }

@@ -151,10 +151,9 @@ impl Options {
 
     /// A table of the wanted columns without a row.
     pub fn table(&self) -> Table {
-        if self.stored {
-            return Table::exact(self.outputs());
-        }
-        Table::new(self.outputs()).with_values_of(&self.lookbacks())
+        let outputs = self.outputs();
+        let table = if self.stored { Table::exact(outputs) } else { Table::new(outputs) };
+        table.with_values_of(&self.lookbacks())
     }
 
     /// How far is looked back before a bar.
@@ -168,7 +167,7 @@ impl Options {
 
     /// The columns of what came before a bar that must be computed.
     pub fn lookbacks(&self) -> Vec<&'static Output> {
-        if self.labels.is_some() || self.stored {
+        if self.labels.is_some() {
             return Vec::new();
         }
         let is_needed = |output: &&Output| self.every_sum || self.wants(output.name);

@@ -70,6 +70,20 @@ def test_get_and_populate_take_columns_by_name(tmp_path: Path) -> None:
     assert [row["features"] for row in rows("status", "-t", 30)] == ["intra_kaufman_er"]
 
 
+@pytest.mark.usefixtures("archive")
+def test_get_and_populate_look_back(tmp_path: Path) -> None:
+    out = tmp_path / "bars.parquet"
+    asked = ("--lookback", "20", "--vpin", "0.5,3")
+    run("populate", "BTCUSDT", "-s", START, "-e", END, "-t", 30, *asked)
+
+    run("get", "BTCUSDT", *RANGE, "-t", 30, *asked, "-o", out, "-q")
+
+    expected = rb.get_range_bars("BTCUSDT", START, END, 30, lookback=20, vpin=rb.Vpin(0.5, 3))
+    assert_frame_equal(pl.read_parquet(out), expected)
+    (row,) = rows("status", "-t", 30)
+    assert (row["lookback"], row["vpin"]) == ("20", "0.5-3")
+
+
 def test_get_stores_bars_unless_it_is_asked_not_to(archive: ArchiveServer) -> None:
     run("get", "BTCUSDT", *RANGE, "--no-store")
     assert rb.cache_status()["kind"].to_list() == ["ticks"]

@@ -129,8 +129,3 @@ def test_a_column_of_your_own_has_no_name_of_a_column_that_looks_back() -> None:
         '.alias("..."))',
     ):
         rb.bars(FRAME, aggs=pl.col("price").mean().alias("lookback_ofi"))
-
-
-def test_stored_bars_do_not_look_back() -> None:
-    with pytest.raises(TypeError, match="lookback"):
-        rb.get_range_bars("BTCUSDT", "2024-01-01", "2024-01-02", lookback=200)  # type: ignore[call-arg]

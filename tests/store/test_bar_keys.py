@@ -32,6 +32,7 @@ def key(text: str = "range-250", **parts: Any) -> BarKey:  # noqa: ANN401
     return BarKey(rule=rb.parse_rule(text), **given)
 
 
+OF_DAY = "origin=2024-01-01/version=2"
 GOLDEN = [
     (key(), f"{OF_SERIES}/rule=range-250/reset=none/max_gap=none/origin=2024-01-01/version=2"),
     (
@@ -60,6 +61,17 @@ GOLDEN = [
         key("dollar-1000000", series=HOSTILE, version=7),
         f"{OF_HOSTILE}/rule=dollar-1000000/reset=none/max_gap=none/origin=2024-01-01/version=7",
     ),
+    (
+        key(lookback="200"),
+        f"{OF_SERIES}/rule=range-250/reset=none/max_gap=none/lookback=200/{OF_DAY}",
+    ),
+    (
+        key(features=("intra_kaufman_er",), lookback="1h30m", vpin="0.5-50"),
+        (
+            f"{OF_SERIES}/rule=range-250/reset=none/max_gap=none/features=er/lookback=1h30m/"
+            f"vpin=0.5-50/{OF_DAY}"
+        ),
+    ),
 ]
 
 
@@ -70,7 +82,7 @@ def test_a_key_has_this_path(of: BarKey, path: str) -> None:
 
 
 RULE = "rule=range-250"
-END = "origin=2024-01-01/version=2"
+END = OF_DAY
 NO_KEYS = [
     "",
     OF_SERIES,
@@ -115,6 +127,31 @@ NO_KEYS = [
     f"{OF_SERIES}/{RULE}/reset=none/max_gap=30m1h/{END}",
     f"{OF_SERIES}/{RULE}/reset=none/max_gap=1mo/{END}",
     f"{OF_SERIES}/{RULE}/reset=none/max_gap=/{END}",
+    # A lookback or buckets that are none, or are written in another way, or stand elsewhere.
+    *(
+        f"{OF_SERIES}/{RULE}/reset=none/max_gap=none/{before}/{END}"
+        for before in (
+            "lookback=",
+            "lookback=0",
+            "lookback=0200",
+            "lookback=90m",
+            "lookback=1mo",
+            "lookback=none",
+            f"lookback={'9' * 200}",
+            "lookback=1000001",
+            "vpin=",
+            "vpin=10",
+            "vpin=10.0-50",
+            "vpin=10-050",
+            "vpin=0-50",
+            "vpin=10-0",
+            "vpin=10-10001",
+            "vpin=1e1-50",
+            "vpin=99999999999-1",
+            "vpin=10-50/lookback=200",
+            "lookback=200/lookback=200",
+        )
+    ),
     f"{OF_SERIES}/{RULE}/reset=none/max_gap=none/origin=2024-01-01/version=02",
     f"{OF_SERIES}/{RULE}/reset=none/max_gap=none/origin=2024-01-01/version=v2",
     f"{OF_SERIES}/{RULE}/reset=none/max_gap=none/origin=2024-01-01/version={'9' * 5000}",
@@ -193,11 +230,16 @@ def test_the_parts_of_a_key_are_columns() -> None:
         "reset": None,
         "max_gap": "30m",
         "features": None,
+        "lookback": None,
+        "vpin": None,
         "origin": DAY,
     }
     rich = key(features=("intra_kaufman_er", "intra_uptick_count"))
     assert rich.values["features"] == "intra_kaufman_er,intra_uptick_count"
     assert rich.label == "mine spot BTC-USD range-250, with er-ups"
+    before = key(lookback="5m", vpin="0.5-50")
+    assert (before.values["lookback"], before.values["vpin"]) == ("5m", "0.5-50")
+    assert before.label == "mine spot BTC-USD range-250, with lookback 5m, vpin 0.5-50"
     assert key("range-30-nogate").values["threshold_decimal_bps"] == 30
     assert key().version == RULE_VERSION
     assert of.label == "mine spot BTC-USD dollar-1000000, max_gap 30m"

@@ -28,7 +28,7 @@ from support.clickhouse_server import ask
 from support.entry_points import assert_same
 
 from rangebar_polars.errors import StoreError
-from rangebar_polars.schema import STORED_SCHEMA, TRADE_STATISTICS, Series, stored_schema
+from rangebar_polars.schema import CHAIN_STATISTICS, STORED_SCHEMA, Series, stored_schema
 from rangebar_polars.store import (
     ClickHouseStore,
 )
@@ -107,7 +107,7 @@ def test_the_view_shows_what_a_scan_shows(clickhouse_store: ClickHouseStore) -> 
     assert scanned[0][: len(KEY_SCHEMA)] == tuple(KEY.values.values())
     assert ask(clickhouse_store.address, query) == scanned
     described = [name for name, *_ in ask(clickhouse_store.address, "DESCRIBE current_bars")]
-    of_bars = stored_schema(TRADE_STATISTICS)
+    of_bars = stored_schema(CHAIN_STATISTICS)
     assert described == [*KEY_SCHEMA, "rule_version", *of_bars, "ordinal"]
 
 

@@ -14,8 +14,8 @@ from support.checkpoint_bytes import State
 from support.entry_points import assert_same
 
 import rangebar_polars as rb
-from rangebar_polars.schema import STORED_SCHEMA
-from rangebar_polars.store import BarStore, Link, ParquetStore
+from rangebar_polars.schema import STORED_SCHEMA, stored_schema
+from rangebar_polars.store import BarStore, Link, ParquetStore, chain
 
 
 def _no_prices(state: bytes) -> bytes:
@@ -81,3 +81,38 @@ def test_a_stored_state_that_cannot_be_continued_names_its_chain_and_day(
     assert_same(
         one_pass(cache, DAYS[0], DAYS[4], threshold_decimal_bps=30), ask(store, cache, DAYS[4])
     )
+
+
+def test_a_state_that_was_left_out_must_be_that_of_the_trades(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chain, "LARGEST_STATE", 64)
+    store = ParquetStore(tmp_path / "store")
+    ask(store, cache, DAYS[2], lookback=5)
+    (key,) = store.keys()
+    (month,) = store.find(key).values()
+    bars = store.read(key, month, list(stored_schema(key.statistics)))
+    assert bars is not None
+    *links, last = month.links
+    other = replace(last, state=b"", state_digest="0" * 64).sealed(key, links[-1])
+    store.write(key, replace(month, links=(*links, other)), bars)
+
+    with says(
+        rb.StoreError,
+        f"{key.label} {DAYS[2]} is stored with another state than its trades give (remove the "
+        "chain with BarStore.remove, and its bars are computed again)",
+    ):
+        ask(store, cache, DAYS[4], lookback=5)
+
+
+@pytest.mark.parametrize("state", ["sha256:", "AAAAsha256:00", "sha256"])
+def test_a_state_is_there_or_left_out(state: str) -> None:
+    link = Link(
+        day=DAYS[0], trades_digest=None, trade_count=0, defects={}, bar_count=0, state=b"\0"
+    )
+    plain = link.to_plain()
+    assert Link.from_plain(plain) == link
+    plain[5] = state
+
+    with pytest.raises(ValueError, match=r"padding|neither|base64"):
+        Link.from_plain(plain)

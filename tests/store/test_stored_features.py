@@ -255,7 +255,7 @@ def test_wrong_names_are_refused_by_the_call(call: Any) -> None:  # noqa: ANN401
         (["close"], "which all bars have"),
         (["ofi", "ofi"], "features holds 'ofi' twice"),
         ([], "features is empty"),
-        (["lookback_ofi"], r"since bars of days do not \(give the trades to bars, with lookback\)"),
+        (["lookback_ofi"], "features holds 'lookback_ofi' without lookback"),
     ):
         with pytest.raises(ValueError, match=text):
             call(SYMBOL, "2024-01-26", "2024-01-26", source=SOURCE, features=features)

@@ -173,7 +173,7 @@ class ClickHouseStore(BarStore):
         """Return columns of the bars of a month; see `BarStore.read`."""
         doing = f"reading {month.month:%Y-%m} of {key.label}"
         names = {f"column{place}": name for place, name in enumerate(columns)}
-        dtypes = stored_schema(key.features)
+        dtypes = stored_schema(key.statistics)
         wanted = ", ".join(f"{{{name}:Identifier}}" for name in names)
         bars = self._fetch(
             doing,
@@ -309,7 +309,7 @@ class ClickHouseStore(BarStore):
             pl.lit(batch, pl.UInt64).alias("batch"),
         ]
         for start in range(0, bars.height, INSERT_ROWS):
-            piece = bars[start : start + INSERT_ROWS].select(*stored_schema(key.features))
+            piece = bars[start : start + INSERT_ROWS].select(*stored_schema(key.statistics))
             rows = piece.with_row_index("ordinal", start).select(*of_batch, pl.all())
             self._insert(doing, "bars", rows, f"{batch}-{start}")
 

@@ -5,9 +5,9 @@ A change of the tables raises `SCHEMA_VERSION`.
 
 from typing import Final
 
-from rangebar_polars.schema import INTRA, IS_COMPLETE, STORED
+from rangebar_polars.schema import CHAIN_STATISTICS, IS_COMPLETE, RICH_BAR_SCHEMA, STORED
 
-SCHEMA_VERSION: Final = 4
+SCHEMA_VERSION: Final = 5
 """The version of the tables, which is stored in the database."""
 
 _BAR_TYPES = {
@@ -16,9 +16,7 @@ _BAR_TYPES = {
     for kind in [str(column.stored).replace("as the input", "DateTime64(6, 'UTC')")]
 }
 # Null in the bars of chains that do not store the statistic, where it takes no space to speak of.
-_BAR_TYPES |= {
-    column.name: f"Nullable({column.dtype})" for column in INTRA if not column.computed_from
-}
+_BAR_TYPES |= {name: f"Nullable({RICH_BAR_SCHEMA[name]})" for name in CHAIN_STATISTICS}
 _BAR_TYPES |= {IS_COMPLETE: "Bool"}
 _KEY_TYPES: Final = {
     "source": "LowCardinality(String)",
@@ -30,6 +28,8 @@ _KEY_TYPES: Final = {
     "reset": "LowCardinality(Nullable(String))",
     "max_gap": "LowCardinality(Nullable(String))",
     "features": "LowCardinality(Nullable(String))",
+    "lookback": "LowCardinality(Nullable(String))",
+    "vpin": "LowCardinality(Nullable(String))",
     "origin": "Nullable(Date32)",
     "rule_version": "UInt32",
 }
