@@ -35,3 +35,19 @@ def test_a_text_that_no_spelling_makes_a_rule_is_refused_without_one(text: str) 
         rb.parse_rule(text)
 
     assert "(write" not in str(refused.value)
+
+
+@pytest.mark.parametrize("rule", [rb.EwmaImbalanceRule, rb.EwmaRunRule])
+def test_a_rule_whose_text_is_too_long_is_refused_when_it_is_made(
+    rule: type[rb.EwmaImbalanceRule | rb.EwmaRunRule],
+) -> None:
+    most, span = 2**53 - 1, 2**63 - 1
+
+    with pytest.raises(
+        ValueError, match=r"the text of the rule has \d+ bytes, ewma\S+: "
+    ) as raised:
+        rule(most, "dollar", "tick_rule", span, span, most, most, most)
+
+    assert str(raised.value).endswith(
+        ": expected at most 128 (give spans and numbers of ticks of fewer digits)"
+    )

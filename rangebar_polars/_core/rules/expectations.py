@@ -9,6 +9,8 @@ from rangebar_polars._core.rules.sides import Side, Weight, check_weight_and_sid
 
 _TENTH: Final = 10
 _LARGEST: Final = 2**53 - 1
+_LONGEST_TEXT: Final = 128
+"""The bytes that the text of a rule may have in the kernel."""
 
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True)
@@ -27,7 +29,12 @@ class _EwmaRule(Rule):
     def __post_init__(self) -> None:
         """Refuse wrong arguments."""
         super(_EwmaRule, self).__post_init__()
-        self._parameters()
+        text = str(self)
+        if len(text) > _LONGEST_TEXT:
+            raise ValueError(
+                f"the text of the rule has {len(text)} bytes, {text}: expected at most "
+                f"{_LONGEST_TEXT} (give spans and numbers of ticks of fewer digits)"
+            )
 
     def _parameters(self) -> str:
         flow = check_weight_and_side(self.of, self.side)

@@ -21,9 +21,10 @@ _FORM: Final = "clickhouse://user:password@host:port/database"
 _URL: Final = re.compile(
     r"(?P<scheme>clickhouses?)://"
     r"(?:(?P<user>[^:/?#]*)(?::(?P<password>[^/?#]*))?@)?"
-    r"(?P<host>[\w.-]+|\[[\da-fA-F:.]+\])(?::(?P<port>\d{1,5}))?(?:/(?P<database>[\w.-]*))?"
+    r"(?P<host>[\w.-]+|\[[\da-fA-F:.]+\])(?::(?P<port>[0-9]+))?(?:/(?P<database>[\w.-]*))?"
 )
 _PORTS: Final = {"clickhouse": 8123, "clickhouses": 8443}
+_LAST_PORT: Final = 65_535
 
 _REASON: Final = re.compile(
     r"(?:DB::\w+|server response): (?!Code:)(.+?)(?:\.? \([A-Z_]+\))?$", re.MULTILINE
@@ -87,11 +88,18 @@ class Address:
             if not url:
                 raise ValueError(f"CLICKHOUSE_URL is not set (set it to {_FORM})")
         parts = _URL.fullmatch(url)
-        port = int(parts["port"] or _PORTS[parts["scheme"]]) if parts else 0
-        if parts is None or not 0 < port < 1 << 16:
+        if parts is None:
             raise ValueError(
                 f"{name} is not of the form {_FORM} (percent-encode / ? # and % in user and "
                 "password)"
+            )
+        digits = (parts["port"] or str(_PORTS[parts["scheme"]])).lstrip("0")
+        # int refuses thousands of digits with an error of its own.
+        port = int(digits[: len(str(_LAST_PORT)) + 1] or 0)
+        if not 0 < port <= _LAST_PORT:
+            raise ValueError(
+                f"{name} has a port that is out of range: expected 1 to {_LAST_PORT} (give the "
+                "HTTP port of the server, by default 8123, with TLS 8443)"
             )
         return cls(
             scheme=parts["scheme"],
