@@ -57,6 +57,7 @@ def load_bars(  # noqa: PLR0917
     options: Options,
     store: BarStore | None,
     *,
+    keeps_bars: bool = True,
     allow_empty: bool = False,
 ) -> "StoredBars":
     """Find which bars are stored, and fetch the trades of the others.
@@ -73,6 +74,8 @@ def load_bars(  # noqa: PLR0917
         The options of the bars.
     store
         The store of the bars; None: bars are not stored.
+    keeps_bars
+        Whether computed bars are stored; False: those of the store are read only.
     allow_empty
         Whether days without any trades are accepted.
 
@@ -89,7 +92,7 @@ def load_bars(  # noqa: PLR0917
         keys = stored_chains(store, keys, first)
     if (period := utc_period(options.reset)) is not None:
         days = day_range(period_start(first, period), days[-1])
-    bars = StoredBars(settings, series, options, tuple(days), first, keys, store)
+    bars = StoredBars(settings, series, options, tuple(days), first, keys, store, keeps_bars)
     bars.fetch_missing(allow_empty=allow_empty)
     return bars
 
@@ -114,6 +117,8 @@ class StoredBars:
         The chains, in the order of the rules.
     store
         The store of the bars; None: bars are not stored.
+    keeps_bars
+        Whether computed bars are stored; False: those of the store are read only.
     looked
         What store and cache had when they were read last.
     fetched
@@ -133,6 +138,7 @@ class StoredBars:
     shown_from: dt.date
     keys: tuple[BarKey, ...]
     store: BarStore | None
+    keeps_bars: bool = True
     looked: StoredDays = field(default_factory=lambda: StoredDays(()))
     fetched: dict[dt.date, DayStatus] = field(default_factory=dict)
     computed: dict[BarKey, set[dt.date]] = field(default_factory=dict)
@@ -333,6 +339,7 @@ class StoredBars:
             days=self.days,
             shown_from=self.shown_from,
             store=self.store,
+            keeps_bars=self.keeps_bars,
             digests=self.looked.digests,
             siblings=self.looked.siblings,
             rule_column=self.options.rule_column,

@@ -102,10 +102,15 @@ def _load(  # noqa: PLR0917
     allow_empty: bool,
 ) -> StoredBars:
     """Return the bars of some days, stored only where their chain is stored already."""
+    keeps_bars = True
     if store is not None and utc_period(options.reset) is None:
         keys = stored_chains(store, chains_of(series, days[0], options), days[0])
-        store = store if has_months(store, keys, days[0]) else None
-    return load_bars(settings, series, days, options, store, allow_empty=allow_empty)
+        keeps_bars = has_months(store, keys, days[0])
+        # Bars of other chains of the rule are read where the chain meets them.
+        store = store if keeps_bars or any(map(store.siblings, keys)) else None
+    return load_bars(
+        settings, series, days, options, store, keeps_bars=keeps_bars, allow_empty=allow_empty
+    )
 
 
 def last_day(settings: Settings, series: Series) -> dt.date:

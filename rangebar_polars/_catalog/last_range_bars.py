@@ -82,7 +82,8 @@ def get_n_range_bars(
         As in `get_range_bars`.
     use_cache
         As in `get_range_bars`. Except with a UTC period of `reset`, bars are stored only if their
-        chain is stored already, so that a daily call does not store a new chain every day.
+        chain is stored already, so that a daily call does not store a new chain every day. Bars of
+        a stored chain of other days are read where both meet.
     fetch_if_missing, store, cache_dir, cache_compression, archive, progress
         As in `get_range_bars`.
 

@@ -41,6 +41,8 @@ class ChainSources:
         The first day whose bars are wanted.
     store
         The store of the bars; None: bars are not stored.
+    keeps_bars
+        Whether computed bars are stored; False: those of the store are read only.
     digests
         The digests of cached days.
     siblings
@@ -56,6 +58,7 @@ class ChainSources:
     label: str
     shown_from: dt.date
     store: BarStore | None
+    keeps_bars: bool
     digests: Mapping[dt.date, str]
     siblings: Mapping[BarKey, Siblings]
     rule_column: str | None
@@ -265,10 +268,11 @@ class StoredChain:
     def _store(self, month: StoredMonth, bars: pl.DataFrame) -> None:
         """Store the days that a later call will find unchanged."""
         final = [link for link in month.links if link.day not in self._not_final]
-        if self._sources.store is not None and any(link.day in self._new for link in final):
+        store = self._sources.store if self._sources.keeps_bars else None
+        if store is not None and any(link.day in self._new for link in final):
             bars = month.of_days(bars, [link.day for link in final])
             month = replace(month, links=tuple(final)).without_large_states()
-            self._sources.store.write(self.key, month, bars)
+            store.write(self.key, month, bars)
 
     def log(self) -> None:
         """Log the bars that were computed, and those of days that follow and were found stored."""

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import warnings
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from rangebar_polars.errors import (
     RangeBarError,
     RangeBarWarning,
 )
+from rangebar_polars.store import BarStore
 
 
 def test_the_last_n_bars_are_of_the_shortest_chain_that_has_them() -> None:
@@ -66,6 +68,23 @@ def test_a_kept_chain_is_used_for_the_last_bars_and_extended(read: list[dt.date]
     rb.get_n_range_bars(SYMBOL, 5, 40, source=SOURCE)
 
     assert read == []
+
+
+def test_the_last_bars_are_read_where_they_meet_a_chain_of_other_days(
+    store: BarStore, cache: Path, read: list[dt.date]
+) -> None:
+    own: dict[str, Any] = {"source": SOURCE, "store": store, "cache_dir": cache}
+    rb.get_range_bars(SYMBOL, DAYS[0], DAYS[-1], 30, **own)
+    stored = [*store.keys()]
+    count = one_pass(cache, DAYS[-4], DAYS[-1], threshold_decimal_bps=30).height
+    read.clear()
+
+    got = rb.get_n_range_bars(SYMBOL, count, 30, **own)
+
+    # Windows of one, two and four days were tried, and each met the chain after its first day.
+    assert read == [DAYS[-1], DAYS[-2], DAYS[-4]]
+    assert_same(one_pass(cache, DAYS[-4], DAYS[-1], threshold_decimal_bps=30), got)
+    assert [*store.keys()] == stored
 
 
 def test_with_a_reset_the_last_bars_are_those_of_the_periods() -> None:

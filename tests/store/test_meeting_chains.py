@@ -295,14 +295,15 @@ def test_trades_of_days_that_are_met_need_not_be_cached(
 
 @pytest.mark.filterwarnings("ignore:bars of .* run over missing trades")
 @given(data=st.data())
-@settings(few, max_examples=12)
+@settings(few, max_examples=6)
 def test_any_chains_in_a_store_give_the_bars_of_one_pass(
-    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+    store: BarStore, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
+    for key in [*store.keys()]:
+        store.remove(key)
     root = tmp_path_factory.mktemp("meeting")
     lost = data.draw(st.sets(st.sampled_from(DAYS[1:]), max_size=3))
     give(root, trades_of([day for day in DAYS if day not in lost], per_day=60))
-    store = ParquetStore(root / "store")
     texts = data.draw(st.lists(st.sampled_from(RULES), min_size=1, max_size=3, unique=True))
     question = rules(*texts)
     question |= {
