@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from rangebar_polars.schema import COLUMNS, INTRA, IS_COMPLETE, RULE, THRESHOLD
+from rangebar_polars.schema import COLUMNS, INTRA, IS_COMPLETE, LOOKBACK, VPIN, RULE, THRESHOLD
 
 VIEWS: Final = {
     "bars": "Stored bars of all chains (rangebar-polars)",
@@ -24,6 +24,8 @@ _CHAIN: Final = {
     "reset": "Where bars begin anew: each UTC day, week, month or year, or 17:00@America/New_York",
     "max_gap": "The longest time between two trades of a bar, such as 30m",
     "features": "The statistics that need the trades and are stored, with commas between them",
+    "lookback": "How far is looked back before each bar: a number of trades, or a time such as 5m",
+    "vpin": "The volume of a bucket and the number of buckets of lookback_vpin",
     "origin": "The UTC day at which the chain begins",
 }
 _TICKS: Final = {
@@ -70,7 +72,7 @@ _QUALITY: Final = {
 }
 _OUTPUTS: Final = {
     output.name: output.formula + (f"; null if {output.null_when}" if output.null_when else "")
-    for output in (*COLUMNS, *INTRA)
+    for output in (*COLUMNS, *INTRA, *LOOKBACK, VPIN)
 }
 COLUMNS_OF: Final = {
     "bars": _SERIES

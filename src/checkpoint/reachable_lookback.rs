@@ -86,9 +86,10 @@ fn has_length(state: &Checkpoint, length: Length, unit: TimeUnit) -> bool {
                 return false;
             };
             let limit = length.before(last.time, unit);
-            let is_full = limit.is_some_and(|limit| *first_time <= limit);
+            // Of a full window no earlier time is kept.
+            let is_full = limit == Some(*first_time);
             len <= MAX_TRADES + 1
-                && limit.is_none_or(|limit| limit < first.time)
+                && limit.is_none_or(|limit| limit < first.time && limit <= *first_time)
                 && *first_time <= first.time
                 && (is_full || len > MAX_TRADES || (*first_time == first.time && holds_bar))
         }
