@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from rangebar_polars.schema import COLUMNS, INTRA, IS_COMPLETE, LOOKBACK, VPIN, RULE, THRESHOLD
+from rangebar_polars.schema import COLUMNS, INTRA, IS_COMPLETE, LOOKBACK, RULE, THRESHOLD, VPIN
 
 VIEWS: Final = {
     "bars": "Stored bars of all chains (rangebar-polars)",
