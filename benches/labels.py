@@ -5,11 +5,10 @@ some of the events are compared with the definition in numpy before they are tim
 """
 
 import argparse
-from collections.abc import Callable
-from time import process_time
 
 import numpy as np
 import polars as pl
+from processor_time import seconds
 from table import Row, machine, table
 from walks import SCALE, Walk
 
@@ -60,13 +59,6 @@ def check(trades: pl.DataFrame, threshold: int) -> int:
                 expected = 0
             assert labels[f"label{ending}"][event] == expected, (event, ending)
     return len(ends)
-
-
-def seconds(call: Callable[[], object]) -> float:
-    """Return the processor time of a call."""
-    begin = process_time()
-    call()
-    return process_time() - begin
 
 
 def main() -> None:

@@ -7,11 +7,10 @@ their window before anything is timed.
 
 import argparse
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
-from time import process_time
 
 import polars as pl
+from processor_time import seconds
 from table import Row, each, machine, table
 from walks import Walk
 
@@ -51,13 +50,6 @@ def check(trades: pl.DataFrame, threshold: int, lookback: int) -> int:
     return bars.height
 
 
-def seconds(call: Callable[[], object]) -> float:
-    """Return the processor time of a call."""
-    begin = process_time()
-    call()
-    return process_time() - begin
-
-
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -74,15 +66,15 @@ def main() -> None:
 
             def bars(threshold: int, source: str = source, **options: object) -> object:
                 if source == MEMORY:
-                    return rb.bars(trades, threshold, **options)  # type: ignore[call-overload]
-                plan = rb.bars(pl.scan_parquet(file), threshold, **options)  # type: ignore[call-overload]
-                return plan.collect()
+                    return rb.bars(trades, threshold, **options)  # type: ignore[call-overload]  # any options
+                plan = pl.scan_parquet(file)
+                return rb.bars(plan, threshold, **options).collect()  # type: ignore[call-overload]  # the same
 
             without, own = list[float](), list[float]()
             for _ in range(asked.rounds):
                 without.append(seconds(lambda: bars(threshold)))  # noqa: B023 - called at once
                 own.append(
-                    seconds(lambda: bars(threshold, lookback=lookback, features=features))  # noqa: B023
+                    seconds(lambda: bars(threshold, lookback=lookback, features=features))  # noqa: B023 - the same
                 )
             ratios = each(own, without)
             name = f"{what}, {source}, {count:,} bars at {threshold}"

@@ -23,6 +23,8 @@ THRESHOLDS = (10, 25, 50, 100, 250)
 STARTS = 100
 ROWS = 16_000_000
 FIRST_LOOK = 20_000
+SHARE_OF_MOVES = 0.2
+FEWEST_BARS = 10
 SHARED = Path(os.environ.get("RANGEBAR_SHARED_DATA", "."))
 FILES = {
     "Binance spot BTCUSDT": "hftb_binance_spot_btcusdt_20240808_09.parquet",
@@ -37,7 +39,7 @@ def walk(*, jumps: bool) -> pl.DataFrame:
     chance = np.random.default_rng(5)
     steps = chance.standard_normal(ROWS) * 1e-5
     if jumps:
-        steps = chance.standard_t(3, ROWS) * 2e-5 * (chance.random(ROWS) < 0.2)  # noqa: PLR2004
+        steps = chance.standard_t(3, ROWS) * 2e-5 * (chance.random(ROWS) < SHARE_OF_MOVES)
     prices = np.round(50_000 * np.exp(np.cumsum(steps)), 2)
     times = pl.Series(np.arange(ROWS) * 72_000).cast(pl.Datetime("us"))
     return pl.DataFrame(
@@ -91,7 +93,7 @@ def main() -> None:
             starts = [chance.randrange(1, trades.height // 2) for _ in range(STARTS)]
             found = [meeting(trades, threshold, {0, *of_all}, start) for start in starts]
             met = [each for each in found if each is not None]
-            if len(of_all) < 10:  # noqa: PLR2004
+            if len(of_all) < FEWEST_BARS:
                 cells.append("too short")
                 continue
             never = f", {STARTS - len(met)} never" if len(met) < STARTS else ""

@@ -1,5 +1,6 @@
-"""Prices and quantities as the exact integers that are compared and summed, as expressions."""
+"""Prices and quantities as the exact integers that are compared and summed."""
 
+import math
 from typing import Final
 
 import polars as pl
@@ -20,6 +21,17 @@ def to_fixed(value: pl.Expr) -> pl.Expr:
     scaled = value * SCALE
     whole = scaled.cast(pl.Int64, strict=False)
     return whole + (scaled - whole.cast(pl.Float64) >= 0.5).cast(pl.Int64)  # noqa: PLR2004 - half
+
+
+def units_of(value: float) -> int:
+    """Return ``value * 1e8`` of a number of 0 or more, rounded half up.
+
+    >>> units_of(0.000_000_005)
+    1
+    """
+    scaled = value * SCALE
+    whole = math.floor(scaled)
+    return whole + (scaled - whole >= 0.5)  # noqa: PLR2004 - half
 
 
 def delta(open_price: pl.Expr, threshold: pl.Expr) -> pl.Expr:

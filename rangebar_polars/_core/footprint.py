@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from rangebar_polars._argument_names import named_methods
 from rangebar_polars._core.arguments import integer_of, number_of
-from rangebar_polars._core.fixed import SCALE
+from rangebar_polars._core.fixed import SCALE, units_of
 
 MAX_TICK: Final = 10_000_000
 """The greatest tick: a float of it and its integer at 8 decimals name each other."""
@@ -65,7 +65,7 @@ class Footprint:
     def kwargs(self) -> dict[str, Any]:
         """Return the options of the compiled extension."""
         return {
-            "tick": _units(self.tick),
+            "tick": units_of(self.tick),
             "value_area": self.value_area,
             "imbalance": self.imbalance,
         }
@@ -85,18 +85,11 @@ def check_footprint(footprint: object) -> Footprint | None:
     raise TypeError(f"footprint is {footprint!r}: expected a Footprint (Footprint(tick={given!r}))")
 
 
-def _units(tick: float) -> int:
-    """Return a tick in units of 1e-8, rounded half up."""
-    scaled = tick * SCALE
-    whole = math.floor(scaled)
-    return whole + (scaled - whole >= 0.5)  # noqa: PLR2004 - half
-
-
 def _check_tick(tick: object) -> float:
     value = number_of(tick)
     if value is None:
         raise TypeError(f"tick is {tick!r}: expected a number, the height of a level")
-    if not (math.isfinite(value) and 0 < value <= MAX_TICK and _units(value) > 0):
+    if not (math.isfinite(value) and 0 < value <= MAX_TICK and units_of(value) > 0):
         raise ValueError(
             f"tick is {tick!r}: expected a height of levels from 0.00000001 to {MAX_TICK}, in "
             "units of the price"

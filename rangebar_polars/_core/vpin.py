@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from rangebar_polars._argument_names import named_methods
 from rangebar_polars._core.arguments import integer_of, number_of
-from rangebar_polars._core.fixed import SCALE
+from rangebar_polars._core.fixed import SCALE, units_of
 
 MOST_BUCKETS: Final = 10_000
 """The most buckets."""
@@ -64,11 +64,13 @@ class Vpin:
         near = bucket_volume / SCALE
         # Above 2^53 units, the float that was given may be a neighbour of the quotient.
         several = (near, math.nextafter(near, 0), math.nextafter(near, math.inf))
-        return cls(next((each for each in several if _units(each) == bucket_volume), near), buckets)
+        return cls(
+            next((each for each in several if units_of(each) == bucket_volume), near), buckets
+        )
 
     def kwargs(self) -> dict[str, Any]:
         """Return the options of the compiled extension."""
-        return {"bucket_volume": _units(self.bucket_volume), "buckets": self.buckets}
+        return {"bucket_volume": units_of(self.bucket_volume), "buckets": self.buckets}
 
 
 def check_vpin(vpin: object) -> Vpin | None:
@@ -94,7 +96,7 @@ def vpin_text(vpin: Vpin | None) -> str | None:
     """
     if vpin is None:
         return None
-    whole, rest = divmod(_units(vpin.bucket_volume), int(SCALE))
+    whole, rest = divmod(units_of(vpin.bucket_volume), int(SCALE))
     volume = f"{whole}.{rest:08d}".rstrip("0").rstrip(".")
     return f"{volume}-{vpin.buckets}"
 
@@ -114,18 +116,11 @@ def parse_vpin(text: str) -> Vpin:
     return Vpin.of_units(int(whole) * int(SCALE) + int(rest.ljust(8, "0")), int(buckets))
 
 
-def _units(volume: float) -> int:
-    """Return a volume in units of 1e-8, rounded half up."""
-    scaled = volume * SCALE
-    whole = math.floor(scaled)
-    return whole + (scaled - whole >= 0.5)  # noqa: PLR2004 - half
-
-
 def _check_volume(given: object) -> float:
     volume = number_of(given)
     if volume is None:
         raise TypeError(f"bucket_volume is {given!r}: expected a number, the volume of a bucket")
-    if not (math.isfinite(volume) and 0 < volume <= _MOST_VOLUME and _units(volume) > 0):
+    if not (math.isfinite(volume) and 0 < volume <= _MOST_VOLUME and units_of(volume) > 0):
         raise ValueError(
             f"bucket_volume is {given!r}: expected a volume from 0.00000001 to "
             f"{_MOST_VOLUME:.0f}, in units of the quantity"
