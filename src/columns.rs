@@ -7,13 +7,17 @@
 //! Stores keep the cuts and the sums of bars, exactly as a bar holds them, and nothing that is
 //! computed from them, so bars that were stored before a feature was added have it too.
 
+mod table;
+mod values;
+
+pub use table::Table;
+pub use values::{Nullable, Values};
+
 use crate::bar::Bar;
 use crate::features;
-use crate::fixed::{to_f64, turnover_to_f64};
 use crate::needs::Needs;
 use crate::statistics;
 use serde::{Deserialize, Serialize};
-use std::mem::take;
 
 /// The group of columns that an output belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -231,180 +235,9 @@ pub fn output(name: &str) -> Option<&'static Output> {
     OUTPUTS.iter().find(|output| output.name == name)
 }
 
-/// The values of one column, one for each bar.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Values {
-    /// Times and integers.
-    Int(Nullable<i64>),
-    /// Floats.
-    Float(Nullable<f64>),
-    /// Exact sums, at the scale of the output.
-    Exact(Nullable<i128>),
-}
-
-/// Values, some of them null.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Nullable<T> {
-    /// One value for each row; that of a null is 0.
-    pub values: Vec<T>,
-    /// A bit for each row, the lowest of a byte first, that is set if the row has a value; `None`
-    /// if all have. Bits after the last row are set.
-    pub valid: Option<Vec<u8>>,
-}
-
-impl<T: Default> Nullable<T> {
-    /// Add values; `None` is null.
-    fn extend(&mut self, values: impl Iterator<Item = Option<T>>) {
-        let (before, valid) = (self.values.len(), &mut self.valid);
-        self.values.extend(values.enumerate().map(|(place, value)| {
-            value.unwrap_or_else(|| {
-                let row = before + place;
-                let valid = valid.get_or_insert_default();
-                valid.resize(row / 8 + 1, !0);
-                valid[row / 8] &= !(1 << (row % 8));
-                T::default()
-            })
-        }));
-        if let Some(valid) = &mut self.valid {
-            valid.resize(self.values.len().div_ceil(8), !0);
-        }
-    }
-}
-
-impl Values {
-    /// Add the values of an output for some bars.
-    fn extend(&mut self, output: &Output, bars: &[Bar]) {
-        let bars = bars.iter();
-        match (output.compute, self) {
-            (Compute::Time(value), Self::Int(values)) => {
-                values.extend(bars.map(|bar| Some(value(bar))));
-            }
-            (Compute::Int(value), Self::Int(values)) => values.extend(bars.map(value)),
-            (Compute::Float(value), Self::Float(values)) => values.extend(bars.map(value)),
-            (Compute::Price(value), Self::Float(values)) => {
-                values.extend(bars.map(|bar| Some(value(bar))));
-            }
-            (Compute::Volume(value), Self::Float(values)) => {
-                values.extend(bars.map(|bar| value(bar).map(to_f64)));
-            }
-            (Compute::Turnover(value), Self::Float(values)) => {
-                values.extend(bars.map(|bar| value(bar).map(turnover_to_f64)));
-            }
-            (Compute::Volume(value) | Compute::Turnover(value), Self::Exact(values)) => {
-                values.extend(bars.map(value));
-            }
-            _ => unreachable!("made by Table::new or Table::exact"),
-        }
-    }
-
-    /// Add a value that was computed before; one of another type counts as none.
-    fn push(&mut self, value: Option<Scalar>) {
-        match self {
-            Self::Int(values) => {
-                let int = match value {
-                    Some(Scalar::Int(value)) => Some(value),
-                    _ => None,
-                };
-                values.extend(std::iter::once(int));
-            }
-            Self::Float(values) => {
-                let float = match value {
-                    Some(Scalar::Float(value)) => Some(value),
-                    _ => None,
-                };
-                values.extend(std::iter::once(float));
-            }
-            Self::Exact(values) => values.extend(std::iter::once(None)),
-        }
-    }
-
-    fn take(&mut self) -> Self {
-        match self {
-            Self::Int(values) => Self::Int(take(values)),
-            Self::Float(values) => Self::Float(take(values)),
-            Self::Exact(values) => Self::Exact(take(values)),
-        }
-    }
-}
-
-/// How many bars are turned into columns together: so few that they fit a cache.
-const PENDING: usize = 128;
-
-/// Bars turned into columns as they close.
-#[derive(Clone, Debug)]
-pub struct Table {
-    columns: Vec<(&'static Output, Values)>,
-    pending: Vec<Bar>,
-    /// For each value of what came before a bar, the place of its column, if it has one.
-    before: Vec<Option<usize>>,
-}
-
-impl Table {
-    /// A table of these outputs without a row, in which sums are floats.
-    pub fn new(outputs: impl IntoIterator<Item = &'static Output>) -> Self {
-        let empty = |output: &'static Output| match output.compute {
-            Compute::Time(_) | Compute::Int(_) => (output, Values::Int(Nullable::default())),
-            _ => (output, Values::Float(Nullable::default())),
-        };
-        let columns = outputs.into_iter().map(empty).collect();
-        Self { columns, pending: Vec::new(), before: Vec::new() }
-    }
-
-    /// The same table, whose rows are given the values of these outputs of what came before a bar.
-    #[must_use]
-    pub fn with_values_of(self, outputs: &[&'static Output]) -> Self {
-        let place = |wanted: &&'static Output| {
-            self.columns.iter().position(|(output, _)| output.name == wanted.name)
-        };
-        Self { before: outputs.iter().map(place).collect(), ..self }
-    }
-
-    /// A table of these outputs without a row, in which sums are exact.
-    pub fn exact(outputs: impl IntoIterator<Item = &'static Output>) -> Self {
-        let mut table = Self::new(outputs);
-        for (output, values) in &mut table.columns {
-            if matches!(output.compute, Compute::Volume(_) | Compute::Turnover(_)) {
-                *values = Values::Exact(Nullable::default());
-            }
-        }
-        table
-    }
-
-    /// Add a row: a bar, and the values of what came before it, in the order of
-    /// [`Self::with_values_of`].
-    pub fn push(&mut self, bar: Bar, before: &[Option<Scalar>]) {
-        for (place, value) in self.before.iter().zip(before) {
-            if let Some((_, values)) = place.and_then(|place| self.columns.get_mut(place)) {
-                values.push(*value);
-            }
-        }
-        self.pending.push(bar);
-        if self.pending.len() == PENDING {
-            self.compute();
-        }
-    }
-
-    /// Compute the columns of the pending bars.
-    fn compute(&mut self) {
-        let of_bars = |(output, _): &&mut (&Output, _)| !output.looks_back();
-        for (output, values) in self.columns.iter_mut().filter(of_bars) {
-            values.extend(output, &self.pending);
-        }
-        self.pending.clear();
-    }
-
-    /// Take the rows out, leaving none.
-    pub fn take(&mut self) -> Vec<(&'static Output, Values)> {
-        self.compute();
-        let take = |(output, values): &mut (&'static Output, Values)| (*output, values.take());
-        self.columns.iter_mut().map(take).collect()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trades::{Column, TimeUnit, Trades};
 
     #[test]
     fn names_are_unique_and_found() {
@@ -413,55 +246,6 @@ mod tests {
             assert_eq!(self::output(output.name).map(|found| found.formula), Some(output.formula));
         }
         assert!(output("no such column").is_none());
-    }
-
-    #[test]
-    fn a_table_has_a_row_for_each_bar_until_it_is_taken() {
-        let trades = Trades {
-            timestamp: Some(Column::new("timestamp", &[7])),
-            price: Some(Column::new("price", &[2.5])),
-            quantity: Some(Column::new("quantity", &[1.0])),
-            ..Trades::new(1, TimeUnit::Milliseconds)
-        };
-        let bar = Bar::of(&trades, 0..1, Needs::PRICE).unwrap().unwrap();
-        let wanted = ["open_time", "open"].map(|name| output(name).unwrap());
-        let mut table = Table::new(wanted);
-
-        table.push(bar.clone(), &[]);
-        table.push(bar, &[]);
-
-        let values: Vec<_> = table.take().into_iter().map(|(_, values)| values).collect();
-        assert_eq!(
-            values,
-            [
-                Values::Int(Nullable { values: vec![7; 2], valid: None }),
-                Values::Float(Nullable { values: vec![2.5; 2], valid: None })
-            ]
-        );
-        assert!(table.take().iter().all(|(_, values)| match values {
-            Values::Int(column) => column.values.is_empty(),
-            Values::Float(column) => column.values.is_empty(),
-            Values::Exact(column) => column.values.is_empty(),
-        }));
-    }
-
-    #[test]
-    fn nulls_are_marked_wherever_they_stand() {
-        let rows: Vec<_> = (0..1_000_i64).map(|row| (row % 7 > 2).then_some(row)).collect();
-        for size in [1, 7, 8, 9, 1_000] {
-            let mut column = Nullable::default();
-            rows.chunks(size).for_each(|rows| column.extend(rows.iter().copied()));
-
-            let valid = column.valid.unwrap();
-            assert_eq!(valid.len(), 125);
-            for (row, value) in rows.iter().enumerate() {
-                assert_eq!(valid[row / 8] >> (row % 8) & 1 == 1, value.is_some());
-                assert_eq!(column.values[row], value.unwrap_or(0));
-            }
-        }
-        let mut full = Nullable::default();
-        full.extend([Some(1), Some(2)].into_iter());
-        assert_eq!(full.valid, None);
     }
 
     #[test]
