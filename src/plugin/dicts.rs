@@ -4,20 +4,17 @@
 //! null. The optional keys of the first dict decide which columns there are; a later dict may lack
 //! one, unless the user named it.
 
-use crate::epoch::EpochUnit;
 use crate::plugin::dict_columns::{Packed, Values};
 use crate::plugin::dict_error::{DictError, Unfit};
 use crate::plugin::dict_extras::{ExtraValues, Reader};
+use crate::plugin::dict_form::{Form, Key, NONE, There};
 use crate::plugin::dict_keys::KeyValues;
-use crate::plugin::inputs::argument;
 use crate::plugin::keys::Keys;
-use crate::plugin::options::Options;
 use crate::plugin::refusal::Refusal;
-use crate::plugin::side_text::SideTexts;
 use crate::plugin::values::{Read, id, number, shown, side, side_text, time};
 use crate::session::Kind;
 use crate::trades::{Extra, Layout, Role, Sides, TimeUnit, Trades};
-use polars_core::prelude::{Column, DataFrame, PolarsResult};
+use polars_core::prelude::{Column, DataFrame};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyMapping, PyString};
@@ -29,99 +26,7 @@ const WAYS: [(&str, &str); 4] = [
     ("model_dump", "trade.model_dump()"),
     ("keys", "dict(trade)"),
 ];
-const VOLUME: &str = "volume";
 const ZONE: &str = "UTC";
-
-/// By role, whether there is such a column.
-type There = [bool; Role::ALL.len()];
-const NONE: There = [false; Role::ALL.len()];
-
-/// The names of the keys, and the unit of times that are whole numbers.
-#[derive(Debug)]
-pub struct Form {
-    /// The key of each role; a role without a key is not read.
-    keys: [Option<Key>; Role::ALL.len()],
-    /// The other key for quantities.
-    volume: Option<Key>,
-    /// The keys whose values say which chain a trade belongs to.
-    by: Vec<Key>,
-    /// The keys that rules and a reset read, and which of them does.
-    extras: Vec<(Key, Reader)>,
-    /// How the sides are read where they are texts.
-    sides: Option<SideTexts>,
-    /// Whether each dict counts as a quantity of 1.
-    counts_records: bool,
-    unit: EpochUnit,
-}
-
-#[derive(Debug)]
-struct Key {
-    name: String,
-    object: Py<PyString>,
-    /// Whether every dict must have it.
-    required: bool,
-}
-
-impl Form {
-    /// The form of dicts with these options, whose whole numbers have this unit.
-    ///
-    /// # Errors
-    /// Options that are refused.
-    pub fn new(py: Python<'_>, options: &Options, unit: EpochUnit) -> PolarsResult<Self> {
-        let (names, by) = (&options.columns, &options.by);
-        let key = |name: &str, required| Key {
-            name: name.to_owned(),
-            object: PyString::intern(py, name).unbind(),
-            required,
-        };
-        let keys = Role::ALL.map(|role| {
-            let name = names.get(role.name())?;
-            Some(key(name, !role.is_optional() || name != role.name()))
-        });
-        let volume =
-            names.get(Role::Quantity.name()).is_some_and(|name| name == Role::Quantity.name());
-        let rules = options.rules()?;
-        let of_rules = rules.iter().filter_map(|rule| {
-            let (_, is_flags) = rule.extra()?;
-            Some(if is_flags { Reader::When } else { Reader::Sum })
-        });
-        let names_of_extras = options.extras.iter().chain(&options.reset_column);
-        let readers = of_rules.chain(options.reset_column.as_ref().map(|_| Reader::Reset));
-        let extras = names_of_extras.zip(readers);
-        Ok(Self {
-            keys,
-            volume: volume.then(|| key(VOLUME, false)),
-            by: by.iter().map(|name| key(name, true)).collect(),
-            extras: extras.map(|(name, reader)| (key(name, true), reader)).collect(),
-            sides: names.sides().cloned(),
-            counts_records: names.counts_records(),
-            unit,
-        })
-    }
-
-    /// The columns of the trades, if this is the first of them.
-    fn columns_of(&self, dict: &Bound<'_, PyDict>) -> PyResult<There> {
-        let mut there = NONE;
-        for (there, key) in there.iter_mut().zip(&self.keys) {
-            let Some(key) = key else { continue };
-            *there = key.required || dict.contains(key.object.bind(dict.py()))?;
-        }
-        Ok(there)
-    }
-
-    fn key(&self, role: Role) -> Option<&Key> {
-        self.keys.get(role as usize).and_then(Option::as_ref)
-    }
-
-    /// The argument of Python that names the key of a role.
-    const fn argument(&self, role: Role) -> &'static str {
-        argument(role, self.sides.is_some())
-    }
-
-    fn name(&self, role: Role) -> &str {
-        self.key(role).map_or(role.name(), |key| &key.name)
-    }
-}
 
 /// Columns from dicts.
 #[derive(Debug)]

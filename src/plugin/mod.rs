@@ -15,6 +15,7 @@ pub mod values;
 pub mod dict_keys;
 pub mod dict_columns;
 pub mod dict_extras;
+pub mod dict_form;
 pub mod dicts;
 pub mod trace;
 pub mod bar_rows;
@@ -37,6 +38,9 @@ pub mod arrow_hash;
 pub mod arrow_stream;
 pub mod trade_file;
 pub mod python_frame;
+pub mod bar_builder;
+pub mod table_hash;
+mod column_rows;
 pub mod python;
 
 /// Polars' own allocator, so that a column made here can be freed there.
