@@ -1,17 +1,19 @@
 """Install a wheel or an sdist into an environment of its own and run the tests with it.
 
 ``python .ci/wheel.py dist --polars 1.41.1`` takes the one file of the folder that this machine can
-install, and the tools of ``constraints.txt``. Nothing of the clone but its tests and examples is
-used: the package is the one that was installed.
+install, and the tools of ``constraints.txt``. The tests run in a copy of the clone, in which the
+package is a copy of the one that was installed, so that the processes they start find it too.
 """
 
 import argparse
+import shutil
 import subprocess
 import sys
 import venv
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[1]
+PACKAGE = "rangebar_polars"
 CLICKHOUSE = "chdb-core"
 TESTS_EVERYWHERE = ("tests/core", "tests/rangebar_py", "tests/ticks", "tests/disk")
 """What needs neither a ClickHouse server nor signals of POSIX."""
@@ -32,14 +34,27 @@ def without_polars(constraints: Path, copy: Path) -> Path:
     return copy
 
 
-def run(*command: str | Path) -> None:
-    """Run a command in the clone, and end with its exit code if it fails."""
+def run(*command: str | Path, folder: Path = REPOSITORY) -> None:
+    """Run a command in a folder, and end with its exit code if it fails."""
     print("+", *command, flush=True)
     done = subprocess.run(  # noqa: S603 - the commands of this file
-        [str(part) for part in command], cwd=REPOSITORY, check=False
+        [str(part) for part in command], cwd=folder, check=False
     )
     if done.returncode:
         raise SystemExit(done.returncode)
+
+
+def copy_of_clone(python: Path, environment: Path) -> Path:
+    """Copy the clone, with the package that was installed in place of its own."""
+    copy = environment / "clone"
+    built_here = (".git", ".venv*", environment.name, "_site", "dist", "target", "__pycache__")
+    shutil.copytree(REPOSITORY, copy, ignore=shutil.ignore_patterns(PACKAGE, *built_here))
+    ask = f"import pathlib, {PACKAGE}; print(pathlib.Path({PACKAGE}.__file__).parent)"
+    installed = subprocess.run(  # noqa: S603 - the Python of the environment
+        [str(python), "-c", ask], cwd=copy, check=True, capture_output=True, text=True
+    )
+    shutil.copytree(installed.stdout.strip(), copy / PACKAGE)
+    return copy
 
 
 def main() -> None:
@@ -60,17 +75,15 @@ def main() -> None:
     install = (python, "-m", "pip", "install", "--quiet", "--constraint", constraints)
     run(*install, "--upgrade", "pip")
     run(*install, polars, package)
-    run(python, "-c", "import rangebar_polars; print(rangebar_polars.__file__)")
-    run(python, "examples/demo.py", environment / "demo-bars.parquet")
+    clone = copy_of_clone(python, environment)
+    run(python, "examples/demo.py", environment / "demo-bars.parquet", folder=clone)
     if given.demo_only:
         return
     run(*install, "--group", "test")
-    pytest = programs / "pytest"
     if sys.platform == "linux":
         run(*install, "--no-deps", CLICKHOUSE)
-        run(pytest, "--numprocesses", "2", "--dist", "loadfile", "tests")
-    else:
-        run(pytest, "--numprocesses", "2", "--dist", "loadfile", *TESTS_EVERYWHERE)
+    tests = ("tests",) if sys.platform == "linux" else TESTS_EVERYWHERE
+    run(programs / "pytest", "--numprocesses", "2", "--dist", "loadfile", *tests, folder=clone)
 
 
 if __name__ == "__main__":

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-# Polars before 2.0 puts this before every error of a source.
-_OF_A_SOURCE = r"(caught exception during execution of a Python source, exception: \w+: )?"
+# Polars before 2.0 puts this before every error of a source, for each source that it passes.
+_OF_A_SOURCE = r"(caught exception during execution of a Python source, exception: \w+: )*"
 
 
 def says(kind: type[Exception], text: str) -> pytest.RaisesExc[Exception]:
