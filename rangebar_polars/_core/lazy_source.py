@@ -39,6 +39,9 @@ def lazy_source(frames: Frames, schema: pl.Schema | Callable[[], pl.Schema]) -> 
         n_rows: int | None,
         batch_size: int | None,  # noqa: ARG001 - frames come as they are made
     ) -> Iterator[pl.DataFrame]:
+        if with_columns is not None and not with_columns:
+            # Rows are counted or numbered. A frame needs a column to have rows.
+            with_columns = [*(schema() if callable(schema) else schema)][:1]
         wanted = with_columns
         if with_columns is not None and predicate is not None:
             wanted = list(dict.fromkeys([*with_columns, *predicate.meta.root_names()]))

@@ -1,12 +1,14 @@
 """The open bars of a processor as Python's own values, without a frame."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from rangebar_polars import _internal
+
+_Value = TypeVar("_Value")
 
 OpenBar = dict[str, Any]
 """``open_time``, ``close_time``, ``open``, ``high``, ``low``, ``close`` and ``volume``."""
@@ -57,17 +59,40 @@ def open_bars(builder: _internal.BarBuilder) -> list[tuple[int, int, OpenBar]]:
     ]
 
 
-def names_of_chains(
-    builder: _internal.BarBuilder, rules: Sequence[int | str] | None
-) -> Callable[[int, int], Chain]:
-    """Return the function from the numbers of a key and of a rule to the chain's name.
+def by_chain(
+    builder: _internal.BarBuilder,
+    rules: Sequence[int | str] | None,
+    values: Iterable[tuple[int, int, _Value]],
+) -> dict[Chain, _Value]:
+    """Return values by the name of their chain.
 
-    ``rules`` are what the column of thresholds or of rules holds; None: there is no such column.
+    Parameters
+    ----------
+    builder
+        Has the keys.
+    rules
+        What the column of thresholds or of rules holds; None: there is no such column.
+    values
+        Each with the numbers of its key and of its rule.
+
+    Raises
+    ------
+    TypeError
+        A key is a list or a dict, which cannot be that of a dict.
     """
-    keys = builder.keys().rows()
-
-    def name(key: int, rule: int) -> Chain:
-        values = keys[key] if keys else ()
-        return values if rules is None else (*values, rules[rule])
-
-    return name
+    keys = builder.keys()
+    rows = keys.rows()
+    try:
+        return {
+            (
+                *(rows[key] if rows else ()),
+                *(() if rules is None else (rules[rule],)),
+            ): value
+            for key, rule, value in values
+        }
+    except TypeError as error:
+        names = ", ".join(f"{name!r}" for name, dtype in keys.schema.items() if dtype.is_nested())
+        raise TypeError(
+            f"the key column {names} has lists or structs: expected values that can be the key of "
+            "a dict (call get_incomplete_bar, or cast the column to text before)"
+        ) from error

@@ -1,13 +1,13 @@
 """The state of a processor, and what it shows of the trades so far."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
 
 from rangebar_polars import _internal
 from rangebar_polars._core.arguments import TimeUnit, check_symbol
-from rangebar_polars._core.open_bars import Chain, Limits, names_of_chains, open_bars
+from rangebar_polars._core.open_bars import Chain, Limits, by_chain, open_bars
 from rangebar_polars._core.options import Options
 from rangebar_polars._core.rules.rule import Rule
 from rangebar_polars.schema import THRESHOLD
@@ -107,6 +107,8 @@ class Processed:
         ------
         OverflowError
             A time is beyond the calendar of Python, which ends with the year 9999.
+        TypeError
+            A key is a list or a struct.
 
         Examples
         --------
@@ -124,8 +126,7 @@ class Processed:
         builder = self._state[0]
         bars = open_bars(builder)
         if self._has_several_chains:
-            chain = self._names_of_chains(builder)
-            return {chain(key, threshold): bar for key, threshold, bar in bars}
+            return by_chain(builder, self._names_of_rules(), bars)
         return bars[0][2] if bars else None
 
     @property
@@ -152,19 +153,17 @@ class Processed:
         builder = self._state[0]
         limits = builder.limits()
         if self._has_several_chains:
-            chain = self._names_of_chains(builder)
-            return {
-                chain(key, threshold): (lower, upper) for key, threshold, lower, upper in limits
-            }
+            pairs = ((key, rule, (lower, upper)) for key, rule, lower, upper in limits)
+            return by_chain(builder, self._names_of_rules(), pairs)
         return limits[0][2:] if limits else None
 
-    def _names_of_chains(self, builder: _internal.BarBuilder) -> Callable[[int, int], Chain]:
+    def _names_of_rules(self) -> Sequence[int | str] | None:
+        """Return what the column of thresholds or of rules holds; None: there is no such column."""
         options = self._options
         if options.rule_column is None:
-            return names_of_chains(builder, None)
+            return None
         is_threshold = options.rule_column == THRESHOLD
-        texts = [str(rule) for rule in options.rules]
-        return names_of_chains(builder, options.thresholds if is_threshold else texts)
+        return options.thresholds if is_threshold else [str(rule) for rule in options.rules]
 
     @property
     def position(self) -> pl.DataFrame:

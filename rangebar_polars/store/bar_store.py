@@ -277,7 +277,7 @@ class BarStore(ABC):
             while month is not None:
                 good = _proven(key, month, before)
                 shown = [day for day in good if days.first <= day <= days.last]
-                if not (shown and may_hold(_times(month, shown), predicate)):
+                if not (shown and may_hold(_times(key, month, shown, before), predicate)):
                     break
                 stored = self.read(key, month, stored_columns(of_bars))
                 if stored is not None:
@@ -294,14 +294,23 @@ def siblings_among(keys: Iterable[BarKey], key: BarKey) -> list[BarKey]:
     return sorted(filter(key.is_sibling, keys), key=lambda other: other.path)
 
 
-def _times(month: StoredMonth, days: list[dt.date]) -> dict[str, Span]:
-    """Return the range of the times of bars that ended on these days of trades."""
-    if any(link.defects.get("outside_day") for link in month.links):
+def _times(
+    key: BarKey, month: StoredMonth, days: list[dt.date], before: Link | None
+) -> dict[str, Span]:
+    """Return the range of the times of bars that ended on these days of trades.
+
+    ``before`` is the last link before the month, if it is known.
+    """
+    links = month.links if before is None else (before, *month.links)
+    if any(link.defects.get("outside_day") for link in links):
         return {}
-    earliest, latest = (
-        dt.datetime.combine(day, time, dt.UTC)
-        for day, time in ((days[0], dt.time.min), (days[-1], dt.time.max))
-    )
+    first: dt.date | None = days[0]
+    if key.max_gap is not None or (key.reset is not None and key.period is None):
+        # A bar that the first trade of a day cuts off closed with the trade before.
+        earlier = (link for link in reversed(links) if link.day < days[0] and link.trade_count)
+        first = next((link.day for link in earlier), None)
+    earliest = None if first is None else dt.datetime.combine(first, dt.time.min, dt.UTC)
+    latest = dt.datetime.combine(days[-1], dt.time.max, dt.UTC)
     # A bar may have opened at any earlier time.
     return {"close_time": (earliest, latest), "open_time": (None, latest)}
 

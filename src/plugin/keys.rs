@@ -182,6 +182,10 @@ impl Keys {
     }
 
     fn rows(&self, numbers: Vec<IdxSize>) -> PolarsResult<DataFrame> {
+        if numbers.is_empty() {
+            // Polars panics where it takes no row of an Array that came in several batches.
+            return Ok(self.seen.clear());
+        }
         self.seen.take(&IdxCa::from_vec("".into(), numbers))
     }
 

@@ -63,6 +63,7 @@ DTYPES: dict[str, tuple[pl.DataType, list[object]]] = {
     "UInt16": (pl.UInt16(), [0, 1]),
     "UInt32": (pl.UInt32(), [0, 1]),
     "UInt64": (pl.UInt64(), [0, 2**64 - 1]),
+    "Array": (pl.Array(pl.Int64, 2), [[1, 2], [2, 1]]),
     "List": (pl.List(pl.Int64), [[1], []]),
     "Struct": (pl.Struct({"a": pl.String}), [{"a": "x"}, {"a": None}]),
 }
@@ -99,6 +100,17 @@ def test_the_schema_of_a_plan_has_the_dtype_of_the_keys(dtype: str) -> None:
 
     assert plan.collect_schema() == plan.collect().schema
     assert plan.collect_schema()["key"] == DTYPES[dtype][0]
+
+
+@dtypes
+def test_keys_of_any_dtype_may_have_no_bar_and_no_gap(dtype: str) -> None:
+    frame, _ = of_dtype(dtype)
+    processor = rb.RangeBarProcessor(100_000, by="key")
+
+    processor.process_trades(frame)
+
+    assert processor.gaps.schema["key"] == DTYPES[dtype][0]
+    assert rb.bars(frame.lazy(), 100_000, by="key").collect().schema["key"] == DTYPES[dtype][0]
 
 
 @pytest.mark.parametrize("dtype", ["Categorical", "Enum"])

@@ -56,6 +56,11 @@ OPERATIONS: dict[str, Callable[[pl.LazyFrame], pl.LazyFrame]] = {
     "filter over all rows": lambda bars: bars.filter(C("volume") > C("volume").mean()),
     "sum": lambda bars: bars.select(C("agg_record_count").sum(), C("high").max()),
     "shifted": lambda bars: bars.with_columns(before=C("close").shift(1)).head(4),
+    "row numbers": lambda bars: bars.with_row_index().select(C("index") + 1),
+    "row index, length": lambda bars: bars.with_row_index().select(pl.len()),
+    "row index, filter, length": lambda bars: (
+        bars.with_row_index().filter(C("ofi") > 0).select(pl.len())
+    ),
     "row index": lambda bars: bars.with_row_index().filter(C("index") % 3 == 1),
     "sort": lambda bars: bars.sort("volume", "open_time", descending=True).head(4),
     "windows": lambda bars: bars.group_by_dynamic("close_time", every="5m").agg(

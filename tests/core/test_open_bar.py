@@ -127,3 +127,20 @@ def test_they_can_be_asked_while_a_call_is_running() -> None:
     one.process_trades(batch())
 
     assert seen == [(one.open_bar(), one.limits)]
+
+
+def test_keys_that_no_dict_can_have_are_refused_with_what_can() -> None:
+    one = rb.RangeBarProcessor([50, 250], by=["venue", "pair"])
+    one.process_trades(trades([100, 100]).with_columns(venue=1, pair=pl.concat_list("timestamp")))
+    refused = pytest.raises(
+        TypeError, match=r"column 'pair' has lists or structs: .*get_incomplete"
+    )
+
+    with refused:
+        one.open_bar()
+    with refused:
+        _ = one.limits
+
+    bars = one.get_incomplete_bar()
+    assert bars is not None
+    assert bars["pair"].dtype == pl.List(pl.Datetime("ms"))

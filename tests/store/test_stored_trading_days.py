@@ -173,3 +173,30 @@ def test_every_call_over_stored_bars_takes_days_of_a_zone(store: BarStore, cache
     cleared = rb.cache_clear("bars", symbol=SYMBOL, store=store, cache_dir=cache)
     assert cleared["reset"].to_list() == [TEXT]
     assert store.keys() == []
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"reset": rb.TradingDay("09:00", "Asia/Tokyo")},
+        {"reset": None, "max_gap": "10h"},
+        {"reset": "week", "max_gap": "10h"},
+    ],
+    ids=["day of a zone", "gap", "gap in a week"],
+)
+def test_a_filter_finds_bars_that_the_first_trade_of_a_month_cut_off(
+    tmp_path: Path, options: dict[str, Any]
+) -> None:
+    days = DAYS[3:]  # a week begins with the first
+    give(tmp_path, trades_of(days, per_day=10))
+    store = ParquetStore(tmp_path / "bars")
+    asked = own(store, tmp_path, rule=rb.TickRule(10**6), **options)
+    rb.get_range_bars(SYMBOL, days[0], days[-1], **asked)
+    bars = store.scan_bars().collect()
+    # The bar of the day before was cut off in the next month.
+    assert dt.date(2024, 1, 31) in bars["close_time"].dt.date()
+
+    for day in days:
+        at = pl.col("close_time") < dt.datetime.combine(day, dt.time(), dt.UTC)
+        assert_same(bars.filter(at), store.scan_bars().filter(at).collect())
+        assert_same(bars.filter(~at), store.scan_bars().filter(~at).collect())
