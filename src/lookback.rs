@@ -16,6 +16,7 @@
 
 mod blocks;
 pub mod buckets;
+mod on_threads;
 pub mod past;
 
 use crate::bar::Bar;
@@ -29,6 +30,7 @@ use buckets::{Buckets, Filled, Vpin};
 use past::{Kept, Past, Seen};
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::mem::take;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -226,26 +228,10 @@ impl Lookback {
                 if let Some(buckets) = &mut self.buckets {
                     buckets.fill(batch, first_row, row);
                 }
-                let vpin = self.buckets.as_ref().and_then(Buckets::value).map(Scalar::Float);
-                let batch = &self.columns(batch);
-                let seen = Seen { past: &self.past, batch, first_row };
-                let window = match self.length {
-                    Some(length) => window(length, row, &seen)?,
-                    None => None,
-                };
-                let sum = match &window {
-                    None => None,
-                    Some(rows) => sum(rows.clone(), self.needs, &seen, &mut self.blocks).map_err(
-                        |Overflow { sum, limit }| Error::WindowOverflow { sum, row, limit },
-                    )?,
-                };
-                let value = |output: &&Output| match (&window, &sum) {
-                    _ if output.group == Group::Vpin => vpin,
-                    (None, _) => None,
-                    (Some(_), Some(bar)) => output.scalar(bar),
-                    (Some(_), None) => output.of_no_trade(),
-                };
-                self.outputs.iter().map(value).collect()
+                let mut blocks = take(&mut self.blocks);
+                let values = self.values(row, batch, first_row, &mut blocks)?;
+                self.blocks = blocks;
+                values
             }
         };
         self.last = Some((row, Arc::clone(&values)));
@@ -253,6 +239,36 @@ impl Lookback {
             *open = values;
         }
         Ok(())
+    }
+
+    /// The values of a bar that opens with a trade of a batch, once the buckets of volume before it
+    /// are filled.
+    fn values(
+        &self,
+        row: u64,
+        batch: &Trades<'_>,
+        first_row: u64,
+        blocks: &mut Blocks,
+    ) -> Result<Arc<Before>, Error> {
+        let vpin = self.buckets.as_ref().and_then(Buckets::value).map(Scalar::Float);
+        let batch = &self.columns(batch);
+        let seen = Seen { past: &self.past, batch, first_row };
+        let window = match self.length {
+            Some(length) => window(length, row, &seen)?,
+            None => None,
+        };
+        let sum = match &window {
+            None => None,
+            Some(rows) => sum(rows.clone(), self.needs, &seen, blocks)
+                .map_err(|Overflow { sum, limit }| Error::WindowOverflow { sum, row, limit })?,
+        };
+        let value = |output: &&Output| match (&window, &sum) {
+            _ if output.group == Group::Vpin => vpin,
+            (None, _) => None,
+            (Some(_), Some(bar)) => output.scalar(bar),
+            (Some(_), None) => output.of_no_trade(),
+        };
+        Ok(self.outputs.iter().map(value).collect())
     }
 
     /// Keep the trades of a batch that later windows may need.

@@ -25,6 +25,7 @@ use crate::rule::Rule;
 use crate::threads::on_threads;
 use crate::trades::Trades;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// How many rows are shared at a time: enough to pay for starting threads, and few enough to bound
 /// the bars that wait for the last thread.
@@ -37,8 +38,15 @@ const SAMPLE: usize = 4 * BLOCK;
 /// Where bars have fewer rows than these, merging their pieces costs more than threads save.
 const WORTH_A_PIECE: usize = if cfg!(test) { 0 } else { 512 };
 
+/// Where a window has more rows than these, copying them from one share to the next costs more
+/// than threads save.
+const LONG_WINDOW: usize = SHARE / 16;
+
 /// The end of a bar: its last row, and the number of its rule.
 type Cut = (usize, usize);
+
+/// Bars that ended, and the values of what came before each, if something looks back.
+type EndedBars = (Vec<Ended>, Vec<Arc<Before>>);
 
 /// What a thread has found in a range of rows.
 struct Summed {
@@ -50,8 +58,8 @@ struct Summed {
 impl<R: Rule + Clone + Send> Builder<R> {
     /// Fold a batch on at most so many threads; the bars and errors are those of [`Self::push`].
     ///
-    /// A small batch, and any batch of a builder that resets, looks for gaps, looks back or needs the
-    /// time above the first price, is folded on this thread alone.
+    /// A small batch, and any batch of a builder that resets, looks for gaps, looks far back, fills
+    /// buckets of volume or needs the time above the first price, is folded on this thread alone.
     ///
     /// # Errors
     /// As [`Self::push`].
@@ -63,7 +71,9 @@ impl<R: Rule + Clone + Send> Builder<R> {
     ) -> Result<(), Error> {
         let is_serial = self.reset.is_some()
             || self.max_gap.is_some()
-            || self.lookback.is_some()
+            || self.lookback.as_ref().is_some_and(|lookback| {
+                lookback.rows_of_window(trades).is_none_or(|rows| rows > LONG_WINDOW)
+            })
             || self.piece.needs.contains(Needs::TIME_ABOVE);
         if threads < 2 || is_serial {
             return self.push(trades, emit);
@@ -82,16 +92,21 @@ impl<R: Rule + Clone + Send> Builder<R> {
             let ended =
                 if is_sparse && threads > 1 { self.push_share(threads, &rest) } else { None };
             match ended {
-                Some(ended) => ended.into_iter().for_each(|ended| emit(ended, &[])),
+                Some((ended, before)) => {
+                    let mut before = before.iter();
+                    for ended in ended {
+                        emit(ended, before.next().map_or(&[], |before| before));
+                    }
+                }
                 None => self.push(&rest, emit)?,
             }
         }
         Ok(())
     }
 
-    /// The bars that end in these trades; `None`, and the builder as it was, if a row is bad or a
-    /// sum is too large.
-    fn push_share(&mut self, threads: usize, trades: &Trades<'_>) -> Option<Vec<Ended>> {
+    /// The bars that end in these trades, and if it looks back, the values of each; `None`, and the
+    /// builder as it was, if a row is bad or a sum is too large.
+    fn push_share(&mut self, threads: usize, trades: &Trades<'_>) -> Option<EndedBars> {
         let mut chains = self.chains.clone();
         let cuts = find_cuts(threads, &mut chains, trades);
         let rows = trades.len.div_ceil(threads).next_multiple_of(BLOCK);
@@ -114,8 +129,17 @@ impl<R: Rule + Clone + Send> Builder<R> {
                 }
             }
         }
+        let mut before = Vec::new();
+        if let Some(lookback) = &mut self.lookback {
+            let is_opening = |(_, chain): &(usize, &Chain<R>)| chain.open.is_none();
+            let opening = self.chains.iter().enumerate().filter(is_opening);
+            let opening: Vec<_> = opening.map(|(number, _)| number).collect();
+            let ends: Vec<_> = ended.iter().map(|ended| (ended.chain, ended.row)).collect();
+            before = lookback.of_bars(threads, (trades, first_row), &opening, &ends)?;
+            lookback.keep(trades, first_row);
+        }
         (self.chains, self.check) = (chains, check);
-        Some(ended)
+        Some((ended, before))
     }
 }
 
@@ -183,7 +207,9 @@ fn sum(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::columns::{OUTPUTS, Output};
+    use crate::columns::{OUTPUTS, Output, Scalar, output};
+    use crate::lookback::past::Kept;
+    use crate::lookback::{Back, Length, Lookback};
     use crate::rule::AnyRule;
     use crate::trades::{Bits, Column, Sides, TimeUnit};
     use proptest::prelude::*;
@@ -259,29 +285,57 @@ mod tests {
         "ewmarun-volume-tickrule-400-none-1000-100-4000-400",
     ];
 
-    fn builder(rules: &[&str]) -> Builder<AnyRule> {
+    const LENGTHS: [Option<Length>; 7] = [
+        None,
+        Some(Length::Trades(1)),
+        Some(Length::Trades(300)),
+        Some(Length::Trades(3_000)),
+        Some(Length::Trades(LONG_WINDOW as u64 + 1)),
+        Some(Length::Span(40_000_000)),
+        Some(Length::Span(700_000_000)),
+    ];
+
+    const BEFORE: [&str; 3] = ["lookback_trade_count", "lookback_vwap", "lookback_kaufman_er"];
+
+    fn builder(rules: &[&str], length: Option<Length>) -> Builder<AnyRule> {
         // The time above the first price is added on one thread.
         let is_shared = |output: &&Output| !output.needs.contains(Needs::TIME_ABOVE);
         let outputs = OUTPUTS.iter().filter(is_shared);
         let needs = outputs.fold(Needs::NOTHING, |needs, output| needs.and(output.needs));
+        let of_window = BEFORE.iter().filter_map(|name| output(name)).collect();
+        let back = Back { length, vpin: None };
         Builder::new(rules.iter().map(|rule| rule.parse().unwrap()), needs)
+            .looking_back(length.map(|_| Lookback::new(back, of_window, rules.len())))
     }
 
-    /// The bars, what is open then, the check, and the error of two batches with the same trades.
-    type Folded = (Vec<Ended>, Vec<Bar>, Check, Vec<Option<Error>>);
+    /// The bars with what came before each, what is open then, what is kept, the check, and the
+    /// error of two batches with the same trades.
+    type Folded = (
+        Vec<(Ended, Vec<Option<Scalar>>)>,
+        Vec<(Bar, Vec<Option<Scalar>>)>,
+        Option<Kept>,
+        Check,
+        Vec<Option<Error>>,
+    );
 
     fn folded(threads: usize, mut builder: Builder<AnyRule>, batches: &[Trades<'_>]) -> Folded {
         let (mut ended, mut errors) = (Vec::new(), Vec::new());
         for batch in batches {
-            let error = builder.push_on(threads, batch, &mut |bar, _| ended.push(bar)).err();
+            let error = builder
+                .push_on(threads, batch, &mut |bar, before| ended.push((bar, before.to_vec())))
+                .err();
             let is_bad = error.is_some();
             errors.push(error);
             if is_bad {
                 break;
             }
         }
-        let open = builder.open_bars().map(|(_, bar)| bar.clone()).collect();
-        (ended, open, builder.check, errors)
+        let values = |(chain, bar): (usize, &Bar)| (bar.clone(), builder.before(chain).to_vec());
+        let open = builder.open_bars().map(values).collect();
+        // After an error, a builder is not used again.
+        let is_good = errors.iter().all(Option::is_none);
+        let kept = is_good.then(|| builder.kept(TimeUnit::Milliseconds));
+        (ended, open, kept, builder.check, errors)
     }
 
     proptest! {
@@ -296,15 +350,16 @@ mod tests {
             rules in prop::sample::subsequence(RULES.to_vec(), 1..5),
             ids: bool,
             cut in 0..ROWS,
+            length in prop::sample::select(LENGTHS.to_vec()),
         ) {
             let owned = Owned::new(seed, step, ties);
             let trades = owned.trades(ids);
             let batches = [trades.slice(0..cut), trades.slice(cut..ROWS)];
 
-            let one = folded(1, builder(&rules), &batches);
+            let one = folded(1, builder(&rules, length), &batches);
 
-            prop_assert!(one.3.iter().all(Option::is_none), "{:?}", one.3);
-            prop_assert_eq!(folded(threads, builder(&rules), &batches), one);
+            prop_assert!(one.4.iter().all(Option::is_none), "{:?}", one.4);
+            prop_assert_eq!(folded(threads, builder(&rules, length), &batches), one);
         }
 
         #[test]
@@ -315,6 +370,7 @@ mod tests {
             second in 0..ROWS,
             kind in 0..4,
             rules in prop::sample::subsequence(RULES.to_vec(), 1..4),
+            length in prop::sample::select(LENGTHS.to_vec()),
         ) {
             let mut owned = Owned::new(seed, 50, 3);
             for row in [row, second] {
@@ -328,7 +384,9 @@ mod tests {
             let trades = owned.trades(false);
 
             // As texts, because NaN differs from itself.
-            let on = |threads| format!("{:?}", folded(threads, builder(&rules), &[trades]));
+            let on = |threads| {
+                format!("{:?}", folded(threads, builder(&rules, length), &[trades]))
+            };
 
             prop_assert_eq!(on(threads), on(1));
         }
