@@ -1,7 +1,8 @@
 """Threads do not survive a fork, so calls that need them are refused in a forked child.
 
-Polars, and its copy in the compiled extension, start their threads when they first need them. A
-child that is forked later has the pools without the threads, and would wait for them forever.
+Polars, and its copy in the compiled extension, start their threads when they first need them, and
+so does what asks a bucket. A child that is forked later has the pools without the threads, and
+would wait for them forever.
 """
 
 import os
@@ -24,6 +25,8 @@ class _Process:
     is_cut_off: bool = False
     has_pool: bool = False
     has_lost_pool: bool = False
+    has_asked_buckets: bool = False
+    has_lost_buckets: bool = False
 
     def before_fork(self) -> None:
         """Note whether Polars has threads, whatever started them."""
@@ -33,6 +36,7 @@ class _Process:
         """Note, in a child, whether its pools have lost their threads."""
         self.is_cut_off = self.is_cut_off or self.has_used_threads
         self.has_lost_pool = self.has_lost_pool or self.has_pool
+        self.has_lost_buckets = self.has_lost_buckets or self.has_asked_buckets
 
 
 def _has_pool() -> bool:
@@ -72,6 +76,23 @@ def use_own_threads() -> None:
     if _PROCESS.is_cut_off:
         raise _lost()
     _PROCESS.has_used_threads = True
+
+
+def use_buckets() -> None:
+    """Note that threads that ask buckets are used from now on.
+
+    Raises
+    ------
+    RangeBarError
+        This process was forked after a bucket was asked.
+    """
+    if _PROCESS.has_lost_buckets:
+        raise RangeBarError(
+            "this process was forked after its parent had asked a bucket, and would wait for ever "
+            "for threads that a fork does not copy (start it by "
+            'multiprocessing.get_context("spawn") or "forkserver", or ask no bucket before)'
+        )
+    _PROCESS.has_asked_buckets = True
 
 
 def check_threads() -> None:

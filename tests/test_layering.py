@@ -28,7 +28,7 @@ MAY: dict[str, set[str]] = {
     "_log": set(),
     "_progress": {"_extras"},
     "_pruning": {"_core"},
-    "_objects": {"_extras"},
+    "_objects": {"_extras", "_forks"},
     "_disk": {"_internal", "_objects"},
     "_extras": set(),
     "_sessions": {"_argument_names", "_core", "_extras", "schema"},

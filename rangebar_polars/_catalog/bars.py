@@ -291,7 +291,16 @@ class StoredBars:
 
         def frames(columns: list[str] | None, _: pl.Expr | None) -> Iterator[pl.DataFrame]:
             with nullcontext() if address is None else address.opened() as store:
-                bars = replace(unopened, store=store)
+                # Runs may overlap, and what one of them finds may be otherwise for the next.
+                bars = replace(
+                    unopened,
+                    store=store,
+                    fetched=dict(self.fetched),
+                    computed={},
+                    traded={},
+                    defects=dict(self.defects),
+                    _late=set(),
+                )
                 yield from bars.frames(columns, refresh=True)
                 bars.warn_of_missing()
 
@@ -322,11 +331,18 @@ class StoredBars:
         """
         if refresh:
             self.find_stored()
+            self._forget_absent()
         return self._assembly().bars(
             self.looked.found,
             list(self.schema) if columns is None else columns,
             include_incomplete=self.options.include_incomplete,
         )
+
+    def _forget_absent(self) -> None:
+        """Forget that days had no trades, if they are cached by now."""
+        absent = [day for day, entry in self.fetched.items() if entry.report is None]
+        for day in set(absent).difference(self.cache.missing(absent)):
+            del self.fetched[day]
 
     def checkpoint(self) -> bytes:
         """Compute and store missing bars, and return the state after the last day."""

@@ -16,7 +16,7 @@ from rangebar_polars import _internal
 from rangebar_polars._core.bar_schema import schema_of
 from rangebar_polars._core.batches import batches
 from rangebar_polars._core.conditions import implied
-from rangebar_polars._core.fold import CLOSE_TIME, columns_read, fold
+from rangebar_polars._core.fold import CLOSE_TIME, columns_read, flagged, fold
 from rangebar_polars._core.footprint import Footprint
 from rangebar_polars._core.lazy_source import lazy_source
 from rangebar_polars._core.options import Options
@@ -115,19 +115,20 @@ def scan(trades: pl.LazyFrame, options: Options) -> pl.LazyFrame:
         given = trades.collect_schema()
         asked = _asked(options, predicate)
         if not asked.rules:
-            return iter(())
+            return
         # Chains of keys are independent, so what no chain of the result needs is not read.
         # Rows of events count the trades of all keys.
         of_keys = None if options.has_events else implied(predicate, options.by)
         chosen = trades if of_keys is None else trades.filter(of_keys)
         read = columns_read(given, asked, wanted)
         schema = pl.Schema({name: given[name] for name in read})
-        return fold(
-            batches(chosen.select(cs.by_name(*read)), schema), schema, asked, wanted, whole=False
-        )
+        plan = batches(chosen.select(cs.by_name(*read)), schema)
+        for ended in fold(plan, schema, asked, wanted, whole=False):
+            # Frames are flagged, and not the plan: where that is known to be sorted, Polars leaves
+            # out a sort after a head, and then a head after it takes the place of the first.
+            yield flagged(ended, asked) if CLOSE_TIME in ended.columns else ended
 
-    bars = lazy_source(frames, lambda: schema_of(trades.collect_schema(), options))
-    return bars if options.by else bars.set_sorted(CLOSE_TIME)
+    return lazy_source(frames, lambda: schema_of(trades.collect_schema(), options))
 
 
 def _asked(options: Options, predicate: pl.Expr | None) -> Options:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from rangebar_polars._extras import extra
+from rangebar_polars._forks import use_buckets
 from rangebar_polars._objects.address import ObjectAddress
 
 CONNECT_SECONDS: Final = 10
@@ -51,6 +52,8 @@ class Piece:
 
 class Bucket:
     """A folder in a bucket, whose objects have names relative to it.
+
+    Every request raises a RangeBarError in a process that was forked after one.
 
     Parameters
     ----------
@@ -224,6 +227,9 @@ class Bucket:
 
     @contextmanager
     def _doing(self, doing: str, name: str = "") -> Iterator[None]:
+        if name:
+            # Opening makes no request.
+            use_buckets()
         try:
             yield
         except self._failures as error:

@@ -3,6 +3,7 @@
 import datetime as dt
 
 import polars as pl
+import pytest
 from support.cached_trades import DAYS, SOURCE, SYMBOL, default_cache, give, one_pass, trades_of
 from support.entry_points import assert_same
 
@@ -59,3 +60,19 @@ def test_trades_that_change_before_a_plan_runs_are_seen() -> None:
     assert_same(
         one_pass(default_cache(), DAYS[0], DAYS[-1], threshold_decimal_bps=30), plan.collect()
     )
+
+
+def test_trades_that_come_between_two_runs_of_a_plan_are_seen() -> None:
+    give(default_cache(), trades_of(DAYS[:4]))
+    give(default_cache(), trades_of(DAYS[6:10]))
+    with pytest.warns(rb.RangeBarWarning, match="days not cached"):
+        plan = rb.scan_range_bars(SYMBOL, DAYS[0], DAYS[-1], 30, source=SOURCE)
+    before = plan.collect()
+
+    give(default_cache(), trades_of(DAYS[4:6]))
+    give(default_cache(), trades_of(DAYS[10:]))
+    after = plan.collect()
+
+    want = one_pass(default_cache(), DAYS[0], DAYS[-1], threshold_decimal_bps=30)
+    assert before.height < want.height
+    assert_same(want, after)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from support.object_server import ObjectServer, bucket_of, sizes_of
+from support.subprocesses import run
 
 from rangebar_polars._objects.parquet_end import TAIL_BYTES
 from rangebar_polars.schema import Series
@@ -148,3 +149,33 @@ def test_where_ranges_count_from_the_beginning_the_size_is_asked_first(
     got = objects.read(KEY, found, ALL)
     assert got is not None
     assert got.equals(BARS)
+
+
+FORKED = """
+import os
+import rangebar_polars as rb
+
+store = rb.open_store(URL)
+if USED:
+    store.keys()
+child = os.fork()
+if child == 0:
+    try:
+        print(store.keys(), rb.cache_status(store=URL, cache_dir=URL).height, flush=True)
+    except rb.RangeBarError as error:
+        print(error, flush=True)
+    finally:
+        os._exit(0)
+os.waitpid(child, 0)
+"""
+
+
+def test_a_child_that_was_forked_after_a_request_makes_none(objects_url: str) -> None:
+    used = f"URL, USED = {objects_url!r}, True\n{FORKED}"
+
+    assert run(used) == (
+        "this process was forked after its parent had asked a bucket, and would wait for ever for "
+        "threads that a fork does not copy (start it by "
+        'multiprocessing.get_context("spawn") or "forkserver", or ask no bucket before)\n'
+    )
+    assert run(used.replace("True", "False", 1)) == "[] 0\n"
