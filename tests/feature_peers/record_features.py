@@ -56,6 +56,9 @@ BEYOND_TWICE = made_up([1.0, 1.55, 1.55])
 TRENDING = made_up([100.0 + row**2 for row in range(40)])
 BETWEEN_LEVELS = made_up([100.4, 100.6, 101.5, 102.5])
 EQUAL_LEVELS = made_up([100.0, 101.0, 102.0, 103.0])
+AT_THE_MULTIPLE = made_up([100.0, 101.0], [1.0, IMBALANCE]).with_columns(
+    is_buyer_maker=pl.Series([True, False])
+)
 LARGE_AND_SMALL = made_up([100.0] * 1_001, [2.0**24, *[1.0] * 1_000])
 
 
@@ -305,7 +308,7 @@ def _mlfinpy_labels(
 
 
 def closing_rows(trades: pl.DataFrame, every: int = RUN) -> list[int]:
-    """Return every so many rows, but for one behind which there are no trades."""
+    """Return every so many rows, but for the last one of all."""
     return [*range(every - 1, trades.height - 1, every)]
 
 
@@ -332,6 +335,7 @@ def calls() -> "Calls":
         "finmlkit": {
             "comp_bar_directional_features": _finmlkit_flow,
             "comp_bar_footprints": lambda: _finmlkit_footprint(on_levels(trades)),
+            "comp_bar_footprints, at the multiple": lambda: _finmlkit_footprint(AT_THE_MULTIPLE),
             "comp_bar_footprints, between levels": lambda: _finmlkit_footprint(BETWEEN_LEVELS),
             "comp_bar_footprints, equal levels": lambda: _finmlkit_footprint(EQUAL_LEVELS),
             "comp_bar_footprints, large and small": lambda: _finmlkit_footprint(

@@ -68,6 +68,21 @@ def test_levels_of_others_are_the_nearest_and_ours_the_one_below() -> None:
     assert [row[0] for row in RESULTS["wickra Footprint, between levels"]] == [100, 101, 102, 103]
 
 
+def test_exactly_the_multiple_is_an_imbalance_that_finmlkit_does_not_see() -> None:
+    theirs = RESULTS["finmlkit comp_bar_footprints, at the multiple"]
+    ours = rb.bars(record.AT_THE_MULTIPLE, rule=rb.TickRule(2), footprint=FOOTPRINT)
+
+    assert (theirs["buy_imbalances"], theirs["sell_imbalances"]) == ([0], [0])
+    assert ours.select("buy_imbalance_count", "sell_imbalance_count").row(0) == (1, 0)
+
+
+def test_of_equal_levels_finmlkit_takes_the_lowest_and_ours_is_in_the_middle() -> None:
+    ours = rb.bars(record.EQUAL_LEVELS, rule=rb.TickRule(4), footprint=FOOTPRINT)
+
+    assert RESULTS["finmlkit comp_bar_footprints, equal levels"]["poc"] == [100]
+    assert ours["poc"].to_list() == [101]
+
+
 def test_a_level_in_single_precision_loses_small_trades_beside_a_large_one() -> None:
     made = record.LARGE_AND_SMALL
     (level,) = made.select(rb.features.footprint(record.TICK))["footprint"].explode()

@@ -12,7 +12,7 @@ APART = record.apart()
 SPAN = f"{record.SECONDS}s"
 
 
-def labels(trades: pl.DataFrame, rows: list[int], **asked: Any) -> pl.DataFrame:  # noqa: ANN401 - arguments
+def labels(trades: pl.DataFrame, rows: list[int], **asked: Any) -> pl.DataFrame:  # noqa: ANN401
     """Return labels of events, with the row that ended each."""
     given = {"take_profit": record.TAKE_PROFIT, "stop_loss": record.STOP_LOSS} | asked
     return rb.labels.triple_barrier(trades, events=pl.DataFrame({"row": rows}), **given)
@@ -61,7 +61,7 @@ def test_a_return_of_zero_is_made_a_profit_by_finmlkit() -> None:
     assert ours["touch_time"].to_list() == times(record.FLAT, theirs["row"])
 
 
-def test_events_behind_which_the_trades_end_are_labelled_by_finmlkit(
+def test_events_whose_horizon_is_not_known_yet_are_labelled_by_finmlkit(
     within_a_span: pl.DataFrame,
 ) -> None:
     opened = within_a_span.filter(pl.col("label").is_null())
@@ -96,7 +96,7 @@ def test_mlfinpy_ignores_the_stop_loss_where_no_side_is_given() -> None:
     assert asked["touch_time"].to_list() != times(APART, theirs["row"])
 
 
-def test_the_horizon_of_mlfinpy_ends_with_the_first_trade_behind_it() -> None:
+def test_the_horizon_of_mlfinpy_ends_with_the_first_trade_after_it() -> None:
     theirs = RESULTS["mlfinpy get_bins, a horizon"]
     ours = labels(APART, record.closing_rows(APART, record.RUN // 2), horizon=SPAN)
     events = times(APART, theirs["event"])
