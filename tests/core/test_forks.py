@@ -1,6 +1,7 @@
 """In a forked child bars are computed, or refused with what to do; nothing waits for ever."""
 
 import sys
+from functools import cache
 
 import pytest
 from support.subprocesses import run
@@ -79,7 +80,7 @@ TEXT = (
     "this process was forked after its parent had begun the threads of Polars, and would wait for "
     "ever for threads that a fork does not copy (start it by "
     'multiprocessing.get_context("spawn") or "forkserver", or make bars of frames, without by, '
-    "aggs, events and expressions of your own)\n"
+    "aggs, events and expressions of your own)"
 )
 OF_BARS = ["checks", "continuity", "backtesting", "year", "chart", "footprint"]
 OF_EXPRESSIONS = ["condition", "reset"]
@@ -90,63 +91,77 @@ EXPRESSIONS = ["expression", "id", "feature", "namespace"]
 STORED = ["import", "ticks", "quality", "bars", "plan of bars", "stored", "last bars"]
 
 
+ARE_SEEN = sys.platform == "linux"
+NEEDS_THREADS = [
+    "aggs", "lazy", "processor of a plan", *EXPRESSIONS, *OF_EXPRESSIONS, *STORED[:-1], *OF_BARS
+]  # fmt: skip
+
+
+@cache
+def forked(used: str | None) -> dict[str, str]:
+    """Return what each call gives in a child of a process that has made one call, or none.
+
+    Each child is forked by the same process, in which no other call was made.
+    """
+    asked: list[str] = {
+        None: [*PLAIN, *POOLS],
+        "by": [*PLAIN, *POOLS, "labels", "events"],
+        "polars": [*PLAIN, *CHUNKS, *(NEEDS_THREADS if ARE_SEEN else [])],
+        "store": [*STORED, "status", "populate"],
+    }.get(used, [*PLAIN, *POOLS])
+    lines = run(
+        f"{HEAD}\n"
+        f"used = {used!r}\n"
+        "if used:\n"
+        "    calls[used]()\n"
+        "    chunks = pl.concat([frame.head(2), frame.tail(2)], rechunk=False)\n"
+        f"for name in {asked}:\n"
+        "    in_child(name)"
+    )
+    return dict(zip(asked, lines.splitlines(), strict=True))
+
+
 @pytest.mark.parametrize("used", POOLS)
 @pytest.mark.parametrize("asked", POOLS)
 def test_what_needs_threads_is_refused_after_they_were_used(used: str, asked: str) -> None:
-    assert run(f"{HEAD}\ncalls[{used!r}]()\nin_child({asked!r})") == TEXT
+    assert forked(used)[asked] == TEXT
 
 
 def test_labels_of_frames_are_computed_in_any_child_and_those_of_events_refused() -> None:
-    code = f"{HEAD}\ncalls['by']()\nin_child('labels')\nin_child('events')"
-
-    assert run(code) == f"2\n{TEXT}"
+    assert forked("by")["labels"] == "2"
+    assert forked("by")["events"] == TEXT
 
 
 @pytest.mark.parametrize("used", [*PLAIN, *POOLS])
 @pytest.mark.parametrize("asked", PLAIN)
 def test_bars_of_frames_are_computed_in_any_child(used: str, asked: str) -> None:
-    assert run(f"{HEAD}\ncalls[{used!r}]()\nin_child({asked!r})") == "2\n"
+    assert forked(used)[asked] == "2"
 
 
 @pytest.mark.parametrize("asked", [*PLAIN, *POOLS])
 def test_a_child_forked_before_any_use_makes_all_bars(asked: str) -> None:
-    assert run(f"{HEAD}\nin_child({asked!r})") == "2\n"
+    assert forked(None)[asked] == "2"
 
 
-@pytest.mark.parametrize(
-    "asked",
-    [
-        "aggs",
-        "lazy",
-        "processor of a plan",
-        *EXPRESSIONS,
-        *OF_EXPRESSIONS,
-        *STORED[:-1],
-        *OF_BARS,
-    ],
-)
-@pytest.mark.skipif(sys.platform != "linux", reason="only there the threads of Polars can be seen")
+@pytest.mark.parametrize("asked", NEEDS_THREADS)
+@pytest.mark.skipif(not ARE_SEEN, reason="only there the threads of Polars can be seen")
 def test_what_needs_threads_is_refused_after_polars_alone_used_them(asked: str) -> None:
-    assert run(f"{HEAD}\ncalls['polars']()\nin_child({asked!r})") == TEXT
+    assert forked("polars")[asked] == TEXT
 
 
 @pytest.mark.parametrize("asked", STORED)
 def test_stored_bars_are_refused_after_bars_were_stored(asked: str) -> None:
-    assert run(f"{HEAD}\ncalls['store']()\nin_child({asked!r})") == TEXT
+    assert forked("store")[asked] == TEXT
 
 
-@pytest.mark.parametrize("asked", ["status", "populate"])
-def test_what_needs_no_threads_of_its_own_works_in_any_child(asked: str) -> None:
-    rows = {"status": "2\n", "populate": "1\n"}
-
-    assert run(f"{HEAD}\ncalls['store']()\nin_child({asked!r})") == rows[asked]
+@pytest.mark.parametrize(("asked", "rows"), [("status", "2"), ("populate", "1")])
+def test_what_needs_no_threads_of_its_own_works_in_any_child(asked: str, rows: str) -> None:
+    assert forked("store")[asked] == rows
 
 
 @pytest.mark.parametrize("asked", [*PLAIN, *CHUNKS])
 def test_bars_of_frames_are_computed_after_polars_used_its_threads(asked: str) -> None:
-    chunks = "chunks = pl.concat([frame.head(2), frame.tail(2)], rechunk=False)"
-
-    assert run(f"{HEAD}\ncalls['polars']()\n{chunks}\nin_child({asked!r})") == "2\n"
+    assert forked("polars")[asked] == "2"
 
 
 @pytest.mark.parametrize("method", ["spawn", "forkserver"])

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.border_reference import with_sessions
 from support.entry_points import assert_expected
-from support.oracle_chains import across_periods, keyed
+from support.oracle_chains import across_periods, keyed, some
 from support.rule_questions import OF_CHAINS, OF_ONE_CHAIN, RuleQuestion, rule_questions
 
 import rangebar_polars as rb
@@ -30,6 +30,7 @@ def with_roles(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 @pytest.mark.filterwarnings("ignore::rangebar_polars.RangeBarWarning")
+@some
 @given(data=st.data())
 @pytest.mark.parametrize("entry_point", OF_ONE_CHAIN)
 def test_one_chain_is_that_of_the_oracle(data: st.DataObject, entry_point: str) -> None:
@@ -42,8 +43,8 @@ def test_one_chain_is_that_of_the_oracle(data: st.DataObject, entry_point: str) 
 
 
 @pytest.mark.filterwarnings("ignore::rangebar_polars.RangeBarWarning")
-@given(data=st.data())
-@pytest.mark.parametrize("by", [(), ("symbol",), ("venue", "symbol")])
+@some
+@given(data=st.data(), by=st.sampled_from([(), ("symbol",), ("venue", "symbol")]))
 @pytest.mark.parametrize("entry_point", OF_CHAINS)
 def test_several_chains_are_those_of_the_oracle(
     data: st.DataObject, entry_point: str, by: tuple[str, ...]
@@ -57,6 +58,7 @@ def test_several_chains_are_those_of_the_oracle(
 
 
 @pytest.mark.filterwarnings("ignore::rangebar_polars.RangeBarWarning")
+@some
 @given(data=st.data())
 def test_the_bar_of_each_record_is_that_of_the_oracle(data: st.DataObject) -> None:
     frame = with_roles(data.draw(across_periods().flatmap(with_sessions)))

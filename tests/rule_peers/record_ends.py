@@ -1,10 +1,8 @@
 """Record where bars of other libraries end; see README.md."""
 
-import json
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 from typing import Any
 
@@ -70,30 +68,11 @@ def calls(peers: Any) -> dict[str, tuple[str, Callable[[], list[int]]]]:  # noqa
     }
 
 
-def licence_of(library: str) -> str:
-    """Return the licence that a distribution states."""
-    found = metadata(library).json
-    return str(found.get("license_expression") or found.get("license") or "none stated")
-
-
 def main() -> None:
-    """Record every call whose library is installed, and keep what was recorded of the others."""
-    sys.path.insert(0, str(ROOT / "benches"))
-    recorded = json.loads(RECORDED.read_text()) if RECORDED.exists() else {}
-    libraries, ends = recorded.get("libraries", {}), recorded.get("ends", {})
-    for name, (library, call) in calls(import_module("peers")).items():
-        try:
-            metadata(library)
-        except PackageNotFoundError:
-            continue
-        ends[name] = call()
-        libraries[library] = {
-            "version": metadata(library)["Version"],
-            "licence": licence_of(library),
-        }
-    lines = [f'  "{name}": {json.dumps(rows)}' for name, rows in sorted(ends.items())]
-    text = f'{{"libraries": {json.dumps(libraries, sort_keys=True, indent=1)},\n"ends": {{\n'
-    RECORDED.write_text(text + ",\n".join(lines) + "\n}}\n")
+    """Record the calls of the libraries that are installed."""
+    sys.path[:0] = [str(ROOT / "benches"), str(ROOT / "tests")]
+    record: Any = import_module("support.peer_records").record
+    record(RECORDED, calls(import_module("peers")), under="ends")
 
 
 if __name__ == "__main__":

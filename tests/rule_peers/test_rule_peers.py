@@ -1,32 +1,20 @@
 """Bars of other libraries end where ours do, or differ as docs/rules.md says."""
 
-import importlib.util
 import json
 from pathlib import Path
-from types import ModuleType
 
 import polars as pl
 import pytest
+from support.peer_records import loaded
 
 import rangebar_polars as rb
 
 HERE = Path(__file__).parent
-
-
-def _loaded(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"{path.stem}_of_peers", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-RECORD = _loaded(HERE / "record_ends.py")
+RECORD = loaded(HERE / "record_ends.py")
 RECORDED = json.loads((HERE / "recorded.json").read_text(encoding="utf-8"))
 ENDS: dict[str, list[int]] = RECORDED["ends"]
 TRADES: pl.DataFrame = RECORD.sample()
-PEERS = _loaded(HERE.parents[1] / "benches" / "peers.py")
+PEERS = loaded(HERE.parents[1] / "benches" / "peers.py")
 
 
 def ends(rule: rb.Rule, trades: pl.DataFrame = TRADES) -> list[int]:
