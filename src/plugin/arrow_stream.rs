@@ -24,6 +24,8 @@ pub struct TableStream {
     reader: ArrowArrayStreamReader<Box<ArrowArrayStream>>,
     fields: Vec<ArrowField>,
     schema: Vec<Field>,
+    /// What [`Self::next_rows`] has left of a chunk.
+    rest: Option<StructArray>,
 }
 
 impl TableStream {
@@ -51,7 +53,7 @@ impl TableStream {
             ))
             .into());
         };
-        Ok(Self { schema: fields.iter().map(field).collect(), fields, reader })
+        Ok(Self { schema: fields.iter().map(field).collect(), fields, reader, rest: None })
     }
 
     /// The Arrow fields of the columns.
@@ -77,6 +79,29 @@ impl TableStream {
             .map(without_null_rows)
             .map(Some)
             .ok_or_else(|| compute_error("expected chunks of a table"))
+    }
+
+    /// The next rows, at most so many and all of one chunk, if there are some.
+    ///
+    /// # Errors
+    /// As [`Self::next_chunk`].
+    pub fn next_rows(&mut self, most: usize) -> PolarsResult<Option<StructArray>> {
+        let rows = match self.rest.take() {
+            Some(rest) => rest,
+            None => match self.next_chunk()? {
+                Some(chunk) => chunk,
+                None => return Ok(None),
+            },
+        };
+        if rows.len() <= most {
+            return Ok(Some(rows));
+        }
+        let mut rest = rows.clone();
+        rest.slice(most, rows.len() - most);
+        self.rest = Some(rest);
+        let mut first = rows;
+        first.slice(0, most);
+        Ok(Some(first))
     }
 
     /// A column of a chunk.

@@ -25,6 +25,9 @@ use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyList};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+/// How many rows are folded before Ctrl-C is noticed, where a chunk has more.
+const MOST_ROWS: usize = 1 << 20;
+
 /// Find the columns of the trades in the schema of a stream.
 ///
 /// # Errors
@@ -34,12 +37,14 @@ pub fn bind(stream: &TableStream, fold: &mut Fold) -> PolarsResult<Inputs> {
     fold.bind(stream.schema())
 }
 
-/// Fold the next chunk of a stream; returns whether there was one.
+/// Fold the next rows of a stream; returns whether there were some.
 ///
 /// # Errors
 /// The first bad row, or an error of the stream.
 pub fn push(stream: &mut TableStream, fold: &mut Fold, inputs: &Inputs) -> PolarsResult<bool> {
-    let Some(chunk) = stream.next_chunk()? else { return Ok(false) };
+    // A trace is of all rows of a chunk.
+    let most = if fold.is_traced() { usize::MAX } else { MOST_ROWS };
+    let Some(chunk) = stream.next_rows(most)? else { return Ok(false) };
     fold.push(inputs, stream.schema(), chunk.len(), |index| stream.series(&chunk, index))?;
     Ok(true)
 }

@@ -350,6 +350,11 @@ impl Fold {
         DataFrame::new_infer_height(columns.map(column).collect())
     }
 
+    /// Whether the bar of each trade is recorded.
+    pub const fn is_traced(&self) -> bool {
+        self.trace.is_some()
+    }
+
     /// Whether no wanted bar has ended since the last call of [`Self::take`].
     pub fn is_empty(&self) -> bool {
         self.labels.as_ref().map_or_else(|| self.rows.is_empty(), Labels::is_empty)

@@ -103,3 +103,19 @@ _, status = os.waitpid(child, 0)
 print(os.waitstatus_to_exitcode(status))
 """
     assert run(code) == "0\n"
+
+
+def test_rows_of_a_frame_are_counted_over_the_parts_between_which_signals_are_noticed() -> None:
+    rows = pl.int_range(2**20 + 10, eager=True)
+    frame = pl.DataFrame({"timestamp": rows.cast(pl.Datetime("ms")), "price": rows % 7 + 100.0})
+    columns = rb.TradeColumns(quantity=None)
+    options: dict[str, Any] = {"threshold_decimal_bps": 6_000, "include_incomplete": True}
+    cut = 2**20 - 3
+
+    whole = rb.bars(frame, columns=columns, **options)
+
+    parts = pl.concat([frame[:cut].lazy(), frame[cut:].lazy()])
+    assert_same(rb.bars(parts, columns=columns, **options).collect(), whole)
+    bad = frame.with_columns(pl.col("price").shift(-5))
+    with pytest.raises(pl.exceptions.ComputeError, match=f"price is null at row {2**20 + 5}"):
+        rb.bars(bad, columns=columns)
