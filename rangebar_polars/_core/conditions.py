@@ -63,6 +63,23 @@ def implied(predicate: pl.Expr | None, names: Collection[str]) -> pl.Expr | None
     return predicate if roots and roots <= set(names) and _is_plain(predicate) else None
 
 
+def computable(predicate: pl.Expr) -> pl.Expr | None:
+    """Return a filter that Polars pushes into a source without what it cannot compute itself.
+
+    Versions of Polars before 2 add a condition on the rows that a sort before a head still wants.
+    It leaves out work and no row of the result, and a filter with it ends the plan with a panic.
+    """
+    if "dynamic_pred" not in str(predicate):
+        return predicate
+    every = _operands(predicate, operator.and_)
+    known = [part for part in every if "Display" not in json.loads(_serialized(part))]
+    return reduce(operator.and_, known) if known else None
+
+
+def _serialized(expression: pl.Expr) -> str:
+    return expression.meta.serialize(format="json")
+
+
 def _operands(predicate: pl.Expr, join: _Join) -> list[pl.Expr]:
     """Return what an expression joins, however often it joins; itself if it does not."""
     found, pending = list[pl.Expr](), [predicate]
@@ -79,7 +96,7 @@ def _operands(predicate: pl.Expr, join: _Join) -> list[pl.Expr]:
 def _is_plain(condition: pl.Expr) -> bool:
     """Return whether a condition depends on its columns only, and cannot fail."""
     try:
-        return _is_known(json.loads(condition.meta.serialize(format="json")))
+        return _is_known(json.loads(_serialized(condition)))
     except RecursionError:
         return False
 

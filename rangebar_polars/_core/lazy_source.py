@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import polars as pl
 import polars.selectors as cs
 
+from rangebar_polars._core.conditions import computable
 from rangebar_polars._core.unstable import register_io_source
 from rangebar_polars._forks import check_threads
 
@@ -39,6 +40,7 @@ def lazy_source(frames: Frames, schema: pl.Schema | Callable[[], pl.Schema]) -> 
         n_rows: int | None,
         batch_size: int | None,  # noqa: ARG001 - frames come as they are made
     ) -> Iterator[pl.DataFrame]:
+        predicate = None if predicate is None else computable(predicate)
         if with_columns is not None and not with_columns:
             # Rows are counted or numbered. A frame needs a column to have rows.
             with_columns = [*(schema() if callable(schema) else schema)][:1]

@@ -75,6 +75,8 @@ OPERATIONS: dict[str, Callable[[pl.LazyFrame], pl.LazyFrame]] = {
     "joined with itself": lambda bars: bars.select("open_time", "open").join(
         bars.select("open_time", "close"), on="open_time", maintain_order="left"
     ),
+    "sort by one, head": lambda bars: bars.sort("turnover").head(4),
+    "filter, sort by one, tail": lambda bars: bars.filter(C("ofi") > 0).sort("turnover").tail(4),
     "head, sort, head, tail": lambda bars: bars.head(1).sort("close_time").head(5).tail(3),
     "twice in a row": lambda bars: pl.concat([bars.head(2), bars.tail(2)]),
     "head of a cache": lambda bars: bars.cache().head(2),
