@@ -26,7 +26,7 @@ from rangebar_polars.archive.binance import BinanceFile
 from rangebar_polars.schema import Series
 
 START, END = dt.date(2024, 5, 28), dt.date(2024, 7, 9)
-KILLS = 30
+KILLS = 15
 PROCESSES = 8
 
 # Run as a process of its own: imports first, prints `ready`, and fetches after a line of its input.
