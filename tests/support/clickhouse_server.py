@@ -190,8 +190,8 @@ def _need_the_wheel() -> None:
 def _folder() -> "TemporaryDirectory[str]":
     """Return a folder for a server, in memory if there is much.
 
-    A server waits for the disk some forty times for each month of each chain. A killed process loses
-    nothing that it wrote either way.
+    A server waits for the disk some forty times for each month of each chain. A process that is
+    killed loses nothing that it wrote either way.
     """
     has_room = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > 4 << 30
     return TemporaryDirectory(dir=MEMORY if has_room else None)
