@@ -124,7 +124,7 @@ def opening_rows(bars: pl.DataFrame) -> list[int]:
     "lookback", [1, 2, 9, 10, 11, 12, 20, 21, 59, 60, 127, 128, 255, 256, 257, 512, 1_100, "200s"]
 )
 def test_a_value_is_the_expression_over_the_trades_of_the_window(lookback: int | str) -> None:
-    frame = walk(3_000)
+    frame = walk(1_800)
     bars = rb.bars(
         frame,
         30,
