@@ -32,7 +32,7 @@ from rangebar_polars.store import ParquetStore
 START, END = dt.date(2024, 5, 30), dt.date(2024, 6, 2)
 SYMBOLS = ["BTCUSDT", "ETHUSDT"]
 THRESHOLDS = [20, 30]
-FOLDERS, KILLS_A_FOLDER = 7, 3
+FOLDERS, KILLS_A_FOLDER = 10, 3
 
 # A server that has imported the package forks a process for each: hundreds would be long imports.
 FORKS = multiprocessing.get_context("forkserver")
