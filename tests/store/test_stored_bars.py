@@ -42,18 +42,13 @@ FROM_JANUARY = ("reset by month", "reset by year")
 """Questions whose chains begin with the year."""
 
 OF_A_SERVER = (
-    "full",
-    "reset at 17:00 in New York",
-    "several thresholds, reset",
-    "a bar as long as the range",
-)
+    "full", "reset at 17:00 in New York", "several thresholds, reset", "a bar as long as the range"
+)  # fmt: skip
 """Questions that differ in what a store is given: keys, chains, and days without a bar."""
 
-KINDS = [
-    *(("parquet", name) for name in QUESTIONS),
-    *((kind, name) for kind in ("clickhouse", "objects") for name in OF_A_SERVER),
-]
-"""The questions of each kind of store."""
+KINDS = [("parquet", name) for name in QUESTIONS]
+KINDS += [(kind, name) for kind in ("clickhouse", "objects") for name in OF_A_SERVER]
+IN_STEPS = [each for each in KINDS if each[1] not in FROM_JANUARY]
 
 
 def ask(store: BarStore, root: Path, start: dt.date, end: dt.date, **options: Any) -> pl.DataFrame:  # noqa: ANN401
@@ -99,11 +94,7 @@ def test_first_second_and_lazy_calls_give_the_bars_of_one_pass(
     assert read == []
 
 
-@pytest.mark.parametrize(
-    ("open_one", "name"),
-    [(kind, name) for kind, name in KINDS if name not in FROM_JANUARY],
-    indirect=["open_one"],
-)
+@pytest.mark.parametrize(("open_one", "name"), IN_STEPS, indirect=["open_one"])
 def test_a_chain_computed_in_steps_gives_the_bars_of_one_pass(
     name: str, store: BarStore, cache: Path, read: list[dt.date]
 ) -> None:
