@@ -21,7 +21,7 @@ import rangebar_polars as rb
 from rangebar_polars._days import day_range
 from rangebar_polars.store import ParquetStore
 
-DAYS = day_range("2024-01-25", "2024-04-04")
+DAYS = day_range("2024-02-25", "2024-04-04")
 THRESHOLDS = [20, 30]
 FILL = """
 import signal
@@ -35,7 +35,7 @@ def report(progress):
     print(*[child.pid for child in multiprocessing.active_children()], flush=True)
 
 rb.populate(
-    "BTCUSDT", "2024-01-25", "2024-04-04", [20, 30], unit="month", processes=2,
+    "BTCUSDT", "2024-02-25", "2024-04-04", [20, 30], unit="month", processes=2,
     archive=rb.BinanceArchive(sys.argv[2], None, threads=2), cache_dir=sys.argv[1],
     progress=report,
 )

@@ -118,7 +118,7 @@ RULES = ("range-10", "range-60", "range-3000", "tick-150", "dollar-3000", "highl
 
 
 @given(data=st.data())
-@settings(few, max_examples=10)
+@settings(few, max_examples=7)
 def test_by_months_the_bars_are_those_of_one_pass_whatever_was_there(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:

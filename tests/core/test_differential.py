@@ -7,8 +7,8 @@ from support.entry_points import ENTRY_POINTS, Asked, assert_expected, assert_sa
 from support.strategies import asked, frames
 from support.trades import trades, walk
 
-some = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-few = settings(some, max_examples=100)
+some = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+few = settings(some, max_examples=50)
 
 
 @some

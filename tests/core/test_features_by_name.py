@@ -1,8 +1,6 @@
 """Columns of bars that are asked for by name: which, in which order, and after a resume."""
 
-import pickle
 from collections.abc import Callable
-from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -12,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.assertions import says
 from support.entry_points import BASE, FEATURES, SUMS, assert_same
-from support.oracle_chains import few, keyed
-from support.processors import hushed, pieces
+from support.oracle_chains import few
+from support.processors import check_saved_anywhere
 from support.statistics import STATISTICS
 from support.trades import trades, walk
 
@@ -96,38 +94,12 @@ def test_a_plan_reads_only_what_the_features_that_are_selected_need(name: str) -
     assert {*read} == {*reads, *ALWAYS_READ}
 
 
-RESUMED: dict[str, Callable[[rb.RangeBarProcessor], rb.RangeBarProcessor]] = {
-    "checkpoint": lambda processor: rb.RangeBarProcessor.from_checkpoint(
-        processor.create_checkpoint()
-    ),
-    "json": lambda processor: rb.RangeBarProcessor.from_json(processor.to_json()),
-    "pickle": lambda processor: pickle.loads(pickle.dumps(processor)),  # noqa: S301 - our own
-}
-
-
-@pytest.mark.parametrize("form", RESUMED)
 @few
 @given(data=st.data())
 def test_a_processor_is_saved_anywhere_and_has_the_features_of_one_pass(
-    form: str, data: st.DataObject
+    data: st.DataObject,
 ) -> None:
-    frame = data.draw(keyed())
-    several = data.draw(st.booleans())
-    asked: dict[str, Any] = {"features": INTRA, "include_incomplete": True}
-    asked |= {"threshold_decimal_bps": [7, 250], "by": "symbol"} if several else {}
-    cuts = data.draw(st.lists(st.integers(0, frame.height), max_size=4))
-    frame = frame if several else frame.filter(pl.col("symbol").eq_missing(frame["symbol"].first()))
-
-    processor, ended = rb.RangeBarProcessor(**asked), list[pl.DataFrame]()
-    for piece in pieces(frame, [cut for cut in cuts if cut <= frame.height]):
-        ended.append(hushed(partial(processor.process_trades, piece)))
-        processor = RESUMED[form](processor)
-
-    whole = rb.bars(frame, **asked)
-    still_open = processor.get_incomplete_bar()
-    rest = [] if still_open is None else [still_open.select(whole.columns[:-1])]
-    got = pl.concat([*(bars.drop("is_complete") for bars in ended), *rest])
-    assert_same(whole.drop("is_complete"), got)
+    check_saved_anywhere(data, features=INTRA)
 
 
 @pytest.mark.parametrize("cut", [0, 1, 9, 10, 11, 64, 200, 399])

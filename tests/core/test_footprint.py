@@ -1,8 +1,5 @@
 """Footprints: the golden cases, the oracle through every entry point, and sums in integers."""
 
-import pickle
-from collections.abc import Callable
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.entry_points import ENTRY_POINTS, Asked, assert_same
 from support.footprint_reference import SCHEMA, footprint
-from support.oracle_chains import CHAIN_ENTRY_POINTS, few, keyed
-from support.processors import hushed, pieces
+from support.oracle_chains import check_chains_are_as_alone, few
+from support.processors import check_saved_anywhere
 from support.reference import Trade, cuts, fx
 from support.strategies import asked, frames
 from support.ten_trades import TEN
@@ -153,63 +150,17 @@ def test_a_footprint_of_a_bar_is_the_expression_over_its_trades_and_has_its_sums
 
 
 @few
-@given(st.data(), st.sampled_from(sorted(CHAIN_ENTRY_POINTS)))
-def test_every_chain_of_several_has_the_footprint_that_it_has_alone(
-    data: st.DataObject, entry_point: str
-) -> None:
-    frame = data.draw(keyed())
-    options: dict[str, Any] = {
-        "reset": data.draw(st.sampled_from([None, "day"])),
-        "max_gap": data.draw(st.sampled_from([None, "500ms"])),
-        "include_incomplete": True,
-        "footprint": rb.Footprint(0.01),
-    }
-
-    bars = CHAIN_ENTRY_POINTS[entry_point](
-        frame, threshold_decimal_bps=[7, 1_000], by="symbol", **options
-    )
-
-    for (symbol,), of_key in frame.group_by("symbol", maintain_order=True):
-        is_of_key = pl.col("symbol").eq_missing(pl.lit(symbol, frame.schema["symbol"]))
-        for threshold in (7, 1_000):
-            alone = rb.bars(of_key, threshold, **options)
-            of_chain = bars.filter(is_of_key & (pl.col("threshold_decimal_bps") == threshold))
-            assert_same(alone, of_chain.select(alone.columns))
+@given(st.data())
+def test_every_chain_of_several_has_the_footprint_that_it_has_alone(data: st.DataObject) -> None:
+    check_chains_are_as_alone(data, footprint=rb.Footprint(0.01))
 
 
-RESUMED: dict[str, Callable[[rb.RangeBarProcessor], rb.RangeBarProcessor]] = {
-    "checkpoint": lambda processor: rb.RangeBarProcessor.from_checkpoint(
-        processor.create_checkpoint()
-    ),
-    "json": lambda processor: rb.RangeBarProcessor.from_json(processor.to_json()),
-    "pickle": lambda processor: pickle.loads(pickle.dumps(processor)),  # noqa: S301 - our own
-}
-
-
-@pytest.mark.parametrize("form", RESUMED)
 @few
 @given(data=st.data(), how=ASKED)
 def test_a_processor_is_saved_anywhere_and_has_the_footprints_of_one_pass(
-    form: str, data: st.DataObject, how: rb.Footprint
+    data: st.DataObject, how: rb.Footprint
 ) -> None:
-    frame = data.draw(keyed())
-    several = data.draw(st.booleans())
-    options: dict[str, Any] = {"footprint": how, "include_incomplete": True}
-    options |= {"threshold_decimal_bps": [7, 250], "by": "symbol"} if several else {}
-    if not several:
-        frame = frame.filter(pl.col("symbol").eq_missing(frame["symbol"].first()))
-    at = data.draw(st.lists(st.integers(0, frame.height), max_size=4))
-
-    processor, ended = rb.RangeBarProcessor(**options), list[pl.DataFrame]()
-    for piece in pieces(frame, at):
-        ended.append(hushed(partial(processor.process_trades, piece)))
-        processor = RESUMED[form](processor)
-
-    whole = rb.bars(frame, **options)
-    still_open = processor.get_incomplete_bar()
-    rest = [] if still_open is None else [still_open.select(whole.columns[:-1])]
-    got = pl.concat([*(bars.drop("is_complete") for bars in ended), *rest])
-    assert_same(whole.drop("is_complete"), got)
+    check_saved_anywhere(data, footprint=how)
 
 
 def test_the_other_entry_points_have_the_same_footprints() -> None:

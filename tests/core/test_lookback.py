@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 from support.entry_points import BASE, ENTRY_POINTS, Asked, assert_same
 from support.lookback_reference import COLUMNS, OF_A_LOGARITHM, SCHEMA, values, window
-from support.oracle_chains import CHAIN_ENTRY_POINTS, few, keyed
+from support.oracle_chains import check_chains_are_as_alone, few
 from support.reference import cuts
 from support.statistics import STATISTICS
 from support.strategies import asked, frames
@@ -124,7 +124,7 @@ def opening_rows(bars: pl.DataFrame) -> list[int]:
     "lookback", [1, 2, 9, 10, 11, 12, 20, 21, 59, 60, 127, 128, 255, 256, 257, 512, 1_100, "200s"]
 )
 def test_a_value_is_the_expression_over_the_trades_of_the_window(lookback: int | str) -> None:
-    frame = walk(3_000)
+    frame = walk(1_800)
     bars = rb.bars(
         frame,
         30,
@@ -171,28 +171,11 @@ def test_the_window_of_as_many_trades_as_a_bar_is_the_bar_before() -> None:
 
 
 @few
-@given(st.data(), st.sampled_from(sorted(CHAIN_ENTRY_POINTS)), LOOKBACKS)
+@given(st.data(), LOOKBACKS)
 def test_every_chain_of_several_looks_back_as_it_does_alone(
-    data: st.DataObject, entry_point: str, lookback: int | str
+    data: st.DataObject, lookback: int | str
 ) -> None:
-    frame = data.draw(keyed())
-    options: dict[str, Any] = {
-        "reset": data.draw(st.sampled_from([None, "day"])),
-        "max_gap": data.draw(st.sampled_from([None, "500ms"])),
-        "include_incomplete": True,
-        "lookback": lookback,
-    }
-
-    bars = CHAIN_ENTRY_POINTS[entry_point](
-        frame, threshold_decimal_bps=[7, 250, 1_000], by="symbol", **options
-    )
-
-    for (symbol,), of_key in frame.group_by("symbol", maintain_order=True):
-        is_of_key = pl.col("symbol").eq_missing(pl.lit(symbol, frame.schema["symbol"]))
-        for threshold in (7, 250, 1_000):
-            alone = rb.bars(of_key, threshold, **options)
-            of_chain = bars.filter(is_of_key & (pl.col("threshold_decimal_bps") == threshold))
-            assert_same(alone, of_chain.select(alone.columns))
+    check_chains_are_as_alone(data, lookback=lookback)
 
 
 @pytest.mark.parametrize("lookback", [3, "7h"])

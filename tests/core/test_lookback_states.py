@@ -1,9 +1,6 @@
 """Processors that look back: saved anywhere, continued with fewer columns, and damaged states."""
 
-import pickle
-from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import polars as pl
@@ -14,47 +11,22 @@ from support.assertions import says
 from support.checkpoint_bytes import State
 from support.entry_points import assert_same
 from support.lookback_reference import COLUMNS
-from support.oracle_chains import few, keyed
-from support.processors import hushed, pieces
+from support.oracle_chains import few
+from support.processors import check_saved_anywhere
 from support.trades import walk
 
 import rangebar_polars as rb
 
 FRAME = walk(800)
 NAMES = ["lookback_trade_count", "lookback_vwap", "lookback_burstiness"]
-RESUMED: dict[str, Callable[[rb.RangeBarProcessor], rb.RangeBarProcessor]] = {
-    "checkpoint": lambda processor: rb.RangeBarProcessor.from_checkpoint(
-        processor.create_checkpoint()
-    ),
-    "json": lambda processor: rb.RangeBarProcessor.from_json(processor.to_json()),
-    "pickle": lambda processor: pickle.loads(pickle.dumps(processor)),  # noqa: S301 - our own
-}
 
 
-@pytest.mark.parametrize("form", RESUMED)
 @few
 @given(data=st.data(), lookback=st.sampled_from([1, 3, 12, "1ms", "2s", "1d"]))
 def test_a_processor_is_saved_anywhere_and_looks_back_as_one_pass_does(
-    form: str, data: st.DataObject, lookback: int | str
+    data: st.DataObject, lookback: int | str
 ) -> None:
-    frame = data.draw(keyed())
-    several = data.draw(st.booleans())
-    asked: dict[str, Any] = {"lookback": lookback, "include_incomplete": True}
-    asked["reset"] = data.draw(st.sampled_from([None, "day"]))
-    asked |= {"threshold_decimal_bps": [7, 250], "by": "symbol"} if several else {}
-    cuts = data.draw(st.lists(st.integers(0, frame.height), max_size=4))
-    frame = frame if several else frame.filter(pl.col("symbol").eq_missing(frame["symbol"].first()))
-
-    processor, ended = rb.RangeBarProcessor(**asked), list[pl.DataFrame]()
-    for piece in pieces(frame, [cut for cut in cuts if cut <= frame.height]):
-        ended.append(hushed(partial(processor.process_trades, piece)))
-        processor = RESUMED[form](processor)
-
-    whole = rb.bars(frame, **asked)
-    still_open = processor.get_incomplete_bar()
-    rest = [] if still_open is None else [still_open.select(whole.columns[:-1])]
-    got = pl.concat([*(bars.drop("is_complete") for bars in ended), *rest])
-    assert_same(whole.drop("is_complete"), got)
+    check_saved_anywhere(data, lookback=lookback)
 
 
 @pytest.mark.parametrize("lookback", [1, 11, 128, 255, 256, 257, 512, "100s", "600s"])

@@ -2,7 +2,6 @@
 
 import random
 from itertools import pairwise
-from typing import Any
 
 import polars as pl
 import pytest
@@ -10,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 from support.entry_points import ENTRY_POINTS, Asked, assert_same, one_chunk_a_row, uneven_chunks
-from support.oracle_chains import CHAIN_ENTRY_POINTS, few, keyed
+from support.oracle_chains import check_chains_are_as_alone, few
 from support.reference import Trade, cuts
 from support.statistics import COUNTS, OF_A_LOGARITHM, STATISTICS, statistics
 from support.strategies import asked, frames
@@ -132,30 +131,9 @@ def test_the_largest_quantities_have_the_statistics_of_the_oracle() -> None:
 
 
 @few
-@given(st.data(), st.sampled_from(sorted(CHAIN_ENTRY_POINTS)))
-def test_every_chain_of_several_has_the_statistics_that_it_has_alone(
-    data: st.DataObject, entry_point: str
-) -> None:
-    frame = data.draw(keyed())
-    options: dict[str, Any] = {
-        "reset": data.draw(st.sampled_from([None, "day"])),
-        "max_gap": data.draw(st.sampled_from([None, "500ms"])),
-        "include_incomplete": True,
-        "features": INTRA,
-    }
-
-    bars = CHAIN_ENTRY_POINTS[entry_point](
-        frame, threshold_decimal_bps=[7, 250, 1_000], by="symbol", **options
-    )
-
-    for (symbol,), of_key in frame.group_by("symbol", maintain_order=True):
-        for threshold in (7, 250, 1_000):
-            alone = rb.bars(of_key, threshold, **options)
-            is_of_chain = pl.col("symbol").eq_missing(pl.lit(symbol, frame.schema["symbol"])) & (
-                pl.col("threshold_decimal_bps") == threshold
-            )
-            of_chain = bars.filter(is_of_chain)
-            assert_same(alone, of_chain.select(alone.columns))
+@given(st.data())
+def test_every_chain_of_several_has_the_statistics_that_it_has_alone(data: st.DataObject) -> None:
+    check_chains_are_as_alone(data, features=INTRA)
 
 
 def test_threads_share_a_frame_with_the_statistics_of_one_thread() -> None:

@@ -34,7 +34,7 @@ def with_threads(monkeypatch: pytest.MonkeyPatch, threads: int) -> None:
 
 def test_threads_give_the_bars_of_the_oracle(monkeypatch: pytest.MonkeyPatch) -> None:
     frame = keyed(5)
-    question = Question(thresholds=(50, 1_000), threshold_column=True, by=("symbol",))
+    question = Question(thresholds=(50,), by=("symbol",))
     with_threads(monkeypatch, 3)
 
     assert_expected(question.expected(frame), question.ask(frame))

@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,8 +13,8 @@ from support.assertions import says
 from support.checkpoint_bytes import State
 from support.entry_points import BASE, ENTRY_POINTS, Asked, assert_same
 from support.lookback_reference import vpin
-from support.oracle_chains import CHAIN_ENTRY_POINTS, few, keyed
-from support.processors import hushed, pieces
+from support.oracle_chains import check_chains_are_as_alone, few
+from support.processors import check_saved_anywhere
 from support.reference import cuts
 from support.strategies import asked, frames
 from support.ten_trades import TEN
@@ -75,28 +74,11 @@ def test_bars_have_the_value_of_the_oracle_through_every_entry_point(
 
 
 @few
-@given(st.data(), st.sampled_from(sorted(CHAIN_ENTRY_POINTS)), BUCKETS)
+@given(st.data(), BUCKETS)
 def test_every_chain_of_several_has_the_buckets_that_it_has_alone(
-    data: st.DataObject, entry_point: str, how: rb.Vpin
+    data: st.DataObject, how: rb.Vpin
 ) -> None:
-    frame = data.draw(keyed())
-    options: dict[str, Any] = {
-        "reset": data.draw(st.sampled_from([None, "day"])),
-        "max_gap": data.draw(st.sampled_from([None, "500ms"])),
-        "include_incomplete": True,
-        "vpin": how,
-    }
-
-    bars = CHAIN_ENTRY_POINTS[entry_point](
-        frame, threshold_decimal_bps=[7, 1_000], by="symbol", **options
-    )
-
-    for (symbol,), of_key in frame.group_by("symbol", maintain_order=True):
-        is_of_key = pl.col("symbol").eq_missing(pl.lit(symbol, frame.schema["symbol"]))
-        for threshold in (7, 1_000):
-            alone = rb.bars(of_key, threshold, **options)
-            of_chain = bars.filter(is_of_key & (pl.col("threshold_decimal_bps") == threshold))
-            assert_same(alone, of_chain.select(alone.columns))
+    check_chains_are_as_alone(data, vpin=how)
 
 
 def test_buckets_begin_anew_at_the_border_of_a_reset() -> None:
@@ -115,24 +97,7 @@ def test_buckets_begin_anew_at_the_border_of_a_reset() -> None:
 def test_a_processor_is_saved_anywhere_and_has_the_buckets_of_one_pass(
     data: st.DataObject, how: rb.Vpin
 ) -> None:
-    frame = data.draw(keyed())
-    several = data.draw(st.booleans())
-    options: dict[str, Any] = {"vpin": how, "include_incomplete": True}
-    options |= {"threshold_decimal_bps": [7, 250], "by": "symbol"} if several else {}
-    if not several:
-        frame = frame.filter(pl.col("symbol").eq_missing(frame["symbol"].first()))
-    at = data.draw(st.lists(st.integers(0, frame.height), max_size=4))
-
-    processor, ended = rb.RangeBarProcessor(**options), list[pl.DataFrame]()
-    for piece in pieces(frame, at):
-        ended.append(hushed(partial(processor.process_trades, piece)))
-        processor = rb.RangeBarProcessor.from_checkpoint(processor.create_checkpoint())
-
-    whole = rb.bars(frame, **options)
-    still_open = processor.get_incomplete_bar()
-    rest = [] if still_open is None else [still_open.select(whole.columns[:-1])]
-    got = pl.concat([*(bars.drop("is_complete") for bars in ended), *rest])
-    assert_same(whole.drop("is_complete"), got)
+    check_saved_anywhere(data, vpin=how)
 
 
 def test_the_column_stands_after_features_and_before_the_footprint() -> None:

@@ -41,6 +41,15 @@ TOKYO = rb.TradingDay("09:00", "Asia/Tokyo")
 FROM_JANUARY = ("reset by month", "reset by year")
 """Questions whose chains begin with the year."""
 
+OF_A_SERVER = (
+    "full", "reset at 17:00 in New York", "several thresholds, reset", "a bar as long as the range"
+)  # fmt: skip
+"""Questions that differ in what a store is given: keys, chains, and days without a bar."""
+
+KINDS = [("parquet", name) for name in QUESTIONS]
+KINDS += [(kind, name) for kind in ("clickhouse", "objects") for name in OF_A_SERVER]
+IN_STEPS = [each for each in KINDS if each[1] not in FROM_JANUARY]
+
 
 def ask(store: BarStore, root: Path, start: dt.date, end: dt.date, **options: Any) -> pl.DataFrame:  # noqa: ANN401
     """Return the bars of days."""
@@ -55,7 +64,7 @@ def expected(root: Path, start: dt.date, end: dt.date, **options: Any) -> pl.Dat
     return one_pass(root, start, end, **{"threshold_decimal_bps": 30} | options)
 
 
-@pytest.mark.parametrize("name", QUESTIONS)
+@pytest.mark.parametrize(("open_one", "name"), KINDS, indirect=["open_one"])
 def test_first_second_and_lazy_calls_give_the_bars_of_one_pass(
     name: str, store: BarStore, cache: Path, read: list[dt.date]
 ) -> None:
@@ -85,7 +94,7 @@ def test_first_second_and_lazy_calls_give_the_bars_of_one_pass(
     assert read == []
 
 
-@pytest.mark.parametrize("name", [name for name in QUESTIONS if name not in FROM_JANUARY])
+@pytest.mark.parametrize(("open_one", "name"), IN_STEPS, indirect=["open_one"])
 def test_a_chain_computed_in_steps_gives_the_bars_of_one_pass(
     name: str, store: BarStore, cache: Path, read: list[dt.date]
 ) -> None:

@@ -7,6 +7,7 @@ in a process that ends with this one.
 
 import os
 import secrets
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -22,6 +23,7 @@ from rangebar_polars.store import ClickHouseStore
 from support.subprocesses import TIMEOUT
 
 USER, PASSWORD = "rangebar", "secret"
+MEMORY = Path("/dev/shm")  # noqa: S108 - what is put there has a name of its own
 CONFIG = """<clickhouse>
 <listen_host>127.0.0.1</listen_host><http_port>{port}</http_port>
 <users_config>users.xml</users_config>
@@ -185,11 +187,21 @@ def _need_the_wheel() -> None:
         )
 
 
+def _folder() -> "TemporaryDirectory[str]":
+    """Return a folder for a server, in memory if there is much.
+
+    A server waits for the disk some forty times for each month of each chain. A process that is
+    killed loses nothing that it wrote either way.
+    """
+    has_room = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > 4 << 30
+    return TemporaryDirectory(dir=MEMORY if has_room else None)
+
+
 @pytest.fixture(scope="session")
 def clickhouse_server() -> Iterator[ClickHouseServer]:
     """Run a server for all tests that leave it running."""
     _need_the_wheel()
-    with TemporaryDirectory() as folder, ClickHouseServer(Path(folder)) as server:
+    with _folder() as folder, ClickHouseServer(Path(folder)) as server:
         yield server
 
 
@@ -197,7 +209,7 @@ def clickhouse_server() -> Iterator[ClickHouseServer]:
 def own_server() -> Iterator[ClickHouseServer]:
     """Run a server for a test that kills it."""
     _need_the_wheel()
-    with TemporaryDirectory() as folder, ClickHouseServer(Path(folder)) as server:
+    with _folder() as folder, ClickHouseServer(Path(folder)) as server:
         yield server
 
 

@@ -15,7 +15,14 @@ import polars as pl
 from hypothesis import HealthCheck, settings
 
 import rangebar_polars as rb
-from support.entry_points import BASE, collect_streaming, frame_of, one_chunk_a_row, parquet
+from support.entry_points import (
+    BASE,
+    assert_same,
+    collect_streaming,
+    frame_of,
+    one_chunk_a_row,
+    parquet,
+)
 from support.reference import Trade, cuts
 from support.strategies import frames
 from support.trades import PER_SECOND, rows
@@ -242,3 +249,27 @@ def keyed(draw: st.DrawFn, threshold: int = 250, most: int = 40) -> pl.DataFrame
     return frame.with_columns(
         pl.Series("symbol", draw(names), pl.String), pl.Series("venue", draw(numbers), pl.Int16)
     )
+
+
+def check_chains_are_as_alone(data: st.DataObject, **asked: Any) -> None:  # noqa: ANN401
+    """Check that chains that are made in one pass are those that are made each alone."""
+    frame = data.draw(keyed())
+    entry_point = data.draw(st.sampled_from(sorted(CHAIN_ENTRY_POINTS)))
+    options: dict[str, Any] = {
+        "reset": data.draw(st.sampled_from([None, "day"])),
+        "max_gap": data.draw(st.sampled_from([None, "500ms"])),
+        "include_incomplete": True,
+        **asked,
+    }
+    thresholds = [7, 250, 1_000]
+
+    bars = CHAIN_ENTRY_POINTS[entry_point](
+        frame, threshold_decimal_bps=thresholds, by="symbol", **options
+    )
+
+    for (symbol,), of_key in frame.group_by("symbol", maintain_order=True):
+        is_of_key = pl.col("symbol").eq_missing(pl.lit(symbol, frame.schema["symbol"]))
+        for threshold in thresholds:
+            alone = rb.bars(of_key, threshold, **options)
+            of_chain = bars.filter(is_of_key & (pl.col("threshold_decimal_bps") == threshold))
+            assert_same(alone, of_chain.select(alone.columns))

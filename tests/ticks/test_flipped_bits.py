@@ -36,7 +36,7 @@ def written_plain(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("part", "count", "plain"),
-    [("pages", 120, False), ("pages", 70, True), ("footer", 30, False)],
+    [("pages", 80, False), ("pages", 50, True), ("footer", 30, False)],
     ids=["pages", "pages that are not compressed", "footer"],
 )
 def test_a_flipped_bit_gives_right_bars_or_an_error_and_nothing_wrong_is_stored(
