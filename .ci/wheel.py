@@ -6,6 +6,7 @@ package is a copy of the one that was installed, so that the processes they star
 """
 
 import argparse
+import os
 import shutil
 import subprocess
 import sys
@@ -35,10 +36,11 @@ def without_polars(constraints: Path, copy: Path) -> Path:
 
 
 def run(*command: str | Path, folder: Path = REPOSITORY) -> None:
-    """Run a command in a folder, and end with its exit code if it fails."""
+    """Run a command in a folder, where processes find modules, and end if it fails."""
     print("+", *command, flush=True)
+    modules = {} if folder == REPOSITORY else {"PYTHONPATH": str(folder)}
     done = subprocess.run(  # noqa: S603 - the commands of this file
-        [str(part) for part in command], cwd=folder, check=False
+        [str(part) for part in command], cwd=folder, env=os.environ | modules, check=False
     )
     if done.returncode:
         raise SystemExit(done.returncode)

@@ -256,7 +256,8 @@ class _Typed:
         plan = self.rows.with_row_index(ROW).select(
             *(cs.by_name(name).as_expr().alias(role) for role, name in roles.items()),
             *(cs.by_name(name).as_expr().alias(_OTHER + name) for name in others),
-            ROW,
+            # A bare column of numbers would come first on Polars before 2.0.
+            pl.col(ROW).cast(pl.Int64),
         )
         with self.file.named_errors():
             read = batches(plan, plan.collect_schema())

@@ -234,13 +234,17 @@ def _line_of(path: Path, row: int) -> int | None:
     return None
 
 
+_NOT_FOUND: Final = "status code: 404"
+"""What Polars before 2.0 says of an address where there is nothing."""
+
+
 def _unreadable(what: str, path: Path | None, error: Exception) -> QualityError:
     """Say what is wrong with a file, in the words of Polars only where there are no others."""
     text = str(error).partition("\n")[0]
     why = f"{text} (is it the right address, and may you read it? else download it)"
     if path is not None:
         why = _why(path, error) or f"{text} (is it the right file, and whole?)"
-    elif isinstance(error, FileNotFoundError):
+    elif isinstance(error, FileNotFoundError) or _NOT_FOUND in text:
         why = "it is not there (is it the right address?)"
     return QualityError(f"{what} cannot be read: {why}")
 

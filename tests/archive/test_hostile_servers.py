@@ -103,7 +103,9 @@ def test_with_tls_a_head_has_an_end_too(tls_server: HostileServer) -> None:
     tls_server.answers["CHECKSUM"] = dribble(b"x", HEAD + b"X: ")
     client = impatient(tls_server.url)
 
-    with pytest.raises(DownloadError, match=r"no answer within 0\.2 seconds, 2 times in a row"):
+    # On a busy machine, the handshake may take as long.
+    head = r"no (answer|TLS) within 0\.2 seconds, 2 times in a row"
+    with pytest.raises(DownloadError, match=head):
         client.checksum(FILE)
     client.close()
 

@@ -124,4 +124,6 @@ def test_after_a_kill_the_next_call_leaves_what_a_quiet_one_by_symbols_does(
         )
         ticks = rb.scan_ticks("BTCUSDT", DAYS[0], DAYS[-1], cache_dir=root)
         assert_same(rb.bars(ticks.collect(), THRESHOLDS), bars)
-    assert {key.origin for key in ParquetStore(root).keys()} == {DAYS[0]}  # noqa: SIM118
+        # A process that was killed may have left a folder without a file.
+        store = ParquetStore(root)
+        assert {key.origin for key in store.keys() if store.find(key)} == {DAYS[0]}  # noqa: SIM118
