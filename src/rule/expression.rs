@@ -136,3 +136,86 @@ impl Rule for SumRule {
         sum.is_finite() && (open.is_some() || sum == 0.0) && is_open
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rule::AnyRule;
+    use crate::trades::{Bits, Column, Flags, TimeUnit};
+    use proptest::option;
+    use proptest::prelude::*;
+
+    fn bits(of: impl ExactSizeIterator<Item = bool>) -> Vec<u8> {
+        let mut bytes = vec![0; of.len() / 8 + 1];
+        for (row, is_set) in of.enumerate() {
+            bytes[row / 8] |= u8::from(is_set) << (row % 8);
+        }
+        bytes
+    }
+
+    /// The rows that close a bar, of trades in two batches.
+    fn closes(mut rule: AnyRule, trades: &Trades<'_>, cut: usize) -> Vec<usize> {
+        let mut closes = Vec::new();
+        for (first, end) in [(0, cut), (cut, trades.len)] {
+            let mut from = 0;
+            while let Some(row) = rule.next_close(&trades.slice(first..end), from) {
+                closes.push(first + row);
+                from = row + 1;
+            }
+        }
+        closes
+    }
+
+    proptest! {
+        #[test]
+        fn a_bar_closes_where_the_column_or_its_sum_says_so(
+            rows in prop::collection::vec((0..2_i64, option::of((0..2_i32, any::<bool>()))), 0..200),
+            cut in 0..200_usize,
+            prevents in any::<bool>(),
+            by_sum in any::<bool>(),
+        ) {
+            let times: Vec<_> = rows
+                .iter()
+                .scan(0, |time, row| {
+                    *time += row.0;
+                    Some(*time)
+                })
+                .collect();
+            let known = bits(rows.iter().map(|row| row.1.is_some()));
+            // What lies under a null is read by nobody.
+            let set = bits(rows.iter().map(|row| row.1.is_none_or(|(_, is_set)| is_set)));
+            let numbers: Vec<_> = rows.iter().map(|row| row.1.map_or(9.0, |(n, _)| n.into())).collect();
+            let known = Some(Bits::new(&known, 0, rows.len()));
+            let flags = Flags { set: Bits::new(&set, 0, rows.len()), known };
+            let extras = [
+                Extra::Flags(flags),
+                Extra::Numbers(Column { valid: known, ..Column::new("n", &numbers) }),
+            ];
+            let trades = Trades {
+                timestamp: Some(Column::new("timestamp", &times)),
+                extras: &extras,
+                ..Trades::new(rows.len(), TimeUnit::Milliseconds)
+            };
+            let rule = if by_sum {
+                AnyRule::Sum(SumRule::new(None, 0, 3.0, prevents))
+            } else {
+                AnyRule::When(WhenRule::new(None, 1, prevents))
+            };
+            let rule = rule.with_extra_at(usize::from(by_sum));
+            let (mut expected, mut open, mut sum) = (Vec::new(), None, 0);
+            for (row, &(_, value)) in rows.iter().enumerate() {
+                let open_time = *open.get_or_insert(times[row]);
+                sum += value.map_or(0, |(number, _)| number);
+                let ends = if by_sum { sum >= 3 } else { value.is_some_and(|(_, is_set)| is_set) };
+                if ends && !(prevents && open_time == times[row]) {
+                    expected.push(row);
+                    (open, sum) = (None, 0);
+                }
+            }
+
+            prop_assert_eq!(rule.extra(), Some((usize::from(by_sum), !by_sum)));
+            prop_assert_eq!(rule.prevents_same_timestamp_close(), prevents);
+            prop_assert_eq!(closes(rule, &trades, cut.min(rows.len())), expected);
+        }
+    }
+}

@@ -18,7 +18,7 @@ use rangebar_polars::reset::Reset;
 use rangebar_polars::rule::{AnyRule, Rule};
 use rangebar_polars::session::Kind;
 use rangebar_polars::trades::{
-    Bits, Column, Extra, Layout, Role, Sessions, Sides, Texts, TimeUnit, Trades,
+    Bits, Column, Extra, Flags, Layout, Role, Sessions, Sides, Texts, TimeUnit, Trades,
 };
 use std::ops::Range;
 
@@ -26,7 +26,7 @@ pub const LOWEST: f64 = 0.5 / SCALE;
 const DAY: i64 = 86_400_000_000;
 
 /// A rule of each kind, with limits that some of the drawn trades reach.
-pub const RULES: [&str; 22] = [
+pub const RULES: [&str; 23] = [
     "range-1",
     "range-250",
     "range-1000-nogate",
@@ -49,6 +49,7 @@ pub const RULES: [&str; 22] = [
     "ewmaimbalance-volume-tickrule-4-3-7-1-8-4",
     "ewmarun-dollar-maker-4-none-7-1-8-4-gate",
     "when",
+    "sum-5-gate",
 ];
 
 /// The names of the statistics of the trades of a bar.
@@ -250,12 +251,23 @@ impl Owned {
         owned
     }
 
-    /// The column that a reset brings along: ids as numbers where times have no zone, texts elsewhere.
+    /// The column that a reset brings along, ids as numbers where times have no zone and texts
+    /// elsewhere; or else that of the rule, where it has one.
     pub fn extras(&self, settings: &Checkpoint) -> Vec<Extra<'_>> {
+        let len = self.times.len();
+        let bits = |bytes| Bits::new(bytes, 0, len);
+        let flags = Flags { set: bits(&self.sides.0), known: Some(bits(&self.sides.1)) };
         let is_text = settings.layout.as_ref().is_some_and(|layout| layout.zone.is_some());
-        let texts = Sessions::Texts { texts: &self.texts, first: 0, len: self.times.len() };
-        let numbers = Sessions::Numbers(Kind::Whole, ids(&self.ids));
-        vec![Extra::Sessions(if is_text { texts } else { numbers })]
+        let of_rule =
+            settings.rule.extra().filter(|_| !settings.reset.is_some_and(Reset::is_by_column));
+        vec![match of_rule {
+            Some((_, true)) => Extra::Flags(flags),
+            Some((_, false)) => Extra::Numbers(Column::new("number", &self.quantities)),
+            None if is_text => {
+                Extra::Sessions(Sessions::Texts { texts: &self.texts, first: 0, len })
+            }
+            None => Extra::Sessions(Sessions::Numbers(Kind::Whole, ids(&self.ids))),
+        }]
     }
 
     pub fn trades<'a>(&'a self, layout: &Layout, extras: &'a [Extra<'a>]) -> Trades<'a> {
