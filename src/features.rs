@@ -183,6 +183,16 @@ mod tests {
     }
 
     #[test]
+    fn a_deviation_of_sums_that_no_product_fits_is_the_same() {
+        let mut bar = bar();
+        // So many units at these prices are beyond 128 bits, as price times volume.
+        bar.volume <<= 80;
+        bar.turnover <<= 80;
+
+        assert_eq!(vwap_close_deviation(&bar), Some(4.0 / 6.0));
+    }
+
+    #[test]
     fn a_bar_without_sells_has_the_largest_aggression() {
         let mut bar = bar();
         bar.sides = bar.sides.map(|sides| BySide { sell: Side::default(), ..sides });

@@ -74,3 +74,6 @@ pub trait Rule {
         false
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,7 +17,7 @@ const UNIT: i128 = 100_000_000;
 
 /// Two trades at 100 made a bar; then 2 units were bought at 100 by two trades, 1 was sold at
 /// 100.5 by one at the same time, and 3 of an unknown side changed hands at 99.8, 5 ms later.
-fn state() -> Checkpoint {
+pub fn state() -> Checkpoint {
     let side = |units: i128, cents: i128, trades| Side {
         volume: units * UNIT,
         turnover: units * UNIT * cents * UNIT / 100,
@@ -95,11 +95,11 @@ fn without(role: Role) -> Checkpoint {
     state
 }
 
-fn assert_accepted(state: Checkpoint) {
+pub fn assert_accepted(state: Checkpoint) {
     assert_eq!(Checkpoint::from_bytes(&state.to_bytes().unwrap()), Ok(state));
 }
 
-fn assert_refused(what: &str, state: &Checkpoint) {
+pub fn assert_refused(what: &str, state: &Checkpoint) {
     let refused = Error::CheckpointDamaged { why: "such a state cannot be" };
     assert_eq!(Checkpoint::from_bytes(&state.to_bytes().unwrap()), Err(refused), "{what}");
 }
