@@ -356,6 +356,47 @@ mod tests {
     fn a_bar_is_sideless_if_every_side_is_null() {
         assert!(bar_of(&[0, 1], 0, 0b00).is_sideless());
         assert!(!bar_of(&[0, 1], 0, 0b01).is_sideless());
+        assert!(!bar_of(&[0, 1], 0b01, 0b01).is_sideless());
+        let none = Bar { sides: None, ..bar_of(&[0], 0, 0) };
+        assert!(!none.is_sideless());
+    }
+
+    #[test]
+    fn a_bar_is_sideless_as_far_as_its_sums_show_it() {
+        let side = |volume, turnover, trades| Side { volume, turnover, trades };
+        let nothing = side(0, 0, 0);
+        for whole in [side(5, 0, 0), side(0, 5, 0), side(0, 0, 5)] {
+            let Side { volume, turnover, trades } = whole;
+            let of = |buy, sell| {
+                let sides = Some(BySide { buy, sell });
+                Bar { volume, turnover, sides, trades, ..bar_of(&[0], 0, 0) }.is_sideless()
+            };
+
+            assert_eq!(
+                [of(nothing, nothing), of(whole, nothing), of(nothing, whole)],
+                [true, false, false]
+            );
+        }
+        let sides = Some(BySide::default());
+        let without = Bar { volume: 0, turnover: 0, trades: 0, sides, ..bar_of(&[0], 0, 0) };
+        assert!(!without.is_sideless());
+    }
+
+    #[test]
+    fn a_time_is_counted_in_whole_microseconds() {
+        for (unit, elapsed, micros) in [
+            (TimeUnit::Milliseconds, 7, Some(7_000)),
+            (TimeUnit::Microseconds, 7, Some(7)),
+            (TimeUnit::Nanoseconds, 7_999, Some(7)),
+            (TimeUnit::Milliseconds, i64::MAX, None),
+        ] {
+            assert_eq!(Span { open: 0, close: elapsed, unit }.micros(), micros);
+        }
+        // 2^64 nanoseconds and a little less are more than 64 bits.
+        let unit = TimeUnit::Nanoseconds;
+        let longest = Span { open: i64::MIN, close: i64::MAX, unit };
+        assert_eq!(longest.micros(), Some(18_446_744_073_709_551));
+        assert_eq!(Span { unit: TimeUnit::Microseconds, ..longest }.micros(), None);
     }
 
     #[test]

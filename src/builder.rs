@@ -451,6 +451,20 @@ mod tests {
         Builder::new(thresholds.iter().map(rule), Needs::PRICE)
     }
 
+    #[test]
+    fn more_than_the_gap_lies_between_times_of_any_unit() {
+        let units = [TimeUnit::Milliseconds, TimeUnit::Microseconds, TimeUnit::Nanoseconds];
+        for (unit, nanoseconds) in units.into_iter().zip([1_000_000, 1_000, 1]) {
+            let is_between = |gap, first, second| MaxGap(gap).is_between(first, second, unit);
+
+            assert!(is_between(5 * nanoseconds, 10, 16) && !is_between(5 * nanoseconds, 10, 15));
+            assert!(!is_between(5 * nanoseconds, 16, 10));
+            assert!(is_between(1, i64::MIN, i64::MAX));
+        }
+        let texts = [1, 1_500_000_000, 60_000_000_000].map(|gap| MaxGap(gap).to_string());
+        assert_eq!(texts, ["0.000000001 s", "1.5 s", "60 s"]);
+    }
+
     /// Chain, row and `complete` of each bar that ends.
     fn ends(builder: &mut Builder<RangeRule>, trades: &Trades<'_>) -> Vec<(usize, u64, bool)> {
         let mut ends = Vec::new();

@@ -183,13 +183,15 @@ mod tests {
     }
 
     #[test]
-    fn a_deviation_of_sums_that_no_product_fits_is_the_same() {
+    fn the_deviation_of_a_bar_of_the_largest_turnover_is_the_same() {
         let mut bar = bar();
-        // So many units at these prices are beyond 128 bits, as price times volume.
-        bar.volume <<= 80;
-        bar.turnover <<= 80;
+        // 128 bits hold the turnover, and not as much volume at the close.
+        let times = 28_000_000_000_000_000_000;
+        (bar.volume, bar.turnover) = (bar.volume * times, bar.turnover * times);
 
         assert_eq!(vwap_close_deviation(&bar), Some(4.0 / 6.0));
+        bar.price.close = 98.0;
+        assert_eq!(vwap_close_deviation(&bar), Some(-2.0 / 6.0));
     }
 
     #[test]

@@ -25,6 +25,61 @@ fn a_tick_has_limits() {
     assert!([1, MAX_TICK].iter().all(|units| Tick::new(*units).is_some()));
 }
 
+/// Levels of one trade each, from 0 on.
+fn many(len: usize) -> Levels {
+    let level = Level { trades: 1, ..Level::default() };
+    Levels((0..).zip(std::iter::repeat_n(level, len)).collect())
+}
+
+#[test]
+fn a_bar_has_room_for_new_levels_up_to_the_most() {
+    let one = |number: i64| Levels([(number, Level::default())].into());
+    let two = |first: i64, second: i64| {
+        Levels([(first, Level::default()), (second, Level::default())].into())
+    };
+    let (nearly, full) = (many(MAX_LEVELS - 1), many(MAX_LEVELS));
+
+    assert_eq!(nearly.check_room(&one(-1)), Ok(()));
+    assert_eq!(nearly.check_room(&two(-1, 5)), Ok(()));
+    assert_eq!(nearly.check_room(&two(-2, -1)), Err(LEVELS_LIMIT));
+    assert_eq!(full.check_room(&two(0, 5)), Ok(()));
+    assert_eq!(full.check_room(&one(-1)), Err(LEVELS_LIMIT));
+}
+
+#[test]
+fn the_levels_of_the_last_trades_are_within_those_of_all() {
+    let levels = |number: i64, level: Level| Levels([(number, level)].into());
+    let all = Level { volume: 9, bought: 4, sold: 3, trades: 5 };
+    let ends = |number, part| levels(number, part).can_end(&levels(7, all));
+
+    assert!(ends(7, all) && ends(7, Level { trades: 1, ..Level::default() }));
+    assert!(!ends(8, all));
+    for more in [
+        Level { volume: 10, ..all },
+        Level { bought: 5, ..all },
+        Level { sold: 4, ..all },
+        Level { trades: 6, ..all },
+    ] {
+        assert!(!ends(7, more), "{more:?}");
+    }
+}
+
+#[test]
+fn every_side_is_known_where_none_is_missing() {
+    let (prices, quantities) = ([1.0; 3], [1.0, 2.0, 4.0]);
+    let trades = Trades {
+        price: Some(Column::new("price", &prices)),
+        quantity: Some(Column::new("quantity", &quantities)),
+        is_buyer_maker: Some(Sides { sold: Bits::new(&[0b010], 0, 3), known: None }),
+        ..Trades::new(3, TimeUnit::Milliseconds)
+    };
+    let levels = Levels::of(&trades, Tick::new(1).unwrap()).unwrap();
+    let units = |units: i128| units * 100_000_000;
+
+    let expected = Level { volume: units(7), bought: units(5), sold: units(2), trades: 3 };
+    assert_eq!(Vec::from(levels.0), [(100_000_000, expected)]);
+}
+
 proptest! {
     #[test]
     fn a_level_is_the_price_over_the_tick_rounded_down(

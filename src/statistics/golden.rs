@@ -112,6 +112,20 @@ fn every_statistic_of_ten_trades_is_its_formula() {
     }
 }
 
+#[test]
+fn what_only_windows_have_is_its_formula() {
+    for piece in 1..6 {
+        let bar = bar_of(&TEN[4..9], piece);
+
+        assert_eq!(super::intensity(&bar), Some(1.0));
+        assert_eq!(super::count_imbalance(&bar), Some(-1.0 / 5.0));
+        assert_near("price_range", super::price_range(&bar), Some(1.1 / 101.1));
+        assert_near("simple_return", super::simple_return(&bar), Some(-1.1 / 101.1));
+    }
+    assert_eq!(super::intensity(&bar_of(&TEN[..4], 4)), Some(4.0 / 3.0));
+    assert_eq!(super::intensity(&bar_of(&TEN[3..5], 2)), None);
+}
+
 /// The statistic of trades at these prices, a second apart.
 fn of_prices(name: &str, prices: impl Iterator<Item = f64>) -> Option<f64> {
     let rows: Vec<Row> = (0..).zip(prices).map(|(row, price)| (row, price, 1.0, false)).collect();

@@ -56,9 +56,9 @@ const COLUMNS: [Role; 4] = [Role::Timestamp, Role::Price, Role::Quantity, Role::
 fn assert_all_refused(state: &Checkpoint, changes: &[(&str, Change)]) {
     assert_accepted(state.clone());
     for (what, change) in changes {
-        let mut changed = state.clone();
-        change(&mut changed);
-        assert_refused(what, &changed);
+        let mut other = state.clone();
+        change(&mut other);
+        assert_refused(what, &other);
     }
 }
 

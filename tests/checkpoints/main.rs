@@ -10,6 +10,8 @@ mod chains;
 mod continued;
 mod drawn;
 mod impossible;
+mod impossible_chains;
+mod impossible_levels;
 mod impossible_lookback;
 mod impossible_run;
 mod mutation;
