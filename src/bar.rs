@@ -383,6 +383,16 @@ mod tests {
     }
 
     #[test]
+    fn a_price_of_more_than_8_decimals_is_found() {
+        let fine = 1.234_567_891;
+        let prices = Prices { open: 1.0, high: 1.5, low: 0.5, close: 1.25 };
+
+        assert_eq!(prices.finer(), None);
+        assert_eq!(Prices { open: fine, ..prices }.finer(), Some(fine));
+        assert_eq!(Prices { close: fine, ..prices }.finer(), Some(fine));
+    }
+
+    #[test]
     fn a_time_is_counted_in_whole_microseconds() {
         for (unit, elapsed, micros) in [
             (TimeUnit::Milliseconds, 7, Some(7_000)),

@@ -191,7 +191,7 @@ fn is_percent(part: i128, percent: i128, whole: i128) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trades::{Column, TimeUnit, Trades};
+    use crate::trades::{Bits, Column, Sides, TimeUnit, Trades};
 
     /// The prices of poc and value area of one trade a level, with a tick of 1.
     fn profile(trades: &[(f64, f64)], value_area: u8) -> Option<[f64; 3]> {
@@ -216,6 +216,49 @@ mod tests {
 
         assert_eq!(profile(&skewed, 70), Some([101.0, 101.0, 105.0]));
         assert_eq!(profile(&even, 70), Some([101.0, 101.0, 104.0]));
+    }
+
+    #[test]
+    fn a_level_has_an_imbalance_against_the_other_side_of_its_neighbour() {
+        // Of each: price, quantity, whether it was sold. Nothing was traded at 103.
+        let rows = [
+            (100.0, 2.0, true),
+            (100.0, 9.0, false),
+            (101.0, 6.0, false),
+            (101.0, 3.0, true),
+            (102.0, 8.9, false),
+            (102.0, 1.0, true),
+            (104.0, 0.5, false),
+        ];
+        let prices = rows.map(|row| row.0);
+        let quantities = rows.map(|row| row.1);
+        let sold = [(0..7).fold(0, |bits, row: usize| bits | u8::from(rows[row].2) << row)];
+        let trades = Trades {
+            price: Some(Column::new("price", &prices)),
+            quantity: Some(Column::new("quantity", &quantities)),
+            is_buyer_maker: Some(Sides { sold: Bits::new(&sold, 0, 7), known: None }),
+            ..Trades::new(7, TimeUnit::Milliseconds)
+        };
+        let tick = Tick::new(100_000_000).unwrap();
+        let footprint = Footprint { tick, value_area: 70, imbalance: 300 };
+        let levels = Levels::of(&trades, tick).unwrap();
+
+        // 6 over 2 is the ratio, 8.9 over 3 less; nothing was sold at 103, so any 0.5 exceeds it, and
+        // 1 exceeds what was bought there. The lowest has none below, the highest none above.
+        let imbalances: Vec<_> = footprint.imbalances(&levels).collect();
+        assert_eq!(imbalances, [(false, false), (true, false), (false, true), (true, false)]);
+        let nobody = levels.iter().map(|(_, level)| level.bought.min(level.sold));
+        assert_eq!(nobody.filter(|side| *side == 0).count(), 1);
+    }
+
+    #[test]
+    fn a_part_of_a_volume_is_so_many_percent_at_any_size() {
+        for scale in [1, 1 << 100, 1 << 119] {
+            assert!(is_percent(70 * scale, 70, 100 * scale));
+            assert!(is_percent(71 * scale, 70, 100 * scale));
+            assert!(!is_percent(70 * scale - 1, 70, 100 * scale));
+            assert!(is_percent(scale, 300, scale / 3) && !is_percent(scale, 300, scale));
+        }
     }
 
     #[test]

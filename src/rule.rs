@@ -76,4 +76,6 @@ pub trait Rule {
 }
 
 #[cfg(test)]
+mod resumed;
+#[cfg(test)]
 mod tests;

@@ -321,9 +321,13 @@ mod tests {
     fn folded(threads: usize, mut builder: Builder<AnyRule>, batches: &[Trades<'_>]) -> Folded {
         let (mut ended, mut errors) = (Vec::new(), Vec::new());
         for batch in batches {
-            let error = builder
-                .push_on(threads, batch, &mut |bar, before| ended.push((bar, before.to_vec())))
-                .err();
+            let emit = &mut |bar, before: &Before| ended.push((bar, before.to_vec()));
+            let pushed = if threads == 1 {
+                builder.push(batch, emit)
+            } else {
+                builder.push_on(threads, batch, emit)
+            };
+            let error = pushed.err();
             let is_bad = error.is_some();
             errors.push(error);
             if is_bad {

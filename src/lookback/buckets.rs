@@ -147,3 +147,27 @@ impl Buckets {
         is_full.then(|| nearest(self.sum) / nearest(volume))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_value_is_the_mean_imbalance_of_the_last_full_buckets() {
+        let mut buckets = Buckets::new(Vpin { bucket_volume: 4, buckets: 2 }, Filled::default(), 0);
+        let mut after = |quantity, sold| {
+            buckets.add(quantity, sold);
+            buckets.value()
+        };
+
+        assert_eq!(after(3, false), None);
+        // The first bucket has 3 and 1; of the second 1 is there.
+        assert_eq!(after(2, true), None);
+        assert_eq!(after(2, true), None);
+        // The second has 1 bought and 3 sold.
+        assert_eq!(after(1, false), Some((2.0 + 2.0) / 8.0));
+        // Two more are bought alone, and half of a third.
+        assert_eq!(after(10, false), Some(1.0));
+        assert_eq!(after(2, true), Some((4.0 + 0.0) / 8.0));
+    }
+}

@@ -284,6 +284,21 @@ mod tests {
     }
 
     #[test]
+    fn the_move_is_rounded_up_at_any_price() {
+        for (open, threshold, delta) in [
+            (5, 1, 1),
+            (100_000, 250, 250),
+            (100_001, 250, 251),
+            // Beyond 64 bits.
+            (9_000_000_000_000_000_001, 33_333, 2_999_970_000_000_000_001),
+            (9_000_000_000_000_000_000, 33_333, 2_999_970_000_000_000_000),
+            (i64::MAX, 100_000, i64::MAX),
+        ] {
+            assert_eq!(Threshold::new(threshold).unwrap().delta(open), delta, "{open}");
+        }
+    }
+
+    #[test]
     fn an_amount_moves_the_limits_by_as_much() {
         let mut rule = RangeRule::of_amount("5".parse().unwrap(), true);
         let prices = [3.0, 1.0, 8.0];

@@ -137,3 +137,28 @@ impl Family for Sizes {
         self.fourths += next.fourths;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn sums_of_powers_are_the_same_however_they_are_added(
+            quantities in prop::collection::vec((0..1_i64 << 60, 0..60_u32), 1..64),
+        ) {
+            let quantities: Vec<_> = quantities.iter().map(|(one, bits)| one >> bits).collect();
+            let (mut small, mut large) = (Sizes::default(), Sizes::default());
+            small.insert_small(&quantities);
+            large.insert_large(&quantities);
+            prop_assert_eq!(&small, &large);
+
+            let tinies: Vec<_> = quantities.iter().map(|one| one % (1 << (HALF / 2))).collect();
+            let (mut tiny, mut large) = (Sizes::default(), Sizes::default());
+            tiny.insert_tiny(&tinies);
+            large.insert_large(&tinies);
+            prop_assert_eq!(tiny, large);
+        }
+    }
+}

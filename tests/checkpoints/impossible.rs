@@ -1,12 +1,13 @@
 //! States that no trades lead to, one for each thing that is wrong with them.
 
 use rangebar_polars::bar::{Bar, BySide, Prices, Side, Span};
+use rangebar_polars::builder::MaxGap;
 use rangebar_polars::check::{Check, Last};
 use rangebar_polars::checkpoint::Checkpoint;
 use rangebar_polars::error::Error;
-use rangebar_polars::lookback::Back;
 use rangebar_polars::lookback::buckets::Filled;
 use rangebar_polars::lookback::past::Kept;
+use rangebar_polars::lookback::{Back, Length};
 use rangebar_polars::period::Period;
 use rangebar_polars::reset::Reset;
 use rangebar_polars::rule::Memory;
@@ -250,7 +251,10 @@ fn a_position_that_contradicts_the_trades_is_refused() {
     for (what, state) in [
         ("a last time without a trade", with_check(0, Some(5), None, None)),
         ("trades without a last time", with_check(5, None, None, None)),
-        ("an id without a trade", Checkpoint { check: Check::at(0, None, Some(1)), ..nothing }),
+        (
+            "an id without a trade",
+            Checkpoint { check: Check::at(0, None, Some(1)), ..nothing.clone() },
+        ),
         ("too many trades", closed((1 << 62) + 1)),
         ("far too many trades", closed(u64::MAX)),
         ("a bar of one trade", closed(1)),
@@ -269,6 +273,27 @@ fn a_position_that_contradicts_the_trades_is_refused() {
         ("no layout after trades", unused(closed(5))),
     ] {
         assert_refused(what, &state);
+    }
+}
+
+#[test]
+fn a_state_before_any_trade_that_has_something_is_refused() {
+    type Change = fn(&mut Checkpoint);
+    let changes: [(&str, Change); 5] = [
+        ("a gap of 0", |state| state.max_gap = Some(MaxGap(0))),
+        ("a rule that remembers", |state| state.memory = Memory::Sum(1.0)),
+        ("a last value", |state| state.session = Some(Session::Null)),
+        ("a feature of all", |state| state.features = vec!["vwap".to_owned()]),
+        ("a window without a column", |state| state.back.length = Some(Length::Trades(1))),
+    ];
+    for layout in [None, state().layout] {
+        let before = Checkpoint { layout, open: None, ..with_check(0, None, None, None) };
+        assert_accepted(before.clone());
+        for (what, change) in changes {
+            let mut state = before.clone();
+            change(&mut state);
+            assert_refused(what, &state);
+        }
     }
 }
 
@@ -299,6 +324,22 @@ fn a_last_value_that_no_column_has_is_refused() {
     ] {
         assert_refused(what, &state);
     }
+}
+
+#[test]
+fn a_feature_that_bars_have_without_it_is_refused() {
+    let named = |names: &[&str], include_microstructure| Checkpoint {
+        features: names.iter().map(|name| (*name).to_owned()).collect(),
+        include_microstructure,
+        ..state()
+    };
+
+    assert_accepted(named(&["vwap", "ofi"], false));
+    for names in [&["ofi", "vwap", "ofi"][..], &["open"], &["vpin"], &["none"], &["lookback_vwap"]]
+    {
+        assert_refused(names[0], &named(names, false));
+    }
+    assert_refused("a feature of all", &named(&["ofi"], true));
 }
 
 #[test]

@@ -163,6 +163,13 @@ fn settings_and_states_that_contradict_one_another_are_refused() {
         chains
     };
     assert_accepted(&one(several.clone()));
+    // One rule has no column of rules, and needs keys.
+    let mut alone = chains(["tick-100", "tick-5"]);
+    alone.rule_column = None;
+    alone.settings.pop();
+    alone.states.iter_mut().for_each(|states| states.truncate(1));
+    assert_accepted(&alone);
+    assert!(read(&one(alone)).is_err());
     let mut before = one(several);
     before.states[0] = before.settings.clone();
     assert_accepted(&before);
