@@ -229,26 +229,28 @@ mod tests {
             (102.0, 8.9, false),
             (102.0, 1.0, true),
             (104.0, 0.5, false),
+            (105.0, 1.0, true),
         ];
         let prices = rows.map(|row| row.0);
         let quantities = rows.map(|row| row.1);
-        let sold = [(0..7).fold(0, |bits, row: usize| bits | u8::from(rows[row].2) << row)];
+        let sold = [(0..8).fold(0, |bits, row: usize| bits | u8::from(rows[row].2) << row)];
         let trades = Trades {
             price: Some(Column::new("price", &prices)),
             quantity: Some(Column::new("quantity", &quantities)),
-            is_buyer_maker: Some(Sides { sold: Bits::new(&sold, 0, 7), known: None }),
-            ..Trades::new(7, TimeUnit::Milliseconds)
+            is_buyer_maker: Some(Sides { sold: Bits::new(&sold, 0, 8), known: None }),
+            ..Trades::new(8, TimeUnit::Milliseconds)
         };
         let tick = Tick::new(100_000_000).unwrap();
         let footprint = Footprint { tick, value_area: 70, imbalance: 300 };
         let levels = Levels::of(&trades, tick).unwrap();
 
-        // 6 over 2 is the ratio, 8.9 over 3 less; nothing was sold at 103, so any 0.5 exceeds it, and
-        // 1 exceeds what was bought there. The lowest has none below, the highest none above.
+        // 6 over 2 is the ratio, 8.9 over 3 less. Nothing was traded at 103, which 0.5 bought above and
+        // 1 sold below exceed. Nothing exceeds nothing, where nothing was bought at 105.
         let imbalances: Vec<_> = footprint.imbalances(&levels).collect();
-        assert_eq!(imbalances, [(false, false), (true, false), (false, true), (true, false)]);
-        let nobody = levels.iter().map(|(_, level)| level.bought.min(level.sold));
-        assert_eq!(nobody.filter(|side| *side == 0).count(), 1);
+        assert_eq!(
+            imbalances,
+            [(false, false), (true, false), (false, true), (true, false), (false, false)]
+        );
     }
 
     #[test]
@@ -267,6 +269,13 @@ mod tests {
 
         assert_eq!(profile(&hollow, 70), Some([103.0, 103.0, 103.0]));
         assert_eq!(profile(&hollow, 100), Some([103.0, 100.0, 103.0]));
+        let seven = [1.0, 2.0, 3.0, 9.0, 2.0, 2.0, 1.0];
+        let levels: Vec<_> = (100..107).map(f64::from).zip(seven).collect();
+        assert_eq!(profile(&levels, 45), Some([103.0, 103.0, 103.0]));
+        // 3 and 2 below are more than 2 and 2 above.
+        assert_eq!(profile(&levels, 60), Some([103.0, 101.0, 103.0]));
+        assert_eq!(profile(&levels, 90), Some([103.0, 101.0, 105.0]));
+        assert_eq!(profile(&levels, 100), Some([103.0, 100.0, 106.0]));
         assert_eq!(profile(&[(100.0, 0.0), (101.0, 0.0)], 70), None);
     }
 }

@@ -124,4 +124,58 @@ mod tests {
         full.extend([Some(1), Some(2)].into_iter());
         assert_eq!(full.valid, None);
     }
+
+    #[test]
+    fn values_computed_before_are_those_of_their_type() {
+        let (int, float) = (Some(Scalar::Int(7)), Some(Scalar::Float(0.5)));
+        let mut ints = Values::Int(Nullable::default());
+        let mut floats = Values::Float(Nullable::default());
+        let mut exact = Values::Exact(Nullable::default());
+        for value in [int, float, None] {
+            ints.push(value);
+            floats.push(value);
+            exact.push(value);
+        }
+
+        let nullable = |valid: u8| Some(vec![!0b111 | valid]);
+        let of_ints = Nullable { values: vec![7, 0, 0], valid: nullable(0b001) };
+        let of_floats = Nullable { values: vec![0.0, 0.5, 0.0], valid: nullable(0b010) };
+        assert_eq!(ints, Values::Int(of_ints));
+        assert_eq!(floats, Values::Float(of_floats));
+        assert_eq!(exact, Values::Exact(Nullable { values: vec![0; 3], valid: nullable(0) }));
+    }
+
+    #[test]
+    fn a_table_has_the_values_of_each_output_and_of_what_came_before() {
+        use crate::columns::{OUTPUTS, Table};
+        use crate::needs::Needs;
+        use crate::trades::{Column, TimeUnit, Trades};
+
+        let output = |name: &str| OUTPUTS.iter().find(|output| output.name == name).unwrap();
+        let trades = Trades {
+            timestamp: Some(Column::new("timestamp", &[0, 5])),
+            price: Some(Column::new("price", &[2.0, 3.0])),
+            quantity: Some(Column::new("quantity", &[1.0, 4.0])),
+            ..Trades::new(2, TimeUnit::Milliseconds)
+        };
+        let needs = Needs::VOLUME.and(Needs::TURNOVER).and(Needs::TRADES);
+        let bar = Bar::of(&trades, 0..2, needs).unwrap().unwrap();
+        let names = ["volume", "turnover", "vwap", "duration_us", "lookback_vwap", "lookback_vpin"];
+        let columns = |table: Table| {
+            let back = [output("lookback_vpin"), output("lookback_vwap")];
+            let mut table = table.with_values_of(&back);
+            table.push(bar.clone(), &[Some(Scalar::Float(0.25)), None]);
+            table.take().into_iter().map(|(_, values)| values).collect::<Vec<_>>()
+        };
+        let float = |value: f64| Values::Float(Nullable { values: vec![value], valid: None });
+        let int = |value: i64| Values::Int(Nullable { values: vec![value], valid: None });
+        let null = Values::Float(Nullable { values: vec![0.0], valid: Some(vec![!1]) });
+
+        let rest = [float(2.8), int(5_000), null, float(0.25)];
+        let sums = [float(5.0), float(14.0)];
+        assert_eq!(columns(Table::new(names.map(output))), [&sums[..], &rest].concat());
+        let exact = |value: i128| Values::Exact(Nullable { values: vec![value], valid: None });
+        let sums = [exact(500_000_000), exact(140_000_000_000_000_000)];
+        assert_eq!(columns(Table::exact(names.map(output))), [&sums[..], &rest].concat());
+    }
 }

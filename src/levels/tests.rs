@@ -65,6 +65,24 @@ fn the_levels_of_the_last_trades_are_within_those_of_all() {
 }
 
 #[test]
+fn levels_are_counted_and_numbered_by_their_places() {
+    let some = levels(&[5, 7, 7], 1);
+
+    assert_eq!((some.len(), some.is_empty(), many(0).is_empty()), (2, false, true));
+    assert_eq!([0, 1, 2].map(|place| some.number(place)), [Some(5), Some(7), None]);
+    assert!(some.into_iter().map(|(number, _)| *number).eq([5, 7]));
+}
+
+#[test]
+fn more_trades_than_are_added_together_have_the_levels_of_all() {
+    let prices: Vec<i64> = (0..3 * ROWS as i64 - 5).map(|row| 1 + row % 7).collect();
+    let some = levels(&prices, 1);
+
+    assert_eq!(some.len(), 7);
+    assert_eq!(some.iter().map(|(_, level)| level.trades).sum::<i128>(), prices.len() as i128);
+}
+
+#[test]
 fn every_side_is_known_where_none_is_missing() {
     let (prices, quantities) = ([1.0; 3], [1.0, 2.0, 4.0]);
     let trades = Trades {

@@ -89,4 +89,20 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn some_bits_are_all_any_or_none_of_them() {
+        let bytes = [0xff_u8; 20];
+        for len in [1, 63, 64, 65, 150] {
+            let mut one_less = bytes;
+            one_less[(len - 1) / 8] &= !(1 << ((len - 1) % 8));
+            let (full, less) = (Bits::new(&bytes, 0, len), Bits::new(&one_less, 0, len));
+
+            assert!(full.all() && full.any() && !full.is_empty());
+            assert!(!less.all());
+            assert_eq!(less.any(), len > 1);
+            assert!(!less.slice(len - 1..len).any() && !full.slice(0..0).any());
+        }
+        assert!(Bits::new(&bytes, 3, 0).is_empty());
+    }
 }

@@ -103,3 +103,48 @@ impl Extra<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug)]
+    struct Some4([Option<&'static str>; 4]);
+
+    impl Texts for Some4 {
+        fn text(&self, row: usize) -> Option<&str> {
+            self.0[row]
+        }
+    }
+
+    #[test]
+    fn a_change_is_the_first_value_that_differs_and_null_is_a_value() {
+        let change = |numbers: &[i64], valid: Option<u8>| {
+            let bytes = [valid.unwrap_or_default()];
+            let valid = valid.map(|_| Bits::new(&bytes, 0, numbers.len()));
+            let column = Column { valid, ..Column::new("session", numbers) };
+            Sessions::Numbers(Kind::Whole, column).first_change()
+        };
+
+        assert_eq!(change(&[7, 7, 8, 7], None), 2);
+        assert_eq!(change(&[7, 7, 7, 7], None), 4);
+        assert_eq!(change(&[7], None), 1);
+        assert_eq!(change(&[7, 7, 7, 7], Some(0b1011)), 2);
+        assert_eq!(change(&[7, 8, 9, 7], Some(0b1000)), 3);
+        assert_eq!(change(&[7, 7, 7, 8], Some(0b1111)), 3);
+        assert_eq!(change(&[7, 7, 7, 7], Some(0b1111)), 4);
+    }
+
+    #[test]
+    fn a_part_of_a_column_of_texts_has_its_own_rows() {
+        let texts = Some4([Some("a"), Some("b"), Some("b"), None]);
+        let whole = Sessions::Texts { texts: &texts, first: 0, len: 4 };
+        let part = whole.slice(1..4);
+
+        assert_eq!((whole.first_change(), part.first_change()), (1, 2));
+        let text = Session::Text("b".to_owned());
+        assert_eq!([part.get(0), part.get(1), part.get(2)], [text.clone(), text, Session::Null]);
+        assert_eq!(part.slice(2..3).get(0), Session::Null);
+        assert_eq!(part.slice(0..2).first_change(), 2);
+    }
+}

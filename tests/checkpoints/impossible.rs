@@ -335,7 +335,8 @@ fn a_feature_that_bars_have_without_it_is_refused() {
     };
 
     assert_accepted(named(&["vwap", "ofi"], false));
-    for names in [&["ofi", "vwap", "ofi"][..], &["open"], &["vpin"], &["none"], &["lookback_vwap"]]
+    for names in
+        [&["ofi", "vwap", "ofi"][..], &["open"], &["lookback_vpin"], &["none"], &["lookback_vwap"]]
     {
         assert_refused(names[0], &named(names, false));
     }

@@ -3,15 +3,19 @@
 use crate::impossible::state as any_state;
 use crate::states::{builder, states};
 use rangebar_polars::bar::Bar;
+use rangebar_polars::builder::MaxGap;
 use rangebar_polars::check::Check;
 use rangebar_polars::checkpoint::Checkpoint;
 use rangebar_polars::checkpoint::chains::{
     Chains, KeyColumn, KeyType, KeyValue, RULE, Saved, THRESHOLD,
 };
 use rangebar_polars::error::Error;
+use rangebar_polars::period::Period;
+use rangebar_polars::reset::Reset;
 use rangebar_polars::rule::{AnyRule, Rule};
 use rangebar_polars::session::{Kind, Session};
 use rangebar_polars::trades::{Bits, Column, Role, Sides, TimeUnit, Trades};
+use std::slice::from_ref;
 
 const UNIT: i128 = 100_000_000;
 type Change = fn(&mut Chains);
@@ -176,6 +180,28 @@ fn settings_and_states_that_contradict_one_another_are_refused() {
 }
 
 #[test]
+fn a_checkpoint_says_what_it_is_of() {
+    let several = chains(["tick-100", "tick-5"]);
+    let (one, other) = (several.settings[0].clone(), several.settings[1].clone());
+    let read = read(&several).unwrap();
+
+    assert_eq!((read.symbol(), read.rule_column()), (Some("BTCUSDT"), Some(RULE)));
+    assert_eq!((read.by(), read.settings()), (vec!["key"], &several.settings[..]));
+    let alone = Saved::from_bytes(&one.to_bytes().unwrap()).unwrap();
+    assert_eq!((alone.symbol(), alone.rule_column(), alone.by()), (None, None, Vec::new()));
+    assert_eq!(alone.settings(), from_ref(&one));
+    assert_eq!(one.agrees(&one.rule, None, None), Ok(()));
+    for (what, refused) in [
+        ("rule", one.agrees(&other.rule, None, None)),
+        ("reset", one.agrees(&one.rule, Some(Reset::Period(Period::Day)), None)),
+        ("max_gap", one.agrees(&one.rule, None, Some(MaxGap(5)))),
+    ] {
+        let is_of = |error: &Error| matches!(error, Error::CheckpointOther { what: own, .. } if *own == what);
+        assert!(refused.as_ref().is_err_and(is_of), "{what}: {refused:?}");
+    }
+}
+
+#[test]
 fn thresholds_that_do_not_rise_are_refused() {
     let named = |rules| Chains { rule_column: Some(THRESHOLD.to_owned()), ..chains(rules) };
     assert_accepted(&named(["range-50000", "range-60000"]));
@@ -233,7 +259,7 @@ fn states_of_other_trades_than_one_another_are_refused() {
         ],
     );
     let mut sessions = several;
-    let reset = Some(rangebar_polars::reset::Reset::Column { place: 0 });
+    let reset = Some(Reset::Column { place: 0 });
     sessions.settings.iter_mut().for_each(|state| state.reset = reset);
     for state in sessions.states.iter_mut().flatten() {
         (state.reset, state.session) = (reset, Some(Session::Number(Kind::Whole, 3)));
