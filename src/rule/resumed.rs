@@ -1,4 +1,4 @@
-//! What a rule remembers, and the states with which it goes on.
+//! What a rule remembers, and the states with which it continues.
 
 #![allow(clippy::cast_possible_wrap)] // few rows
 
@@ -28,7 +28,7 @@ fn resumes(rule: &str, open: Option<&Bar>, memory: &Memory, rows: u64) -> bool {
 }
 
 #[test]
-fn a_rule_goes_on_with_a_bar_that_it_has_not_closed() {
+fn a_rule_continues_with_a_bar_that_it_has_not_closed() {
     let bar = open_bar(&[100.0, 101.0, 102.0]);
     for (rule, is_open) in [
         ("range-2001", true),
