@@ -11,7 +11,7 @@ from rangebar_polars._core import plugin as _plugin
 from rangebar_polars._core.arguments import MaxGap, SingleThreshold, Threshold, check_keys
 from rangebar_polars._core.borders import Borders
 from rangebar_polars._core.caller import warn_of
-from rangebar_polars._core.fold import exported, flagged, fold, read_table
+from rangebar_polars._core.fold import exported, flagged, fold, no_table, read_table
 from rangebar_polars._core.footprint import Footprint
 from rangebar_polars._core.lookback import Lookback
 from rangebar_polars._core.options import Options
@@ -256,10 +256,7 @@ def bars_of(
         check_keys(trades.schema, options.by)
         trades = _with_expressions(trades, options)
     elif not is_arrow_stream(trades):
-        raise TypeError(
-            f"trades is a {type(trades).__name__}: expected a DataFrame, a LazyFrame or an object "
-            "with __arrow_c_stream__"
-        )
+        raise no_table(trades)
     if options.aggs or options.expressions or options.state is not None or options.has_events:
         frame = (
             trades
