@@ -11,7 +11,7 @@ from rangebar_polars._core import plugin as _plugin
 from rangebar_polars._core.arguments import MaxGap, SingleThreshold, Threshold, check_keys
 from rangebar_polars._core.borders import Borders
 from rangebar_polars._core.caller import warn_of
-from rangebar_polars._core.fold import exported, flagged, fold, read_table
+from rangebar_polars._core.fold import exported, flagged, fold, no_table, read_table
 from rangebar_polars._core.footprint import Footprint
 from rangebar_polars._core.lookback import Lookback
 from rangebar_polars._core.options import Options
@@ -119,7 +119,8 @@ def bars(
         does not join the open bar. The bar cut off there is incomplete.
     aggs
         Your own aggregations over the trades of each bar, as in ``group_by(...).agg(...)``; their
-        columns come last. The trades of open bars are in memory until the bars end.
+        columns come last, before ``is_complete``. The trades of open bars are in memory until the
+        bars end.
     include_microstructure
         Add sums, counts, ids and the features.
     features
@@ -149,7 +150,8 @@ def bars(
         The names of the columns of the trades.
     state
         A checkpoint (`bars_with_state`, `RangeBarProcessor.create_checkpoint`) to start from. It
-        must have the same rule, reset and ``by``; not with ``aggs``.
+        must have the same rule, ``by``, ``reset`` and ``max_gap``, and any ``lookback``, ``vpin``
+        and tick of a ``footprint`` that this call asks for; not with ``aggs``.
 
     Returns
     -------
@@ -158,13 +160,13 @@ def bars(
         same trade): ``open_time``, ``close_time`` (in the dtype of the input), ``open``,
         ``high``, ``low``, ``close``, ``volume`` (Float64, never null); with
         ``include_microstructure`` the columns of the README's table, then ``features``,
-        ``lookback_vpin`` and the columns of ``footprint``. The result is lazy for a LazyFrame:
+        ``lookback_vpin``, the columns of ``footprint`` and ``aggs``, and ``is_complete`` with
+        ``include_incomplete``. The result is lazy for a LazyFrame:
         trades are streamed in constant memory, only the columns that the plan uses are computed,
         and a head after it stops the reading early. Conditions of a later filter that read keys
         alone are applied to the trades too, and those on ``threshold_decimal_bps`` to the
         thresholds: bars of no other chain are computed, and its trades are not checked. Without
-        ``by``, ``close_time`` is flagged as
-        sorted.
+        ``by``, ``close_time`` is flagged as sorted.
 
     Raises
     ------
@@ -256,10 +258,7 @@ def bars_of(
         check_keys(trades.schema, options.by)
         trades = _with_expressions(trades, options)
     elif not is_arrow_stream(trades):
-        raise TypeError(
-            f"trades is a {type(trades).__name__}: expected a DataFrame, a LazyFrame or an object "
-            "with __arrow_c_stream__"
-        )
+        raise no_table(trades)
     if options.aggs or options.expressions or options.state is not None or options.has_events:
         frame = (
             trades

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from rangebar_polars._core.lookback import CheckedLookback
-from rangebar_polars.schema import COLUMNS, INTRA, LOOKBACK
+from rangebar_polars.schema import COLUMNS, INTRA, LOOKBACK, VPIN
 
 _GROUPS: Final = {output.name: output.group for output in (*COLUMNS, *INTRA, *LOOKBACK)}
 _BY_NAME: Final = [name for name, group in _GROUPS.items() if group != "bar"]
@@ -115,9 +115,11 @@ def _check_name(name: str, *, include_microstructure: bool) -> None:
 
 def _remedy(name: str) -> str:
     """Return what to write instead of a name, or where the names are."""
-    beginning = "lookback_" if name.lower().startswith("lookback") else "intra_"
+    if name == VPIN.name:
+        return f"leave {name!r} out: vpin adds it"
+    looks_back = name.lower().startswith("lookback")
     # Where a statistic has two columns, that of the bar is meant, unless the name says otherwise.
-    known = sorted(_BY_NAME, key=lambda known: known.startswith(beginning))
+    known = sorted(_BY_NAME, key=lambda known: known.startswith("lookback_") == looks_back)
     by_stem = {_stem(name): name for name in known}
     near = difflib.get_close_matches(_stem(name.lower()), by_stem, n=3)
     of_part = [known for stem, known in by_stem.items() if _stem(name.lower()) in stem]

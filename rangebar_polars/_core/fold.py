@@ -46,6 +46,15 @@ def read_table(table: ArrowStream, options: Options) -> pl.DataFrame:
     return _internal.read_table(table, [*options.reads_at_most, *roots])
 
 
+def no_table(trades: object) -> TypeError:
+    """Return the error of trades that are no table."""
+    rows = isinstance(trades, dict | list | tuple)
+    return TypeError(
+        f"trades is a {type(trades).__name__}: expected a DataFrame, a LazyFrame or an object "
+        f"with __arrow_c_stream__{' (make a frame of it: pl.DataFrame(trades))' if rows else ''}"
+    )
+
+
 def _wanted_aggs(options: Options, wanted: list[str] | None) -> list[pl.Expr]:
     """Return the aggregations that have, or may have, a wanted column."""
     return [

@@ -195,10 +195,11 @@ class Processed:
         Returns
         -------
         bytes
-            At most 1,000, with a version and a checksum. With several thresholds or keys, about 150
-            for each key and threshold, and at most 16 MiB. With ``footprint``, some 20 to 30 more
-            for each level of the open bar, and with ``lookback`` about 12 for each trade that the
-            next bar may look back at.
+            At most 1,000, or 4,000 with ``features``, with a version and a checksum. With several
+            thresholds or keys, about 150 for each key and threshold, and at most 16 MiB. With
+            ``footprint``, some 20 to 30 more for each level of the open bar, with ``lookback``
+            about 12 for each trade that the next bar may look back at, and with ``vpin`` at most 10
+            for each full bucket.
 
         Raises
         ------

@@ -9,7 +9,7 @@ import polars as pl
 from rangebar_polars._core.bar_schema import schema_of
 from rangebar_polars._core.bars import bar_id, bars
 from rangebar_polars._core.fixed import to_fixed
-from rangebar_polars._core.fold import read_table
+from rangebar_polars._core.fold import no_table, read_table
 from rangebar_polars._core.rules.expressions import SumRule, WhenRule
 from rangebar_polars._core.rules.totals import ENDLESS, TickRule
 from rangebar_polars._core.sides import with_read_columns
@@ -96,10 +96,7 @@ def collected(
         schema_of(there, options)
         return trades.select([name for name in read if name in there]).collect()
     if not is_arrow_stream(trades):
-        raise TypeError(
-            f"trades is a {type(trades).__name__}: expected a DataFrame, a LazyFrame or an object "
-            "with __arrow_c_stream__"
-        )
+        raise no_table(trades)
     return read_table(trades, options).with_columns(options.expressions)
 
 

@@ -191,7 +191,8 @@ class _Picture:
         shown, every = found.bars.height, found.bar_count
         bars = f"{every:,}" if shown == every else f"last {shown:,} of {every:,}"
         drawn = "" if count == self.trades.height else f", {self.trades.height:,} of them drawn"
-        open_bar = "" if found.bars["ended"][-1] else ", of which the last is open"
+        whose = "which is" if every == 1 else "of which the last is"
+        open_bar = "" if found.bars["ended"][-1] else f", {whose} open"
         trades = f"{count:,} {'trade' if count == 1 else 'trades'}{drawn}"
         return [
             *self._measure.says.splitlines(),

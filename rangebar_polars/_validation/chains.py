@@ -6,7 +6,7 @@ import polars as pl
 
 from rangebar_polars._core.fixed import delta, to_fixed
 from rangebar_polars._validation.asked import Asked, is_complete
-from rangebar_polars._validation.checklist import Checklist
+from rangebar_polars._validation.checklist import Checklist, remedy_of_lack
 from rangebar_polars._validation.fixed import has_border
 from rangebar_polars.schema import IS_COMPLETE, THRESHOLD
 
@@ -49,11 +49,13 @@ def add_ids(checklist: Checklist, *, consecutive: bool) -> None:
         return
     first, last = c("first_agg_trade_id"), c("last_agg_trade_id")
     needs = ["first_agg_trade_id", "last_agg_trade_id"]
+    lack = remedy_of_lack(["agg_trade_id"]) if checklist.is_null(needs[0]) else ""
     if not consecutive:
-        checklist.add("ids", "in a bar", first <= last, "first id <= last id", needs=needs)
+        expected = f"first id <= last id{lack}"
+        checklist.add("ids", "in a bar", first <= last, expected, needs=needs)
     else:
         good = last - first + 1 == c("agg_record_count")
-        expected = "last id - first id + 1 = agg_record_count"
+        expected = f"last id - first id + 1 = agg_record_count{lack}"
         checklist.add("ids", "in a bar", good, expected, needs=[*needs, "agg_record_count"])
     before = previous("last_agg_trade_id", asked.chain(bars))
     follows, expected = first > before, "first id above the last id before, in each chain"
@@ -63,7 +65,7 @@ def add_ids(checklist: Checklist, *, consecutive: bool) -> None:
     # The first bar of a chain follows nothing; a bar after one without an id does not follow it.
     good = ~_has_one_before(bars, asked) | follows
     needs = [*needs, "open_time", "close_time", *asked.chain(bars)]
-    checklist.add("ids", "between bars", good, expected, needs=needs)
+    checklist.add("ids", "between bars", good, expected + lack, needs=needs)
 
 
 def _has_one_before(bars: pl.DataFrame, asked: Asked) -> pl.Expr:

@@ -1,6 +1,6 @@
 """A list of checks over the rows of bars, all computed in one pass."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
 import polars as pl
@@ -26,6 +26,10 @@ class Checklist:
     def usable(self, name: str) -> bool:
         """Return whether the bars have this column, of the right dtype."""
         return name in self.bars.columns and name not in self.wrong
+
+    def is_null(self, name: str) -> bool:
+        """Return whether the bars have this column without a value in any row."""
+        return self.usable(name) and self.bars[name].null_count() == self.bars.height > 0
 
     def add(
         self,
@@ -64,6 +68,12 @@ class Checklist:
             for n, (check, subject, _, expected) in enumerate(self._checks)
         ]
         return [*self._findings, *found]
+
+
+def remedy_of_lack(columns: Collection[str]) -> str:
+    """Return what to write if a column of bars is null because trades lack one of the columns."""
+    names = sorted(columns)
+    return f" (if the trades have no {' or '.join(names)}: without={names!r})" if names else ""
 
 
 def wrong_columns(bars: pl.DataFrame, asked: Asked) -> Iterable[tuple[str, str]]:

@@ -6,7 +6,7 @@ import polars as pl
 
 from rangebar_polars._core.fixed import SCALE, to_fixed
 from rangebar_polars._validation.asked import is_complete
-from rangebar_polars._validation.checklist import Checklist
+from rangebar_polars._validation.checklist import Checklist, remedy_of_lack
 from rangebar_polars.schema import COLUMNS, IS_COMPLETE, THRESHOLD, Output
 
 _EPSILON: Final = 2.0**-52
@@ -87,6 +87,8 @@ def add_values(checklist: Checklist) -> None:
         if source is None:
             there = column.is_not_null()
             good, expected = there | there.any(), "a value in some row"
+            if checklist.is_null(output.name):
+                expected += remedy_of_lack(_sources(output))
         else:
             # A column of sides that are all null is as good as none, and its sums are 0.
             good = column.is_null() | ((column == 0) & (output.group == "sum"))
@@ -96,10 +98,14 @@ def add_values(checklist: Checklist) -> None:
 
 def lacking(output: Output, without: frozenset[str]) -> str | None:
     """Return the column that the trades lack and without which a column of bars is null."""
-    sources = {"is_buyer_maker", "agg_trade_id"} & {*output.reads}
+    return next(iter(sorted(_sources(output) & without)), None)
+
+
+def _sources(output: Output) -> set[str]:
+    """Return the columns that trades may lack and without which a column of bars is null."""
     if output.name == "aggregation_density":
-        sources = {"first_trade_id", "last_trade_id"}
-    return next(iter(sorted(sources & without)), None)
+        return {"first_trade_id", "last_trade_id"}
+    return {"is_buyer_maker", "agg_trade_id"} & {*output.reads}
 
 
 def add_finite(checklist: Checklist) -> None:

@@ -124,8 +124,10 @@ class Report:
         )
 
     def __repr__(self) -> str:
-        failed, noted = self.failures.height, self.notes.height
-        return f"Report({self.name}: {self.frame.height} checks, {failed} failed, {noted} notes)"
+        checks, failed, notes = self.frame.height, self.failures.height, self.notes.height
+        made = f"{checks} {'check' if checks == 1 else 'checks'}"
+        noted = f"{notes} {'note' if notes == 1 else 'notes'}"
+        return f"Report({self.name}: {made}, {failed} failed, {noted})"
 
     def _repr_html_(self) -> str:
         """Return the report as HTML, as a notebook shows it: failures, notes, and what passed."""

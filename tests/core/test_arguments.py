@@ -124,17 +124,28 @@ def test_an_optional_column_has_a_name_or_none(role: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "trades",
-    [None, [1, 2], {"price": [1.0]}, FRAME.group_by("price")],
+    ("trades", "remedy"),
+    [
+        (None, ""),
+        ([1, 2], " (make a frame of it: pl.DataFrame(trades))"),
+        ({"price": [1.0]}, " (make a frame of it: pl.DataFrame(trades))"),
+        (FRAME.group_by("price"), ""),
+    ],
     ids=lambda x: type(x).__name__,
 )
-def test_trades_that_are_no_table_are_a_type_error(trades: object) -> None:
+def test_trades_that_are_no_table_are_a_type_error(trades: object, remedy: str) -> None:
     message = message_of(TypeError, lambda: rb.bars(trades))  # type: ignore[call-overload]
 
     assert message == (
         f"trades is a {type(trades).__name__}: expected a DataFrame, a LazyFrame or an object with "
-        "__arrow_c_stream__"
+        f"__arrow_c_stream__{remedy}"
     )
+
+
+def test_the_remedy_for_trades_that_are_no_table_makes_bars() -> None:
+    rows: list[dict[str, Any]] = FRAME.to_dicts()
+
+    assert rb.bars(pl.DataFrame(rows), 250).equals(rb.bars(FRAME, 250))
 
 
 def test_an_array_that_is_no_table_is_refused() -> None:

@@ -224,6 +224,19 @@ NOT_FEATURES: dict[str, tuple[Any, type[Exception], str]] = {
         ValueError,
         "features holds 'kaufman_er': expected names of columns of bars (write 'intra_kaufman_er')",
     ),
+    "a name with a wrong letter, of a feature that windows have too": (
+        ["ofii"],
+        ValueError,
+        "features holds 'ofii': expected names of columns of bars (write 'ofi')",
+    ),
+    "the column of another argument": (
+        ["lookback_vpin"],
+        ValueError,
+        (
+            "features holds 'lookback_vpin': expected names of columns of bars (leave "
+            "'lookback_vpin' out: vpin adds it)"
+        ),
+    ),
     "a name that is written otherwise": (
         ["intra_max_runup"],
         ValueError,

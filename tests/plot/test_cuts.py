@@ -168,6 +168,8 @@ def test_titles_say_the_rule_and_how_much_is_shown() -> None:
     assert spec["title"]["subtitle"][2].startswith(
         f"last 2 of {every} bars, of which the last is open; {count} trades, 1970-01-01"
     )
+    alone = rb.plot_cuts(walk(1), 200).to_dict()["title"]["subtitle"][2]
+    assert alone.startswith("1 bar, which is open; 1 trade, 1970-01-01")
     assert number_axis(spec)["title"] == "trade number (from 0) and time"
     y = layer(spec["vconcat"][0], "line")["encoding"]["y"]
     assert y["axis"]["title"] == "price (USD)"

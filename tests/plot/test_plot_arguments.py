@@ -227,7 +227,10 @@ CUTS: Mapping[str, tuple[Any, dict[str, Any], type[Exception], str]] = {
         [1.0],
         {},
         TypeError,
-        "trades is a list: expected a DataFrame, a LazyFrame or an object with __arrow_c_stream__",
+        (
+            "trades is a list: expected a DataFrame, a LazyFrame or an object with "
+            "__arrow_c_stream__ (make a frame of it: pl.DataFrame(trades))"
+        ),
     ),
     "no trades": (
         TRADES.clear(),

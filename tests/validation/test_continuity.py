@@ -29,6 +29,19 @@ def test_bars_of_one_computation_follow_each_other() -> None:
     assert found(BARS.lazy()) == set()
 
 
+def test_bars_without_ids_say_how_to_check_the_rest() -> None:
+    bars = rb.bars(TRADES.drop("agg_trade_id"), 20, include_microstructure=True)
+
+    messages = rb.validate_continuity(bars, threshold_decimal_bps=20).failures["message"]
+
+    remedy = "(if the trades have no agg_trade_id: without=['agg_trade_id'])"
+    assert messages[0].startswith(f"expected last id - first id + 1 = agg_record_count {remedy}; ")
+    assert messages[1].startswith(
+        f"expected first id = last id before + 1, in each chain {remedy}; "
+    )
+    assert found(bars, without=["agg_trade_id"]) == set()
+
+
 def test_bars_of_several_chains_follow_each_other_in_each() -> None:
     trades = pl.concat(
         [TRADES.with_columns(symbol=pl.lit("A")), walk(2_000).with_columns(symbol=pl.lit("B"))]

@@ -292,6 +292,11 @@ def test_columns_that_the_trades_had_no_source_for_may_be_null_and_must_be() -> 
 
     assert {check for check, _, _ in found(bars)} == {"values"}
     assert found(bars, without=["is_buyer_maker"]) == set()
+    messages = rb.validate_tier1(bars, threshold_decimal_bps=20).failures["message"]
+    assert messages.str.starts_with(
+        "expected a value in some row (if the trades have no is_buyer_maker: "
+        "without=['is_buyer_maker']); "
+    ).any()
     assert found(bars, sideless) == set()
     assert ("values", "ofi") in {
         (check, subject) for check, subject, _ in found(BARS, without=["is_buyer_maker"])

@@ -67,7 +67,7 @@ def test_a_validation_error_is_a_range_bar_error() -> None:
 
 
 def test_a_report_is_shown_by_its_counts() -> None:
-    assert repr(BAD) == "Report(tier 1: 3 checks, 1 failed, 1 notes)"
+    assert repr(BAD) == "Report(tier 1: 3 checks, 1 failed, 1 note)"
 
 
 def test_a_notebook_shows_failures_first_and_what_passed_in_one_row(
@@ -78,7 +78,7 @@ def test_a_notebook_shows_failures_first_and_what_passed_in_one_row(
     html = BAD._repr_html_()
 
     assert html == (
-        "<table><caption>Report(tier 1: 3 checks, 1 failed, 1 notes)</caption>"
+        "<table><caption>Report(tier 1: 3 checks, 1 failed, 1 note)</caption>"
         "<tr><th>status</th><th>check</th><th>figure</th><th>rows</th><th>message</th></tr>"
         '<tr style="background:#fbd5d5"><td>fail</td><td>ohlc</td><td>2</td><td>3, 5</td>'
         "<td>expected low &lt; high</td></tr>"
