@@ -344,6 +344,10 @@ impl<R: Rule> Builder<R> {
             let to = cut.map_or(trades.len, |cut| cut + 1);
             self.look_back(first_row + from as u64, batch)?;
             self.absorb(trades, from..to, first_row)?;
+            if self.piece.needs.contains(Needs::TIME_ABOVE) {
+                let open = self.chains.iter_mut().filter_map(|chain| chain.open.as_mut());
+                open.for_each(|bar| bar.follow(trades, from..to));
+            }
             from = to;
             let lookback = self.lookback.as_deref();
             for (number, chain) in self.chains.iter_mut().enumerate() {
@@ -383,14 +387,8 @@ impl<R: Rule> Builder<R> {
             *open = piece.take();
             return Ok(());
         }
-        let follows = of.needs.contains(Needs::TIME_ABOVE);
         let faults = self.chains.iter_mut().filter_map(|chain| {
-            let is_open = chain.open.is_some();
-            let merged = chain.merge(piece.as_ref());
-            if let Some(open) = chain.open.as_mut().filter(|_| follows && is_open) {
-                open.follow(&trades.slice(rows.clone()));
-            }
-            let overflow = merged.err()?;
+            let overflow = chain.merge(piece.as_ref()).err()?;
             // A failed merge does not change the open bar, so the trades can be added one by one.
             let mut chain = Chain { rule: (), open: chain.open.clone(), cut: None };
             let one = |row: usize| of.bar(trades, row..row + 1);
