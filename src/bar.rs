@@ -26,7 +26,8 @@ pub struct Bar {
     pub volume: i128,
     /// Sum of price times quantity, at scale 1e16.
     pub turnover: i128,
-    /// Sums by aggressor side; `None` if the trades have no column of sides.
+    /// Sums by aggressor side; `None` if the trades have no column of sides, or have sides that are
+    /// not needed.
     pub sides: Option<BySide>,
     /// Number of records.
     pub rows: i64,
@@ -96,7 +97,8 @@ impl Prices {
 }
 
 impl Bar {
-    /// The bar of these rows of the trades; `None` if there is no row.
+    /// The bar of these rows of the trades; `None` if there is no row. The time above the first
+    /// price is left to [`Self::follow`].
     ///
     /// # Errors
     /// [`Overflow`] if a sum is beyond its integer.
@@ -115,28 +117,31 @@ impl Bar {
         let sides = trades.is_buyer_maker.map(|sides| sides.slice(rows.clone()));
         // Trades without any side need no sums by side.
         let with_side = sides.filter(|sides| sides.known.is_none_or(|known| known.any()));
-        let sold = with_side.map(|sides| {
+        let by_side = with_side.filter(|_| needs.contains(Needs::SIDES));
+        let sold = by_side.map(|sides| {
             move |row| sides.sold.word(row) & sides.known.map_or(!0, |known| known.word(row))
         });
         let sold = sold.as_ref().map(|sold| sold as Mask<'_>);
-        let sums = MaskedSums::of(trades, rows.clone(), needs, sold)?;
+        let of_run = needs.of_run() != Needs::NOTHING;
+        let mut run = of_run.then(|| Box::new(Run::new(needs)));
+        let sums = MaskedSums::of(trades, rows.clone(), needs, sold, run.as_deref_mut())?;
         let id_at = |row: usize| trades.agg_trade_id.and_then(|ids| ids.get(row));
         Ok(Some(Self {
             time,
             price: Prices::of(trades.price.map_or(&[], |prices| &prices.values[rows.clone()])),
             volume: sums.all.volume,
             turnover: sums.all.turnover,
-            sides: match with_side {
-                Some(sides) => Some(BySide::of(trades, rows.clone(), needs, sides, &sums)?),
-                None => sides.map(|_| BySide::default()),
+            sides: match (by_side, with_side) {
+                (Some(sides), _) => Some(BySide::of(trades, rows.clone(), needs, sides, &sums)?),
+                (None, Some(_)) => None,
+                (None, None) => sides.map(|_| BySide::default()),
             },
             rows: rows.len().try_into().map_err(|_| TRADES_LIMIT)?,
             trades: sums.all.trades.try_into().map_err(|_| TRADES_LIMIT)?,
             rows_with_trade_ids: sums.all.rows_with_ids.try_into().map_err(|_| TRADES_LIMIT)?,
             first_agg_trade_id: id_at(rows.start),
             last_agg_trade_id: id_at(rows.end - 1),
-            run: (needs.of_run() != Needs::NOTHING)
-                .then(|| Box::new(Run::of(&trades.slice(rows), needs))),
+            run,
             levels: None,
         }))
     }
@@ -192,23 +197,18 @@ impl Bar {
         self
     }
 
-    /// Add what depends on the first price of the bar, in trades whose bar was merged.
-    pub fn follow(&mut self, trades: &Trades<'_>) {
+    /// Add what depends on the first price of the bar, in trades that it has now.
+    pub fn follow(&mut self, trades: &Trades<'_>, rows: Range<usize>) {
         if let Some(run) = &mut self.run {
-            run.follow(trades);
+            run.follow(trades, rows);
         }
     }
 }
 
 impl Bar {
-    /// Whether the trades have a column of sides that is null in all of them, as far as the
-    /// computed sums show it.
+    /// Whether the trades have a column of sides that is null in all of them.
     pub fn is_sideless(&self) -> bool {
-        let Some(BySide { buy, sell }) = self.sides else { return false };
-        let trades = i128::from(self.trades) > 0 && buy.trades == 0 && sell.trades == 0;
-        let volume = self.volume > 0 && buy.volume == 0 && sell.volume == 0;
-        let turnover = self.turnover > 0 && buy.turnover == 0 && sell.turnover == 0;
-        trades || volume || turnover
+        self.sides.is_some_and(|BySide { buy, sell }| buy.trades == 0 && sell.trades == 0)
     }
 }
 
@@ -240,8 +240,9 @@ impl Prices {
         let (Some(&open), Some(&close)) = (prices.first(), prices.last()) else {
             return Self { open: 0.0, high: 0.0, low: 0.0, close: 0.0 };
         };
-        let higher = |high: f64, price: f64| if price > high { price } else { high };
-        let lower = |low: f64, price: f64| if price < low { price } else { low };
+        // The operand that a processor overwrites comes first.
+        let higher = |high: f64, price: f64| if high > price { high } else { price };
+        let lower = |low: f64, price: f64| if low < price { low } else { price };
         let (mut high, mut low) = (open, open);
         let blocks = prices.chunks_exact(LANES);
         for price in blocks.remainder() {
@@ -276,7 +277,7 @@ impl BySide {
         let mut unknown = Sums::default();
         if let Some(known) = sides.known.filter(|known| !known.all()) {
             let mask = |row| !known.word(row);
-            unknown = MaskedSums::of(trades, rows, needs, Some(&mask))?.masked;
+            unknown = MaskedSums::of(trades, rows, needs, Some(&mask), None)?.masked;
         }
         let (all, sold) = (&split.all, &split.masked);
         let side = |volume, turnover, trades: i128| -> Result<Side, Overflow> {
@@ -312,7 +313,11 @@ mod tests {
     use super::*;
     use crate::trades::{Bits, Column};
 
-    const ALL: Needs = Needs::VOLUME.and(Needs::TURNOVER).and(Needs::TRADES).and(Needs::SIDES);
+    const ALL: Needs = Needs::VOLUME
+        .and(Needs::TURNOVER)
+        .and(Needs::TRADES)
+        .and(Needs::SIDES)
+        .and(Needs::SIDE_TURNOVER);
 
     /// The bar of trades at these times, with prices 10, 11, ... and quantities of 1; the bits of
     /// `sold` and `known` are their sides.
@@ -359,27 +364,6 @@ mod tests {
         assert!(!bar_of(&[0, 1], 0b01, 0b01).is_sideless());
         let none = Bar { sides: None, ..bar_of(&[0], 0, 0) };
         assert!(!none.is_sideless());
-    }
-
-    #[test]
-    fn a_bar_is_sideless_as_far_as_its_sums_show_it() {
-        let side = |volume, turnover, trades| Side { volume, turnover, trades };
-        let nothing = side(0, 0, 0);
-        for whole in [side(5, 0, 0), side(0, 5, 0), side(0, 0, 5)] {
-            let Side { volume, turnover, trades } = whole;
-            let of = |buy, sell| {
-                let sides = Some(BySide { buy, sell });
-                Bar { volume, turnover, sides, trades, ..bar_of(&[0], 0, 0) }.is_sideless()
-            };
-
-            assert_eq!(
-                [of(nothing, nothing), of(whole, nothing), of(nothing, whole)],
-                [true, false, false]
-            );
-        }
-        let sides = Some(BySide::default());
-        let without = Bar { volume: 0, turnover: 0, trades: 0, sides, ..bar_of(&[0], 0, 0) };
-        assert!(!without.is_sideless());
     }
 
     #[test]

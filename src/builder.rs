@@ -27,12 +27,13 @@ use crate::rule::Rule;
 use crate::session::Session;
 use crate::sums::Overflow;
 use crate::trades::{Extra, TimeUnit, Trades};
-use std::fmt;
 use std::ops::Range;
 
+mod max_gap;
 mod on_threads;
 mod piece;
 
+pub use max_gap::MaxGap;
 use piece::Piece;
 
 /// How many rows are checked, cut and summed together, so that they are read from memory once.
@@ -52,32 +53,6 @@ pub struct Builder<R> {
     max_gap: Option<MaxGap>,
     /// What looks at the trades before each bar, if something does.
     lookback: Option<Box<Lookback>>,
-}
-
-/// The longest time between two trades of one bar, in nanoseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MaxGap(pub u64);
-
-impl fmt::Display for MaxGap {
-    /// As seconds.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (seconds, rest) = (self.0 / 1_000_000_000, self.0 % 1_000_000_000);
-        let decimals = format!("{rest:09}");
-        match decimals.trim_end_matches('0') {
-            "" => write!(f, "{seconds} s"),
-            decimals => write!(f, "{seconds}.{decimals} s"),
-        }
-    }
-}
-
-impl MaxGap {
-    /// Whether the second of two times is more than the gap after the first.
-    #[inline]
-    fn is_between(self, first: i64, second: i64, unit: TimeUnit) -> bool {
-        // Whole units are more than a gap if they are more than the whole units in it.
-        let gap = self.0 / (1_000_000_000 / unit.per_second().unsigned_abs());
-        second > first && second.abs_diff(first) > gap
-    }
 }
 
 /// One rule and its open bar.
@@ -344,6 +319,10 @@ impl<R: Rule> Builder<R> {
             let to = cut.map_or(trades.len, |cut| cut + 1);
             self.look_back(first_row + from as u64, batch)?;
             self.absorb(trades, from..to, first_row)?;
+            if self.piece.needs.contains(Needs::TIME_ABOVE) {
+                let open = self.chains.iter_mut().filter_map(|chain| chain.open.as_mut());
+                open.for_each(|bar| bar.follow(trades, from..to));
+            }
             from = to;
             let lookback = self.lookback.as_deref();
             for (number, chain) in self.chains.iter_mut().enumerate() {
@@ -383,14 +362,8 @@ impl<R: Rule> Builder<R> {
             *open = piece.take();
             return Ok(());
         }
-        let follows = of.needs.contains(Needs::TIME_ABOVE);
         let faults = self.chains.iter_mut().filter_map(|chain| {
-            let is_open = chain.open.is_some();
-            let merged = chain.merge(piece.as_ref());
-            if let Some(open) = chain.open.as_mut().filter(|_| follows && is_open) {
-                open.follow(&trades.slice(rows.clone()));
-            }
-            let overflow = merged.err()?;
+            let overflow = chain.merge(piece.as_ref()).err()?;
             // A failed merge does not change the open bar, so the trades can be added one by one.
             let mut chain = Chain { rule: (), open: chain.open.clone(), cut: None };
             let one = |row: usize| of.bar(trades, row..row + 1);
@@ -429,87 +402,4 @@ impl<R> Chain<R> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::period::Period;
-    use crate::rule::{RangeRule, Threshold};
-    use crate::trades::Column;
-
-    const DAY: i64 = 86_400_000;
-
-    fn trades<'a>(times: &'a [i64], prices: &'a [f64]) -> Trades<'a> {
-        Trades {
-            timestamp: Some(Column::new("timestamp", times)),
-            price: Some(Column::new("price", prices)),
-            quantity: Some(Column::new("quantity", prices)),
-            ..Trades::new(times.len(), TimeUnit::Milliseconds)
-        }
-    }
-
-    fn builder(thresholds: &[i64]) -> Builder<RangeRule> {
-        let rule = |bps: &i64| RangeRule::new(Threshold::new(*bps).unwrap(), true);
-        Builder::new(thresholds.iter().map(rule), Needs::PRICE)
-    }
-
-    #[test]
-    fn more_than_the_gap_lies_between_times_of_any_unit() {
-        let units = [TimeUnit::Milliseconds, TimeUnit::Microseconds, TimeUnit::Nanoseconds];
-        for (unit, nanoseconds) in units.into_iter().zip([1_000_000, 1_000, 1]) {
-            let is_between = |gap, first, second| MaxGap(gap).is_between(first, second, unit);
-
-            assert!(is_between(5 * nanoseconds, 10, 16) && !is_between(5 * nanoseconds, 10, 15));
-            assert!(!is_between(5 * nanoseconds, 16, 10));
-            assert!(is_between(1, i64::MIN, i64::MAX));
-        }
-        let texts = [1, 1_500_000_000, 60_000_000_000].map(|gap| MaxGap(gap).to_string());
-        assert_eq!(texts, ["0.000000001 s", "1.5 s", "60 s"]);
-    }
-
-    /// Chain, row and `complete` of each bar that ends.
-    fn ends(builder: &mut Builder<RangeRule>, trades: &Trades<'_>) -> Vec<(usize, u64, bool)> {
-        let mut ends = Vec::new();
-        let emit =
-            &mut |ended: Ended, _: &Before| ends.push((ended.chain, ended.row, ended.complete));
-        builder.push(trades, emit).unwrap();
-        ends
-    }
-
-    #[test]
-    fn bars_end_in_the_order_of_their_trades_then_of_their_rules() {
-        let trades = trades(&[0, 1, 2], &[100.0, 101.0, 103.0]);
-
-        let ends = ends(&mut builder(&[1_000, 3_000]), &trades);
-
-        assert_eq!(ends, [(0, 1, true), (1, 2, true)]);
-    }
-
-    #[test]
-    fn rows_are_counted_over_all_batches() {
-        let mut builder = builder(&[1_000]);
-
-        assert!(ends(&mut builder, &trades(&[0, 1], &[100.0, 100.5])).is_empty());
-        assert_eq!(ends(&mut builder, &trades(&[2, 3], &[100.2, 99.0])), [(0, 3, true)]);
-        assert_eq!((builder.rows(), builder.open_bars().count()), (4, 0));
-    }
-
-    #[test]
-    fn the_end_of_a_period_cuts_the_open_bar_off() {
-        let mut builder = builder(&[1_000]).reset_at(Some(Reset::Period(Period::Day)), None);
-
-        let ends = ends(&mut builder, &trades(&[DAY - 1, DAY], &[100.0, 200.0]));
-
-        assert_eq!(ends, [(0, 1, false)]);
-        assert_eq!(builder.open_bars().next().unwrap().1.time.open, DAY);
-    }
-
-    #[test]
-    fn bars_before_a_bad_row_are_emitted() {
-        let mut closes = Vec::new();
-        let trades = trades(&[0, 1, 2], &[100.0, 101.0, f64::NAN]);
-
-        let result = builder(&[1_000]).push(&trades, &mut |ended, _| closes.push(ended.row));
-
-        assert_eq!(closes, [1]);
-        assert!(matches!(result, Err(Error::Price { row: 2, .. })));
-    }
-}
+mod tests;

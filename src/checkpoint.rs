@@ -38,7 +38,7 @@ use std::sync::Arc;
 use wire::Wire;
 
 /// The version that is written.
-pub const VERSION: u8 = 5;
+pub const VERSION: u8 = 6;
 /// The longest symbol, in bytes.
 pub const MAX_SYMBOL: usize = 128;
 /// The most bytes of a checkpoint without levels of the open bar and trades before the next one.

@@ -110,8 +110,8 @@ pub const OUTPUTS: &[Output] = outputs! {
     Sum turnover Turnover(|bar| Some(bar.turnover)) [TURNOVER] "sum of price times quantity";
     Sum buy_volume Volume(|bar| Some(bar.sides?.buy.volume)) [VOLUME SIDES] "volume whose aggressor bought" null "no is_buyer_maker column";
     Sum sell_volume Volume(|bar| Some(bar.sides?.sell.volume)) [VOLUME SIDES] "volume whose aggressor sold" null "no is_buyer_maker column";
-    Sum buy_turnover Turnover(|bar| Some(bar.sides?.buy.turnover)) [TURNOVER SIDES] "turnover whose aggressor bought" null "no is_buyer_maker column";
-    Sum sell_turnover Turnover(|bar| Some(bar.sides?.sell.turnover)) [TURNOVER SIDES] "turnover whose aggressor sold" null "no is_buyer_maker column";
+    Sum buy_turnover Turnover(|bar| Some(bar.sides?.buy.turnover)) [TURNOVER SIDES SIDE_TURNOVER] "turnover whose aggressor bought" null "no is_buyer_maker column";
+    Sum sell_turnover Turnover(|bar| Some(bar.sides?.sell.turnover)) [TURNOVER SIDES SIDE_TURNOVER] "turnover whose aggressor sold" null "no is_buyer_maker column";
     Sum individual_trade_count Int(|bar| Some(bar.trades)) [TRADES] "sum of last_trade_id - first_trade_id + 1, or 1 without both";
     Sum agg_record_count Int(|bar| Some(bar.rows)) [] "number of rows";
     Sum buy_trade_count Int(|bar| Some(bar.sides?.buy.trades)) [TRADES SIDES] "individual trades whose aggressor bought" null "no is_buyer_maker column";
@@ -127,11 +127,11 @@ pub const OUTPUTS: &[Output] = outputs! {
     Feature volume_per_trade Float(features::volume_per_trade) [VOLUME TRADES] "volume / individual_trade_count";
     Feature aggression_ratio Float(features::aggression_ratio) [TRADES SIDES] "min(buy_trade_count / sell_trade_count, 100)" null "both counts are 0, or unknown";
     Feature aggregation_density Float(features::aggregation_density) [TRADES] "individual_trade_count / agg_record_count" null "no row has both trade ids";
-    Feature turnover_imbalance Float(features::turnover_imbalance) [TURNOVER SIDES] "(buy_turnover - sell_turnover) / (buy_turnover + sell_turnover)" null "that sum is 0 or unknown";
+    Feature turnover_imbalance Float(features::turnover_imbalance) [TURNOVER SIDES SIDE_TURNOVER] "(buy_turnover - sell_turnover) / (buy_turnover + sell_turnover)" null "that sum is 0 or unknown";
     Intra intra_vwap_position Float(statistics::vwap_position) [PRICE TURNOVER VOLUME] "(vwap - low) / (high - low)" null "high = low or volume is 0";
     Intra intra_realized_volatility Float(statistics::realized_volatility) [RETURNS] "root of the sum of squared simple returns from trade to trade, in units of 2^-52" null "1 trade";
     Intra intra_garman_klass_vol Float(statistics::garman_klass_vol) [PRICE] "sqrt(ln(high / low)^2 / 2 - (2 ln 2 - 1) ln(close / open)^2)";
-    Intra intra_kaufman_er Float(statistics::kaufman_er) [PRICE CHANGES] "abs(close - open) / sum of the absolute price changes" null "the price never moved";
+    Intra intra_kaufman_er Float(statistics::kaufman_er) [PRICE DISTANCE] "abs(close - open) / sum of the absolute price changes" null "the price never moved";
     Intra intra_max_drawdown Float(statistics::max_drawdown) [DRAWDOWNS] "greatest fall from the highest price so far, by that price";
     Intra intra_max_run_up Float(statistics::max_run_up) [DRAWDOWNS] "greatest rise from the lowest price so far, by that price";
     Intra intra_variance_ratio Float(statistics::variance_ratio) [LAGS] "unbiased variance of overlapping price changes over 10 trades / (10 * that of single changes)" null "fewer than 21 trades, or all changes are equal";
@@ -163,7 +163,7 @@ pub const OUTPUTS: &[Output] = outputs! {
     Lookback lookback_vwap_position Float(statistics::vwap_position) [PRICE TURNOVER VOLUME] "(vwap - lowest price) / (highest - lowest price)" null "all prices are equal, or volume is 0, or too few trades before";
     Lookback lookback_realized_volatility Float(statistics::realized_volatility) [RETURNS] "root of the sum of squared simple returns from trade to trade, in units of 2^-52" null "fewer than 2 trades, or too few trades before";
     Lookback lookback_garman_klass_vol Float(statistics::garman_klass_vol) [PRICE] "sqrt(ln(highest / lowest price)^2 / 2 - (2 ln 2 - 1) ln(last / first price)^2)" null "no trade, or too few before";
-    Lookback lookback_kaufman_er Float(statistics::kaufman_er) [PRICE CHANGES] "abs(last - first price) / sum of the absolute price changes" null "the price never moved, or too few trades before";
+    Lookback lookback_kaufman_er Float(statistics::kaufman_er) [PRICE DISTANCE] "abs(last - first price) / sum of the absolute price changes" null "the price never moved, or too few trades before";
     Lookback lookback_max_drawdown Float(statistics::max_drawdown) [DRAWDOWNS] "greatest fall from the highest price so far, by that price" null "no trade, or too few before";
     Lookback lookback_max_run_up Float(statistics::max_run_up) [DRAWDOWNS] "greatest rise from the lowest price so far, by that price" null "no trade, or too few before";
     Lookback lookback_variance_ratio Float(statistics::variance_ratio) [LAGS] "unbiased variance of overlapping price changes over 10 trades / (10 * that of single changes)" null "fewer than 21 trades, or all changes are equal, or too few trades before";

@@ -32,25 +32,41 @@ pub fn to_fixed(x: f64) -> i64 {
     whole.saturating_add(i64::from(scaled - whole as f64 >= 0.5))
 }
 
-/// Write [`to_fixed`] of up to 64 values, and zeros after them, into `fixed`; returns whether all
-/// are below 2^51. If not, `fixed` must not be used.
+/// The bits of numbers below 2^51, in which small values are summed.
+pub(crate) const SMALL_BITS: u64 = (1 << 51) - 1;
+
+/// Write [`to_fixed`] of some values into `fixed`; returns all bits that are set in them.
+pub(crate) fn fix(values: &[f64], fixed: &mut [i64]) -> u64 {
+    let bits = fix_small(values, fixed);
+    if bits <= SMALL_BITS {
+        return bits;
+    }
+    fixed.iter_mut().zip(values).fold(0, |bits, (fixed, value)| {
+        *fixed = to_fixed(*value);
+        bits | fixed.cast_unsigned()
+    })
+}
+
+/// As [`fix`]; if a bit above [`SMALL_BITS`] is set, `fixed` must not be used.
 ///
 /// At 2^52 neighbouring f64 are 1 apart, so that adding it rounds, half to even, and leaves the
 /// integer in the low bits. The part that was rounded off is known exactly, so a half that went
 /// down to the even number is added again.
-pub(crate) fn fix_group(values: &[f64], fixed: &mut [u64; 64]) -> bool {
+fn fix_small(values: &[f64], fixed: &mut [i64]) -> u64 {
     const ROUNDS: f64 = 4_503_599_627_370_496.0;
-    const SMALL: f64 = 2_251_799_813_685_248.0;
-    let mut large = 0;
+    let mut bits = 0;
     for (fixed, x) in fixed.iter_mut().zip(values) {
         let scaled = x * SCALE;
         let shifted = scaled + ROUNDS;
         #[allow(clippy::float_cmp)] // the rest is exact
         let went_down = scaled - (shifted - ROUNDS) == 0.5;
-        *fixed = shifted.to_bits().wrapping_sub(ROUNDS.to_bits()) + u64::from(went_down);
-        large |= u64::from(scaled >= SMALL);
+        let whole = shifted.to_bits().wrapping_sub(ROUNDS.to_bits());
+        let whole = whole.wrapping_add(u64::from(went_down));
+        *fixed = whole.cast_signed();
+        // A value from 2^52 on, or below 0, has another exponent.
+        bits |= whole;
     }
-    large == 0
+    bits
 }
 
 /// Whether `x` has more than 8 decimals: it is farther from a number of 8 decimals than rounding
@@ -194,12 +210,14 @@ mod tests {
             .collect();
         for values in [&values[..64], &values[5..]] {
             let mut fixed = [0; 64];
-            assert!(fix_group(values, &mut fixed));
-            assert!(
-                values.iter().zip(fixed).all(|(x, fixed)| to_fixed(*x).cast_unsigned() == fixed)
-            );
+            let bits = fix(values, &mut fixed);
+            assert_eq!(bits, fixed.iter().fold(0, |bits, fixed| bits | fixed.cast_unsigned()));
+            assert!(bits <= SMALL_BITS);
+            assert!(values.iter().zip(fixed).all(|(x, fixed)| to_fixed(*x) == fixed));
         }
-        assert!(!fix_group(&[1.0, 22_517_998.136_852_48], &mut [0; 64]));
+        let mut fixed = [0; 2];
+        assert_eq!(fix(&[1.0, 22_517_998.136_852_48], &mut fixed), (1 << 51) + 100_000_000);
+        assert_eq!(fixed, [100_000_000, 1 << 51]);
     }
 
     #[test]

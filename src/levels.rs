@@ -5,8 +5,7 @@
 //! merge by adding, so they do not depend on how trades were cut.
 
 use crate::bar::Prices;
-use crate::fixed::to_fixed;
-use crate::run::fix;
+use crate::fixed::{fix, to_fixed};
 use crate::sums::Overflow;
 use crate::trades::Trades;
 use serde::{Deserialize, Serialize};

@@ -27,6 +27,7 @@ pub mod period;
 pub mod trading_day;
 pub mod reset;
 pub mod needs;
+pub(crate) mod group;
 pub mod sums;
 pub mod wide;
 pub mod run;

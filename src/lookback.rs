@@ -198,6 +198,7 @@ impl Lookback {
             agg_trade_id: None,
             first_trade_id: None,
             last_trade_id: None,
+            quantity: batch.quantity.filter(|_| self.needs.reads(Role::Quantity)),
             is_buyer_maker: batch.is_buyer_maker.filter(|_| reads_sides),
             extras: &[],
             ..*batch

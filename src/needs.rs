@@ -17,39 +17,43 @@ impl Needs {
     pub const VOLUME: Self = Self(1 << 2);
     /// The sum of price times quantity.
     pub const TURNOVER: Self = Self(1 << 3);
-    /// The other sums by side as well.
+    /// The other sums by side as well, but for the turnover.
     pub const SIDES: Self = Self(1 << 4);
+    /// The turnover by side, if both are needed.
+    pub const SIDE_TURNOVER: Self = Self(1 << 5);
     /// The number of individual trades.
-    pub const TRADES: Self = Self(1 << 5);
+    pub const TRADES: Self = Self(1 << 6);
     /// First and last id of a record.
-    pub const AGG_IDS: Self = Self(1 << 6);
+    pub const AGG_IDS: Self = Self(1 << 7);
     /// Powers of the quantities, and the largest.
-    pub const SIZES: Self = Self(1 << 7);
-    /// How far, how often and in which direction the price moved.
-    pub const CHANGES: Self = Self(1 << 8);
+    pub const SIZES: Self = Self(1 << 8);
+    /// How far the price moved in all.
+    pub const DISTANCE: Self = Self(1 << 9);
+    /// How often and in which direction the price moved.
+    pub const CHANGES: Self = Self(1 << 10);
     /// Squares of simple returns.
-    pub const RETURNS: Self = Self(1 << 9);
+    pub const RETURNS: Self = Self(1 << 11);
     /// Products of successive price changes.
-    pub const PRODUCTS: Self = Self(1 << 10);
+    pub const PRODUCTS: Self = Self(1 << 12);
     /// Squares of changes over one trade and over ten.
-    pub const LAGS: Self = Self(1 << 11);
+    pub const LAGS: Self = Self(1 << 13);
     /// The orders of three successive prices.
-    pub const ORDERS: Self = Self(1 << 12);
+    pub const ORDERS: Self = Self(1 << 14);
     /// The deepest fall and the highest rise.
-    pub const DRAWDOWNS: Self = Self(1 << 13);
+    pub const DRAWDOWNS: Self = Self(1 << 15);
     /// Volume by the tick rule.
-    pub const DIRECTIONS: Self = Self(1 << 14);
+    pub const DIRECTIONS: Self = Self(1 << 16);
     /// Price changes against signed volume.
-    pub const FLOWS: Self = Self(1 << 15);
+    pub const FLOWS: Self = Self(1 << 17);
     /// The running difference of bought and sold volume.
-    pub const DELTAS: Self = Self(1 << 16);
+    pub const DELTAS: Self = Self(1 << 18);
     /// Squares of the times between trades.
-    pub const INTERVALS: Self = Self(1 << 17);
+    pub const INTERVALS: Self = Self(1 << 19);
     /// The time above the first price.
-    pub const TIME_ABOVE: Self = Self(1 << 18);
+    pub const TIME_ABOVE: Self = Self(1 << 20);
 
     /// What the state of a run serves.
-    const OF_RUN: Self = Self((1 << 19) - Self::SIZES.0);
+    const OF_RUN: Self = Self((1 << 21) - Self::SIZES.0);
 
     /// Whether all of `other` is needed.
     pub const fn contains(self, other: Self) -> bool {
@@ -70,7 +74,8 @@ impl Needs {
 
     /// Whether these sums read a column of trades.
     pub const fn reads(self, role: Role) -> bool {
-        let of_prices = Self::CHANGES
+        let of_prices = Self::DISTANCE
+            .and(Self::CHANGES)
             .and(Self::RETURNS)
             .and(Self::PRODUCTS)
             .and(Self::LAGS)

@@ -12,7 +12,8 @@
 //! | file | what it holds |
 //! |---|---|
 //! | [`sizes`] | powers of the quantities, and the largest |
-//! | [`changes`] | how far, how often and in which direction the price moved |
+//! | [`distance`] | how far the price moved in all |
+//! | [`changes`] | how often and in which direction the price moved |
 //! | [`returns`] | squares of simple returns |
 //! | [`products`] | products of successive price changes |
 //! | [`lags`] | squares of changes over one trade and over ten |
@@ -23,30 +24,30 @@
 //! | [`deltas`] | the running difference of bought and sold volume |
 //! | [`intervals`] | squares of the times between trades |
 //! | [`time_above`] | the time above the first price |
+//! | `moves` | which prices rose and which fell, for several of these |
 
 pub mod changes;
 pub mod deltas;
 pub mod directions;
+pub mod distance;
 pub mod drawdowns;
 pub mod flows;
 pub mod intervals;
 pub mod lags;
+mod moves;
 pub mod orders;
 pub mod products;
 pub mod returns;
 pub mod sizes;
 pub mod time_above;
 
-use crate::fixed::{fix_group, to_fixed};
+use crate::group::{Group, REACH, ROWS, differences, spread};
 use crate::needs::Needs;
-use crate::trades::{Role, Trades};
-use crate::wide::are_small;
+use crate::trades::{Sides, Trades};
+use crate::wide::{SMALL, bits_of};
+use moves::Moves;
 use serde::{Deserialize, Serialize};
-
-/// How many rows back a term reaches at most.
-pub const REACH: usize = 10;
-/// How many rows are inserted together: so few that sums of products of most values fit 128 bits.
-const ROWS: usize = 64;
+use std::ops::Range;
 
 /// The prices at both ends of a run, at scale 1e8.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,35 +96,45 @@ impl Edge {
 #[derive(Clone, Copy, Debug)]
 struct Terms<'a> {
     prices: &'a [i64],
+    /// The changes from each price to the next.
+    changes: &'a [i64],
     /// How many of the prices are of rows before.
     before: usize,
     /// Whether only terms count that reach one of the rows before.
     of_seam: bool,
+    /// The bits of all prices.
+    bits: u64,
     /// Whether all prices are small, so that their differences are too.
     are_small: bool,
 }
 
 impl<'a> Terms<'a> {
-    fn new(prices: &'a [i64], before: usize, of_seam: bool) -> Self {
-        Self { prices, before, of_seam, are_small: are_small(prices) }
+    /// `changes` has room for those of the prices.
+    fn new(prices: &'a [i64], before: usize, bits: u64, changes: &'a mut [i64]) -> Self {
+        let changes = differences(prices, changes);
+        Self { prices, changes, before, of_seam: false, bits, are_small: bits < SMALL }
     }
 
-    /// The prices of every new term that reaches so many rows back.
-    fn reaching(&self, rows: usize) -> &'a [i64] {
+    /// Whether each price is a f64.
+    const fn are_exact(&self) -> bool {
+        self.bits < 1 << 52
+    }
+
+    /// The places of the prices of every new term that reaches so many rows back.
+    fn places(&self, rows: usize) -> Range<usize> {
         let end = if self.of_seam { self.before + rows } else { self.prices.len() };
-        &self.prices[self.before.saturating_sub(rows)..end.min(self.prices.len())]
+        self.before.saturating_sub(rows)..end.min(self.prices.len())
     }
 
-    /// The first and the last price of each such term.
-    fn pairs(&self, rows: usize) -> impl Iterator<Item = (i64, i64)> + Clone + use<'a> {
-        let prices = self.reaching(rows);
-        let later = prices.get(rows..).unwrap_or_default();
-        prices.iter().copied().zip(later.iter().copied())
+    /// The prices of these terms.
+    fn reaching(&self, rows: usize) -> &'a [i64] {
+        &self.prices[self.places(rows)]
     }
 
-    /// The change of the price over each such term.
-    fn changes(&self, rows: usize) -> impl Iterator<Item = i64> + Clone + use<'a> {
-        self.pairs(rows).map(|(earlier, later)| later - earlier)
+    /// The changes from price to price of these terms.
+    fn steps(&self, rows: usize) -> &'a [i64] {
+        let places = self.places(rows);
+        self.changes.get(places.start..places.end.saturating_sub(1)).unwrap_or_default()
     }
 }
 
@@ -131,14 +142,16 @@ impl<'a> Terms<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct Rows<'a> {
     terms: Terms<'a>,
-    quantities: &'a [i64],
+    /// Which rows rose or fell, if a family needs it.
+    moves: Moves,
+    /// The quantities of all places of a group; 0 where it has no row.
+    quantities: &'a [i64; ROWS],
     /// Whether all quantities are small.
     has_small_quantities: bool,
     /// The quantities, negative if the aggressor sold and 0 if nobody knows.
     signed: &'a [i64],
+    /// Their times, after that of the row before, if there is one.
     times: &'a [i64],
-    /// The time of the row before the first of them.
-    time_before: Option<i64>,
 }
 
 impl Rows<'_> {
@@ -147,17 +160,30 @@ impl Rows<'_> {
         &self.terms.prices[self.terms.before..]
     }
 
-    /// The time from the row before to the first of them, if there is one before.
-    fn first_wait(&self) -> Option<u64> {
-        let (before, first) = self.time_before.zip(self.times.first())?;
-        Some(wait(before, *first))
+    /// The quantities of the new rows.
+    fn quantities(&self) -> &[i64] {
+        &self.quantities[..self.signed.len()]
     }
 
-    /// The times between two of them.
+    /// The times from row to row.
     fn waits(&self) -> impl Iterator<Item = u64> {
         let later = self.times.get(1..).unwrap_or_default();
         self.times.iter().zip(later).map(|(earlier, later)| wait(*earlier, *later))
     }
+}
+
+/// The quantities of the rows from `start` on, negative if the aggressor sold and 0 if nobody knows.
+fn signed(quantities: &[i64; ROWS], sides: Sides<'_>, start: usize) -> [i64; ROWS] {
+    let mut signed = spread(sides.sold.word(start));
+    for (signed, quantity) in signed.iter_mut().zip(quantities) {
+        // A mask of all bits is -1.
+        *signed = (quantity ^ *signed) - *signed;
+    }
+    if let Some(known) = sides.known {
+        let known = spread(known.word(start));
+        signed.iter_mut().zip(known).for_each(|(signed, known)| *signed &= known);
+    }
+    signed
 }
 
 /// The time from one row to the next. Times do not go back, so it is right modulo 2^64.
@@ -169,6 +195,8 @@ fn wait(earlier: i64, later: i64) -> u64 {
 #[derive(Clone, Copy, Debug)]
 pub struct Seam<'a> {
     terms: Terms<'a>,
+    /// Whether the first row after it rose or fell.
+    moves: Moves,
     /// The time from the last row before to the first row after it.
     wait: u64,
 }
@@ -234,7 +262,8 @@ macro_rules! families {
 
 families! {
     sizes sizes::Sizes SIZES "Powers of the quantities, and the largest.";
-    changes changes::Changes CHANGES "How far, how often and in which direction the price moved.";
+    distance distance::Distance DISTANCE "How far the price moved in all.";
+    changes changes::Changes CHANGES "How often and in which direction the price moved.";
     returns returns::Returns RETURNS "Squares of simple returns.";
     products products::Products PRODUCTS "Products of successive price changes.";
     lags lags::Lags LAGS "Squares of changes over one trade and over ten.";
@@ -247,25 +276,6 @@ families! {
 }
 
 impl Run {
-    /// The run of all these trades.
-    pub fn of(trades: &Trades<'_>, needs: Needs) -> Self {
-        let reads = |role| needs.of_run().reads(role);
-        // What only other sums need is not converted again.
-        let trades = Trades {
-            quantity: trades.quantity.filter(|_| reads(Role::Quantity)),
-            is_buyer_maker: trades.is_buyer_maker.filter(|_| reads(Role::IsBuyerMaker)),
-            ..*trades
-        };
-        let mut run = Self::new(needs);
-        let mut time_before = None;
-        for start in (0..trades.len).step_by(ROWS) {
-            let rows = trades.slice(start..trades.len.min(start + ROWS));
-            run.insert(&rows, time_before);
-            time_before = rows.times().last().copied();
-        }
-        run
-    }
-
     /// Add the run of the trades that follow; `wait` is the time from the last trade to the first
     /// of them. The time above the first price is left to [`Self::follow`].
     pub fn merge(&mut self, next: &Self, wait: u64) {
@@ -274,71 +284,70 @@ impl Run {
         let (before, len) = (left.len(), left.len() + right.len());
         prices[..before].copy_from_slice(left);
         prices[before..len].copy_from_slice(right);
-        let terms = Terms::new(&prices[..len], before, true);
-        self.merge_families(next, &Seam { terms, wait });
+        let mut changes = [0; 2 * REACH];
+        let prices = &prices[..len];
+        let terms = Terms::new(prices, before, bits_of(prices), &mut changes);
+        let terms = Terms { of_seam: true, ..terms };
+        let moves = Moves::of(terms.steps(1));
+        self.merge_families(next, &Seam { terms, moves, wait });
         self.edge.append(terms.prices, before);
         if next.edge.len as usize == REACH {
             self.edge.last = next.edge.last;
         }
     }
 
-    /// Add the time above the first price in trades whose run was merged.
-    pub fn follow(&mut self, trades: &Trades<'_>) {
-        let Some(time_above) = &mut self.time_above else { return };
-        for start in (0..trades.len).step_by(ROWS) {
-            let rows = trades.slice(start..trades.len.min(start + ROWS));
-            let mut prices = [0; ROWS];
-            fix(rows.prices(), &mut prices);
-            time_above.insert(&prices[..rows.len], rows.times());
+    /// Add the time above the first price in trades that the run has now.
+    pub fn follow(&mut self, trades: &Trades<'_>, rows: Range<usize>) {
+        if let Some(time_above) = &mut self.time_above {
+            time_above.insert(&trades.prices()[rows.clone()], &trades.times()[rows]);
         }
     }
 
-    /// Add up to 64 rows.
-    fn insert(&mut self, trades: &Trades<'_>, time_before: Option<i64>) {
-        let before = self.edge.last().len();
-        let (mut prices, mut quantities, mut signed) = ([0; REACH + ROWS], [0; ROWS], [0; ROWS]);
-        prices[..before].copy_from_slice(self.edge.last());
-        let count = trades.prices().len();
-        fix(trades.prices(), &mut prices[before..before + ROWS]);
-        fix(trades.quantities(), &mut quantities);
-        if let Some(sides) = trades.is_buyer_maker {
-            let sold = sides.sold.word(0);
-            let known = sides.known.map_or(!0, |known| known.word(0));
-            for (row, (signed, quantity)) in signed.iter_mut().zip(&quantities).enumerate() {
-                let sign = 1 - 2 * (sold >> row & 1).cast_signed();
-                *signed = sign * (known >> row & 1).cast_signed() * quantity;
+    /// Read the next rows of the trades into the group and add them; `start` is the first that was
+    /// added, and there is room for the changes of their prices. The time above the first price is left to [`Self::follow`].
+    pub(crate) fn insert_group<'t>(
+        &mut self,
+        (group, changes): (&mut Group, &mut [i64; REACH + ROWS]),
+        trades: &Trades<'t>,
+        rows: Range<usize>,
+        start: usize,
+    ) {
+        // A column that is not read has no rows.
+        let of_rows = |values: &'t [f64]| values.get(rows.clone()).unwrap_or_default();
+        group.read(of_rows(trades.prices()), of_rows(trades.quantities()));
+        let (prices, before) = (group.known_prices(), group.before());
+        let terms = Terms::new(prices, before, group.price_bits(), changes);
+        let needs_moves =
+            self.changes.is_some() || self.directions.is_some() || self.orders.is_some();
+        let moves = match (needs_moves, before) {
+            (false, _) => Moves::default(),
+            (true, 0) => Moves::of(terms.steps(1)).after_first(),
+            (true, _) => Moves::of(terms.steps(1)),
+        };
+        let needs_signed = self.flows.is_some() || self.deltas.is_some();
+        let sides = trades.is_buyer_maker.filter(|_| needs_signed);
+        let signed_rows;
+        let signed = match sides {
+            Some(sides) => {
+                signed_rows = signed(group.quantities(), sides, rows.start);
+                &signed_rows
             }
-        }
-        let prices = &prices[..before + count];
-        let len = trades.len;
-        let has_quantities = usize::from(!trades.quantities().is_empty());
-        let quantities = &quantities[..len * has_quantities];
+            None => &[0; ROWS],
+        };
+        let quantities = group.quantities();
+        let before_first = rows.start.saturating_sub(1).max(start);
         let rows = Rows {
-            terms: Terms::new(prices, before, false),
+            terms,
+            moves,
             quantities,
-            has_small_quantities: are_small(quantities),
-            signed: &signed[..len * has_quantities],
-            times: trades.times(),
-            time_before,
+            has_small_quantities: group.quantity_bits() < SMALL,
+            signed: &signed[..rows.len()],
+            times: trades.times().get(before_first..rows.end).unwrap_or_default(),
         };
         self.insert_rows(&rows);
-        if let Some(time_above) = &mut self.time_above {
-            time_above.insert(rows.prices(), rows.times);
-        }
         self.edge.append(prices, before);
     }
 }
 
-/// Write the values at scale 1e8 into `fixed`.
-pub(crate) fn fix(values: &[f64], fixed: &mut [i64]) {
-    let mut group = [0; ROWS];
-    if fix_group(values, &mut group) {
-        for (fixed, value) in fixed.iter_mut().zip(&group[..values.len()]) {
-            *fixed = value.cast_signed();
-        }
-    } else {
-        for (fixed, value) in fixed.iter_mut().zip(values) {
-            *fixed = to_fixed(*value);
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -94,8 +94,8 @@ fn distance(low: f64, high: f64) -> Option<f64> {
 ///
 /// `None` if the price never moved.
 pub fn kaufman_er(bar: &Bar) -> Option<f64> {
-    let changes = family(bar, |run| run.changes.as_ref())?;
-    ratio(price_change(bar).abs(), changes.distance)
+    let distance = family(bar, |run| run.distance.as_ref())?;
+    ratio(price_change(bar).abs(), distance.sum)
 }
 
 /// The greatest `(M - P) / M`, where `M` is the highest price so far.

@@ -5,8 +5,10 @@
 //! masked row adds all of its bits or none. A group with a value of 2^51 or more (22 million at
 //! scale 1e8), or of a few rows only, is summed row by row instead, with every addition checked.
 
-use crate::fixed::{fix_group, to_fixed};
+use crate::fixed::to_fixed;
+use crate::group::{Group, REACH, ROWS, first, groups, spread, sum_where};
 use crate::needs::Needs;
+use crate::run::Run;
 use crate::trades::Trades;
 use std::ops::Range;
 
@@ -52,16 +54,13 @@ pub struct MaskedSums {
 /// after the last row are ignored.
 pub type Mask<'a> = &'a dyn Fn(usize) -> u64;
 
-/// Rows that are summed together.
-const GROUP: usize = 64;
 /// Below so many rows, setting up a group would cost more than summing its rows one by one.
 const FEW: usize = 12;
-/// A number for each row of a group.
-type Group = [u64; GROUP];
 
 impl MaskedSums {
-    /// Sum these rows of the trades. The mask counts from the first of them. Without a mask, `masked` is zero. Sums that are not needed are zero too,
-    /// except `trades`, which then counts the records.
+    /// Sum these rows of the trades, and insert them into the state of a run, if one is given. The
+    /// mask counts from the first of them. Without a mask, `masked` is zero. Sums that are not
+    /// needed are zero too, except `trades`, which then counts the records.
     ///
     /// # Errors
     /// [`Overflow`] if 128 bits do not hold the turnover.
@@ -70,78 +69,104 @@ impl MaskedSums {
         rows: Range<usize>,
         needs: Needs,
         mask: Option<Mask<'_>>,
+        run: Option<&mut Run>,
     ) -> Result<Self, Overflow> {
         let turnover = needs.contains(Needs::TURNOVER);
         let volume = turnover || needs.contains(Needs::VOLUME);
-        let columns = |rows: Range<usize>| {
-            let prices = if turnover { &trades.prices()[rows.clone()] } else { &[] };
-            (prices, if volume { &trades.quantities()[rows] } else { &[] })
-        };
-        let mut split = Self::default();
         if rows.len() < FEW {
-            let (prices, quantities) = columns(rows.clone());
+            let mut split = Self::default();
             let bits = mask.map_or(0, |mask| mask(0));
-            split.add_rows(prices, quantities, bits)?;
-            split.count_rows(trades, rows, bits);
+            if volume {
+                let quantities = &trades.quantities()[rows.clone()];
+                let prices = if turnover { &trades.prices()[rows.clone()] } else { &[] };
+                let price = |row: usize| prices.get(row).map(|price| to_fixed(*price));
+                split.add_rows(quantities.iter().map(|all| to_fixed(*all)), price, bits)?;
+            }
+            split.count_rows(trades, rows.clone(), bits);
+            if let Some(run) = run {
+                let room = (&mut Group::new(), &mut [0; REACH + ROWS]);
+                run.insert_group(room, trades, rows.clone(), rows.start);
+            }
             return Ok(split);
         }
-        for start in rows.clone().step_by(GROUP) {
-            let bits = mask.map_or(0, |mask| mask(start - rows.start));
-            let rows = start..rows.end.min(start + GROUP);
-            let masks = mask.map(|_| spread(bits, rows.len()));
-            if volume {
-                let (prices, quantities) = columns(rows.clone());
-                if !split.add_group(prices, quantities, masks.as_ref())? {
-                    split.add_rows(prices, quantities, bits)?;
-                }
+        match run {
+            None => Self::of_groups(trades, rows, needs, mask, |group, rows| {
+                let prices = if turnover { &trades.prices()[rows.clone()] } else { &[] };
+                group.read(prices, if volume { &trades.quantities()[rows] } else { &[] });
+            }),
+            Some(run) => {
+                let (start, mut changes) = (rows.start, [0; REACH + ROWS]);
+                Self::of_groups(trades, rows, needs, mask, |group, rows| {
+                    run.insert_group((group, &mut changes), trades, rows, start);
+                })
             }
-            if !split.count_group(trades, rows.clone(), masks.as_ref()) {
+        }
+    }
+
+    /// Sum many rows; `read` makes each group.
+    fn of_groups(
+        trades: &Trades<'_>,
+        rows: Range<usize>,
+        needs: Needs,
+        mask: Option<Mask<'_>>,
+        mut read: impl FnMut(&mut Group, Range<usize>),
+    ) -> Result<Self, Overflow> {
+        let turnover = needs.contains(Needs::TURNOVER);
+        let volume = turnover || needs.contains(Needs::VOLUME);
+        let (mut split, mut group, start) = (Self::default(), Group::new(), rows.start);
+        for rows in groups(rows) {
+            read(&mut group, rows.clone());
+            let bits = mask.map_or(0, |mask| mask(rows.start - start) & first(rows.len()));
+            if volume && group.is_small() {
+                split.add_volumes(group.quantities(), mask.map(|_| bits));
+                if turnover {
+                    let masks_turnover = needs.contains(Needs::SIDE_TURNOVER) && mask.is_some();
+                    split.add_products(&group, masks_turnover.then_some(bits))?;
+                }
+            } else if volume {
+                let price = |row: usize| group.prices().get(row).filter(|_| turnover).copied();
+                split.add_rows(group.quantities()[..rows.len()].iter().copied(), price, bits)?;
+            }
+            if !split.count_group(trades, rows.clone(), mask.map(|_| bits)) {
                 split.count_rows(trades, rows, bits);
             }
         }
         Ok(split)
     }
 
-    /// Add a group of quantities, and of prices if the turnover is needed; returns whether no value
-    /// is too large for that.
-    fn add_group(
-        &mut self,
-        prices: &[f64],
-        quantities: &[f64],
-        masks: Option<&Group>,
-    ) -> Result<bool, Overflow> {
-        let (mut fixed_prices, mut volumes) = ([0; GROUP], [0; GROUP]);
-        if !(fix_group(prices, &mut fixed_prices) & fix_group(quantities, &mut volumes)) {
-            return Ok(false);
-        }
+    /// Add the quantities of a group; those with a bit in `mask` are masked.
+    fn add_volumes(&mut self, quantities: &[i64; ROWS], mask: Option<u64>) {
         // A rule sums trades that are not checked yet: a bad one may wrap, and is refused later.
-        let volume = volumes.iter().fold(0_u64, |sum, volume| sum.wrapping_add(*volume));
+        let volume = quantities.iter().fold(0_i64, |sum, volume| sum.wrapping_add(*volume));
         self.all.volume += i128::from(volume);
-        if let Some(masks) = masks {
-            let kept = volumes.iter().zip(masks).map(|(volume, mask)| volume & mask);
-            self.masked.volume += i128::from(kept.sum::<u64>());
+        if let Some(mask) = mask {
+            self.masked.volume += i128::from(sum_where(quantities, mask));
         }
-        if prices.is_empty() {
-            return Ok(true);
-        }
+    }
+
+    /// Add the prices times the quantities of a group.
+    fn add_products(&mut self, group: &Group, mask: Option<u64>) -> Result<(), Overflow> {
+        let rows = group.prices().iter().zip(group.quantities());
+        let product = |price: &i64, volume: &i64| {
+            u128::from(price.cast_unsigned()) * u128::from(volume.cast_unsigned())
+        };
         // 64 products below 2^102 are below 2^108.
         let (mut turnover, mut kept) = (0_u128, 0_u128);
-        match masks {
+        match mask.map(spread) {
             None => {
-                for (price, volume) in fixed_prices.iter().zip(&volumes) {
-                    let product = u128::from(*price) * u128::from(*volume);
-                    turnover = turnover.wrapping_add(product);
+                for (price, volume) in rows {
+                    turnover = turnover.wrapping_add(product(price, volume));
                 }
             }
             Some(masks) => {
-                for ((price, volume), mask) in fixed_prices.iter().zip(&volumes).zip(masks) {
-                    let product = u128::from(*price) * u128::from(*volume);
-                    turnover += product;
-                    kept += product & (u128::from(*mask) << 64 | u128::from(*mask));
+                for ((price, volume), mask) in rows.zip(&masks) {
+                    let product = product(price, volume);
+                    turnover = turnover.wrapping_add(product);
+                    kept = kept.wrapping_add(product & i128::from(*mask).cast_unsigned());
                 }
             }
         }
-        self.add_turnover(turnover.cast_signed(), kept.cast_signed()).map(|()| true)
+        self.add_turnover(turnover.cast_signed(), kept.cast_signed())
     }
 
     fn add_turnover(&mut self, turnover: i128, masked: i128) -> Result<(), Overflow> {
@@ -151,16 +176,22 @@ impl MaskedSums {
         Ok(())
     }
 
-    /// Add rows one by one; those with a bit in `mask` are masked.
-    fn add_rows(&mut self, prices: &[f64], quantities: &[f64], mask: u64) -> Result<(), Overflow> {
+    /// Add the quantities of rows one by one, and the turnover if they have a price; those with a bit
+    /// in `mask` are masked.
+    fn add_rows(
+        &mut self,
+        quantities: impl Iterator<Item = i64>,
+        price: impl Fn(usize) -> Option<i64>,
+        mask: u64,
+    ) -> Result<(), Overflow> {
         let (mut volumes, mut kept) = (0, 0);
-        for (row, &quantity) in quantities.iter().enumerate() {
-            let volume = i128::from(to_fixed(quantity));
+        for (row, quantity) in quantities.enumerate() {
+            let volume = i128::from(quantity);
             let keep = if mask >> row & 1 == 1 { -1 } else { 0 };
             volumes += volume;
             kept += volume & keep;
-            if let Some(price) = prices.get(row) {
-                let turnover = i128::from(to_fixed(*price)) * volume;
+            if let Some(price) = price(row) {
+                let turnover = i128::from(price) * volume;
                 self.add_turnover(turnover, turnover & keep)?;
             }
         }
@@ -171,38 +202,28 @@ impl MaskedSums {
 
     /// Count the individual trades of a group; returns whether no count is too large for that, and
     /// no id is missing.
-    fn count_group(
-        &mut self,
-        trades: &Trades<'_>,
-        rows: Range<usize>,
-        masks: Option<&Group>,
-    ) -> bool {
+    fn count_group(&mut self, trades: &Trades<'_>, rows: Range<usize>, mask: Option<u64>) -> bool {
         let len = rows.len();
         let Some((first, last)) = trades.first_trade_id.zip(trades.last_trade_id) else {
             self.all.trades += len as i128;
-            // A mask of all bits is -1 modulo 2^64.
-            let count =
-                |masks: &Group| masks.iter().fold(0_u64, |sum, mask| sum.wrapping_sub(*mask));
-            let kept = masks.map_or(0, count);
-            self.masked.trades += i128::from(kept);
+            self.masked.trades += i128::from(mask.unwrap_or(0).count_ones());
             return true;
         };
-        let (mut counts, mut bits) = ([0; GROUP], 0);
+        let (mut counts, mut bits) = ([0; ROWS], 0);
         let ids = first.values[rows.clone()].iter().zip(&last.values[rows]);
         for (count, (first, last)) in counts.iter_mut().zip(ids) {
             // Last is not below first, so their difference is right modulo 2^64.
-            *count = last.wrapping_sub(*first).cast_unsigned();
-            bits |= *count;
+            *count = last.wrapping_sub(*first);
+            bits |= count.cast_unsigned();
         }
-        if first.valid.is_some() || last.valid.is_some() || bits >= 1 << 57 {
+        if first.valid.is_some() || last.valid.is_some() || bits >= 1 << 56 {
             return false;
         }
         counts[..len].iter_mut().for_each(|count| *count += 1);
-        self.all.trades += i128::from(counts.iter().sum::<u64>());
+        self.all.trades += i128::from(counts.iter().sum::<i64>());
         self.all.rows_with_ids += len;
-        if let Some(masks) = masks {
-            let kept = counts.iter().zip(masks).map(|(count, mask)| count & mask);
-            self.masked.trades += i128::from(kept.sum::<u64>());
+        if let Some(mask) = mask {
+            self.masked.trades += i128::from(sum_where(&counts, mask));
         }
         true
     }
@@ -212,8 +233,7 @@ impl MaskedSums {
         let ids = trades.first_trade_id.zip(trades.last_trade_id);
         if ids.is_none() {
             self.all.trades += rows.len() as i128;
-            let known = if rows.len() < GROUP { (1 << rows.len()) - 1 } else { !0 };
-            self.masked.trades += i128::from((mask & known).count_ones());
+            self.masked.trades += i128::from((mask & first(rows.len())).count_ones());
             return;
         }
         for (place, row) in rows.enumerate() {
@@ -229,40 +249,13 @@ impl MaskedSums {
     }
 }
 
-/// The masks of four rows, by their four bits. A look-up, because shifts bit by bit would cost more
-/// than the sums.
-const MASKS: [[u64; 4]; 16] = {
-    let mut masks = [[0; 4]; 16];
-    let mut bits = 0;
-    while bits < 16 {
-        let mut row = 0;
-        while row < 4 {
-            masks[bits][row] = (bits as u64 >> row & 1).wrapping_neg();
-            row += 1;
-        }
-        bits += 1;
-    }
-    masks
-};
-
-/// A mask for each row: all bits set if the row is one of the first `rows` and its bit is set.
-fn spread(bits: u64, rows: usize) -> Group {
-    let known = if rows < GROUP { (1 << rows) - 1 } else { !0 };
-    let mut left = bits & known;
-    let mut masks = [0; GROUP];
-    for four in masks.chunks_exact_mut(4) {
-        four.copy_from_slice(&MASKS[(left & 15) as usize]);
-        left >>= 4;
-    }
-    masks
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::trades::{Bits, Column, TimeUnit};
 
-    const ALL: Needs = Needs::VOLUME.and(Needs::TURNOVER).and(Needs::TRADES);
+    const ALL: Needs =
+        Needs::VOLUME.and(Needs::TURNOVER).and(Needs::SIDE_TURNOVER).and(Needs::TRADES);
 
     fn trades<'a>(prices: &'a [f64], quantities: &'a [f64]) -> Trades<'a> {
         Trades {
@@ -279,6 +272,7 @@ mod tests {
             0..3,
             ALL,
             Some(&|_| 0b101),
+            None,
         );
 
         let sums = sums.unwrap();
@@ -295,7 +289,7 @@ mod tests {
         large[70] = 3e7;
 
         let of = |quantities: &[f64]| {
-            MaskedSums::of(&trades(&small, quantities), 0..100, ALL, Some(&|_| !0)).unwrap()
+            MaskedSums::of(&trades(&small, quantities), 0..100, ALL, Some(&|_| !0), None).unwrap()
         };
 
         let more = i128::from(to_fixed(3e7) - to_fixed(1.5));
@@ -335,7 +329,7 @@ mod tests {
                 sums
             };
 
-            let sums = MaskedSums::of(&trades, rows.clone(), ALL, Some(&mask)).unwrap();
+            let sums = MaskedSums::of(&trades, rows.clone(), ALL, Some(&mask), None).unwrap();
 
             assert_eq!(sums.all, expected(&|_| true));
             assert_eq!(sums.masked, Sums { rows_with_ids: 0, ..expected(&is_masked) });
@@ -353,7 +347,7 @@ mod tests {
             ..trades(&[1.0; 3], &[1.0; 3])
         };
 
-        let sums = MaskedSums::of(&trades, 0..3, ALL, Some(&|_| 0b010)).unwrap();
+        let sums = MaskedSums::of(&trades, 0..3, ALL, Some(&|_| 0b010), None).unwrap();
 
         assert_eq!((sums.all.trades, sums.all.rows_with_ids), (5 + 1 + 10, 2));
         assert_eq!(sums.masked.trades, 1);
@@ -361,7 +355,7 @@ mod tests {
 
     #[test]
     fn a_turnover_beyond_128_bits_is_an_overflow() {
-        let result = MaskedSums::of(&trades(&[9e10; 22], &[9e9; 22]), 0..22, ALL, None);
+        let result = MaskedSums::of(&trades(&[9e10; 22], &[9e9; 22]), 0..22, ALL, None, None);
 
         assert_eq!(result, Err(TURNOVER_LIMIT));
     }

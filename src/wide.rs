@@ -136,7 +136,14 @@ impl Add for Wide {
 }
 
 impl AddAssign for Wide {
+    #[inline]
     fn add_assign(&mut self, other: Self) {
+        if let (Self::Narrow(own), Self::Narrow(other)) = (&mut *self, other)
+            && let Some(sum) = own.checked_add(other)
+        {
+            *own = sum;
+            return;
+        }
         *self = *self + other;
     }
 }
@@ -152,7 +159,14 @@ impl Sub for Wide {
 impl Mul for Wide {
     type Output = Self;
 
+    #[inline]
     fn mul(self, other: Self) -> Self {
+        // Most factors have 64 bits, whose product needs no check.
+        if let (Self::Narrow(one), Self::Narrow(other)) = (self, other)
+            && let (Ok(one), Ok(other)) = (i64::try_from(one), i64::try_from(other))
+        {
+            return Self::Narrow(i128::from(one) * i128::from(other));
+        }
         self.with(other, i128::checked_mul, I512::wrapping_mul)
     }
 }
@@ -194,18 +208,19 @@ impl TryFrom<Vec<u8>> for Wide {
 /// Below this, 64 values have a sum of 64 bits, and 64 products of two of them one of 128.
 pub(crate) const SMALL: u64 = 1 << 57;
 
-/// Whether all these values, none of which is below 0, are small.
-pub(crate) fn are_small(values: &[i64]) -> bool {
-    values.iter().fold(0, |bits, value| bits | value.cast_unsigned()) < SMALL
+/// All bits that are set in these values.
+pub(crate) fn bits_of(values: &[i64]) -> u64 {
+    values.iter().fold(0, |bits, value| bits | value.cast_unsigned())
 }
 
-/// The sum of up to 64 products; `are_small` if all factors are, in size.
+/// The sum of the products of up to 64 pairs; `are_small` if all factors are, in size.
 #[inline]
-pub(crate) fn sum_of_products(pairs: impl Iterator<Item = (i64, i64)>, are_small: bool) -> Wide {
+pub(crate) fn sum_of_products(ones: &[i64], others: &[i64], are_small: bool) -> Wide {
+    let products = ones.iter().zip(others).map(|(a, b)| i128::from(*a) * i128::from(*b));
     if are_small {
-        return Wide::from(pairs.map(|(a, b)| i128::from(a) * i128::from(b)).sum::<i128>());
+        return Wide::from(products.sum::<i128>());
     }
-    pairs.fold(Wide::default(), |sum, (a, b)| sum + Wide::from(i128::from(a) * i128::from(b)))
+    products.fold(Wide::default(), |sum, product| sum + Wide::from(product))
 }
 
 #[cfg(test)]
@@ -242,7 +257,7 @@ mod tests {
         for (a, b) in [(3, -5), (small, -small), (i64::MAX, i64::MIN), (i64::MAX, i64::MAX)] {
             let are_small = a.unsigned_abs().max(b.unsigned_abs()) < SMALL;
             let one = Wide::from(i128::from(a) * i128::from(b));
-            assert_eq!(sum_of_products(std::iter::repeat_n((a, b), 64), are_small), one << 6);
+            assert_eq!(sum_of_products(&[a; 64], &[b; 64], are_small), one << 6);
         }
     }
 }

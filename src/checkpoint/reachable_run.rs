@@ -11,6 +11,7 @@ use crate::run::Run;
 use crate::run::changes::Changes;
 use crate::run::deltas::Deltas;
 use crate::run::directions::Directions;
+use crate::run::distance::Distance;
 use crate::run::drawdowns::Drawdowns;
 use crate::run::flows::Flows;
 use crate::run::intervals::Intervals;
@@ -31,6 +32,7 @@ pub(super) fn has_run(bar: &Bar, needs: Needs) -> bool {
         && run_of.has_edge(run)
         && run.sizes.as_ref().is_none_or(|sizes| run_of.has_sizes(sizes))
         && run.changes.as_ref().is_none_or(|changes| run_of.has_changes(changes))
+        && run.distance.as_ref().is_none_or(|distance| run_of.has_distance(distance, run))
         && run.returns.as_ref().is_none_or(|returns| run_of.has_returns(returns))
         && run.products.as_ref().is_none_or(|products| run_of.has_products(products))
         && run.lags.as_ref().is_none_or(|lags| run_of.has_lags(lags))
@@ -103,7 +105,7 @@ impl<'a> Of<'a> {
     }
 
     fn has_changes(&self, changes: &Changes) -> bool {
-        let Changes { distance, ups, downs, turns, first, last } = *changes;
+        let Changes { ups, downs, turns, first, last } = *changes;
         if ups < 0 || downs < 0 || self.terms(1) - ups < downs {
             return false;
         }
@@ -114,13 +116,20 @@ impl<'a> Of<'a> {
             -1 => downs > 0,
             _ => false,
         };
-        let least = i128::from(moves).max((i128::from(self.close) - i128::from(self.open)).abs());
-        (least..=i128::from(moves) * i128::from(self.range())).contains(&distance)
-            && is_sign(first)
+        is_sign(first)
             && is_sign(last)
             && (0..=2 * ups.min(downs)).contains(&turns)
             && turns < moves.max(1)
             && (first == last) == (turns % 2 == 0)
+    }
+
+    /// Whether so many changes as are known to be none of 0, or all, can be so far together.
+    fn has_distance(&self, distance: &Distance, run: &Run) -> bool {
+        let changes = run.changes.as_ref().map(|changes| changes.ups + changes.downs);
+        let change = (i128::from(self.close) - i128::from(self.open)).abs();
+        let least = change.max(changes.unwrap_or(0).into());
+        let most = i128::from(changes.unwrap_or(self.terms(1))) * i128::from(self.range());
+        (least..=most).contains(&distance.sum)
     }
 
     fn has_returns(&self, returns: &Returns) -> bool {

@@ -14,8 +14,9 @@ use std::sync::Arc;
 
 /// Fewer rows than these are added to the block before.
 const LEAST: u64 = 128;
-/// The most rows that are summed together: a window that begins within them sums the others anew.
-const MOST: u64 = 512;
+/// The most rows that are summed together: a window that begins within them sums the others anew,
+/// and a block costs as much as some dozen rows.
+const MOST: u64 = 1_024;
 
 /// The sums of blocks that follow one another.
 #[derive(Clone, Debug, Default)]

@@ -3,8 +3,8 @@
 //! The trades of known side fill buckets of one volume, one after another; a trade is split exactly
 //! where a bucket becomes full. All of it is integers at scale 1e8 until the value is formed.
 
-use crate::fixed::{lowest_reaching, nearest, to_fixed};
-use crate::run::fix;
+use crate::fixed::{fix, lowest_reaching, nearest, to_fixed};
+use crate::group::{ROWS, groups};
 use crate::trades::Trades;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -13,8 +13,6 @@ use std::sync::Arc;
 pub const MAX_BUCKETS: u32 = 10_000;
 /// The greatest volume of a bucket, at scale 1e8.
 pub const MAX_BUCKET_VOLUME: i64 = 9_000_000_000_000_000_000;
-/// How many rows are converted together.
-const ROWS: usize = 64;
 
 /// Which buckets are measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,8 +85,8 @@ impl Buckets {
         let (from, to) = (place(self.rows), place(row).min(batch.len));
         self.rows = row;
         let Some(sides) = batch.is_buyer_maker else { return };
-        for start in (from..to).step_by(ROWS) {
-            let rows = start..to.min(start + ROWS);
+        for rows in groups(from..to) {
+            let start = rows.start;
             let mut quantities = [0; ROWS];
             fix(&batch.quantities()[rows.clone()], &mut quantities);
             let sold = sides.sold.word(start);

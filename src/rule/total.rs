@@ -42,7 +42,7 @@ impl Total {
             Self::Volume(_) => Needs::VOLUME,
             Self::Turnover(_) => Needs::TURNOVER,
         };
-        MaskedSums::of(trades, rows, needs, None).map_or(i128::MAX, |sums| match self {
+        MaskedSums::of(trades, rows, needs, None, None).map_or(i128::MAX, |sums| match self {
             Self::Trades(_) => sums.all.trades,
             Self::Volume(_) => sums.all.volume,
             Self::Turnover(_) => sums.all.turnover,

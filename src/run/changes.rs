@@ -1,13 +1,12 @@
-//! How far, how often and in which direction the price moved.
+//! How often and in which direction the price moved.
 
-use crate::run::{Family, Rows, Seam, Terms};
+use crate::run::moves::Moves;
+use crate::run::{Family, Rows, Seam};
 use serde::{Deserialize, Serialize};
 
 /// The changes of the price from one trade to the next.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Changes {
-    /// The sum of their absolute values, at scale 1e8.
-    pub distance: i128,
     /// How many are above 0.
     pub ups: i64,
     /// How many are below 0.
@@ -21,47 +20,33 @@ pub struct Changes {
 }
 
 impl Changes {
-    fn add(&mut self, terms: &Terms<'_>) {
-        let changes = terms.changes(1);
-        if self.first == 0 {
-            self.first = sign(changes.clone().find(|change| *change != 0).unwrap_or(0));
-        }
-        self.distance += if terms.are_small {
-            i128::from(changes.clone().map(i64::abs).sum::<i64>())
-        } else {
-            changes.clone().map(|change| i128::from(change.unsigned_abs())).sum()
-        };
-        self.ups += changes.clone().map(|change| i64::from(change > 0)).sum::<i64>();
-        self.downs += changes.clone().map(|change| i64::from(change < 0)).sum::<i64>();
-        // A change of 0 has the sign of the one before, so that only turns differ from it.
-        let (mut turns, mut last) = (0, i64::from(self.last));
-        for change in changes {
-            let next = if change == 0 { last } else { change };
-            turns += i64::from(next ^ last < 0) & i64::from(last != 0);
-            last = next;
-        }
-        self.turns += turns;
-        self.last = sign(last);
+    fn add(&mut self, moves: &Moves) {
+        let count = |bits: u64| i64::from(bits.count_ones());
+        let directed = moves.directed(self.last);
+        self.ups += count(moves.rises);
+        self.downs += count(moves.falls);
+        self.turns +=
+            count((moves.rises & directed.was_falling) | (moves.falls & directed.was_rising));
+        self.join(moves.first(), moves.last());
     }
-}
 
-/// -1, 0 or 1.
-pub(super) fn sign(change: i64) -> i8 {
-    i8::from(change > 0) - i8::from(change < 0)
+    /// The first and the last sign, with those of what follows.
+    fn join(&mut self, first: i8, last: i8) {
+        self.first = if self.first == 0 { first } else { self.first };
+        self.last = if last == 0 { self.last } else { last };
+    }
 }
 
 impl Family for Changes {
     fn insert(&mut self, rows: &Rows<'_>) {
-        self.add(&rows.terms);
+        self.add(&rows.moves);
     }
 
     fn merge(&mut self, next: &Self, seam: &Seam<'_>) {
-        self.add(&seam.terms);
-        self.distance += next.distance;
+        self.add(&seam.moves);
         self.ups += next.ups;
         self.downs += next.downs;
         self.turns += next.turns + i64::from(self.last * next.first < 0);
-        self.first = if self.first == 0 { next.first } else { self.first };
-        self.last = if next.last == 0 { self.last } else { next.last };
+        self.join(next.first, next.last);
     }
 }

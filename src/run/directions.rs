@@ -1,9 +1,9 @@
 //! Volume by the tick rule.
 
-use crate::run::changes::sign;
-use crate::run::{Family, Rows, Seam, Terms};
+use crate::group::{first, spread, sum_where};
+use crate::run::moves::Moves;
+use crate::run::{Family, Rows, Seam};
 use serde::{Deserialize, Serialize};
-use std::ops::AddAssign;
 
 /// The volume of trades by the direction of the last price change, their own included.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,24 +19,15 @@ pub struct Directions {
 }
 
 impl Directions {
-    /// Add trades after a change each; `S` holds the sum of their quantities.
-    fn add<S>(&mut self, terms: &Terms<'_>, quantities: &[i64])
-    where
-        S: AddAssign + Default + From<i64> + Into<i128>,
-    {
-        let (mut all, mut up, mut down) = (S::default(), S::default(), S::default());
-        let mut last = i64::from(self.last);
-        for (change, quantity) in terms.changes(1).zip(quantities) {
-            last = if change == 0 { last } else { change };
-            all += S::from(*quantity);
-            up += S::from(quantity & -i64::from(last > 0));
-            down += S::from(quantity & -i64::from(last < 0));
-        }
-        self.last = sign(last);
-        let [all, up, down] = [all, up, down].map(Into::<i128>::into);
-        self.up += up;
-        self.down += down;
-        self.before += all - up - down;
+    /// Add rows; `sum` is the sum of the quantities of those with a bit.
+    fn add(&mut self, moves: &Moves, sum: impl Fn(u64) -> i128) {
+        let directed = moves.directed(self.last);
+        let before = !(directed.rising | directed.falling) & first(moves.rows);
+        self.up += sum(directed.rising);
+        self.down += sum(directed.falling);
+        // Once there was a change, no row is before it.
+        self.before += if before == 0 { 0 } else { sum(before) };
+        self.last = if moves.last() == 0 { self.last } else { moves.last() };
     }
 
     /// The volume after a rise, a fall or no change.
@@ -58,24 +49,19 @@ impl Directions {
 
 impl Family for Directions {
     fn insert(&mut self, rows: &Rows<'_>) {
-        let mut quantities = rows.quantities;
-        // The first row of a run has no change.
-        if rows.terms.before == 0
-            && let [first, rest @ ..] = quantities
-        {
-            self.before += i128::from(*first);
-            quantities = rest;
-        }
         if rows.has_small_quantities {
-            self.add::<i64>(&rows.terms, quantities);
+            self.add(&rows.moves, |bits| i128::from(sum_where(rows.quantities, bits)));
         } else {
-            self.add::<i128>(&rows.terms, quantities);
+            self.add(&rows.moves, |bits| {
+                let masks = spread(bits);
+                let of_rows = rows.quantities.iter().zip(masks).map(|(all, mask)| all & mask);
+                of_rows.map(i128::from).sum()
+            });
         }
     }
 
     fn merge(&mut self, next: &Self, seam: &Seam<'_>) {
-        let first = seam.terms.changes(1).next().map_or(0, sign);
-        let leads = if first == 0 { self.last } else { first };
+        let leads = if seam.moves.first() == 0 { self.last } else { seam.moves.first() };
         *self.volume(leads) += next.before;
         self.up += next.up;
         self.down += next.down;

@@ -1,7 +1,7 @@
 //! Price changes against signed volume.
 
 use crate::run::{Family, Rows, Seam, Terms};
-use crate::wide::{Wide, are_small, sum_of_products};
+use crate::wide::{SMALL, Wide, sum_of_products};
 use serde::{Deserialize, Serialize};
 
 /// The regression of price changes on signed volume, through the origin. The first trade has no
@@ -19,10 +19,9 @@ pub struct Flows {
 impl Flows {
     /// Add the changes of these prices against the signed volumes of their later rows.
     fn add(&mut self, terms: &Terms<'_>, signed: &[i64], has_small_volumes: bool) {
-        let signed = signed.iter().copied();
         let are_small = terms.are_small && has_small_volumes;
-        self.products += sum_of_products(terms.changes(1).zip(signed.clone()), are_small);
-        self.squares += sum_of_products(signed.map(|volume| (volume, volume)), has_small_volumes);
+        self.products += sum_of_products(terms.steps(1), signed, are_small);
+        self.squares += sum_of_products(signed, signed, has_small_volumes);
     }
 
     /// The slope.
@@ -43,7 +42,7 @@ impl Family for Flows {
     }
 
     fn merge(&mut self, next: &Self, seam: &Seam<'_>) {
-        self.add(&seam.terms, &[next.first], are_small(&[next.first.abs()]));
+        self.add(&seam.terms, &[next.first], next.first.unsigned_abs() < SMALL);
         self.products += next.products;
         self.squares += next.squares;
     }

@@ -1,6 +1,6 @@
 //! Squares of the times between trades.
 
-use crate::run::{Family, Rows, Seam};
+use crate::run::{Family, Rows, Seam, wait};
 use crate::wide::Wide;
 use serde::{Deserialize, Serialize};
 
@@ -28,9 +28,17 @@ fn square(wait: u64) -> u128 {
 
 impl Family for Intervals {
     fn insert(&mut self, rows: &Rows<'_>) {
-        let squares = rows.waits().map(square);
-        self.squares = squares.fold(self.squares, u128::wrapping_add);
-        self.squares = self.squares.wrapping_add(rows.first_wait().map_or(0, square));
+        let (Some(first), Some(last)) = (rows.times.first(), rows.times.last()) else { return };
+        // The squares of parts are together at most the square of the whole.
+        let squares = if wait(*first, *last) <= u32::MAX.into() {
+            // So each has 32 bits.
+            #[allow(clippy::cast_possible_truncation)]
+            let short = rows.waits().map(|wait| u64::from(wait as u32));
+            u128::from(short.map(|wait| wait * wait).sum::<u64>())
+        } else {
+            rows.waits().map(square).fold(0, u128::wrapping_add)
+        };
+        self.squares = self.squares.wrapping_add(squares);
     }
 
     fn merge(&mut self, next: &Self, seam: &Seam<'_>) {

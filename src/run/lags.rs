@@ -1,6 +1,7 @@
 //! Squares of changes over one trade and over ten.
 
-use crate::run::{Edge, Family, REACH, Rows, Seam, Terms};
+use crate::group::{REACH, ROWS};
+use crate::run::{Edge, Family, Rows, Seam, Terms};
 use crate::wide::{Wide, sum_of_products};
 use serde::{Deserialize, Serialize};
 
@@ -41,15 +42,20 @@ impl Lags {
 
 impl Lags {
     fn add(&mut self, terms: &Terms<'_>) {
-        let (one, ten) = (terms.changes(1), terms.changes(REACH));
-        let squares = |change: i64| (change, change);
-        self.squares += sum_of_products(one.map(squares), terms.are_small);
+        let (one, prices) = (terms.steps(1), terms.reaching(REACH));
+        let mut changes = [0; ROWS];
+        let later = prices.get(REACH..).unwrap_or_default();
+        for ((change, price), later) in changes.iter_mut().zip(prices).zip(later) {
+            *change = later - price;
+        }
+        let ten = &changes[..later.len()];
+        self.squares += sum_of_products(one, one, terms.are_small);
         self.sum_of_ten += if terms.are_small {
-            i128::from(ten.clone().sum::<i64>())
+            i128::from(ten.iter().sum::<i64>())
         } else {
-            ten.clone().map(i128::from).sum()
+            ten.iter().copied().map(i128::from).sum()
         };
-        self.squares_of_ten += sum_of_products(ten.map(squares), terms.are_small);
+        self.squares_of_ten += sum_of_products(ten, ten, terms.are_small);
     }
 }
 

@@ -1,5 +1,7 @@
 //! The orders of three successive prices.
 
+use crate::group::first;
+use crate::run::moves::negative;
 use crate::run::{Family, Rows, Seam};
 use serde::{Deserialize, Serialize};
 
@@ -14,24 +16,25 @@ pub struct Orders {
 /// The fewest rows of which an entropy says something.
 const FEWEST: i64 = 60;
 
-/// The order by whether the second price is at or above the first, the third at or above the
-/// second, and the third at or above the first, as bits; two of the eight cannot be.
-const ORDERS: [usize; 8] = [5, 4, 3, 0, 0, 1, 2, 0];
-
 impl Orders {
-    fn add(&mut self, prices: &[i64]) {
-        // Eight counts of a byte each; the rows of a group do not fill one.
-        let mut packed = 0_u64;
-        for prices in prices.windows(3) {
-            if let [first, second, third] = *prices {
-                let rises = u32::from(second >= first);
-                let rises_again = u32::from(third >= second);
-                let is_above = u32::from(third >= first);
-                packed += 1 << (8 * (rises + 2 * rises_again + 4 * is_above));
-            }
-        }
-        for (bits, count) in packed.to_le_bytes().into_iter().enumerate() {
-            self.counts[ORDERS[bits]] += i64::from(count);
+    /// Add the orders of up to 66 prices; `falls` has a bit for each but the first two, set if it is
+    /// below the one before.
+    fn add(&mut self, prices: &[i64], falls: u64) {
+        let [first_price, second_price, thirds @ ..] = prices else { return };
+        let fell = falls << 1 | u64::from(second_price < first_price);
+        let lower = negative(thirds.iter().zip(prices).map(|(third, first)| third - first));
+        let all = first(thirds.len());
+        // A price that fell twice is below the first, and one that never fell is not.
+        let orders = [
+            !falls & !fell,
+            falls & !fell & !lower,
+            !falls & fell & !lower,
+            !falls & fell & lower,
+            falls & !fell & lower,
+            falls & fell,
+        ];
+        for (count, rows) in self.counts.iter_mut().zip(orders) {
+            *count += i64::from((rows & all).count_ones());
         }
     }
 
@@ -47,11 +50,13 @@ impl Orders {
 
 impl Family for Orders {
     fn insert(&mut self, rows: &Rows<'_>) {
-        self.add(rows.terms.reaching(2));
+        let left_out = 2 - rows.terms.before.min(2);
+        self.add(rows.terms.reaching(2), rows.moves.falls >> left_out);
     }
 
     fn merge(&mut self, next: &Self, seam: &Seam<'_>) {
-        self.add(seam.terms.reaching(2));
+        let later = seam.terms.steps(2).iter().skip(1).copied();
+        self.add(seam.terms.reaching(2), negative(later));
         for (count, more) in self.counts.iter_mut().zip(next.counts) {
             *count += more;
         }
@@ -71,7 +76,8 @@ mod tests {
             sorted.sort_by_key(|place: &usize| prices[*place]);
             let mut orders = Orders::default();
 
-            orders.add(&prices);
+            let fell = u64::from(prices[2] < prices[1]);
+            orders.add(&prices, fell);
 
             let expected = places.map(|place| i64::from(place == sorted));
             assert_eq!(orders.counts, expected, "{prices:?}");

@@ -13,11 +13,9 @@ pub struct Products {
 
 impl Products {
     fn add(&mut self, terms: &Terms<'_>) {
-        let changes = terms.reaching(2).windows(3).map(|prices| match *prices {
-            [first, second, third] => (second - first, third - second),
-            _ => (0, 0),
-        });
-        self.sum += sum_of_products(changes, terms.are_small);
+        let changes = terms.steps(2);
+        let later = changes.get(1..).unwrap_or_default();
+        self.sum += sum_of_products(changes, later, terms.are_small);
     }
 
     /// Roll's spread, as a price, of so many rows with these first and last prices.

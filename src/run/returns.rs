@@ -1,5 +1,6 @@
 //! Squares of simple returns.
 
+use crate::group::ROWS;
 use crate::run::{Family, Rows, Seam};
 use crate::wide::Wide;
 use serde::{Deserialize, Serialize};
@@ -15,27 +16,45 @@ pub struct Returns {
 const UNITS: f64 = 4_503_599_627_370_496.0;
 /// 1.5 * 2^52: adding it rounds numbers of either sign.
 const ROUNDS: f64 = 1.5 * UNITS;
+/// 2^51: the units of 1/2.
+const HALF: i64 = 1 << 51;
+
+/// A number below 2^52 as f64.
+fn exact(number: i64) -> f64 {
+    f64::from_bits(number.cast_unsigned() + UNITS.to_bits()) - UNITS
+}
 
 impl Returns {
-    #[allow(clippy::cast_precision_loss)]
-    fn add(&mut self, pairs: impl Iterator<Item = (i64, i64)> + Clone) {
-        let units = |(before, price): (i64, i64)| (price - before) as f64 / before as f64 * UNITS;
-        let mut largest = 0.0_f64;
-        let mut squares = 0_i128;
-        for units in pairs.clone().map(units) {
-            largest = largest.max(units.abs());
-            let whole = (units + ROUNDS).to_bits().cast_signed() - ROUNDS.to_bits().cast_signed();
-            squares += i128::from(whole) * i128::from(whole);
-        }
+    /// Add the returns between up to 65 prices.
+    fn add(&mut self, prices: &[i64], are_exact: bool) {
+        let later = prices.get(1..).unwrap_or_default();
+        let mut units = [0; ROWS];
         // A return beyond 1/2 may not be rounded so.
-        if largest < UNITS / 2.0 {
-            self.squares += squares.into();
+        let mut outside = !are_exact;
+        if are_exact {
+            let mut bits = 0;
+            for ((units, before), price) in units.iter_mut().zip(prices).zip(later) {
+                let (before, price) = (exact(*before), exact(*price));
+                let rounded = (price - before) / before * UNITS + ROUNDS;
+                *units = rounded.to_bits().wrapping_sub(ROUNDS.to_bits()).cast_signed();
+                bits |= units.wrapping_add(HALF).cast_unsigned();
+            }
+            outside = bits >= 2 * HALF.cast_unsigned();
+        }
+        if outside {
+            prices.iter().zip(later).for_each(|(before, price)| self.add_one(*before, *price));
             return;
         }
-        for units in pairs.map(units) {
-            let whole = Wide::truncated(units.round_ties_even());
-            self.squares += whole * whole;
-        }
+        let squares =
+            units[..later.len()].iter().map(|units| i128::from(*units) * i128::from(*units));
+        self.squares += squares.sum::<i128>().into();
+    }
+
+    #[allow(clippy::cast_precision_loss)]
+    fn add_one(&mut self, before: i64, price: i64) {
+        let units = (price - before) as f64 / before as f64 * UNITS;
+        let whole = Wide::truncated(units.round_ties_even());
+        self.squares += whole * whole;
     }
 
     /// The root of the sum of the squared returns.
@@ -46,11 +65,11 @@ impl Returns {
 
 impl Family for Returns {
     fn insert(&mut self, rows: &Rows<'_>) {
-        self.add(rows.terms.pairs(1));
+        self.add(rows.terms.reaching(1), rows.terms.are_exact());
     }
 
     fn merge(&mut self, next: &Self, seam: &Seam<'_>) {
-        self.add(seam.terms.pairs(1));
+        self.add(seam.terms.reaching(1), seam.terms.are_exact());
         self.squares += next.squares;
     }
 }
@@ -63,7 +82,7 @@ mod tests {
     fn a_return_of_any_size_is_rounded_to_the_nearest_unit_half_to_even() {
         let units = |before: i64, price: i64| {
             let mut returns = Returns::default();
-            returns.add([(before, price)].into_iter());
+            returns.add(&[before, price], before.max(price) < 1 << 52);
             returns.squares
         };
         let square = |whole: i128| Wide::from(whole) * Wide::from(whole);

@@ -23,14 +23,17 @@ const HALF: u32 = 60;
 impl Sizes {
     /// Add up to 64 quantities below 2^30, whose fourth powers have sums of 126 bits.
     fn insert_tiny(&mut self, quantities: &[i64]) {
-        let (mut squares, mut cubes, mut fourths) = (0, 0, 0);
+        let (mut squares, mut cubes, mut fourths, mut largest) = (0, 0, 0, self.largest);
         for quantity in quantities {
+            // Beside the products it costs less than in a loop of its own.
+            largest = largest.max(*quantity);
             let quantity = quantity.cast_unsigned();
             let square = quantity * quantity;
             squares += u128::from(square);
             cubes += product(square, quantity);
             fourths += product(square, square);
         }
+        self.largest = largest;
         self.squares += squares.into();
         self.cubes += cubes.into();
         self.fourths += fourths.into();
@@ -46,8 +49,9 @@ impl Sizes {
             ((square as u64) & ((1 << HALF) - 1), (square >> HALF) as u64)
         };
         // Two loops, because six sums do not fit the registers.
-        let (mut squares, mut low_cubes, mut high_cubes) = (0, 0, 0);
+        let (mut squares, mut low_cubes, mut high_cubes, mut largest) = (0, 0, 0, self.largest);
         for quantity in quantities {
+            largest = largest.max(*quantity);
             let quantity = quantity.cast_unsigned();
             let (lower, upper) = halves(quantity);
             squares += product(quantity, quantity);
@@ -61,6 +65,7 @@ impl Sizes {
             cross += product(lower, upper);
             high += product(upper, upper);
         }
+        self.largest = largest;
         self.squares += squares.into();
         self.cubes += Wide::from(low_cubes) + (Wide::from(high_cubes) << HALF);
         self.fourths +=
@@ -69,6 +74,7 @@ impl Sizes {
 
     fn insert_large(&mut self, quantities: &[i64]) {
         for quantity in quantities {
+            self.largest = self.largest.max(*quantity);
             let one = Wide::from(*quantity);
             let square = one * one;
             self.squares += square;
@@ -119,14 +125,14 @@ fn product(a: u64, b: u64) -> u128 {
 
 impl Family for Sizes {
     fn insert(&mut self, rows: &Rows<'_>) {
-        let bits = rows.quantities.iter().fold(0, |bits, quantity| bits | quantity);
-        self.largest = rows.quantities.iter().copied().fold(self.largest, i64::max);
+        let quantities = rows.quantities();
+        let bits = quantities.iter().fold(0, |bits, quantity| bits | quantity);
         if bits < 1 << (HALF / 2) {
-            self.insert_tiny(rows.quantities);
+            self.insert_tiny(quantities);
         } else if bits < 1 << HALF {
-            self.insert_small(rows.quantities);
+            self.insert_small(quantities);
         } else {
-            self.insert_large(rows.quantities);
+            self.insert_large(quantities);
         }
     }
 

@@ -1,5 +1,6 @@
 //! The time above the first price.
 
+use crate::fixed::{lowest_reaching, to_fixed};
 use serde::{Deserialize, Serialize};
 
 /// The time above the first price; a price holds until the next trade. It depends on the first
@@ -18,16 +19,21 @@ pub struct TimeAbove {
 
 impl TimeAbove {
     /// Add trades at these prices and times.
-    pub(super) fn insert(&mut self, prices: &[i64], times: &[i64]) {
+    pub(super) fn insert(&mut self, prices: &[f64], times: &[i64]) {
         let (Some(price), Some(time)) = (prices.first(), times.first()) else { return };
         if self.first == 0 {
-            (self.first, self.last) = (*price, *time);
+            (self.first, self.last) = (to_fixed(*price), *time);
         }
-        for (price, time) in prices.iter().zip(times) {
-            // Times do not go back, so their difference is right modulo 2^64.
-            let wait = time.wrapping_sub(self.last).cast_unsigned();
-            self.above = self.above.wrapping_add(if self.is_above { wait } else { 0 });
-            (self.is_above, self.last) = (*price > self.first, *time);
+        let border = lowest_reaching(self.first.saturating_add(1));
+        // Times do not go back, so their difference is right modulo 2^64.
+        let wait = |from: i64, to: i64| to.wrapping_sub(from).cast_unsigned();
+        let before = if self.is_above { wait(self.last, *time) } else { 0 };
+        let steps = prices.iter().zip(times).zip(&times[1..]);
+        self.above = steps.fold(self.above.wrapping_add(before), |above, ((price, from), to)| {
+            above.wrapping_add(if *price >= border { wait(*from, *to) } else { 0 })
+        });
+        if let (Some(price), Some(time)) = (prices.last(), times.last()) {
+            (self.is_above, self.last) = (*price >= border, *time);
         }
     }
 

@@ -47,10 +47,10 @@ fn bar_of(rows: &[Row], piece: usize) -> Bar {
         let next = Bar::of(&piece, 0..piece.len, needs).unwrap().unwrap();
         if let Some(bar) = &mut bar {
             bar.merge(&next).unwrap();
-            bar.follow(&piece);
         } else {
             bar = Some(next);
         }
+        bar.as_mut().unwrap().follow(&piece, 0..piece.len);
     }
     bar.unwrap()
 }

@@ -11,6 +11,7 @@ use rangebar_polars::rule::{AnyRule, Rule};
 use rangebar_polars::run::changes::Changes;
 use rangebar_polars::run::deltas::Deltas;
 use rangebar_polars::run::directions::Directions;
+use rangebar_polars::run::distance::Distance;
 use rangebar_polars::run::drawdowns::Drawdowns;
 use rangebar_polars::run::flows::Flows;
 use rangebar_polars::run::lags::Lags;
@@ -178,13 +179,6 @@ fn changes_that_contradict_the_prices_are_refused() {
             ("fewer ups than none", |changes| (changes.ups, changes.downs) = (-1, 4)),
             ("fewer downs than none", |changes| (changes.ups, changes.downs) = (7, -1)),
             ("more changes than trades", |changes| changes.ups = 8),
-            ("less distance than changes", |changes| changes.distance = 10),
-            ("less distance than from open to close", |changes| {
-                changes.distance = i128::from(UNIT) * 4 / 10 - 1;
-            }),
-            ("more distance than the range", |changes| {
-                changes.distance = i128::from(UNIT) * 16 / 10 * 11 + 1;
-            }),
             ("no first sign", |changes| (changes.first, changes.turns) = (0, 3)),
             ("no last sign", |changes| (changes.last, changes.turns) = (0, 3)),
             ("a first sign of 2", |changes| (changes.first, changes.turns) = (2, 3)),
@@ -200,6 +194,19 @@ fn changes_that_contradict_the_prices_are_refused() {
                 (changes.ups, changes.downs, changes.turns) = (4, 4, 8);
             }),
             ("an odd number of turns", |changes| changes.turns = 3),
+        ],
+    );
+    assert_all_refused::<Distance>(
+        &state,
+        |run| run.distance.as_mut().unwrap(),
+        &[
+            ("less distance than changes", |distance| distance.sum = 10),
+            ("less distance than from open to close", |distance| {
+                distance.sum = i128::from(UNIT) * 4 / 10 - 1;
+            }),
+            ("more distance than the range", |distance| {
+                distance.sum = i128::from(UNIT) * 16 / 10 * 11 + 1;
+            }),
         ],
     );
 }

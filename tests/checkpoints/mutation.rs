@@ -115,7 +115,7 @@ fn mutate_lookback(state: &mut Checkpoint, draw: &mut Draw) {
 /// Change something in the state of the bar's run.
 fn mutate_run(run: &mut Run, draw: &mut Draw) {
     let (near, sum) = (draw.near(1), draw.wide(1));
-    match draw.below(12) {
+    match draw.below(13) {
         0 => run.lags = None,
         1 => run.edge = Edge::default(),
         2 => {
@@ -127,10 +127,9 @@ fn mutate_run(run: &mut Run, draw: &mut Draw) {
         }
         3 => {
             if let Some(changes) = &mut run.changes {
-                match draw.below(4) {
-                    0 => changes.distance = draw.wide(changes.distance),
-                    1 => changes.ups = draw.near(changes.ups),
-                    2 => changes.turns = draw.near(changes.turns),
+                match draw.below(3) {
+                    0 => changes.ups = draw.near(changes.ups),
+                    1 => changes.turns = draw.near(changes.turns),
                     _ => changes.last = draw.one(&any::<i8>()),
                 }
             }
@@ -149,6 +148,11 @@ fn mutate_run(run: &mut Run, draw: &mut Draw) {
             if let Some(lags) = &mut run.lags {
                 mutate_one(&mut [&mut lags.squares, &mut lags.squares_of_ten], draw);
                 lags.sum_of_ten = if draw.flip() { sum } else { lags.sum_of_ten };
+            }
+        }
+        7 => {
+            if let Some(distance) = &mut run.distance {
+                distance.sum = draw.wide(distance.sum);
             }
         }
         _ => mutate_order(run, draw),

@@ -58,14 +58,14 @@ BAD: dict[str, tuple[bytes, str]] = {
     "version 0": (
         SAVED[:4] + b"\x00" + SAVED[5:],
         (
-            "of version 0: this release reads 5 (read the trades again, or use the release that "
+            "of version 0: this release reads 6 (read the trades again, or use the release that "
             "wrote it)"
         ),
     ),
     "version 1": (
         SAVED[:4] + b"\x01" + SAVED[5:],
         (
-            "of version 1: this release reads 5 (read the trades again, or use the release that "
+            "of version 1: this release reads 6 (read the trades again, or use the release that "
             "wrote it)"
         ),
     ),

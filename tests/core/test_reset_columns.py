@@ -349,7 +349,7 @@ def test_the_bytes_of_a_last_value_never_change_within_a_version(
 ) -> None:
     data = saved(value)
 
-    assert data.startswith(b"RBCP\x05")
+    assert data.startswith(b"RBCP\x06")
     assert data[9:].startswith(_BEFORE + b"\6column" + _BETWEEN + written + b"\1")
     assert State.parse(data).to_bytes() == data
     assert rb.RangeBarProcessor.from_checkpoint(data, reset=COLUMN).create_checkpoint() == data

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Self
 
-_HEAD = b"RBCP\x05"
+_HEAD = b"RBCP\x06"
 _SIGNED = {"i64": 64, "i128": 128}
 
 Id = int | None
