@@ -5,10 +5,31 @@ A change of the tables raises `SCHEMA_VERSION`.
 
 from typing import Final
 
-from rangebar_polars.schema import CHAIN_STATISTICS, IS_COMPLETE, RICH_BAR_SCHEMA, STORED
+import polars as pl
+from polars._typing import PolarsDataType
 
-SCHEMA_VERSION: Final = 5
+from rangebar_polars.schema import (
+    CHAIN_STATISTICS,
+    FOOTPRINT_SETTINGS,
+    IS_COMPLETE,
+    RICH_BAR_SCHEMA,
+    STORED,
+)
+
+SCHEMA_VERSION: Final = 6
 """The version of the tables, which is stored in the database."""
+
+
+def _kind(dtype: PolarsDataType) -> str:
+    """Return the type of a column that is null where a chain does not store it.
+
+    A list is empty there, since an array cannot be null; the levels of a bar never are.
+    """
+    if isinstance(dtype, pl.List) and isinstance(dtype.inner, pl.Struct):
+        fields = [f"{field.name} {_kind(field.dtype)}" for field in dtype.inner.fields]
+        return f"Array(Tuple({', '.join(fields)}))"
+    return "Nullable(Bool)" if dtype == pl.Boolean else f"Nullable({dtype})"
+
 
 _BAR_TYPES = {
     column.name: f"Nullable({kind})" if column.null_when else kind
@@ -16,7 +37,7 @@ _BAR_TYPES = {
     for kind in [str(column.stored).replace("as the input", "DateTime64(6, 'UTC')")]
 }
 # Null in the bars of chains that do not store the statistic, where it takes no space to speak of.
-_BAR_TYPES |= {name: f"Nullable({RICH_BAR_SCHEMA[name]})" for name in CHAIN_STATISTICS}
+_BAR_TYPES |= {name: _kind(RICH_BAR_SCHEMA[name]) for name in CHAIN_STATISTICS}
 _BAR_TYPES |= {IS_COMPLETE: "Bool"}
 _KEY_TYPES: Final = {
     "source": "LowCardinality(String)",
@@ -30,6 +51,7 @@ _KEY_TYPES: Final = {
     "features": "LowCardinality(Nullable(String))",
     "lookback": "LowCardinality(Nullable(String))",
     "vpin": "LowCardinality(Nullable(String))",
+    FOOTPRINT_SETTINGS: "LowCardinality(Nullable(String))",
     "origin": "Nullable(Date32)",
     "rule_version": "UInt32",
 }
