@@ -34,8 +34,9 @@ OUTPUTS: Final[list[tuple[str, str, str, list[str], str, str, str | None, list[s
 "stored", "footprint"), dtype, the columns of trades they read, formula, when they are null (empty:
 never), dtype in stores (None: not stored), the stored columns they are computed from."""
 
-LEVEL_FIELDS: Final[list[tuple[str, str]]]
-"""The fields of a level of a footprint: name and dtype ("Boolean", "Int64" or "Float64")."""
+LEVEL_FIELDS: Final[list[tuple[str, str, bool]]]
+"""The fields of a level of a footprint: name, dtype ("Boolean", "Int64" or "Float64"), and whether
+they are null without sides."""
 
 ALWAYS_READ: Final[list[str]]
 """The columns of trades that every bar reads, if they are there."""

@@ -269,8 +269,11 @@ _PLAIN_DTYPES: Final[dict[str, pl.DataType]] = {
     "Decimal(38, 16)": pl.Decimal(38, 16),
     "Boolean": pl.Boolean(),
 }
-LEVEL: Final = pl.Struct({name: _PLAIN_DTYPES[dtype] for name, dtype in _internal.LEVEL_FIELDS})
+LEVEL: Final = pl.Struct({name: _PLAIN_DTYPES[dtype] for name, dtype, _ in _internal.LEVEL_FIELDS})
 """The dtype of a level of a footprint."""
+
+LEVEL_BY_SIDE: Final = frozenset(name for name, _, by_side in _internal.LEVEL_FIELDS if by_side)
+"""The fields of a level that are null without sides."""
 
 _DTYPES: Final = {**_PLAIN_DTYPES, "List(Struct)": pl.List(LEVEL)}
 BAR_SCHEMA: Final = pl.Schema(

@@ -3,7 +3,7 @@
 use crate::columns::{Compute, Group, OUTPUTS, Output};
 use crate::footprint::{FOOTPRINT_OUTPUTS, FootprintOutput};
 use crate::plugin::bar_rows::exact_dtype;
-use crate::plugin::footprint_rows::FootprintRows;
+use crate::plugin::footprint_rows::{BY_SIDE, FootprintRows};
 use crate::plugin::refusal::compute_error;
 use crate::trades::Role;
 use polars_core::prelude::{DataType, PolarsResult};
@@ -60,11 +60,12 @@ fn footprint_row(output: &FootprintOutput) -> Row {
     (output.name, "footprint", output.dtype, reads, output.formula, null_when, None, Vec::new())
 }
 
-/// The name and the dtype of each field of the levels of a footprint.
+/// The name and the dtype of each field of the levels of a footprint, and whether it is null without
+/// sides.
 ///
 /// # Errors
 /// Those of Polars.
-pub fn level_fields() -> PolarsResult<Vec<(String, &'static str)>> {
+pub fn level_fields() -> PolarsResult<Vec<(String, &'static str, bool)>> {
     let columns = FootprintRows::new(None, FOOTPRINT_OUTPUTS).into_columns()?;
     let levels = columns.iter().find_map(|column| column.dtype().inner_dtype());
     let Some(DataType::Struct(fields)) = levels else {
@@ -77,7 +78,9 @@ pub fn level_fields() -> PolarsResult<Vec<(String, &'static str)>> {
             DataType::Float64 => "Float64",
             other => return Err(compute_error(&format!("a level has a field of {other}"))),
         };
-        Ok((field.name().to_string(), dtype))
+        let name = field.name().to_string();
+        let is_by_side = BY_SIDE.contains(&name.as_str());
+        Ok((name, dtype, is_by_side))
     });
     named.collect()
 }

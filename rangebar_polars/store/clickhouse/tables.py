@@ -12,6 +12,8 @@ from rangebar_polars.schema import (
     CHAIN_STATISTICS,
     FOOTPRINT_SETTINGS,
     IS_COMPLETE,
+    LEVEL,
+    LEVEL_BY_SIDE,
     RICH_BAR_SCHEMA,
     STORED,
 )
@@ -23,12 +25,18 @@ SCHEMA_VERSION: Final = 6
 def _kind(dtype: PolarsDataType) -> str:
     """Return the type of a column that is null where a chain does not store it.
 
-    A list is empty there, since an array cannot be null; the levels of a bar never are.
+    Levels are an empty array there, since an array cannot be null; those of a bar never are.
     """
-    if isinstance(dtype, pl.List) and isinstance(dtype.inner, pl.Struct):
-        fields = [f"{field.name} {_kind(field.dtype)}" for field in dtype.inner.fields]
-        return f"Array(Tuple({', '.join(fields)}))"
-    return "Nullable(Bool)" if dtype == pl.Boolean else f"Nullable({dtype})"
+    if dtype == pl.List(LEVEL):
+        fields = ", ".join(f"{field.name} {_kind_in_level(field)}" for field in LEVEL.fields)
+        return f"Array(Tuple({fields}))"
+    return f"Nullable({dtype})"
+
+
+def _kind_in_level(field: pl.Field) -> str:
+    """Return the type of a field, which array functions take only if it is not nullable."""
+    kind = "Bool" if field.dtype == pl.Boolean else str(field.dtype)
+    return f"Nullable({kind})" if field.name in LEVEL_BY_SIDE else kind
 
 
 _BAR_TYPES = {
