@@ -7,6 +7,7 @@ import polars as pl
 __all__ = [
     "ALWAYS_READ",
     "INTERFACE",
+    "LEVEL_FIELDS",
     "OPENING_ROW",
     "OUTPUTS",
     "RULE_VERSION",
@@ -32,6 +33,10 @@ OUTPUTS: Final[list[tuple[str, str, str, list[str], str, str, str | None, list[s
 """The columns of bars: name, group ("bar", "sum", "feature", "intra", "lookback", "vpin",
 "stored", "footprint"), dtype, the columns of trades they read, formula, when they are null (empty:
 never), dtype in stores (None: not stored), the stored columns they are computed from."""
+
+LEVEL_FIELDS: Final[list[tuple[str, str, bool]]]
+"""The fields of a level of a footprint: name, dtype ("Boolean", "Int64" or "Float64"), and whether
+they are null without sides."""
 
 ALWAYS_READ: Final[list[str]]
 """The columns of trades that every bar reads, if they are there."""

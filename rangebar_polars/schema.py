@@ -243,25 +243,39 @@ LOOKBACK: Final = tuple(output for output in _OUTPUTS if output.group == "lookba
 VPIN: Final = next(output for output in _OUTPUTS if output.group == "vpin")
 """The column that ``vpin`` adds."""
 
+FOOTPRINT: Final = tuple(output for output in _OUTPUTS if output.group == "footprint")
+"""The columns that ``footprint`` adds."""
+
+OUTPUTS: Final = (*COLUMNS, *INTRA, *LOOKBACK, VPIN, *FOOTPRINT)
+"""Every column that bars can have, but for ``is_complete``."""
+
 LOOKBACK_NAMES: Final = tuple(output.name for output in LOOKBACK)
 """The names of `LOOKBACK`."""
 
-CHAIN_STATISTICS: Final = (*TRADE_STATISTICS, *LOOKBACK_NAMES, VPIN.name)
-"""The columns that a chain stores only if it was asked for them."""
+FOOTPRINT_NAMES: Final = tuple(output.name for output in FOOTPRINT)
+"""The names of `FOOTPRINT`."""
 
-FOOTPRINT: Final = tuple(output for output in _OUTPUTS if output.group == "footprint")
-"""The columns that ``footprint`` adds."""
+CHAIN_STATISTICS: Final = (*TRADE_STATISTICS, *LOOKBACK_NAMES, VPIN.name, *FOOTPRINT_NAMES)
+"""The columns that a chain stores only if it was asked for them."""
 
 STORED: Final = tuple(output for output in _OUTPUTS if output.stored is not None)
 """The columns that stores keep: the cuts and the exact sums of a bar."""
 
-_DTYPES: Final[dict[str, pl.DataType]] = {
+_PLAIN_DTYPES: Final[dict[str, pl.DataType]] = {
     "as the input": TRADE_SCHEMA["timestamp"],
     "Float64": pl.Float64(),
     "Int64": pl.Int64(),
     "Decimal(38, 8)": pl.Decimal(38, 8),
     "Decimal(38, 16)": pl.Decimal(38, 16),
+    "Boolean": pl.Boolean(),
 }
+LEVEL: Final = pl.Struct({name: _PLAIN_DTYPES[dtype] for name, dtype, _ in _internal.LEVEL_FIELDS})
+"""The dtype of a level of a footprint."""
+
+LEVEL_BY_SIDE: Final = frozenset(name for name, _, by_side in _internal.LEVEL_FIELDS if by_side)
+"""The fields of a level that are null without sides."""
+
+_DTYPES: Final = {**_PLAIN_DTYPES, "List(Struct)": pl.List(LEVEL)}
 BAR_SCHEMA: Final = pl.Schema(
     {output.name: _DTYPES[output.dtype] for output in COLUMNS} | {IS_COMPLETE: pl.Boolean()}
 )
@@ -277,10 +291,9 @@ INTRA_SCHEMA: Final = pl.Schema({output.name: _DTYPES[output.dtype] for output i
 
 
 RICH_BAR_SCHEMA: Final = pl.Schema(
-    {output.name: _DTYPES[output.dtype] for output in (*COLUMNS, *INTRA, *LOOKBACK, VPIN)}
-    | {IS_COMPLETE: pl.Boolean()}
+    {output.name: _DTYPES[output.dtype] for output in OUTPUTS} | {IS_COMPLETE: pl.Boolean()}
 )
-"""The columns of `BAR_SCHEMA` with every statistic before the last."""
+"""The columns of `BAR_SCHEMA` with every statistic, and those of footprints, before the last."""
 
 
 def stored_schema(statistics: Iterable[str]) -> pl.Schema:
@@ -307,10 +320,13 @@ THRESHOLD: Final = "threshold_decimal_bps"
 RULE: Final = "rule"
 """The column that distinguishes the bars of several rules."""
 
+FOOTPRINT_SETTINGS: Final = "footprint_settings"
+"""The column that says how the footprints of stored bars are made: bars have one of the levels."""
+
 RESERVED: Final = frozenset(
     [
         *(THRESHOLD, RULE, IS_COMPLETE, _internal.OPENING_ROW),
-        *(output.name for output in (*COLUMNS, *INTRA, *LOOKBACK, VPIN, *FOOTPRINT)),
+        *(output.name for output in OUTPUTS),
     ]
 )
 """Names that your own columns must not have, because bars have columns of these names."""

@@ -27,22 +27,11 @@ from rangebar_polars._catalog.stored_chain import (
 from rangebar_polars._core.batches import batches
 from rangebar_polars._core.caller import warn_of
 from rangebar_polars.errors import QualityError
-from rangebar_polars.schema import (
-    COLUMNS,
-    INTRA,
-    IS_COMPLETE,
-    LOOKBACK,
-    TRADE_SCHEMA,
-    VPIN,
-)
+from rangebar_polars.schema import IS_COMPLETE, OUTPUTS, TRADE_SCHEMA
 from rangebar_polars.store import BarKey
 from rangebar_polars.store.stored_bars import bar_columns, stored_columns
 
-_BY_SIDE: Final = frozenset(
-    output.name
-    for output in (*COLUMNS, *INTRA, *LOOKBACK, VPIN)
-    if "is_buyer_maker" in output.reads
-)
+_BY_SIDE: Final = frozenset(output.name for output in OUTPUTS if "is_buyer_maker" in output.reads)
 _SIDES: Final = ("buy_trade_count", "sell_trade_count")
 _CLOSE_TIME: Final = "close_time"
 _SIDE: Final = _internal.null_side([])[0]

@@ -38,6 +38,7 @@ from rangebar_polars._validation.tier1 import validate_tier1
 from rangebar_polars.errors import CacheError, StoreError
 from rangebar_polars.schema import (
     COLUMNS,
+    FOOTPRINT_NAMES,
     IS_COMPLETE,
     RICH_BAR_SCHEMA,
     RULE,
@@ -156,6 +157,7 @@ class StoredBars:
         names += [c.name for c in COLUMNS if options.include_microstructure or c.group == "bar"]
         names += options.features
         names += [] if options.vpin is None else [VPIN.name]
+        names += [] if options.footprint is None else FOOTPRINT_NAMES
         names += [IS_COMPLETE] if options.include_incomplete else []
         return pl.Schema({name: dtypes[name] for name in names})
 

@@ -35,6 +35,7 @@ from rangebar_polars._core.arguments import (
 )
 from rangebar_polars._core.borders import NamedBorders
 from rangebar_polars._core.caller import warn_caller
+from rangebar_polars._core.footprint import Footprint
 from rangebar_polars._core.lookback import Lookback
 from rangebar_polars._core.processor import RangeBarProcessor
 from rangebar_polars._core.rules.rule import Rule
@@ -260,6 +261,7 @@ class Catalog:
         include_microstructure: bool = False,
         include_incomplete: bool = False,
         features: Sequence[str] | None = None,
+        footprint: Footprint | None = None,
         lookback: Lookback | None = None,
         vpin: Vpin | None = None,
         prevent_same_timestamp_close: bool | None = None,
@@ -278,7 +280,9 @@ class Catalog:
             UTC days, both included; the first trade of `start` opens the first bar.
         threshold_decimal_bps, rule, include_microstructure, include_incomplete
             As in `get_range_bars`.
-        features, lookback, vpin, prevent_same_timestamp_close, reset, max_gap, use_cache, validate
+        features, footprint, lookback, vpin, prevent_same_timestamp_close, reset, max_gap
+            As in `get_range_bars`.
+        use_cache, validate
             As in `get_range_bars`.
 
         Returns
@@ -292,6 +296,7 @@ class Catalog:
             include_microstructure=include_microstructure,
             include_incomplete=include_incomplete,
             features=features,
+            footprint=footprint,
             lookback=lookback,
             vpin=vpin,
             rule=rule,
@@ -320,6 +325,7 @@ class Catalog:
         include_microstructure: bool = False,
         include_incomplete: bool = False,
         features: Sequence[str] | None = None,
+        footprint: Footprint | None = None,
         lookback: Lookback | None = None,
         vpin: Vpin | None = None,
         prevent_same_timestamp_close: bool | None = None,
@@ -335,7 +341,7 @@ class Catalog:
             As in `trades`.
         start, end, threshold_decimal_bps, rule, include_microstructure, include_incomplete
             As in `bars`.
-        features, lookback, vpin, prevent_same_timestamp_close, reset, max_gap, use_cache
+        features, footprint, lookback, vpin, prevent_same_timestamp_close, reset, max_gap, use_cache
             As in `bars`.
 
         Returns
@@ -350,6 +356,7 @@ class Catalog:
             include_microstructure=include_microstructure,
             include_incomplete=include_incomplete,
             features=features,
+            footprint=footprint,
             lookback=lookback,
             vpin=vpin,
             rule=rule,
@@ -380,6 +387,7 @@ class Catalog:
         warn_if_fewer: bool | None = None,
         include_microstructure: bool = False,
         features: Sequence[str] | None = None,
+        footprint: Footprint | None = None,
         lookback: Lookback | None = None,
         vpin: Vpin | None = None,
         prevent_same_timestamp_close: bool | None = None,
@@ -397,7 +405,7 @@ class Catalog:
             As in `get_n_range_bars`.
         end
             The last UTC day, included, as ``end_date`` in `get_n_range_bars`.
-        include_microstructure, features, lookback, vpin, prevent_same_timestamp_close
+        include_microstructure, features, footprint, lookback, vpin, prevent_same_timestamp_close
             As in `get_range_bars`.
         reset, max_gap, use_cache
             As in `get_n_range_bars`.
@@ -420,6 +428,7 @@ class Catalog:
             max_gap=max_gap,
             include_microstructure=include_microstructure,
             features=features,
+            footprint=footprint,
             lookback=lookback,
             vpin=vpin,
             one="the last bars are",
@@ -446,6 +455,7 @@ class Catalog:
         include_microstructure: bool = False,
         include_incomplete: bool = False,
         features: Sequence[str] | None = None,
+        footprint: Footprint | None = None,
         lookback: Lookback | None = None,
         vpin: Vpin | None = None,
         prevent_same_timestamp_close: bool | None = None,
@@ -463,9 +473,9 @@ class Catalog:
             As the source spells it.
         start, threshold_decimal_bps, rule, end, columns, time_unit, use_cache
             As in `resume_range_bars`.
-        include_microstructure, include_incomplete, features, lookback, vpin, reset, max_gap
+        include_microstructure, include_incomplete, features, footprint, lookback, vpin, reset
             As in `resume_range_bars`.
-        prevent_same_timestamp_close
+        max_gap, prevent_same_timestamp_close
             As in `resume_range_bars`.
 
         Returns
@@ -482,6 +492,7 @@ class Catalog:
             include_microstructure=include_microstructure,
             include_incomplete=include_incomplete,
             features=features,
+            footprint=footprint,
             lookback=lookback,
             vpin=vpin,
             one="a feed continues bars",
@@ -559,6 +570,7 @@ class Catalog:
         reset: NamedBorders | None = None,
         max_gap: MaxGap | None = None,
         features: Sequence[str] | None = None,
+        footprint: Footprint | None = None,
         lookback: Lookback | None = None,
         vpin: Vpin | None = None,
         unit: Unit = "symbol",
@@ -571,7 +583,7 @@ class Catalog:
         ----------
         symbols, start, end, threshold_decimal_bps, rule
             As in `rangebar_polars.populate`.
-        prevent_same_timestamp_close, reset, max_gap, features, lookback, vpin
+        prevent_same_timestamp_close, reset, max_gap, features, footprint, lookback, vpin
             As in `rangebar_polars.populate`.
         unit, processes, executor
             As in `rangebar_polars.populate`.
@@ -594,6 +606,7 @@ class Catalog:
             reset=reset,
             max_gap=max_gap,
             features=features,
+            footprint=footprint,
             lookback=lookback,
             vpin=vpin,
             fetch_if_missing=settings.fetch_if_missing,

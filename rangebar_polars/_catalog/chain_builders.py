@@ -10,11 +10,12 @@ from collections.abc import Mapping
 import polars as pl
 
 from rangebar_polars import _internal
+from rangebar_polars._core.footprint import parse_footprint
 from rangebar_polars._core.lookback import given_lookback
 from rangebar_polars._core.options import Options
 from rangebar_polars._core.vpin import parse_vpin
 from rangebar_polars.errors import CheckpointError, StoreError
-from rangebar_polars.schema import RULE, TRADE_SCHEMA, VPIN, TradeColumns, stored_schema
+from rangebar_polars.schema import LOOKBACK_NAMES, RULE, TRADE_SCHEMA, TradeColumns, stored_schema
 from rangebar_polars.store import BarKey, Link
 
 
@@ -136,7 +137,8 @@ def builder_of(states: Mapping[BarKey, bytes]) -> _internal.BarBuilder:
         columns=TradeColumns(),
         reset=key.reset,
         max_gap=key.max_gap,
-        features=[name for name in key.statistics if name != VPIN.name] or None,
+        features=[*key.features, *(LOOKBACK_NAMES if key.lookback else ())] or None,
+        footprint=None if key.footprint is None else parse_footprint(key.footprint),
         lookback=None if key.lookback is None else given_lookback(key.lookback),
         vpin=None if key.vpin is None else parse_vpin(key.vpin),
         include_microstructure=True,

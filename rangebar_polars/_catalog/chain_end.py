@@ -59,6 +59,7 @@ def processor_after(  # noqa: PLR0917 - the arguments of Catalog.resume, checked
         include_microstructure=options.include_microstructure,
         include_incomplete=options.include_incomplete,
         features=options.features or None,
+        footprint=options.footprint,
         lookback=None if options.lookback is None else options.lookback.given,
         vpin=options.vpin,
         columns=columns,

@@ -7,6 +7,7 @@ from typing import Final
 
 from rangebar_polars._core.arguments import MaxGap, Threshold, gap_text
 from rangebar_polars._core.borders import NamedBorders, check_named_borders, utc_period
+from rangebar_polars._core.footprint import Footprint, footprint_text
 from rangebar_polars._core.lookback import Lookback, lookback_text
 from rangebar_polars._core.options import Options
 from rangebar_polars._core.rules.expressions import ExpressionRule
@@ -30,6 +31,7 @@ def check_options(
     include_microstructure: bool = False,
     include_incomplete: bool = False,
     features: Sequence[str] | None = None,
+    footprint: Footprint | None = None,
     lookback: Lookback | None = None,
     vpin: Vpin | None = None,
     one: str | None = None,
@@ -40,7 +42,7 @@ def check_options(
     ----------
     threshold_decimal_bps, rule, prevent_same_timestamp_close, reset, max_gap
         As in `get_range_bars`.
-    include_microstructure, include_incomplete, features, lookback, vpin
+    include_microstructure, include_incomplete, features, footprint, lookback, vpin
         As in `get_range_bars`.
     one
         Where only one rule can be taken, what takes it.
@@ -60,6 +62,7 @@ def check_options(
         include_microstructure=include_microstructure,
         include_incomplete=include_incomplete,
         features=features,
+        footprint=footprint,
         lookback=lookback,
         vpin=vpin,
         prevent_same_timestamp_close=prevent_same_timestamp_close,
@@ -89,6 +92,7 @@ def chains_of(series: Series, first_day: dt.date, options: Options) -> tuple[Bar
             features=stored_features(options.features),
             lookback=lookback_text(options.lookback),
             vpin=vpin_text(options.vpin),
+            footprint=footprint_text(options.footprint),
             origin=first_day if utc_period(options.reset) is None else None,
         )
         for rule in options.rules

@@ -11,6 +11,7 @@ from rangebar_polars._argument_names import named
 from rangebar_polars._catalog.catalog import Catalog
 from rangebar_polars._core.arguments import MaxGap, SingleThreshold
 from rangebar_polars._core.borders import NamedBorders
+from rangebar_polars._core.footprint import Footprint
 from rangebar_polars._core.lookback import Lookback
 from rangebar_polars._core.rules.rule import Rule
 from rangebar_polars._core.vpin import Vpin
@@ -35,6 +36,7 @@ def get_n_range_bars(
     market: str = "spot",
     include_microstructure: bool = False,
     features: Sequence[str] | None = None,
+    footprint: Footprint | None = None,
     lookback: Lookback | None = None,
     vpin: Vpin | None = None,
     prevent_same_timestamp_close: bool | None = None,
@@ -76,7 +78,7 @@ def get_n_range_bars(
         The largest number of days to search.
     warn_if_fewer
         What happens if there are fewer bars. None: an error. True: a warning. False: nothing.
-    source, market, include_microstructure, features, lookback, vpin
+    source, market, include_microstructure, features, footprint, lookback, vpin
         As in `get_range_bars`.
     prevent_same_timestamp_close, reset, max_gap
         As in `get_range_bars`.
@@ -143,6 +145,7 @@ def get_n_range_bars(
             warn_if_fewer=warn_if_fewer,
             include_microstructure=include_microstructure,
             features=features,
+            footprint=footprint,
             lookback=lookback,
             vpin=vpin,
             prevent_same_timestamp_close=prevent_same_timestamp_close,

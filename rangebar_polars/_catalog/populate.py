@@ -23,6 +23,7 @@ from rangebar_polars._catalog.workers import Workers
 from rangebar_polars._core.arguments import MaxGap, Threshold
 from rangebar_polars._core.borders import NamedBorders, utc_period
 from rangebar_polars._core.caller import warn_caller
+from rangebar_polars._core.footprint import Footprint
 from rangebar_polars._core.lookback import Lookback
 from rangebar_polars._core.rules.rule import Rule
 from rangebar_polars._core.vpin import Vpin
@@ -67,6 +68,7 @@ def populate(
     reset: NamedBorders | None = None,
     max_gap: MaxGap | None = None,
     features: Sequence[str] | None = None,
+    footprint: Footprint | None = None,
     lookback: Lookback | None = None,
     vpin: Vpin | None = None,
     fetch_if_missing: bool = True,
@@ -101,7 +103,7 @@ def populate(
     features
         The names that `get_range_bars` will be given. Without a statistic that needs the trades
         the same chain is filled as without any.
-    lookback, vpin
+    footprint, lookback, vpin
         As in `get_range_bars`.
     store, cache_dir, cache_compression, archive
         As in `get_range_bars`. A `BarStore` of your own must be one that `open_store` opens by its
@@ -201,6 +203,7 @@ def populate(
         reset=reset,
         max_gap=max_gap,
         features=features,
+        footprint=footprint,
         lookback=lookback,
         vpin=vpin,
     )

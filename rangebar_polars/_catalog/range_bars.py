@@ -12,6 +12,7 @@ from rangebar_polars._catalog.catalog import Catalog
 from rangebar_polars._catalog.symbols import Symbols
 from rangebar_polars._core.arguments import MaxGap, Threshold
 from rangebar_polars._core.borders import NamedBorders
+from rangebar_polars._core.footprint import Footprint
 from rangebar_polars._core.lookback import Lookback
 from rangebar_polars._core.rules.rule import Rule
 from rangebar_polars._core.vpin import Vpin
@@ -35,6 +36,7 @@ def get_range_bars(
     include_microstructure: bool = False,
     include_incomplete: bool = False,
     features: Sequence[str] | None = None,
+    footprint: Footprint | None = None,
     lookback: Lookback | None = None,
     vpin: Vpin | None = None,
     prevent_same_timestamp_close: bool | None = None,
@@ -93,6 +95,9 @@ def get_range_bars(
         that are computed from sums are in every stored chain. With a statistic that needs the
         trades (such as ``intra_kaufman_er``, not ``intra_delta``) the bars are those of a chain of
         its own, which stores the statistics with them.
+    footprint
+        Add the footprint of each bar, as in `bars`: such as ``footprint=Footprint(tick=0.5)``. Its
+        tick, value area and imbalance are part of the chain, which stores all six columns.
     lookback, vpin
         Add statistics of the trades before each bar's first one, as in `bars`: such as
         ``lookback=200``, ``lookback="5m"`` or ``vpin=Vpin(10.0, 50)``. Each is part of the chain,
@@ -206,6 +211,7 @@ def get_range_bars(
             include_microstructure=include_microstructure,
             include_incomplete=include_incomplete,
             features=features,
+            footprint=footprint,
             lookback=lookback,
             vpin=vpin,
             prevent_same_timestamp_close=prevent_same_timestamp_close,
@@ -229,6 +235,7 @@ def scan_range_bars(
     include_microstructure: bool = False,
     include_incomplete: bool = False,
     features: Sequence[str] | None = None,
+    footprint: Footprint | None = None,
     lookback: Lookback | None = None,
     vpin: Vpin | None = None,
     prevent_same_timestamp_close: bool | None = None,
@@ -252,7 +259,7 @@ def scan_range_bars(
     ----------
     symbol, start_date, end_date, threshold_decimal_bps, rule, source, market
         As in `get_range_bars`.
-    include_microstructure, include_incomplete, features, lookback, vpin
+    include_microstructure, include_incomplete, features, footprint, lookback, vpin
         As in `get_range_bars`.
     prevent_same_timestamp_close, reset, max_gap
         As in `get_range_bars`.
@@ -315,6 +322,7 @@ def scan_range_bars(
         include_microstructure=include_microstructure,
         include_incomplete=include_incomplete,
         features=features,
+        footprint=footprint,
         lookback=lookback,
         vpin=vpin,
         prevent_same_timestamp_close=prevent_same_timestamp_close,

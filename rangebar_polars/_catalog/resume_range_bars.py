@@ -9,6 +9,7 @@ from rangebar_polars._argument_names import named
 from rangebar_polars._catalog.catalog import Catalog
 from rangebar_polars._core.arguments import MaxGap, SingleThreshold, TimeUnit
 from rangebar_polars._core.borders import NamedBorders
+from rangebar_polars._core.footprint import Footprint
 from rangebar_polars._core.lookback import Lookback
 from rangebar_polars._core.processor import RangeBarProcessor
 from rangebar_polars._core.rules.rule import Rule
@@ -32,6 +33,7 @@ def resume_range_bars(
     include_microstructure: bool = False,
     include_incomplete: bool = False,
     features: Sequence[str] | None = None,
+    footprint: Footprint | None = None,
     lookback: Lookback | None = None,
     vpin: Vpin | None = None,
     prevent_same_timestamp_close: bool | None = None,
@@ -74,10 +76,12 @@ def resume_range_bars(
         ``fetch_if_missing=False``, the last cached day.
     source, market, prevent_same_timestamp_close, reset, max_gap
         As in `get_range_bars`.
-    include_microstructure, include_incomplete, features, lookback, vpin, columns, time_unit
-        As in `RangeBarProcessor`: the columns of its bars, and the form of its trades. The times of
-        a chain of days are in microseconds, and so are those of its bars. Whole numbers of "s" or
-        "ms" in dicts continue them without loss.
+    include_microstructure, include_incomplete, features, footprint, lookback, vpin
+        As in `RangeBarProcessor`: the columns of its bars.
+    columns, time_unit
+        As in `RangeBarProcessor`: the form of its trades. The times of a chain of days are in
+        microseconds, and so are those of its bars. Whole numbers of "s" or "ms" in dicts continue
+        them without loss.
     use_cache, fetch_if_missing, store, cache_dir, archive, progress
         As in `get_range_bars`.
 
@@ -145,6 +149,7 @@ def resume_range_bars(
             include_microstructure=include_microstructure,
             include_incomplete=include_incomplete,
             features=features,
+            footprint=footprint,
             lookback=lookback,
             vpin=vpin,
             prevent_same_timestamp_close=prevent_same_timestamp_close,

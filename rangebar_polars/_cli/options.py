@@ -10,6 +10,7 @@ from rangebar_polars._cli.console import Console
 from rangebar_polars._cli.formats import FORMATS
 from rangebar_polars._core.arguments import Reset, TimeUnit
 from rangebar_polars._core.borders import NamedBorders, parse_borders
+from rangebar_polars._core.footprint import Footprint
 from rangebar_polars._core.lookback import given_lookback
 from rangebar_polars._core.rules.rule import Rule
 from rangebar_polars._core.rules.text import parse_rule
@@ -146,6 +147,30 @@ def _lookback(_: click.Context, __: click.Parameter, given: str | None) -> int |
     return None if given is None else given_lookback(given)
 
 
+def _footprint(_: click.Context, __: click.Parameter, given: str | None) -> Footprint | None:
+    """Read ``0.5``, ``0.5,70`` or ``0.5,70,300``: the tick, the value area, the imbalance."""
+    if given is None:
+        return None
+    tick, *percents = given.split(",")
+    try:
+        number, whole = float(tick), [int(percent) for percent in percents]
+    except ValueError as error:
+        raise click.BadParameter(_not_footprint(given)) from error
+    if len(whole) > 2:  # noqa: PLR2004 - the value area and the imbalance
+        raise click.BadParameter(_not_footprint(given))
+    try:
+        return Footprint(number, *whole)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def _not_footprint(given: str) -> str:
+    return (
+        f"{given!r} is not TICK[,VALUE_AREA[,IMBALANCE]], such as 0.5 or 0.5,70,300: the height of "
+        "a level, and percents"
+    )
+
+
 def _vpin(_: click.Context, __: click.Parameter, given: str | None) -> Vpin | None:
     """Read ``10,50``: the volume of a bucket, and how many."""
     if given is None:
@@ -225,6 +250,14 @@ features = _all(
         callback=_several_or_none,
         help="Add a column by its name, such as ofi or intra_kaufman_er (docs/features.md). "
         "Repeatable.",
+    ),
+    click.option(
+        "--footprint",
+        metavar="TICK[,VALUE_AREA[,IMBALANCE]]",
+        callback=_footprint,
+        help="Add what was traded at each price, in levels of so much, such as 0.5, or 0.5,70,300 "
+        "with the percents of the value area and of an imbalance (docs/footprint.md). A CSV has "
+        "the levels as JSON.",
     ),
     click.option(
         "--lookback",

@@ -114,7 +114,18 @@ def _sink(plan: pl.LazyFrame, path: Path, format_: Format, *, is_zipped: bool) -
         plan.sink_ipc(path)
     else:
         compression: Any = "gzip" if is_zipped else "uncompressed"
-        plan.sink_csv(path, compression=compression, check_extension=False)
+        _with_texts(plan).sink_csv(path, compression=compression, check_extension=False)
+
+
+def _with_texts(plan: pl.LazyFrame) -> pl.LazyFrame:
+    """Return a plan whose lists of structs are JSON, which a CSV can hold."""
+    lists = [name for name, dtype in plan.collect_schema().items() if dtype == pl.List]
+    return plan.with_columns(
+        pl.format(
+            "[{}]", pl.col(name).list.eval(pl.element().struct.json_encode()).list.join(",")
+        ).alias(name)
+        for name in lists
+    )
 
 
 @contextmanager
@@ -154,6 +165,7 @@ def _write_standard(plan: pl.LazyFrame, format_: str, console: Console) -> None:
 
 def _write_csv(plan: pl.LazyFrame, console: Console) -> None:
     """Print rows as they are made, so that a reader who has enough ends the work."""
+    plan = _with_texts(plan)
     schema, is_first = plan.collect_schema(), True
     for rows in batches(plan, schema):
         console.end_progress()

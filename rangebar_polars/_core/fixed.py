@@ -1,6 +1,7 @@
 """Prices and quantities as the exact integers that are compared and summed."""
 
 import math
+import re
 from typing import Final
 
 import polars as pl
@@ -10,6 +11,8 @@ SCALE: Final = 1e8
 
 PER_THRESHOLD: Final = 100_000
 """A threshold counts hundred-thousandths of the opening price."""
+
+_DECIMAL: Final = re.compile(r"([0-9]{1,11})(?:\.([0-9]{1,8}))?")
 
 
 def to_fixed(value: pl.Expr) -> pl.Expr:
@@ -32,6 +35,36 @@ def units_of(value: float) -> int:
     scaled = value * SCALE
     whole = math.floor(scaled)
     return whole + (scaled - whole >= 0.5)  # noqa: PLR2004 - half
+
+
+def units_text(units: int) -> str:
+    """Return a number of units of 1e-8 as an exact decimal.
+
+    >>> units_text(50_000_000), units_text(1), units_text(10**9)
+    ('0.5', '0.00000001', '10')
+    """
+    whole, rest = divmod(units, int(SCALE))
+    return f"{whole}.{rest:08d}".rstrip("0").rstrip(".")
+
+
+def parse_units(text: str) -> int:
+    """Return the number of units from `units_text`.
+
+    Raises
+    ------
+    ValueError
+        It is no decimal with at most 11 digits before the point and 8 after it.
+
+    Examples
+    --------
+    >>> parse_units("0.5")
+    50000000
+    """
+    found = _DECIMAL.fullmatch(text)
+    if found is None:
+        raise ValueError(f"{text!r} is no decimal with at most 8 digits after the point")
+    whole, rest = found.groups(default="")
+    return int(whole) * int(SCALE) + int(rest.ljust(8, "0"))
 
 
 def delta(open_price: pl.Expr, threshold: pl.Expr) -> pl.Expr:

@@ -1,18 +1,21 @@
 """How the footprint of a bar is made."""
 
 import math
+import re
 from dataclasses import dataclass
 from typing import Any, Final
 
 from rangebar_polars._argument_names import named_methods
 from rangebar_polars._core.arguments import integer_of, number_of
-from rangebar_polars._core.fixed import SCALE, units_of
+from rangebar_polars._core.fixed import SCALE, parse_units, units_of, units_text
 
 MAX_TICK: Final = 10_000_000
 """The greatest tick: a float of it and its integer at 8 decimals name each other."""
 
 MAX_IMBALANCE: Final = 1_000_000
 """The greatest ratio of an imbalance, in percent."""
+
+_TEXT: Final = re.compile(r"([0-9.]+)-([0-9]{1,3})-([0-9]{3,7})")
 
 
 @named_methods()
@@ -83,6 +86,40 @@ def check_footprint(footprint: object) -> Footprint | None:
         return footprint
     given = footprint if isinstance(footprint, int | float) else 0.5
     raise TypeError(f"footprint is {footprint!r}: expected a Footprint (Footprint(tick={given!r}))")
+
+
+def footprint_text(footprint: Footprint | None) -> str | None:
+    """Return how the settings of footprints are written in the key of a chain.
+
+    Examples
+    --------
+    >>> footprint_text(Footprint(0.5)), footprint_text(Footprint(10, 68, 250)), footprint_text(None)
+    ('0.5-70-300', '10-68-250', None)
+    """
+    if footprint is None:
+        return None
+    tick = units_text(units_of(footprint.tick))
+    return f"{tick}-{footprint.value_area}-{footprint.imbalance}"
+
+
+def parse_footprint(text: str) -> Footprint:
+    """Return the footprint from `footprint_text`.
+
+    Raises
+    ------
+    ValueError
+        It is no such text.
+
+    Examples
+    --------
+    >>> parse_footprint("0.5-70-300")
+    Footprint(tick=0.5, value_area=70, imbalance=300)
+    """
+    found = _TEXT.fullmatch(text)
+    if found is None:
+        raise ValueError(f"{text!r} names no footprint")
+    tick, value_area, imbalance = found.groups()
+    return Footprint.of_units(parse_units(tick), int(value_area), int(imbalance))
 
 
 def _check_tick(tick: object) -> float:

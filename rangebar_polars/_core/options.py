@@ -35,18 +35,7 @@ from rangebar_polars._core.rules.expressions import ExpressionRule, is_column
 from rangebar_polars._core.rules.prices import RangeRule
 from rangebar_polars._core.rules.rule import Rule
 from rangebar_polars._core.vpin import Vpin, check_vpin
-from rangebar_polars.schema import (
-    ALWAYS_READ,
-    COLUMNS,
-    FOOTPRINT,
-    INTRA,
-    LOOKBACK,
-    RULE,
-    THRESHOLD,
-    VPIN,
-    Output,
-    TradeColumns,
-)
+from rangebar_polars.schema import ALWAYS_READ, OUTPUTS, RULE, THRESHOLD, Output, TradeColumns
 
 
 def check_rules(
@@ -348,7 +337,7 @@ class Options:
             return list(dict.fromkeys(every))
         wanted = [
             output
-            for output in (*COLUMNS, *INTRA, *LOOKBACK, VPIN, *FOOTPRINT)
+            for output in OUTPUTS
             if self._has(output) and (only is None or output.name in only)
         ]
         roles = {

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from rangebar_polars.schema import COLUMNS, INTRA, IS_COMPLETE, LOOKBACK, RULE, THRESHOLD, VPIN
+from rangebar_polars.schema import FOOTPRINT_SETTINGS, IS_COMPLETE, OUTPUTS, RULE, THRESHOLD
 
 VIEWS: Final = {
     "bars": "Stored bars of all chains (rangebar-polars)",
@@ -26,6 +26,8 @@ _CHAIN: Final = {
     "features": "The statistics that need the trades and are stored, with commas between them",
     "lookback": "How far is looked back before each bar: a number of trades, or a time such as 5m",
     "vpin": "The volume of a bucket and the number of buckets of lookback_vpin",
+    FOOTPRINT_SETTINGS: "The tick of footprints, the percent of the volume in the value area, and "
+    "the percent of an imbalance",
     "origin": "The UTC day at which the chain begins",
 }
 _TICKS: Final = {
@@ -72,7 +74,7 @@ _QUALITY: Final = {
 }
 _OUTPUTS: Final = {
     output.name: output.formula + (f"; null if {output.null_when}" if output.null_when else "")
-    for output in (*COLUMNS, *INTRA, *LOOKBACK, VPIN)
+    for output in OUTPUTS
 }
 COLUMNS_OF: Final = {
     "bars": _SERIES

@@ -15,6 +15,7 @@ from rangebar_polars._core.arguments import (
     gap_text,
 )
 from rangebar_polars._core.borders import NamedBorders, borders_text, parse_borders, utc_period
+from rangebar_polars._core.footprint import footprint_text, parse_footprint
 from rangebar_polars._core.lookback import lookback_text, parse_lookback
 from rangebar_polars._core.options import check_rules
 from rangebar_polars._core.rules.prices import RangeRule
@@ -24,6 +25,8 @@ from rangebar_polars._core.vpin import parse_vpin, vpin_text
 from rangebar_polars._days import day_after
 from rangebar_polars._disk.path_names import from_hive_path, hive_path
 from rangebar_polars.schema import (
+    FOOTPRINT_NAMES,
+    FOOTPRINT_SETTINGS,
     LOOKBACK_NAMES,
     RICH_BAR_SCHEMA,
     RULE,
@@ -40,7 +43,7 @@ FIRST_FOLDERS: Final = (*SERIES_SCHEMA, RULE, "reset", "max_gap")
 
 _LAST: Final = ("origin", "version")
 
-_IF_ASKED: Final = [((), (name,)) for name in ("features", "lookback", "vpin")]
+_IF_ASKED: Final = [((), (name,)) for name in ("features", "lookback", "vpin", FOOTPRINT_SETTINGS)]
 
 KEY_FOLDERS: Final = tuple((*FIRST_FOLDERS, *sum(some, ()), *_LAST) for some in product(*_IF_ASKED))
 """The parts of a key, each of which is a folder of its path: without statistics, and with some."""
@@ -59,6 +62,7 @@ KEY_SCHEMA: Final = pl.Schema(
         "features": pl.String(),
         "lookback": pl.String(),
         "vpin": pl.String(),
+        FOOTPRINT_SETTINGS: pl.String(),
         "origin": pl.Date(),
     }
 )
@@ -88,6 +92,8 @@ class BarKey:
         How far its bars look back, as `lookback_text` writes it. All columns of it are stored.
     vpin
         The buckets of volume that are measured before bars, as `vpin_text` writes them.
+    footprint
+        How their footprints are made, as `footprint_text` writes it. All columns of it are stored.
     origin
         The first day of the chain; None with a `period`, where each is its own chain.
     version
@@ -111,6 +117,7 @@ class BarKey:
     features: tuple[str, ...] = ()
     lookback: str | None = None
     vpin: str | None = None
+    footprint: str | None = None
     origin: dt.date | None
     version: int = RULE_VERSION
 
@@ -135,6 +142,7 @@ class BarKey:
             "features": features_text(self.features),
             "lookback": self.lookback,
             "vpin": self.vpin,
+            FOOTPRINT_SETTINGS: self.footprint,
         }
         return {name: text for name, text in asked.items() if text}
 
@@ -142,7 +150,8 @@ class BarKey:
     def statistics(self) -> tuple[str, ...]:
         """The names of the columns of statistics that are stored with the bars, in their order."""
         before = LOOKBACK_NAMES if self.lookback else ()
-        return (*self.features, *before, *([VPIN.name] if self.vpin else []))
+        levels = FOOTPRINT_NAMES if self.footprint else ()
+        return (*self.features, *before, *([VPIN.name] if self.vpin else []), *levels)
 
     @classmethod
     def from_path(cls, path: str) -> Self | None:
@@ -152,7 +161,8 @@ class BarKey:
             return None
         given = {name: None if value == _NONE else value for name, value in parts.items()}
         reset, max_gap, origin = (given[name] for name in ("reset", "max_gap", "origin"))
-        lookback, vpin = (parts.get(name) for name in ("lookback", "vpin"))
+        asked = (parts.get(name) for name in ("lookback", "vpin", FOOTPRINT_SETTINGS))
+        lookback, vpin, footprint = asked
         try:
             key = cls(
                 series=Series(*(parts[name] for name in SERIES_SCHEMA)),
@@ -162,6 +172,9 @@ class BarKey:
                 features=parse_features(parts["features"]) if "features" in parts else (),
                 lookback=None if lookback is None else lookback_text(parse_lookback(lookback)),
                 vpin=None if vpin is None else vpin_text(parse_vpin(vpin)),
+                footprint=(
+                    None if footprint is None else footprint_text(parse_footprint(footprint))
+                ),
                 origin=None if origin is None else dt.date.fromisoformat(origin),
                 version=int(parts["version"]),
             )
@@ -183,8 +196,9 @@ class BarKey:
         of_gap = f", max_gap {self.max_gap}" if self.max_gap else ""
         every = "every" if self.period else "at"
         of_reset = f", anew {every} {self.reset}" if self.reset else ""
-        before = [f"{name} {text}" for name, text in self._asked.items() if name != "features"]
-        asked = ([features_text(self.features)] if self.features else []) + before
+        others = {"lookback": self.lookback, "vpin": self.vpin, "footprint": self.footprint}
+        asked = [features_text(self.features)] if self.features else []
+        asked += [f"{name} {text}" for name, text in others.items() if text]
         of_asked = f", with {', '.join(asked)}" if asked else ""
         return f"{self.series.label} {self.rule}{of_gap}{of_reset}{of_asked}"
 
@@ -202,6 +216,7 @@ class BarKey:
             "features": ",".join(self.features) or None,
             "lookback": self.lookback,
             "vpin": self.vpin,
+            FOOTPRINT_SETTINGS: self.footprint,
             "origin": self.origin,
         }
 

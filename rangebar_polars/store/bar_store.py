@@ -30,8 +30,8 @@ class BarStore(ABC):
     """A store of bars, by chain and month.
 
     It keeps the columns of `stored_schema`: the cuts and the exact sums of bars, and the statistics
-    of the chain's key. Other columns are computed when bars are read, by the same functions for
-    every store.
+    and footprints of the chain's key. Other columns are computed when bars are read, by the same
+    functions for every store.
 
     A month is replaced as a whole or not at all, even if several processes write it at the same
     time. A caller that found a month reads the bars of exactly that version, or gets None if it is
@@ -217,8 +217,8 @@ class BarStore(ABC):
             ``threshold_decimal_bps`` is null for rules that have none, and ``origin`` with a UTC
             period of ``reset``. ``features`` has the names of the statistics that a chain stores,
             with commas between them, or is null; ``lookback`` and ``vpin`` say what was looked at
-            before its bars. A statistic that needs the trades is null in chains that do not store
-            it.
+            before its bars, and ``footprint_settings`` how their footprints are made. A column
+            that needs the trades is null in chains that do not store it.
 
         Raises
         ------

@@ -3,8 +3,9 @@
     <root>/bars/source=binance/market=um/symbol=BTCUSDT/rule=range-250/reset=none/max_gap=none/
         origin=2024-01-01/version=2/2024-01.parquet
 
-Bars stored with statistics have folders before that of the origin, such as features=...,
-lookback=... and vpin=..., each if it was asked for.
+Bars stored with more columns have folders before that of the origin, such as features=...,
+lookback=..., vpin=... and footprint_settings=..., each if it was asked for. The last is not called
+as the column of footprints, for which readers that make columns of folders would take it.
 
 A file is written under a lock and appears whole. It is read through one open handle, so it may be
 replaced at any time.

@@ -12,24 +12,14 @@ from typing import Final
 import polars as pl
 
 from rangebar_polars import _internal
-from rangebar_polars.schema import (
-    CHAIN_STATISTICS,
-    COLUMNS,
-    INTRA,
-    LOOKBACK,
-    RICH_BAR_SCHEMA,
-    VPIN,
-    stored_schema,
-)
+from rangebar_polars.schema import CHAIN_STATISTICS, OUTPUTS, RICH_BAR_SCHEMA, stored_schema
 
 _STORED: Final = stored_schema(CHAIN_STATISTICS)
 _COMPUTED: Final = frozenset(
     name for name, dtype in RICH_BAR_SCHEMA.items() if _STORED.get(name) != dtype
 )
 _COMPUTED_FROM: Final = {
-    output.name: output.computed_from
-    for output in (*COLUMNS, *INTRA, *LOOKBACK, VPIN)
-    if output.computed_from
+    output.name: output.computed_from for output in OUTPUTS if output.computed_from
 }
 
 

@@ -29,6 +29,7 @@ from rangebar_polars._core.rules.prices import RangeRule
 from rangebar_polars._core.rules.totals import DollarRule
 from rangebar_polars._core.trading_day import TradingDay
 from rangebar_polars.schema import (
+    LEVEL,
     RULE_VERSION,
     STORED_SCHEMA,
     TRADE_SCHEMA,
@@ -46,6 +47,12 @@ NEW_YORK: Final = TradingDay("17:00", "America/New_York")
 JANUARY: Final = dt.date(2024, 1, 1)
 FEBRUARY: Final = dt.date(2024, 2, 1)
 ALL: Final = list(STORED_SCHEMA)
+LEVELS: Final = [
+    [(5e-324, 0.1 + 0.2, None, None, 2**63 - 1, None, None)],
+    [(99.5, 0.0, 0.0, 0.0, 0, False, False), (100.0, 3.5, 3.0, 0.5, 7, True, False)],
+    [(0.0, 1e22, 0.0, 1e22, 1, False, True)] * 3,
+]
+"""The levels of three footprints: without sides, with both flags, and several."""
 
 
 def bars_of(rows: int, seed: int = 0, key: BarKey = KEY) -> pl.DataFrame:
@@ -66,13 +73,7 @@ def bars_of(rows: int, seed: int = 0, key: BarKey = KEY) -> pl.DataFrame:
         },
         schema=TRADE_SCHEMA,
     )
-    builder = builder_of(
-        {
-            replace(
-                KEY, rule=RangeRule(10), features=key.features, lookback=key.lookback, vpin=key.vpin
-            ): b""
-        }
-    )
+    builder = builder_of({replace(key, series=SERIES, rule=RangeRule(10), reset=None): b""})
     bars = builder.push(trades)
     bars = builder.empty() if bars is None else pl.concat([bars, builder.finish()])
     bars = bars.head(rows)
@@ -151,18 +152,28 @@ class StoreTests:
     def test_statistics_come_back_bit_for_bit(self, store: BarStore) -> None:
         """Statistics that need the trades are stored in the chains that name them."""
         every = tuple(sorted(TRADE_STATISTICS))
-        rich = replace(KEY, features=every, lookback="1d", vpin="0.00000001-10000")
+        rich = replace(
+            KEY,
+            features=every,
+            lookback="1d",
+            vpin="0.00000001-10000",
+            footprint="0.00000001-100-1000000",
+        )
         bars = bars_of(3, key=rich).with_columns(
             pl.Series("intra_max_run_up", [None, 0.1 + 0.2, 5e-324]),
             pl.Series("intra_uptick_count", [2**63 - 1, None, 0]),
             pl.Series("lookback_trade_count", [None, 0, 1_000_000]),
             pl.Series("lookback_vpin", [None, 0.1 + 0.2, 1.0]),
+            pl.Series("poc", [None, 0.1 + 0.2, 5e-324]),
+            pl.Series("buy_imbalance_count", [2**63 - 1, None, 0]),
+            pl.Series("footprint", LEVELS, pl.List(LEVEL)),
         )
         for key in (
             rich,
             replace(KEY, features=every),
             replace(KEY, features=("intra_uptick_count",)),
             replace(KEY, features=("intra_uptick_count",), lookback="5"),
+            replace(KEY, features=("intra_uptick_count",), footprint="0.5-70-300"),
         ):
             some = bars.select(*stored_schema(key.statistics))
             store.write(key, month_of(some, key=key), some)
@@ -171,9 +182,11 @@ class StoreTests:
             got = store.read(key, found, some.columns)
             assert got is not None
             assert_frame_equal(some, got, check_exact=True)
-            few = store.read(key, found, ["intra_uptick_count"])
-            assert few is not None
-            assert_frame_equal(some.select("intra_uptick_count"), few, check_exact=True)
+            for names in (["intra_uptick_count"], ["footprint"], ["poc", "close"]):
+                if names[0] in some.columns:
+                    few = store.read(key, found, names)
+                    assert few is not None
+                    assert_frame_equal(some.select(names), few, check_exact=True)
 
     def test_columns_come_in_the_order_asked_for(self, store: BarStore) -> None:
         """Columns are returned in the wanted order."""
@@ -233,6 +246,9 @@ class StoreTests:
             replace(KEY, lookback="5s"),
             replace(KEY, vpin="5-5"),
             replace(KEY, features=("intra_kaufman_er",), lookback="5", vpin="0.5-3"),
+            replace(KEY, footprint="0.5-70-300"),
+            replace(KEY, footprint="0.5-70-301"),
+            replace(KEY, lookback="5", footprint="0.5-70-300"),
         ]
         for number, key in enumerate([KEY, *others]):
             bars = bars_of(10 + number, seed=number, key=key)
@@ -266,6 +282,7 @@ class StoreTests:
             replace(KEY, features=("intra_kaufman_er",), origin=DAYS[1]),
             replace(KEY, lookback="5", origin=DAYS[1]),
             replace(KEY, vpin="5-5", origin=DAYS[1]),
+            replace(KEY, footprint="0.5-70-300", origin=DAYS[1]),
         ]
         for key in [*reversed(later), *others]:
             bars = bars_of(4, key=key)

@@ -39,6 +39,9 @@ impl FootprintOptions {
     }
 }
 
+/// The fields of a level that are null without sides.
+pub const BY_SIDE: [&str; 4] = ["buy_volume", "sell_volume", "buy_imbalance", "sell_imbalance"];
+
 /// The columns of the footprints of some bars.
 #[derive(Clone, Debug)]
 pub struct FootprintRows {
@@ -187,11 +190,11 @@ impl LevelRows {
         let fields = [
             Float64Chunked::from_vec("price".into(), self.prices).into_series(),
             Float64Chunked::from_vec("volume".into(), self.volumes).into_series(),
-            float("buy_volume", self.bought),
-            float("sell_volume", self.sold),
+            float(BY_SIDE[0], self.bought),
+            float(BY_SIDE[1], self.sold),
             Int64Chunked::from_vec("individual_trade_count".into(), self.trades).into_series(),
-            flag("buy_imbalance", self.buy_imbalances),
-            flag("sell_imbalance", self.sell_imbalances),
+            flag(BY_SIDE[2], self.buy_imbalances),
+            flag(BY_SIDE[3], self.sell_imbalances),
         ];
         let levels = StructChunked::from_series(name.clone(), height, fields.iter())?;
         let levels = levels.into_series().rechunk();

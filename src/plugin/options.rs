@@ -137,7 +137,7 @@ impl Options {
 
     /// The columns of footprints that are wanted.
     fn footprint_outputs(&self) -> impl Iterator<Item = FootprintOutput> {
-        let has_one = self.footprint.is_some() && self.labels.is_none() && !self.stored;
+        let has_one = self.footprint.is_some() && self.labels.is_none();
         FOOTPRINT_OUTPUTS.into_iter().filter(move |output| has_one && self.wants(output.name))
     }
 

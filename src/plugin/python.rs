@@ -196,7 +196,9 @@ const INTERFACE: &str = include_str!("../../rangebar_polars/_internal.pyi");
 #[pymodule]
 fn _internal(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let always = Role::ALL.into_iter().filter(|role| is_always_read(*role)).map(Role::name);
+    let levels = column_rows::level_fields().map_err(Refusal::from)?;
     module.add("OUTPUTS", column_rows::rows())?;
+    module.add("LEVEL_FIELDS", levels)?;
     module.add("ALWAYS_READ", always.collect::<Vec<_>>())?;
     module.add("OPENING_ROW", OPENING_ROW)?;
     module.add("RULE_VERSION", crate::RULE_VERSION)?;

@@ -29,6 +29,7 @@ OF_TICKS = {
     "features": None,
     "lookback": None,
     "vpin": None,
+    "footprint_settings": None,
     "origin": None,
     "rule_version": None,
 }
@@ -60,7 +61,7 @@ def test_every_series_and_every_chain_has_a_row(store: BarStore, cache: Path) ->
     chain |= {"first_day": DAYS[0], "last_day": DAYS[-1], "rule_version": RULE_VERSION}
     chain |= {"prevent_same_timestamp_close": True, "reset": None, "max_gap": None}
     chain |= {"rule": "range-30", "features": None, "message": None}
-    chain |= {"lookback": None, "vpin": None}
+    chain |= {"lookback": None, "vpin": None, "footprint_settings": None}
     bars = {
         threshold: one_pass(cache, DAYS[0], DAYS[-1], threshold_decimal_bps=threshold).height
         for threshold in (30, 50)

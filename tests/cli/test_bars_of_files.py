@@ -139,6 +139,14 @@ def test_trades_without_a_bar_give_the_header(tmp_path: Path) -> None:
         (["-t", 100, "--lookback", "5"], {"threshold_decimal_bps": 100, "lookback": 5}),
         (["-t", 100, "--lookback", "2m"], {"threshold_decimal_bps": 100, "lookback": "2m"}),
         (["-t", 100, "--vpin", "0.5,3"], {"threshold_decimal_bps": 100, "vpin": rb.Vpin(0.5, 3)}),
+        (
+            ["-t", 100, "--footprint", "0.5"],
+            {"threshold_decimal_bps": 100, "footprint": rb.Footprint(0.5)},
+        ),
+        (
+            ["-t", 100, "--footprint", "0.25,80,200"],
+            {"threshold_decimal_bps": 100, "footprint": rb.Footprint(0.25, 80, 200)},
+        ),
         (["-t", 100, "--incomplete"], {"threshold_decimal_bps": 100, "include_incomplete": True}),
         (["-t", 100, "--by", "s"], {"threshold_decimal_bps": 100, "by": "s"}),
         (["-t", 100, "--by", "s", "--by", "r"], {"threshold_decimal_bps": 100, "by": ["s", "r"]}),
@@ -165,6 +173,19 @@ def test_an_option_is_the_argument_of_the_library(
     expected = rb.bars(of_two_days, **arguments)
     assert expected.height > 1
     assert_frame_equal(pl.read_parquet(out), expected)
+
+
+@pytest.mark.parametrize("place", ["printed", "file"])
+def test_a_csv_has_the_levels_of_footprints_as_json(place: str, tmp_path: Path) -> None:
+    walk(500).write_parquet(tmp_path / "trades.parquet")
+    out = ["-o", tmp_path / "bars.csv.gz", "-q"] if place == "file" else []
+
+    printed = bars_of(tmp_path / "trades.parquet", "-t", THRESHOLD, "--footprint", "0.5", *out)
+
+    text = gzip.decompress((tmp_path / "bars.csv.gz").read_bytes()) if out else printed
+    want = rb.bars(walk(500), THRESHOLD, footprint=rb.Footprint(0.5))
+    got = read(text).with_columns(pl.col("footprint").str.json_decode(want.schema["footprint"]))
+    assert_frame_equal(got, want.with_columns(IN_UTC), check_exact=True)
 
 
 def test_the_features_of_a_csv_are_those_of_the_frame_it_was_written_from(tmp_path: Path) -> None:

@@ -71,17 +71,20 @@ def test_get_and_populate_take_columns_by_name(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("archive")
-def test_get_and_populate_look_back(tmp_path: Path) -> None:
+def test_get_and_populate_look_back_and_make_footprints(tmp_path: Path) -> None:
     out = tmp_path / "bars.parquet"
-    asked = ("--lookback", "20", "--vpin", "0.5,3")
+    asked = ("--lookback", "20", "--vpin", "0.5,3", "--footprint", "0.05,80")
     run("populate", "BTCUSDT", "-s", START, "-e", END, "-t", 30, *asked)
 
     run("get", "BTCUSDT", *RANGE, "-t", 30, *asked, "-o", out, "-q")
 
-    expected = rb.get_range_bars("BTCUSDT", START, END, 30, lookback=20, vpin=rb.Vpin(0.5, 3))
+    of_bars: dict[str, Any] = {"lookback": 20, "vpin": rb.Vpin(0.5, 3)}
+    of_bars |= {"footprint": rb.Footprint(0.05, 80)}
+    expected = rb.get_range_bars("BTCUSDT", START, END, 30, **of_bars)
     assert_frame_equal(pl.read_parquet(out), expected)
     (row,) = rows("status", "-t", 30)
-    assert (row["lookback"], row["vpin"]) == ("20", "0.5-3")
+    asked_for = (row["lookback"], row["vpin"], row["footprint_settings"])
+    assert asked_for == ("20", "0.5-3", "0.05-80-300")
 
 
 def test_get_stores_bars_unless_it_is_asked_not_to(archive: ArchiveServer) -> None:

@@ -176,6 +176,32 @@ CASES: list[tuple[list[str], list[object], int, str]] = [
     ),
     (
         [HEADER, FIRST],
+        ["--footprint", "0.5,70,300,1"],
+        2,
+        (
+            "Invalid value for '--footprint': '0.5,70,300,1' is not "
+            "TICK[,VALUE_AREA[,IMBALANCE]], such as 0.5 or 0.5,70,300: the height of a level, and "
+            "percents"
+        ),
+    ),
+    (
+        [HEADER, FIRST],
+        ["--footprint", "0.5,70.5"],
+        2,
+        (
+            "Invalid value for '--footprint': '0.5,70.5' is not "
+            "TICK[,VALUE_AREA[,IMBALANCE]], such as 0.5 or 0.5,70,300: the height of a level, and "
+            "percents"
+        ),
+    ),
+    (
+        [HEADER, FIRST],
+        ["--footprint", "0.5,0"],
+        2,
+        "Invalid value for '--footprint': value_area is 0: expected 1 to 100 percent",
+    ),
+    (
+        [HEADER, FIRST],
         ["-o", "bars.txt"],
         2,
         (

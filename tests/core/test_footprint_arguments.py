@@ -133,8 +133,3 @@ def test_no_column_of_a_footprint_is_a_feature_or_a_key() -> None:
         rb.bars(FRAME, 250, features=["poc"])
     with pytest.raises(ValueError, match="poc"):
         rb.bars(trades([1.0]).with_columns(poc=1), 250, by="poc")
-
-
-def test_stored_bars_have_no_footprint() -> None:
-    with pytest.raises(TypeError, match="footprint"):
-        rb.get_range_bars("BTCUSDT", "2024-01-01", "2024-01-02", footprint=rb.Footprint(0.5))  # type: ignore[call-arg]

@@ -72,6 +72,13 @@ GOLDEN = [
             f"vpin=0.5-50/{OF_DAY}"
         ),
     ),
+    (
+        key(vpin="10-5", footprint="0.00000001-70-300"),
+        (
+            f"{OF_SERIES}/rule=range-250/reset=none/max_gap=none/vpin=10-5/"
+            f"footprint_settings=0.00000001-70-300/{OF_DAY}"
+        ),
+    ),
 ]
 
 
@@ -149,6 +156,17 @@ NO_KEYS = [
             "vpin=1e1-50",
             "vpin=99999999999-1",
             "vpin=10-50/lookback=200",
+            "footprint_settings=",
+            "footprint_settings=0.5-70",
+            "footprint_settings=0.50-70-300",
+            "footprint_settings=0-70-300",
+            "footprint_settings=0.5-0-300",
+            "footprint_settings=0.5-070-300",
+            "footprint_settings=0.5-70-99",
+            "footprint_settings=1e1-70-300",
+            "footprint_settings=10000001-70-300",
+            "footprint_settings=0.5-70-300/vpin=10-50",
+            "footprint=0.5-70-300",
             "lookback=200/lookback=200",
         )
     ),
@@ -232,6 +250,7 @@ def test_the_parts_of_a_key_are_columns() -> None:
         "features": None,
         "lookback": None,
         "vpin": None,
+        "footprint_settings": None,
         "origin": DAY,
     }
     rich = key(features=("intra_kaufman_er", "intra_uptick_count"))
@@ -240,6 +259,9 @@ def test_the_parts_of_a_key_are_columns() -> None:
     before = key(lookback="5m", vpin="0.5-50")
     assert (before.values["lookback"], before.values["vpin"]) == ("5m", "0.5-50")
     assert before.label == "mine spot BTC-USD range-250, with lookback 5m, vpin 0.5-50"
+    levels = key(lookback="5m", footprint="0.5-70-300")
+    assert levels.values["footprint_settings"] == "0.5-70-300"
+    assert levels.label == "mine spot BTC-USD range-250, with lookback 5m, footprint 0.5-70-300"
     assert key("range-30-nogate").values["threshold_decimal_bps"] == 30
     assert key().version == RULE_VERSION
     assert of.label == "mine spot BTC-USD dollar-1000000, max_gap 30m"

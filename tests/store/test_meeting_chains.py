@@ -14,12 +14,10 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from support.cached_trades import DAYS, SOURCE, SYMBOL, give, one_pass, trades_of
 from support.checkpoint_bytes import State
 from support.entry_points import assert_same
-from support.oracle_chains import few
+from support.stored_chains import RULES, WARNINGS, check_days
 
 import rangebar_polars as rb
 from rangebar_polars._days import day_range
@@ -28,25 +26,7 @@ from rangebar_polars.schema import STORED_SCHEMA, Series
 from rangebar_polars.store import BarKey, BarStore, ClickHouseStore, Link, ParquetStore
 
 FULL: dict[str, Any] = {"include_microstructure": True, "include_incomplete": True}
-RULES = (
-    "range-10",
-    "range-30",
-    "range-30-nogate",
-    "highlow-0.1",
-    "cusum-30",
-    "tick-150",
-    "dollar-3000",
-    "imbalance-volume-tickrule-4",
-    "runlength-tick-tickrule-5",
-    "ewmaimbalance-tick-maker-40-3-70-4-80-40",
-    "ewmarun-volume-tickrule-30-none-50-3-600-600",
-)
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:is_buyer_maker is null:rangebar_polars.RangeBarWarning",
-    # Days that are lost at the end of a range.
-    "ignore:.* missing:rangebar_polars.RangeBarWarning",
-    "error:bars of .* fail checks:rangebar_polars.RangeBarWarning",
-)
+pytestmark = WARNINGS
 
 
 def rules(*texts: str) -> dict[str, Any]:
@@ -55,14 +35,6 @@ def rules(*texts: str) -> dict[str, Any]:
 
 
 RANGE_30 = rules("range-30")
-
-
-def check(store: BarStore, root: Path, start: dt.date, end: dt.date, **options: Any) -> None:  # noqa: ANN401
-    """Check that the bars of days are those of one pass."""
-    got = rb.get_range_bars(
-        SYMBOL, start, end, source=SOURCE, store=store, cache_dir=root, **options
-    )
-    assert_same(one_pass(root, start, end, **options), got)
 
 
 def links_of(store: BarStore, origin: dt.date) -> list[Link]:
@@ -89,24 +61,24 @@ def change_last(store: BarStore, origin: dt.date, state: bytes) -> None:
 def test_a_chain_from_another_day_on_computes_days_until_it_meets_one_that_is_stored(
     store: BarStore, tmp_path: Path, cache: Path, read: list[dt.date], first: int
 ) -> None:
-    check(store, cache, DAYS[2], DAYS[-1], **RANGE_30)
+    check_days(store, cache, DAYS[2], DAYS[-1], **RANGE_30)
     read.clear()
 
-    check(store, cache, DAYS[first], DAYS[-1], **RANGE_30)
+    check_days(store, cache, DAYS[first], DAYS[-1], **RANGE_30)
 
     # The first day of the other chain has the bars of a beginning.
     assert read == DAYS[first : max(first, 2) + 1]
     read.clear()
-    check(store, cache, DAYS[first], DAYS[-1], **RANGE_30)
+    check_days(store, cache, DAYS[first], DAYS[-1], **RANGE_30)
     assert read == []
     # The store has what it would have without the other chain, and keeps it without the other.
     alone = ParquetStore(tmp_path / "alone")
-    check(alone, cache, DAYS[first], DAYS[-1], **RANGE_30)
+    check_days(alone, cache, DAYS[first], DAYS[-1], **RANGE_30)
     assert links_of(store, DAYS[first]) == links_of(alone, DAYS[first])
     (other,) = [key for key in store.keys() if key.origin == DAYS[2]]  # noqa: SIM118
     store.remove(other)
     read.clear()
-    check(store, cache, DAYS[first], DAYS[-1], **RANGE_30)
+    check_days(store, cache, DAYS[first], DAYS[-1], **RANGE_30)
     assert read == []
 
 
@@ -117,14 +89,14 @@ def test_chains_of_every_rule_meet_or_are_computed(
     hours = trades_of(DAYS).filter(pl.col("timestamp").dt.hour() % 7 < 5)
     give(tmp_path, hours.with_columns(agg_trade_id=pl.int_range(pl.len(), dtype=pl.Int64)))
     store = ParquetStore(tmp_path / "store")
-    check(store, tmp_path, DAYS[0], DAYS[-1], **rules(*RULES), max_gap=max_gap)
+    check_days(store, tmp_path, DAYS[0], DAYS[-1], **rules(*RULES), max_gap=max_gap)
     made = Counter[str]()
 
     for text in RULES:
         read.clear()
-        check(store, tmp_path, DAYS[1], DAYS[-1], **rules(text), max_gap=max_gap)
+        check_days(store, tmp_path, DAYS[1], DAYS[-1], **rules(text), max_gap=max_gap)
         made[text] = len(read)
-    check(store, tmp_path, DAYS[1], DAYS[-1], **rules(*RULES), max_gap=max_gap)
+    check_days(store, tmp_path, DAYS[1], DAYS[-1], **rules(*RULES), max_gap=max_gap)
 
     assert made["range-10"] == made["range-30"] == 1
     # Bars of every 150 trades begin elsewhere for ever, unless a gap cuts one off.
@@ -138,11 +110,11 @@ def test_several_rules_of_which_each_meets_on_its_own_day_are_those_of_one_pass(
 ) -> None:
     store = ParquetStore(tmp_path / "store")
     texts = ("range-30", "range-200", "tick-150")
-    check(store, cache, DAYS[0], DAYS[9], **rules(*texts))
+    check_days(store, cache, DAYS[0], DAYS[9], **rules(*texts))
     read.clear()
 
-    check(store, cache, DAYS[1], DAYS[9], **rules(*texts))
-    check(store, cache, DAYS[1], DAYS[-1], **rules(*texts))
+    check_days(store, cache, DAYS[1], DAYS[9], **rules(*texts))
+    check_days(store, cache, DAYS[1], DAYS[-1], **rules(*texts))
 
     # Each day is read once, by those that need it.
     assert read == DAYS[1:]
@@ -152,12 +124,12 @@ def test_a_chain_that_has_met_another_follows_it_to_days_of_its_own(
     cache: Path, tmp_path: Path, read: list[dt.date]
 ) -> None:
     store = ParquetStore(tmp_path / "store")
-    check(store, cache, DAYS[0], DAYS[4], **RANGE_30)
-    check(store, cache, DAYS[1], DAYS[4], **RANGE_30)
-    check(store, cache, DAYS[0], DAYS[-1], **RANGE_30)
+    check_days(store, cache, DAYS[0], DAYS[4], **RANGE_30)
+    check_days(store, cache, DAYS[1], DAYS[4], **RANGE_30)
+    check_days(store, cache, DAYS[0], DAYS[-1], **RANGE_30)
     read.clear()
 
-    check(store, cache, DAYS[1], DAYS[-1], **RANGE_30)
+    check_days(store, cache, DAYS[1], DAYS[-1], **RANGE_30)
 
     assert read == []
 
@@ -178,14 +150,14 @@ def test_months_computed_apart_are_joined(store: BarStore, tmp_path: Path) -> No
     assert (row["status"], row["days"]) == ("ok", len(days))
     assert row["made"] <= 4
     assert row["stored"] == len(days) - row["made"]
-    check(store, tmp_path, days[0], days[-1], threshold_decimal_bps=20, **FULL)
+    check_days(store, tmp_path, days[0], days[-1], threshold_decimal_bps=20, **FULL)
 
 
 def test_the_store_is_asked_once_for_the_chains_and_once_for_each_month(
     cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = ParquetStore(tmp_path / "store")
-    check(store, cache, DAYS[0], DAYS[-1], **RANGE_30)
+    check_days(store, cache, DAYS[0], DAYS[-1], **RANGE_30)
     asked, looked = list[dt.date | None](), list[tuple[dt.date | None, dt.date]]()
     siblings, find = ParquetStore.siblings, ParquetStore.find
 
@@ -219,13 +191,13 @@ def test_a_day_that_is_replaced_in_all_chains_is_computed_in_each_until_it_meets
     store: BarStore, cache: Path, read: list[dt.date]
 ) -> None:
     for first in (0, 1):
-        check(store, cache, DAYS[first], DAYS[-1], **RANGE_30)
+        check_days(store, cache, DAYS[first], DAYS[-1], **RANGE_30)
     give(cache, trades_of([DAYS[7]], seed=1).head(90))
     read.clear()
 
-    check(store, cache, DAYS[0], DAYS[-1], **RANGE_30)
+    check_days(store, cache, DAYS[0], DAYS[-1], **RANGE_30)
     assert read == DAYS[7:9]
-    check(store, cache, DAYS[1], DAYS[-1], **RANGE_30)
+    check_days(store, cache, DAYS[1], DAYS[-1], **RANGE_30)
 
     # The other chain had met this one, which has the day already.
     assert read == DAYS[7:9]
@@ -234,12 +206,12 @@ def test_a_day_that_is_replaced_in_all_chains_is_computed_in_each_until_it_meets
 def test_a_shorter_range_over_a_replaced_day_keeps_the_days_that_follow(
     store: BarStore, cache: Path, read: list[dt.date]
 ) -> None:
-    check(store, cache, DAYS[0], DAYS[-1], **RANGE_30)
+    check_days(store, cache, DAYS[0], DAYS[-1], **RANGE_30)
     give(cache, trades_of([DAYS[7]], seed=1))
-    check(store, cache, DAYS[0], DAYS[9], **RANGE_30)
+    check_days(store, cache, DAYS[0], DAYS[9], **RANGE_30)
     read.clear()
 
-    check(store, cache, DAYS[0], DAYS[-1], **RANGE_30)
+    check_days(store, cache, DAYS[0], DAYS[-1], **RANGE_30)
 
     assert read == []
 
@@ -248,14 +220,14 @@ def test_a_shorter_range_over_a_replaced_day_keeps_the_days_that_follow(
 def test_an_old_month_follows_a_new_one_only_if_its_bars_are_the_same(
     store: BarStore, cache: Path, read: list[dt.date], rule: str, *, meets: bool
 ) -> None:
-    check(store, cache, DAYS[0], DAYS[-1], **rules(rule))
+    check_days(store, cache, DAYS[0], DAYS[-1], **rules(rule))
     give(cache, trades_of([DAYS[0]], seed=1).head(130))
     # January is new now, February was stored after the old one.
-    check(store, cache, DAYS[0], dt.date(2024, 1, 31), **rules(rule))
+    check_days(store, cache, DAYS[0], dt.date(2024, 1, 31), **rules(rule))
 
     shown = store.scan_bars().collect()
     read.clear()
-    check(store, cache, DAYS[0], DAYS[-1], **rules(rule))
+    check_days(store, cache, DAYS[0], DAYS[-1], **rules(rule))
 
     assert read == ([] if meets else DAYS[6:])
     complete = one_pass(cache, DAYS[0], DAYS[-1], **rules(rule)).filter("is_complete")
@@ -268,11 +240,11 @@ def test_links_of_other_trades_are_not_taken(
     cache: Path, tmp_path: Path, read: list[dt.date]
 ) -> None:
     store = ParquetStore(tmp_path / "store")
-    check(store, cache, DAYS[0], DAYS[-1], **RANGE_30)
+    check_days(store, cache, DAYS[0], DAYS[-1], **RANGE_30)
     give(cache, trades_of([DAYS[8]], seed=1))
     read.clear()
 
-    check(store, cache, DAYS[1], DAYS[-1], **RANGE_30)
+    check_days(store, cache, DAYS[1], DAYS[-1], **RANGE_30)
 
     assert DAYS[8] in read
     assert set(read) <= {DAYS[1], DAYS[2], DAYS[8], DAYS[9]}
@@ -282,7 +254,7 @@ def test_trades_of_days_that_are_met_need_not_be_cached(
     store: BarStore, cache: Path, read: list[dt.date]
 ) -> None:
     want = one_pass(cache, DAYS[1], DAYS[-1], **RANGE_30)
-    check(store, cache, DAYS[0], DAYS[-1], **RANGE_30)
+    check_days(store, cache, DAYS[0], DAYS[-1], **RANGE_30)
     ticks = DiskTickCache(cache, Series(SOURCE, "spot", SYMBOL))
     for day in DAYS[2:]:
         ticks.path(day).unlink()
@@ -293,37 +265,6 @@ def test_trades_of_days_that_are_met_need_not_be_cached(
     assert read == DAYS[1:2]
 
 
-@pytest.mark.filterwarnings("ignore:bars of .* run over missing trades")
-@given(data=st.data())
-@settings(few, max_examples=6)
-def test_any_chains_in_a_store_give_the_bars_of_one_pass(
-    store: BarStore, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
-) -> None:
-    for key in [*store.keys()]:
-        store.remove(key)
-    root = tmp_path_factory.mktemp("meeting")
-    lost = data.draw(st.sets(st.sampled_from(DAYS[1:]), max_size=3))
-    give(root, trades_of([day for day in DAYS if day not in lost], per_day=60))
-    texts = data.draw(st.lists(st.sampled_from(RULES), min_size=1, max_size=3, unique=True))
-    question = rules(*texts)
-    question |= {
-        "reset": data.draw(st.sampled_from([None, None, None, "week"])),
-        "max_gap": data.draw(st.sampled_from([None, None, "2h"])),
-    }
-    for _ in range(data.draw(st.integers(2, 5))):
-        if data.draw(st.integers(0, 2)) == 0:
-            day, seed = data.draw(st.sampled_from(DAYS)), data.draw(st.integers(0, 1))
-            give(root, trades_of([day], seed, per_day=60).head(data.draw(st.integers(1, 60))))
-        # Weeks begin on the fourth of these days.
-        firsts = [3, 10] if question["reset"] else [0, 1, 2, 5, 7]
-        first = data.draw(st.sampled_from(firsts))
-        last = data.draw(st.integers(first, len(DAYS) - 1))
-        days = {path.stem for path in (root / "ticks").rglob("*.parquet")}
-        if days.isdisjoint(map(str, DAYS[first : last + 1])):
-            continue
-        check(store, root, DAYS[first], DAYS[last], **question)
-
-
 # Chains that cannot be used
 
 
@@ -331,7 +272,7 @@ def test_a_damaged_month_of_another_chain_is_no_error_of_this_one(
     cache: Path, tmp_path: Path, read: list[dt.date]
 ) -> None:
     store = ParquetStore(tmp_path / "store")
-    check(store, cache, DAYS[0], DAYS[-1], **RANGE_30)
+    check_days(store, cache, DAYS[0], DAYS[-1], **RANGE_30)
     (key,) = store.keys()
     january = store.path(key, dt.date(2024, 1, 1))
     january.write_bytes(b"PAR1" + january.read_bytes()[40:])
@@ -341,7 +282,7 @@ def test_a_damaged_month_of_another_chain_is_no_error_of_this_one(
     bars.with_columns(pl.col("close") + 1).write_parquet(february, metadata=own)
     read.clear()
 
-    check(store, cache, DAYS[1], DAYS[-1], **RANGE_30)
+    check_days(store, cache, DAYS[1], DAYS[-1], **RANGE_30)
 
     assert read == DAYS[1:]
 
@@ -349,14 +290,14 @@ def test_a_damaged_month_of_another_chain_is_no_error_of_this_one(
 def test_a_state_of_another_chain_that_cannot_be_continued_is_not_copied(
     store: BarStore, cache: Path, read: list[dt.date]
 ) -> None:
-    check(store, cache, DAYS[0], DAYS[7], **RANGE_30)
+    check_days(store, cache, DAYS[0], DAYS[7], **RANGE_30)
     state = State.parse(links_of(store, DAYS[0])[-1].state)
     assert state.open is not None
     state.open.prices = [4.9e-9] * 4
     change_last(store, DAYS[0], state.to_bytes())
     read.clear()
 
-    check(store, cache, DAYS[1], DAYS[-1], **RANGE_30)
+    check_days(store, cache, DAYS[1], DAYS[-1], **RANGE_30)
 
     assert read == [DAYS[1], *DAYS[7:]]
 
@@ -367,7 +308,7 @@ def test_a_month_of_an_earlier_version_is_refused_and_the_remedy_works(
     with monkeypatch.context() as patch:
         patch.setattr("rangebar_polars.store.chain.MONTH_VERSION", 1)
         patch.setattr("rangebar_polars.store.month_file.LAYOUT_VERSION", "3")
-        check(store, cache, DAYS[0], DAYS[3], **RANGE_30)
+        check_days(store, cache, DAYS[0], DAYS[3], **RANGE_30)
     (key,) = store.keys()
     is_file = not isinstance(store, ClickHouseStore)
     text = (
@@ -377,8 +318,8 @@ def test_a_month_of_an_earlier_version_is_refused_and_the_remedy_works(
     )
 
     with pytest.raises(rb.errors.StoreError, match=text):
-        check(store, cache, DAYS[0], DAYS[3], **RANGE_30)
+        check_days(store, cache, DAYS[0], DAYS[3], **RANGE_30)
     # Of another chain it is no error.
-    check(store, cache, DAYS[1], DAYS[3], **RANGE_30)
+    check_days(store, cache, DAYS[1], DAYS[3], **RANGE_30)
     store.remove(key)
-    check(store, cache, DAYS[0], DAYS[3], **RANGE_30)
+    check_days(store, cache, DAYS[0], DAYS[3], **RANGE_30)

@@ -12,16 +12,14 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from support.cached_trades import DAYS, SOURCE, SYMBOL, give, one_pass, trades_of
 from support.entry_points import assert_same
-from support.oracle_chains import few
+from support.stored_chains import WARNINGS, check_days
 
 import rangebar_polars as rb
 from rangebar_polars._days import day_range
 from rangebar_polars.schema import INTRA, TRADE_STATISTICS, Series
-from rangebar_polars.store import BarKey, BarStore, ParquetStore
+from rangebar_polars.store import BarKey, BarStore
 
 EVERY = [output.name for output in INTRA]
 DERIVED = [name for name in EVERY if name not in TRADE_STATISTICS]
@@ -32,20 +30,13 @@ KEY = BarKey(
     series=Series(SOURCE, "spot", SYMBOL), rule=rb.RangeRule(30), origin=dt.date(2024, 1, 26)
 )
 FIRST: dict[str, Any] = {"source": SOURCE, "threshold_decimal_bps": 30}
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:is_buyer_maker is null:rangebar_polars.RangeBarWarning",
-    # Days that are lost at the end of a range.
-    "ignore:.* are missing:rangebar_polars.RangeBarWarning",
-    "error:bars of .* fail checks:rangebar_polars.RangeBarWarning",
-)
+pytestmark = WARNINGS
 
 
 def check(store: BarStore, root: Path, start: dt.date, end: dt.date, **options: Any) -> None:  # noqa: ANN401
-    """Check that the bars of days are those of one pass."""
+    """Check that the bars of days, with every column, are those of one pass."""
     asked: dict[str, Any] = {"threshold_decimal_bps": 30, "features": EVERY}
-    asked |= {"include_incomplete": True, **options}
-    got = rb.get_range_bars(SYMBOL, start, end, source=SOURCE, store=store, cache_dir=root, **asked)
-    assert_same(one_pass(root, start, end, **asked), got)
+    check_days(store, root, start, end, **asked | {"include_incomplete": True, **options})
 
 
 # What is computed when bars are read
@@ -160,37 +151,6 @@ def test_months_as_units_of_work_have_them_and_leave_one_chain(tmp_path: Path) -
     (key,) = rb.open_store(store).keys()
     assert (key.origin, len(key.features)) == (days[0], 2)
     check(rb.open_store(store), tmp_path, days[0], days[-1], features=SOME)
-
-
-@pytest.mark.filterwarnings("ignore:bars of .* run over missing trades")
-@given(data=st.data())
-@settings(few, max_examples=12)
-def test_any_chains_in_a_store_give_the_bars_of_one_pass(
-    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
-) -> None:
-    root = tmp_path_factory.mktemp("features")
-    lost = data.draw(st.sets(st.sampled_from(DAYS[1:]), max_size=2))
-    give(root, trades_of([day for day in DAYS if day not in lost], per_day=60))
-    store = ParquetStore(root / "store")
-    rules = [rb.parse_rule(text) for text in ("range-30", "tick-150", "dollar-3000")]
-    question: dict[str, Any] = {
-        "threshold_decimal_bps": None,
-        "rule": data.draw(st.lists(st.sampled_from(rules), min_size=1, max_size=2, unique=True)),
-        "reset": data.draw(st.sampled_from([None, None, "week"])),
-        "max_gap": data.draw(st.sampled_from([None, "2h"])),
-    }
-    for _ in range(data.draw(st.integers(2, 5))):
-        if data.draw(st.integers(0, 2)) == 0:
-            day, seed = data.draw(st.sampled_from(DAYS)), data.draw(st.integers(0, 1))
-            give(root, trades_of([day], seed, per_day=60).head(data.draw(st.integers(1, 60))))
-        # Weeks begin on the fourth of these days.
-        firsts = [3, 10] if question["reset"] else [0, 1, 5]
-        first = data.draw(st.sampled_from(firsts))
-        last = data.draw(st.integers(first, len(DAYS) - 1))
-        features = data.draw(st.lists(st.sampled_from(EVERY), max_size=4, unique=True))
-        days = {path.stem for path in (root / "ticks").rglob("*.parquet")}
-        if not days.isdisjoint(map(str, DAYS[first : last + 1])):
-            check(store, root, DAYS[first], DAYS[last], **question, features=features or None)
 
 
 # Every call

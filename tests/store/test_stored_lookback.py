@@ -1,5 +1,7 @@
 """Bars that look back come from chains of their own, which store what came before each bar.
 
+Footprints are a part of a chain in the same way, so calls are asked for both.
+
 Every comparison is with one pass over the trades, of every column and with the open bar.
 """
 
@@ -10,23 +12,17 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from support.cached_trades import DAYS, SOURCE, SYMBOL, give, one_pass, trades_of
 from support.entry_points import assert_same
-from support.oracle_chains import few
+from support.stored_chains import FOOTPRINT, VPIN, WARNINGS, check_days
 
 import rangebar_polars as rb
 from rangebar_polars._days import day_range
-from rangebar_polars.schema import LOOKBACK_NAMES
-from rangebar_polars.store import BarStore, ParquetStore, chain
+from rangebar_polars.schema import FOOTPRINT_NAMES, LOOKBACK_NAMES
+from rangebar_polars.store import BarStore, chain
 
 FIRST: dict[str, Any] = {"source": SOURCE, "threshold_decimal_bps": 30}
-VPIN = rb.Vpin(bucket_volume=20.0, buckets=3)
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:is_buyer_maker is null:rangebar_polars.RangeBarWarning",
-    "error:bars of .* fail checks:rangebar_polars.RangeBarWarning",
-)
+pytestmark = WARNINGS
 
 
 @pytest.fixture(params=[1 << 14, 64], ids=["small states", "large states"])
@@ -37,11 +33,9 @@ def largest(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def check(store: BarStore, root: Path, start: dt.date, end: dt.date, **options: Any) -> None:  # noqa: ANN401
-    """Check that the bars of days are those of one pass."""
+    """Check that the bars of days, which look back, are those of one pass."""
     asked: dict[str, Any] = {"threshold_decimal_bps": 30, "lookback": 40}
-    asked |= {"include_incomplete": True, **options}
-    got = rb.get_range_bars(SYMBOL, start, end, source=SOURCE, store=store, cache_dir=root, **asked)
-    assert_same(one_pass(root, start, end, **asked), got)
+    check_days(store, root, start, end, **asked | {"include_incomplete": True, **options})
 
 
 def states(store: BarStore) -> list[bool]:
@@ -126,7 +120,7 @@ def test_chains_from_other_first_days_meet_when_the_window_is_full(
     assert read == DAYS[: 4 if lookback == 300 else 3]
 
 
-def test_another_lookback_or_vpin_is_another_chain(
+def test_another_lookback_vpin_or_footprint_is_another_chain(
     store: BarStore, cache: Path, read: list[dt.date]
 ) -> None:
     asked: list[dict[str, Any]] = [
@@ -137,6 +131,8 @@ def test_another_lookback_or_vpin_is_another_chain(
         {"vpin": VPIN},
         {"vpin": VPIN, "features": ["intra_kaufman_er", "lookback_ofi"]},
         {"lookback": None},
+        {"footprint": FOOTPRINT},
+        {"footprint": rb.Footprint(0.05, 80), "features": ["lookback_ofi", "intra_kaufman_er"]},
     ]
     for options in asked:
         read.clear()
@@ -147,9 +143,15 @@ def test_another_lookback_or_vpin_is_another_chain(
         check(store, cache, DAYS[0], DAYS[-1], **options)
     # A chain with more statistics has those that are asked for too.
     check(store, cache, DAYS[0], DAYS[-1], vpin=VPIN, features=["lookback_vwap"])
+    check(
+        store, cache, DAYS[0], DAYS[-1],
+        footprint=rb.Footprint(0.05, 80), features=["lookback_vwap", "intra_kaufman_er"],
+    )  # fmt: skip
     assert read == []
     assert len(store.keys()) == len(asked)
     assert {key.vpin for key in store.keys()} == {None, "20-3"}  # noqa: SIM118 - not a dict
+    footprints = {key.footprint for key in store.keys()}  # noqa: SIM118 - not a dict
+    assert footprints == {None, "0.05-80-200", "0.05-80-300"}
 
 
 def test_vpin_depends_on_the_first_day(store: BarStore, cache: Path, read: list[dt.date]) -> None:
@@ -157,44 +159,6 @@ def test_vpin_depends_on_the_first_day(store: BarStore, cache: Path, read: list[
     read.clear()
     check(store, cache, DAYS[0], DAYS[-1], lookback=None, vpin=VPIN)
     assert read == DAYS
-
-
-@pytest.mark.filterwarnings(
-    "ignore:bars of .* run over missing trades", "ignore:trades of .* are missing"
-)
-@given(data=st.data())
-@settings(few, max_examples=12)
-def test_any_chains_in_a_store_give_the_bars_of_one_pass(
-    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
-) -> None:
-    root = tmp_path_factory.mktemp("lookback")
-    lost = data.draw(st.sets(st.sampled_from(DAYS[1:]), max_size=2))
-    give(root, trades_of([day for day in DAYS if day not in lost], per_day=60))
-    store = ParquetStore(root / "store")
-    rules = [rb.parse_rule(text) for text in ("range-30", "tick-150", "dollar-3000")]
-    question: dict[str, Any] = {
-        "threshold_decimal_bps": None,
-        "rule": data.draw(st.lists(st.sampled_from(rules), min_size=1, max_size=2, unique=True)),
-        "reset": data.draw(st.sampled_from([None, None, "week"])),
-        "max_gap": data.draw(st.sampled_from([None, "2h"])),
-        "vpin": data.draw(st.sampled_from([None, VPIN])),
-        "lookback": data.draw(st.sampled_from([1, 40, 150, "1h", "2d"])),
-    }
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(chain, "LARGEST_STATE", data.draw(st.sampled_from([64, 1 << 14])))
-        for _ in range(data.draw(st.integers(2, 5))):
-            if data.draw(st.integers(0, 2)) == 0:
-                day, seed = data.draw(st.sampled_from(DAYS)), data.draw(st.integers(0, 1))
-                give(root, trades_of([day], seed, per_day=60).head(data.draw(st.integers(1, 60))))
-            # Weeks begin on the fourth of these days.
-            firsts = [3, 10] if question["reset"] else [0, 1, 5]
-            first = data.draw(st.sampled_from(firsts))
-            last = data.draw(st.integers(first, len(DAYS) - 1))
-            names = [["lookback_ofi", "intra_kaufman_er"], ["lookback_vwap"], None]
-            days = {path.stem for path in (root / "ticks").rglob("*.parquet")}
-            if not days.isdisjoint(map(str, DAYS[first : last + 1])):
-                features = data.draw(st.sampled_from(names))
-                check(store, root, DAYS[first], DAYS[last], **question, features=features)
 
 
 # Every call
@@ -216,7 +180,7 @@ def test_months_as_units_of_work_leave_one_chain(tmp_path: Path) -> None:
 
 
 def test_every_call_of_stored_bars_takes_them(cache: Path, read: list[dt.date]) -> None:
-    asked: dict[str, Any] = {"lookback": 40, "vpin": VPIN}
+    asked: dict[str, Any] = {"lookback": 40, "vpin": VPIN, "footprint": FOOTPRINT}
     own: dict[str, Any] = {**FIRST, "cache_dir": cache, **asked}
     want = one_pass(cache, DAYS[0], DAYS[-1], threshold_decimal_bps=30, **asked)
 
@@ -225,8 +189,8 @@ def test_every_call_of_stored_bars_takes_them(cache: Path, read: list[dt.date]) 
     read.clear()
 
     assert_same(want, rb.scan_range_bars(SYMBOL, DAYS[0], DAYS[-1], **own).collect())
-    plan = rb.scan_range_bars(SYMBOL, DAYS[0], DAYS[-1], **own).select("lookback_vpin", "close")
-    assert_same(want.select("lookback_vpin", "close"), plan.collect())
+    plan = rb.scan_range_bars(SYMBOL, DAYS[0], DAYS[-1], **own).select("footprint", "close")
+    assert_same(want.select("footprint", "close"), plan.collect())
     with rb.Catalog(SOURCE, cache_dir=cache) as mine:
         assert_same(want, mine.bars(SYMBOL, DAYS[0], DAYS[-1], 30, **asked))
         plan = mine.scan_bars([SYMBOL], DAYS[0], DAYS[-1], 30, **asked)
@@ -240,9 +204,11 @@ def test_every_call_of_stored_bars_takes_them(cache: Path, read: list[dt.date]) 
 
 
 @pytest.mark.usefixtures("largest")
-def test_a_feed_continues_the_window_and_the_buckets(cache: Path, tmp_path: Path) -> None:
+def test_a_feed_continues_the_window_the_buckets_and_the_levels(
+    cache: Path, tmp_path: Path
+) -> None:
     trades = rb.scan_ticks(SYMBOL, DAYS[0], DAYS[-1], source=SOURCE, cache_dir=cache).collect()
-    asked: dict[str, Any] = {"lookback": 40, "vpin": VPIN}
+    asked: dict[str, Any] = {"lookback": 40, "vpin": VPIN, "footprint": FOOTPRINT}
     want = rb.bars(trades, 30, **asked)
     own: dict[str, Any] = {**FIRST, "cache_dir": cache, "store": tmp_path / "store", **asked}
     rb.get_range_bars(SYMBOL, DAYS[0], DAYS[-1], **own)
@@ -251,7 +217,7 @@ def test_a_feed_continues_the_window_and_the_buckets(cache: Path, tmp_path: Path
     for features in (None, ["lookback_ofi"]):
         feed = rb.resume_range_bars(SYMBOL, DAYS[0], **own, end=DAYS[4], features=features)
         later = feed.process_trades(trades.filter(pl.col("timestamp").dt.date() > DAYS[4]))
-        names = [*(features or LOOKBACK_NAMES), "lookback_vpin", "close"]
+        names = [*(features or LOOKBACK_NAMES), "lookback_vpin", *FOOTPRINT_NAMES, "close"]
         assert_same(want.select(names), pl.concat([stored.select(names), later.select(names)]))
 
 
@@ -278,6 +244,8 @@ def test_wrong_arguments_are_refused_by_the_call(call: Any) -> None:  # noqa: AN
             call(SYMBOL, "2024-01-26", "2024-01-26", source=SOURCE, **options)
     with pytest.raises(TypeError, match="vpin is 50: expected a Vpin"):
         call(SYMBOL, "2024-01-26", "2024-01-26", source=SOURCE, vpin=50)
+    with pytest.raises(TypeError, match=r"footprint is 0.5: expected a Footprint"):
+        call(SYMBOL, "2024-01-26", "2024-01-26", source=SOURCE, footprint=0.5)
 
 
 def test_a_trade_file_that_is_gone_is_named(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -319,11 +287,12 @@ def test_months_with_vpin_are_no_units_of_work() -> None:
 
 def test_status_and_clear_name_them(cache: Path) -> None:
     own: dict[str, Any] = {"source": SOURCE, "cache_dir": cache}
-    asked: list[dict[str, Any]] = [{}, {"lookback": "90m", "vpin": VPIN}]
+    asked: list[dict[str, Any]] = [{}, {"lookback": "90m", "vpin": VPIN, "footprint": FOOTPRINT}]
     for options in asked:
         rb.get_range_bars(SYMBOL, DAYS[0], DAYS[1], 30, **own, **options)
 
     status = rb.cache_status(**own).filter(pl.col("kind") == "bars")
-    named = [(None, None), ("1h30m", "20-3")]
-    assert status.select("lookback", "vpin").rows() == named
-    assert rb.cache_clear("bars", **own).select("lookback", "vpin").rows() == named
+    named = [(None, None, None), ("1h30m", "20-3", "0.05-80-200")]
+    columns = ["lookback", "vpin", "footprint_settings"]
+    assert status.select(columns).rows() == named
+    assert rb.cache_clear("bars", **own).select(columns).rows() == named

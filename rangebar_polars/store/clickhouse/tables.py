@@ -5,10 +5,39 @@ A change of the tables raises `SCHEMA_VERSION`.
 
 from typing import Final
 
-from rangebar_polars.schema import CHAIN_STATISTICS, IS_COMPLETE, RICH_BAR_SCHEMA, STORED
+import polars as pl
+from polars._typing import PolarsDataType
 
-SCHEMA_VERSION: Final = 5
+from rangebar_polars.schema import (
+    CHAIN_STATISTICS,
+    FOOTPRINT_SETTINGS,
+    IS_COMPLETE,
+    LEVEL,
+    LEVEL_BY_SIDE,
+    RICH_BAR_SCHEMA,
+    STORED,
+)
+
+SCHEMA_VERSION: Final = 6
 """The version of the tables, which is stored in the database."""
+
+
+def _kind(dtype: PolarsDataType) -> str:
+    """Return the type of a column that is null where a chain does not store it.
+
+    Levels are an empty array there, since an array cannot be null; those of a bar never are.
+    """
+    if dtype == pl.List(LEVEL):
+        fields = ", ".join(f"{field.name} {_kind_in_level(field)}" for field in LEVEL.fields)
+        return f"Array(Tuple({fields}))"
+    return f"Nullable({dtype})"
+
+
+def _kind_in_level(field: pl.Field) -> str:
+    """Return the type of a field, which array functions take only if it is not nullable."""
+    kind = "Bool" if field.dtype == pl.Boolean else str(field.dtype)
+    return f"Nullable({kind})" if field.name in LEVEL_BY_SIDE else kind
+
 
 _BAR_TYPES = {
     column.name: f"Nullable({kind})" if column.null_when else kind
@@ -16,7 +45,7 @@ _BAR_TYPES = {
     for kind in [str(column.stored).replace("as the input", "DateTime64(6, 'UTC')")]
 }
 # Null in the bars of chains that do not store the statistic, where it takes no space to speak of.
-_BAR_TYPES |= {name: f"Nullable({RICH_BAR_SCHEMA[name]})" for name in CHAIN_STATISTICS}
+_BAR_TYPES |= {name: _kind(RICH_BAR_SCHEMA[name]) for name in CHAIN_STATISTICS}
 _BAR_TYPES |= {IS_COMPLETE: "Bool"}
 _KEY_TYPES: Final = {
     "source": "LowCardinality(String)",
@@ -30,6 +59,7 @@ _KEY_TYPES: Final = {
     "features": "LowCardinality(Nullable(String))",
     "lookback": "LowCardinality(Nullable(String))",
     "vpin": "LowCardinality(Nullable(String))",
+    FOOTPRINT_SETTINGS: "LowCardinality(Nullable(String))",
     "origin": "Nullable(Date32)",
     "rule_version": "UInt32",
 }
