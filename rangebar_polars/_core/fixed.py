@@ -8,6 +8,9 @@ import polars as pl
 SCALE: Final = 1e8
 """Prices and quantities count units of 1e-8."""
 
+DECIMAL: Final = r"[0-9]{1,11}(?:\.[0-9]{1,8})?"
+"""A decimal in the text of a key, as a regular expression."""
+
 PER_THRESHOLD: Final = 100_000
 """A threshold counts hundred-thousandths of the opening price."""
 
@@ -32,6 +35,26 @@ def units_of(value: float) -> int:
     scaled = value * SCALE
     whole = math.floor(scaled)
     return whole + (scaled - whole >= 0.5)  # noqa: PLR2004 - half
+
+
+def decimal_text(units: int) -> str:
+    """Return so many units of 1e-8 as a decimal, without zeros at its end.
+
+    >>> decimal_text(50_000_000), decimal_text(1_000_000_000)
+    ('0.5', '10')
+    """
+    whole, rest = divmod(units, int(SCALE))
+    return f"{whole}.{rest:08d}".rstrip("0").rstrip(".")
+
+
+def units_of_text(text: str) -> int:
+    """Return how many units of 1e-8 a text of `DECIMAL` has.
+
+    >>> units_of_text("0.5")
+    50000000
+    """
+    whole, _, rest = text.partition(".")
+    return int(whole) * int(SCALE) + int(rest.ljust(8, "0"))
 
 
 def delta(open_price: pl.Expr, threshold: pl.Expr) -> pl.Expr:

@@ -1,18 +1,21 @@
 """How the footprint of a bar is made."""
 
 import math
+import re
 from dataclasses import dataclass
 from typing import Any, Final
 
 from rangebar_polars._argument_names import named_methods
 from rangebar_polars._core.arguments import integer_of, number_of
-from rangebar_polars._core.fixed import SCALE, units_of
+from rangebar_polars._core.fixed import DECIMAL, SCALE, decimal_text, units_of, units_of_text
 
 MAX_TICK: Final = 10_000_000
 """The greatest tick: a float of it and its integer at 8 decimals name each other."""
 
 MAX_IMBALANCE: Final = 1_000_000
 """The greatest ratio of an imbalance, in percent."""
+
+_TEXT: Final = re.compile(rf"({DECIMAL})-([0-9]{{1,3}})-([0-9]{{1,7}})")
 
 
 @named_methods()
@@ -83,6 +86,47 @@ def check_footprint(footprint: object) -> Footprint | None:
         return footprint
     given = footprint if isinstance(footprint, int | float) else 0.5
     raise TypeError(f"footprint is {footprint!r}: expected a Footprint (Footprint(tick={given!r}))")
+
+
+def footprint_text(footprint: Footprint | None) -> str | None:
+    """Return how a footprint is written as text.
+
+    Examples
+    --------
+    >>> footprint_text(Footprint(0.5)), footprint_text(Footprint(10, 80, 400))
+    ('0.5-70-300', '10-80-400')
+    """
+    if footprint is None:
+        return None
+    tick = decimal_text(units_of(footprint.tick))
+    return f"{tick}-{footprint.value_area}-{footprint.imbalance}"
+
+
+def parse_footprint(text: str) -> Footprint:
+    """Return the footprint from `footprint_text`.
+
+    Raises
+    ------
+    ValueError
+        It is no such text.
+
+    Examples
+    --------
+    >>> parse_footprint("0.5-70-300")
+    Footprint(tick=0.5, value_area=70, imbalance=300)
+    >>> parse_footprint("0.5")
+    Traceback (most recent call last):
+    ValueError: footprint is '0.5': expected the tick, the percent of the value area and that of an
+    imbalance, such as '0.5-70-300'
+    """
+    found = _TEXT.fullmatch(text)
+    if found is None:
+        raise ValueError(
+            f"footprint is {text!r}: expected the tick, the percent of the value area and that of "
+            "an imbalance, such as '0.5-70-300'"
+        )
+    tick, value_area, imbalance = found.groups()
+    return Footprint.of_units(units_of_text(tick), int(value_area), int(imbalance))
 
 
 def _check_tick(tick: object) -> float:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from rangebar_polars._argument_names import named_methods
 from rangebar_polars._core.arguments import integer_of, number_of
-from rangebar_polars._core.fixed import SCALE, units_of
+from rangebar_polars._core.fixed import DECIMAL, SCALE, decimal_text, units_of, units_of_text
 
 MOST_BUCKETS: Final = 10_000
 """The most buckets."""
@@ -15,7 +15,7 @@ MOST_BUCKETS: Final = 10_000
 _MOST_VOLUME: Final = 9e10
 """The greatest volume of a bucket: 64 bits hold it at 8 decimals."""
 
-_TEXT: Final = re.compile(r"([0-9]{1,11})(?:\.([0-9]{1,8}))?-([0-9]{1,5})")
+_TEXT: Final = re.compile(rf"({DECIMAL})-([0-9]{{1,5}})")
 
 
 @named_methods()
@@ -96,9 +96,7 @@ def vpin_text(vpin: Vpin | None) -> str | None:
     """
     if vpin is None:
         return None
-    whole, rest = divmod(units_of(vpin.bucket_volume), int(SCALE))
-    volume = f"{whole}.{rest:08d}".rstrip("0").rstrip(".")
-    return f"{volume}-{vpin.buckets}"
+    return f"{decimal_text(units_of(vpin.bucket_volume))}-{vpin.buckets}"
 
 
 def parse_vpin(text: str) -> Vpin:
@@ -108,12 +106,24 @@ def parse_vpin(text: str) -> Vpin:
     ------
     ValueError
         It is no such text.
+
+    Examples
+    --------
+    >>> parse_vpin("0.5-50")
+    Vpin(bucket_volume=0.5, buckets=50)
+    >>> parse_vpin("10")
+    Traceback (most recent call last):
+    ValueError: vpin is '10': expected the volume of a bucket and the number of buckets, such as
+    '0.5-50'
     """
     found = _TEXT.fullmatch(text)
     if found is None:
-        raise ValueError(f"{text!r} names no buckets of volume")
-    whole, rest, buckets = found.groups(default="")
-    return Vpin.of_units(int(whole) * int(SCALE) + int(rest.ljust(8, "0")), int(buckets))
+        raise ValueError(
+            f"vpin is {text!r}: expected the volume of a bucket and the number of buckets, such as "
+            "'0.5-50'"
+        )
+    volume, buckets = found.groups()
+    return Vpin.of_units(units_of_text(volume), int(buckets))
 
 
 def _check_volume(given: object) -> float:
