@@ -124,7 +124,8 @@ _HOMES: Final = {
             "process_trades_chunked",
             "process_trades_polars",
         ),
-        "_live.recorder": ("BarRecorder", "scan_recorded_bars"),
+        "_live.recorded_bars": ("scan_recorded_bars",),
+        "_live.recorder": ("BarRecorder",),
         "_core.tick_rule": ("tick_rule",),
         "_core.trading_day": ("TradingDay",),
         "_core.vpin": ("Vpin",),
@@ -244,7 +245,8 @@ if TYPE_CHECKING:
     from rangebar_polars._core.tick_rule import tick_rule
     from rangebar_polars._core.trading_day import TradingDay
     from rangebar_polars._core.vpin import Vpin
-    from rangebar_polars._live.recorder import BarRecorder, scan_recorded_bars
+    from rangebar_polars._live.recorded_bars import scan_recorded_bars
+    from rangebar_polars._live.recorder import BarRecorder
     from rangebar_polars._plot.bars import plot_bars
     from rangebar_polars._plot.cuts import plot_cuts
     from rangebar_polars._plot.footprints import plot_footprint

@@ -62,7 +62,7 @@ def connect(
         ``include_microstructure=True``, and ``is_complete``. Trades are structs with the seven
         columns of trades, matched by name, in order of time. The rule is a threshold in decimal
         basis points, or the text of another rule, such as ``'dollar-1000000'``. The result is NULL
-        for a NULL list or rule, and ``[]`` for an empty list. Turn a table of trades into such a
+        for a NULL list, and ``[]`` for an empty list. Turn a table of trades into such a
         list with ``list({timestamp: timestamp, ...} ORDER BY ...)``. DuckDB reads times without a
         zone in the time zone of the connection.
     bars_of(table, rule)
@@ -70,7 +70,7 @@ def connect(
         expression, as rows. Trades are sorted by ``timestamp``, ``agg_trade_id`` and
         ``first_trade_id``; ties stay in the order of the table. All of them are in memory at
         once. Times without a zone are UTC. The last four columns of trades may be absent and are
-        then NULL, and the sums by side are 0. There are no rows for a NULL rule.
+        then NULL, and the sums by side are 0.
     bars_by_symbol(table, rule)
         The same for the trades of several symbols: the bars of each ``source``, ``market`` and
         ``symbol``, which lead the columns and are NULL where the table has none. The rows of one
@@ -78,9 +78,20 @@ def connect(
 
     Each function takes ``reset := 'day'`` (or ``'week'``, ``'month'``, ``'year'``, or the text of
     a `TradingDay`, ``'17:00@America/New_York'``; NULL by default), ``max_gap := '30m'`` (NULL by
-    default) and ``include_incomplete := true`` (false by default), as in `bars`. The two macros of
-    tables also take ``features := ['intra_kaufman_er']`` (empty by default): the names of
-    statistics, whose columns come before ``is_complete`` in the order of `schema.INTRA`.
+    default) and ``include_incomplete := true`` (false by default), as in `bars`. A NULL rule is an
+    error. The two macros of tables also take, as in `bars`:
+
+    features
+        ``['intra_kaufman_er']`` (empty by default): the names of statistics, whose columns come
+        before ``is_complete`` in the order of `schema.INTRA` and `schema.LOOKBACK`.
+    lookback
+        ``200`` or ``'5m'`` (NULL by default): the statistics of the trades before each bar, all of
+        them or those of ``features``.
+    vpin
+        ``'10-50'`` (NULL by default): ``lookback_vpin`` of the last 50 buckets of a volume of 10.
+    footprint
+        ``'0.5-70-300'`` (NULL by default): the columns of a `Footprint` of this tick, value area
+        and imbalance; ``footprint`` is a list of structs.
 
     Views, columns and functions have descriptions: ``comment`` in ``duckdb_views()``,
     ``duckdb_columns()`` and ``duckdb_functions()``.

@@ -318,7 +318,8 @@ def check_state(state: bytes | None) -> bytes | None:
     return state
 
 
-_LENGTH: Final = re.compile(r"([1-9]\d*)(ns|us|ms|s|m|h|d|w)")
+# As many digits as 64 bits hold.
+_LENGTH: Final = re.compile(r"([1-9]\d{0,18})(ns|us|ms|s|m|h|d|w)")
 _NANOSECONDS: Final = {
     "ns": 1,
     "us": 10**3,

@@ -61,29 +61,6 @@ def check_features(
     return names
 
 
-def refuse_lookback(features: Sequence[str] | None, of: str) -> None:
-    """Refuse columns that look back before a bar, where there is no argument for how far.
-
-    Parameters
-    ----------
-    features
-        The names, which need not be checked yet.
-    of
-        Whose bars cannot look back.
-
-    Raises
-    ------
-    ValueError
-        One of the names is that of such a column.
-    """
-    for name in features if isinstance(features, Iterable) else ():
-        if isinstance(name, str) and _GROUPS.get(name) == "lookback":
-            raise ValueError(
-                f"features holds {name!r}: expected no column that looks back, since {of} do not "
-                "(give the trades to bars, with lookback)"
-            )
-
-
 def _check_lookback(names: Sequence[str], lookback: CheckedLookback | None) -> None:
     """Refuse columns that look back without a lookback, and a lookback without such columns."""
     looking = [name for name in names if _GROUPS[name] == "lookback"]

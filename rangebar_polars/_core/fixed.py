@@ -1,7 +1,6 @@
 """Prices and quantities as the exact integers that are compared and summed."""
 
 import math
-import re
 from typing import Final
 
 import polars as pl
@@ -9,10 +8,11 @@ import polars as pl
 SCALE: Final = 1e8
 """Prices and quantities count units of 1e-8."""
 
+DECIMAL: Final = r"[0-9]{1,11}(?:\.[0-9]{1,8})?"
+"""A decimal in the text of a key, as a regular expression."""
+
 PER_THRESHOLD: Final = 100_000
 """A threshold counts hundred-thousandths of the opening price."""
-
-_DECIMAL: Final = re.compile(r"([0-9]{1,11})(?:\.([0-9]{1,8}))?")
 
 
 def to_fixed(value: pl.Expr) -> pl.Expr:
@@ -48,22 +48,12 @@ def units_text(units: int) -> str:
 
 
 def parse_units(text: str) -> int:
-    """Return the number of units from `units_text`.
+    """Return how many units of 1e-8 a text of `DECIMAL` has.
 
-    Raises
-    ------
-    ValueError
-        It is no decimal with at most 11 digits before the point and 8 after it.
-
-    Examples
-    --------
     >>> parse_units("0.5")
     50000000
     """
-    found = _DECIMAL.fullmatch(text)
-    if found is None:
-        raise ValueError(f"{text!r} is no decimal with at most 8 digits after the point")
-    whole, rest = found.groups(default="")
+    whole, _, rest = text.partition(".")
     return int(whole) * int(SCALE) + int(rest.ljust(8, "0"))
 
 

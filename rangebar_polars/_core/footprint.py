@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from rangebar_polars._argument_names import named_methods
 from rangebar_polars._core.arguments import integer_of, number_of
-from rangebar_polars._core.fixed import SCALE, parse_units, units_of, units_text
+from rangebar_polars._core.fixed import DECIMAL, SCALE, parse_units, units_of, units_text
 
 MAX_TICK: Final = 10_000_000
 """The greatest tick: a float of it and its integer at 8 decimals name each other."""
@@ -15,7 +15,7 @@ MAX_TICK: Final = 10_000_000
 MAX_IMBALANCE: Final = 1_000_000
 """The greatest ratio of an imbalance, in percent."""
 
-_TEXT: Final = re.compile(r"([0-9.]+)-([0-9]{1,3})-([0-9]{3,7})")
+_TEXT: Final = re.compile(rf"({DECIMAL})-([0-9]{{1,3}})-([0-9]{{1,7}})")
 
 
 @named_methods()
@@ -89,12 +89,12 @@ def check_footprint(footprint: object) -> Footprint | None:
 
 
 def footprint_text(footprint: Footprint | None) -> str | None:
-    """Return how the settings of footprints are written in the key of a chain.
+    """Return how the settings of footprints are written in the key of a chain and in SQL.
 
     Examples
     --------
-    >>> footprint_text(Footprint(0.5)), footprint_text(Footprint(10, 68, 250)), footprint_text(None)
-    ('0.5-70-300', '10-68-250', None)
+    >>> footprint_text(Footprint(0.5)), footprint_text(Footprint(10, 80, 400))
+    ('0.5-70-300', '10-80-400')
     """
     if footprint is None:
         return None
@@ -114,10 +114,17 @@ def parse_footprint(text: str) -> Footprint:
     --------
     >>> parse_footprint("0.5-70-300")
     Footprint(tick=0.5, value_area=70, imbalance=300)
+    >>> parse_footprint("0.5")
+    Traceback (most recent call last):
+    ValueError: footprint is '0.5': expected the tick, the percent of the value area and that of an
+    imbalance, such as '0.5-70-300'
     """
     found = _TEXT.fullmatch(text)
     if found is None:
-        raise ValueError(f"{text!r} names no footprint")
+        raise ValueError(
+            f"footprint is {text!r}: expected the tick, the percent of the value area and that of "
+            "an imbalance, such as '0.5-70-300'"
+        )
     tick, value_area, imbalance = found.groups()
     return Footprint.of_units(parse_units(tick), int(value_area), int(imbalance))
 

@@ -11,6 +11,9 @@ Lookback = SupportsIndex | Span
 MOST_TRADES: Final = 1_000_000
 """The most trades of a window."""
 
+_MOST_DIGITS: Final = 20
+"""Digits of the longest number that is read: Python has no integer of thousands."""
+
 _EXPECTED: Final = (
     f"expected a number of trades, 1 to {MOST_TRADES}, or a span, such as '5m', '1h30m' or "
     "timedelta(minutes=5)"
@@ -61,7 +64,8 @@ def given_lookback(text: str) -> int | str:
     >>> given_lookback("200"), given_lookback("5m")
     (200, '5m')
     """
-    return int(text) if text.isdecimal() else text
+    is_number = text.isdecimal() and len(text) <= _MOST_DIGITS
+    return int(text) if is_number else text
 
 
 def check_lookback(lookback: Lookback | None) -> CheckedLookback | None:

@@ -17,6 +17,12 @@ State = tuple[_internal.BarBuilder, str | None, int, frozenset[str]]
 of gaps and the kinds of notices of earlier warnings."""
 
 
+def checkpoint_of(state: State) -> bytes:
+    """Return the checkpoint of a state, of the symbol that it has."""
+    builder, symbol, *_ = state
+    return builder.checkpoint(symbol)
+
+
 class Processed:
     """What a processor shows; the methods that change its state are those of the subclass.
 

@@ -463,6 +463,27 @@ class RangeBarProcessor(Processed):
         return processor
 
 
+def state_of(processor: RangeBarProcessor) -> State:
+    """Return the state after the last finished call, which costs nothing, unlike a checkpoint."""
+    return processor._state  # noqa: SLF001 - of this module
+
+
+def go_back(processor: RangeBarProcessor, state: State) -> None:
+    """Give a processor an earlier state of its own again.
+
+    Raises
+    ------
+    RangeBarError
+        A call is running.
+    """
+    turn = processor._turn  # noqa: SLF001 - of this module
+    turn.check()
+    with turn.lock:
+        # Of a state before any trade, the dtype of times is not known yet.
+        processor._no_bar = None  # noqa: SLF001 - of this module
+        processor._state = state  # noqa: SLF001 - of this module
+
+
 def _restored(data: bytes, given: dict[str, Any]) -> RangeBarProcessor:
     """Return a processor that was pickled or copied."""
     return RangeBarProcessor._restore(data, **given)  # noqa: SLF001 - of this module

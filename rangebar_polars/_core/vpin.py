@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from rangebar_polars._argument_names import named_methods
 from rangebar_polars._core.arguments import integer_of, number_of
-from rangebar_polars._core.fixed import SCALE, parse_units, units_of, units_text
+from rangebar_polars._core.fixed import DECIMAL, SCALE, parse_units, units_of, units_text
 
 MOST_BUCKETS: Final = 10_000
 """The most buckets."""
@@ -15,7 +15,7 @@ MOST_BUCKETS: Final = 10_000
 _MOST_VOLUME: Final = 9e10
 """The greatest volume of a bucket: 64 bits hold it at 8 decimals."""
 
-_TEXT: Final = re.compile(r"([0-9.]+)-([0-9]{1,5})")
+_TEXT: Final = re.compile(rf"({DECIMAL})-([0-9]{{1,5}})")
 
 
 @named_methods()
@@ -106,10 +106,22 @@ def parse_vpin(text: str) -> Vpin:
     ------
     ValueError
         It is no such text.
+
+    Examples
+    --------
+    >>> parse_vpin("0.5-50")
+    Vpin(bucket_volume=0.5, buckets=50)
+    >>> parse_vpin("10")
+    Traceback (most recent call last):
+    ValueError: vpin is '10': expected the volume of a bucket and the number of buckets, such as
+    '0.5-50'
     """
     found = _TEXT.fullmatch(text)
     if found is None:
-        raise ValueError(f"{text!r} names no buckets of volume")
+        raise ValueError(
+            f"vpin is {text!r}: expected the volume of a bucket and the number of buckets, such as "
+            "'0.5-50'"
+        )
     volume, buckets = found.groups()
     return Vpin.of_units(parse_units(volume), int(buckets))
 

@@ -2,9 +2,10 @@
 
     <folder>/00000001.parquet, 00000002.parquet, ...
 
-A part appears whole, and its metadata has the checkpoint of the processor after its last bar. So
-bars and state cannot differ, whenever the process ends. Only the last part is ever replaced, by
-itself with more bars or a later state; the parts together hold each bar once at every moment.
+A part appears whole, and its metadata has the checkpoint of the processor after its last bar, or
+names the file of a large one (`state_file`). So bars and state cannot differ, whenever the process
+ends. Only the last part is ever replaced, by itself with more bars or a later state; the parts
+together hold each bar once at every moment.
 """
 
 import base64
@@ -12,7 +13,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, Final, Self
 
@@ -24,14 +25,24 @@ from rangebar_polars._disk.disk_error import disk_errors
 from rangebar_polars._disk.fingerprint import checksums
 from rangebar_polars._disk.locked_file import locked
 from rangebar_polars._disk.regular_file import entries, open_to_read
+from rangebar_polars._live.state_file import (
+    LARGEST_IN_PART,
+    REMEDY,
+    digest_of,
+    is_digest,
+    read_state,
+    write_state,
+)
 from rangebar_polars.errors import StoreError
 from rangebar_polars.schema import RULE_VERSION
 
-LAYOUT_VERSION: Final = "1"
+LAYOUT_VERSION: Final = "2"
 PART_BARS: Final = 1000
 """With so many bars a part is full: it is never written again."""
 UNFINISHED: Final = ".*.parquet.part"
-_REMEDY: Final = "restore it from a copy, or record into a new folder"
+
+_ELSEWHERE: Final = "sha256:"
+"""What stands before the digest of a state in the place of the state."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,19 +56,34 @@ class Part:
     bars_before
         The bars of all parts before it.
     state
-        The checkpoint after its bars.
+        The checkpoint after its bars; empty if it is in a file of its own.
     checksums
         The hash of each column of its bars.
+    state_digest
+        The digest that names this file; empty if there is none.
     """
 
     number: int
     bars_before: int
     state: bytes
     checksums: dict[str, str] = field(hash=False)
+    state_digest: str = ""
+
+    def state_in(self, folder: Path) -> bytes:
+        """Return the checkpoint after its bars, wherever it is.
+
+        Raises
+        ------
+        StoreError
+            It is in a file that is missing or damaged.
+        """
+        return read_state(folder, self.state_digest) if self.state_digest else self.state
 
     def to_json(self) -> str:
         """Return it as text: equal parts give equal bytes."""
         state = base64.b64encode(self.state).decode()
+        if self.state_digest:
+            state = f"{_ELSEWHERE}{self.state_digest}"
         plain = [RULE_VERSION, self.number, self.bars_before, state, self.checksums]
         return json.dumps(plain, separators=(",", ":"))
 
@@ -71,13 +97,17 @@ class Part:
             It is not a text of `to_json`.
         """
         version, number, before, state, sums = strict_json.elements(strict_json.loads(text))
+        here, is_elsewhere, digest = strict_json.text(state).partition(_ELSEWHERE)
+        if is_elsewhere and (here or not is_digest(digest)):
+            raise ValueError("a state is neither here nor in a file")
         part = cls(
             number=strict_json.integer(number),
             bars_before=strict_json.integer(before),
-            state=base64.b64decode(strict_json.text(state), validate=True),
+            state=base64.b64decode(here, validate=True),
             checksums={
                 name: strict_json.text(each) for name, each in strict_json.members(sums).items()
             },
+            state_digest=digest,
         )
         return strict_json.integer(version), part
 
@@ -113,7 +143,7 @@ def part_paths(folder: Path) -> list[Path]:
                 "Parquet files)"
             )
     lacking = next(each for each, path in zip(expected, paths, strict=True) if each != path)
-    raise StoreError(f"{lacking} is missing, and later parts are there ({_REMEDY})")
+    raise StoreError(f"{lacking} is missing, and later parts are there ({REMEDY})")
 
 
 def read_part(path: Path, columns: Sequence[str] | None = None) -> tuple[Part, pl.DataFrame]:
@@ -142,7 +172,7 @@ def read_part(path: Path, columns: Sequence[str] | None = None) -> tuple[Part, p
     if wrong:
         raise StoreError(
             f"{path} is damaged: column {', '.join(wrong)} has other values than were written "
-            f"({_REMEDY})"
+            f"({REMEDY})"
         )
     return part, bars
 
@@ -161,7 +191,7 @@ def read_schema(path: Path) -> pl.Schema:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[BinaryIO]:
-    with disk_errors(StoreError, path, doing="read", remedy=_REMEDY), open_to_read(path) as handle:
+    with disk_errors(StoreError, path, doing="read", remedy=REMEDY), open_to_read(path) as handle:
         yield handle
 
 
@@ -179,9 +209,9 @@ def _stated(path: Path, handle: BinaryIO) -> Part:
         rules, part = Part.from_json(text)
         is_whole = metadata["rangebar.sha256"] == _sha256(text)
     except (KeyError, ValueError) as error:
-        raise StoreError(f"{path} is damaged: its metadata cannot be read ({_REMEDY})") from error
+        raise StoreError(f"{path} is damaged: its metadata cannot be read ({REMEDY})") from error
     if not is_whole:
-        raise StoreError(f"{path} is damaged: its metadata was changed ({_REMEDY})")
+        raise StoreError(f"{path} is damaged: its metadata was changed ({REMEDY})")
     if rules != RULE_VERSION:
         raise StoreError(
             f"{path} has bars of version {rules} of the rules, and this package makes bars of "
@@ -197,8 +227,8 @@ def _stated(path: Path, handle: BinaryIO) -> Part:
 
 def write_part(
     folder: Path, number: int, bars: pl.DataFrame, *, bars_before: int, state: bytes
-) -> None:
-    """Write a part, which then is on the disk, whole.
+) -> Part:
+    """Write a part, which then is on the disk, whole, and return it.
 
     Raises
     ------
@@ -207,6 +237,9 @@ def write_part(
     """
     target = part_path(folder, number)
     part = Part(number=number, bars_before=bars_before, state=state, checksums=checksums(bars))
+    if len(state) > LARGEST_IN_PART:
+        write_state(folder, state)
+        part = replace(part, state=b"", state_digest=digest_of(state))
     text = part.to_json()
     metadata = {
         "rangebar.recorded": LAYOUT_VERSION,
@@ -218,6 +251,7 @@ def write_part(
         with unwarned(), file.written() as handle:
             bars.write_parquet(handle, compression="zstd", metadata=metadata)
         file.move_to(target)
+    return part
 
 
 def _sha256(text: str) -> str:

@@ -11,11 +11,10 @@ from typing import Any, Final, Self
 
 import polars as pl
 
-from rangebar_polars import _internal
-from rangebar_polars._argument_names import named, named_methods
+from rangebar_polars._argument_names import named_methods
 from rangebar_polars._core.batch import Batch
-from rangebar_polars._core.lazy_source import lazy_source
-from rangebar_polars._core.processor import RangeBarProcessor
+from rangebar_polars._core.processed import State, checkpoint_of
+from rangebar_polars._core.processor import RangeBarProcessor, go_back, state_of
 from rangebar_polars._core.turn import Turn
 from rangebar_polars._disk.cache_root import local_path
 from rangebar_polars._disk.disk_error import disk_errors
@@ -25,27 +24,15 @@ from rangebar_polars._live.part import (
     UNFINISHED,
     part_paths,
     read_part,
-    read_schema,
     write_part,
 )
+from rangebar_polars._live.recorded_bars import scan_recorded_bars
+from rangebar_polars._live.settings import settings_of
+from rangebar_polars._live.state_file import UNFINISHED as UNFINISHED_STATE
+from rangebar_polars._live.state_file import remove_states
 from rangebar_polars.errors import CheckpointError, RangeBarError, StoreError
 
 _LOCK: Final = ".recorder.lock"
-_SETTINGS: Final = (
-    "symbol",
-    "rule",
-    "the column of rules",
-    "by",
-    "reset",
-    "max_gap",
-    "include_microstructure",
-    "include_incomplete",
-    "features",
-    "footprint",
-    "lookback and vpin",
-    "the unit of times",
-)
-"""What `_internal.read_checkpoint` returns."""
 
 
 @named_methods("process_trades")
@@ -82,7 +69,8 @@ class BarRecorder:
     -----
     Bars are in Parquet files of about a thousand bars: 00000001.parquet and so on. The state is in
     the metadata of the last one, and both are written with a single rename, after the data has
-    reached the disk.
+    reached the disk. A state of more than 16 KB, as with ``lookback=2000``, is in a file of its
+    own, which is on the disk before the part that names it; it is written again with each save.
 
     Leave the recorder with ``with`` or `close`, which saves the state. A recorder belongs to its
     process: after a fork, the child must not use it.
@@ -149,27 +137,30 @@ class BarRecorder:
     def _begin(self) -> None:
         """Continue from the last part, or write the first."""
         with disk_errors(StoreError, self._folder, doing="cleared"):
-            remove_abandoned(self._folder, UNFINISHED)
+            for unfinished in (UNFINISHED, UNFINISHED_STATE):
+                remove_abandoned(self._folder, unfinished)
+        self._digest = ""
         paths = part_paths(self._folder)
         if not paths:
             self._number, self._before = 1, 0
             self._bars = self._processor.process_trades([])
-            self._state = self._processor.create_checkpoint()
-            self._write(self._bars, self._state)
+            self._state = state_of(self._processor)
+            self._write(self._bars, checkpoint_of(self._state))
             return
         part, self._bars = read_part(paths[-1])
         self._number, self._before = part.number, part.bars_before
-        self._restore(paths[-1], part.state)
-        self._saved, self._saved_at = part.state, time.monotonic()
+        state = part.state_in(self._folder)
+        self._restore(paths[-1], state)
+        remove_states(self._folder, but=part.state_digest)
+        self._digest = part.state_digest
+        self._saved, self._saved_at = state, time.monotonic()
 
     def _restore(self, path: Path, state: bytes) -> None:
         """Give the processor the state of the folder, if it is one of its own."""
         try:
-            theirs = _internal.read_checkpoint(state)
-            ours = _internal.read_checkpoint(self._processor.create_checkpoint())
-            # Times continue in the unit of the folder.
-            for name, got, expected in zip(_SETTINGS[:-1], theirs[:-1], ours[:-1], strict=True):
-                if got != expected:
+            theirs, ours = settings_of(state), settings_of(self._processor.create_checkpoint())
+            for name, expected in ours.items():
+                if (got := theirs[name]) != expected:
                     raise StoreError(
                         f"{self._folder} has bars with {name} {got!r}, and the processor has "
                         f"{expected!r} (give it the same options, or record into another folder)"
@@ -179,7 +170,7 @@ class BarRecorder:
             raise StoreError(
                 f"{path} has a state that cannot be continued: {error} (record into a new folder)"
             ) from error
-        self._state = self._processor.create_checkpoint()
+        self._state = state_of(self._processor)
 
     @property
     def folder(self) -> Path:
@@ -227,7 +218,7 @@ class BarRecorder:
         """
         with self._alone():
             before = self._state
-            if self._processor.create_checkpoint() != before:
+            if self._is_fed_elsewhere():
                 raise RangeBarError(
                     f"the processor has another state than its recorder in {self._folder}: it was "
                     "given trades or resumed elsewhere (give all trades to the recorder, and make "
@@ -235,16 +226,19 @@ class BarRecorder:
                 )
             try:
                 bars = self._processor.process_trades(trades, **arguments)
-                state = self._processor.create_checkpoint()
-                due = time.monotonic() - self._saved_at >= self._save_every
-                if bars.height > 0 or (due and state != self._saved):
-                    self._write(bars, state)
+                state = state_of(self._processor)
+                if bars.height > 0 or time.monotonic() - self._saved_at >= self._save_every:
+                    self._save(bars, state)
             except BaseException:
-                if self._processor.create_checkpoint() != before:
-                    self._processor.resume(before)
+                go_back(self._processor, before)
                 raise
             self._state = state
             return bars
+
+    def _is_fed_elsewhere(self) -> bool:
+        """Return whether the processor has another state than after the last call."""
+        state = state_of(self._processor)
+        return state is not self._state and checkpoint_of(state) != checkpoint_of(self._state)
 
     def save(self) -> None:
         """Save the state now, unless it is saved.
@@ -257,8 +251,7 @@ class BarRecorder:
             The recorder is closed, or a call is running.
         """
         with self._alone():
-            if self._state != self._saved:
-                self._write(self._bars.clear(), self._state)
+            self._save(self._bars.clear(), self._state)
 
     def close(self) -> None:
         """Save the state and let others have the folder. A closed recorder stays closed.
@@ -281,15 +274,25 @@ class BarRecorder:
         """Return the recorded bars as a lazy frame; see `scan_recorded_bars`."""
         return scan_recorded_bars(self._folder)
 
+    def _save(self, bars: pl.DataFrame, state: State) -> None:
+        """Save bars and the state after them, unless they are saved."""
+        checkpoint = checkpoint_of(state)
+        if bars.height > 0 or checkpoint != self._saved:
+            self._write(bars, checkpoint)
+        self._saved_at = time.monotonic()
+
     def _write(self, bars: pl.DataFrame, state: bytes) -> None:
-        """Save bars and the state after them, with one rename."""
+        """Write bars and the state after them, with one rename."""
         number, before, kept = self._number, self._before, self._bars
         if kept.height >= PART_BARS:
             number, before, kept = number + 1, before + kept.height, kept.clear()
         # Before the first trade, the dtype of the times is not known.
         kept = pl.concat([kept, bars]) if kept.height > 0 else bars
-        write_part(self._folder, number, kept, bars_before=before, state=state)
+        part = write_part(self._folder, number, kept, bars_before=before, state=state)
+        if self._digest not in {"", part.state_digest}:
+            remove_states(self._folder, but=part.state_digest)
         self._number, self._before, self._bars = number, before, kept
+        self._digest = part.state_digest
         self._saved, self._saved_at = state, time.monotonic()
 
     @contextmanager
@@ -312,73 +315,6 @@ class BarRecorder:
                 yield
             finally:
                 self._turn.taken = False
-
-
-@named
-def scan_recorded_bars(folder: str | os.PathLike[str]) -> pl.LazyFrame:
-    """Return the bars that a `BarRecorder` has saved in a folder, as a lazy frame.
-
-    Any process may read them, also while the recorder runs. The files are looked for in each run of
-    the plan, and each is read through one handle and compared with what was written.
-    ``pl.scan_parquet(f"{folder}/*.parquet")`` reads the same rows, but fails at times while the
-    last file is replaced, and does not see damage.
-
-    Parameters
-    ----------
-    folder
-        The folder of the recorder.
-
-    Returns
-    -------
-    LazyFrame
-        The bars in order, with the columns of the processor. Only the columns that the plan uses
-        are read.
-
-    Raises
-    ------
-    StoreError
-        The folder has no recorded bars, or lacks a file. When the plan runs: a file is damaged, or
-        of another version.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> import rangebar_polars as rb
-    >>> day = {"timestamp": ["2024-01-01 00:00", "2024-01-01 01:00"], "price": [100.0, 101.0]}
-    >>> trades = pl.DataFrame(day | {"quantity": 1.0}).with_columns(
-    ...     pl.col("timestamp").str.to_datetime()
-    ... )
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     with rb.BarRecorder(folder, rb.RangeBarProcessor(250)) as recorder:
-    ...         bars = recorder.process_trades(trades)
-    ...     rb.scan_recorded_bars(folder).collect().equals(bars)
-    True
-    """
-    path = local_path(folder, "folder")
-
-    def frames(columns: list[str] | None, _: pl.Expr | None) -> Iterator[pl.DataFrame]:
-        before = 0
-        for each in _recorded(path):
-            # A column is read in any case, because it has the number of the bars.
-            part, bars = read_part(each, columns or (None if columns is None else ["open"]))
-            if part.bars_before != before:
-                raise StoreError(
-                    f"{each} follows {part.bars_before} bars, and the parts before it have "
-                    f"{before} (an older copy is among them: restore the newest)"
-                )
-            before += bars.height
-            if bars.height > 0:
-                yield bars
-
-    return lazy_source(frames, read_schema(_recorded(path)[-1]))
-
-
-def _recorded(folder: Path) -> list[Path]:
-    """Return the parts of a folder that has some."""
-    paths = part_paths(folder)
-    if not paths:
-        raise StoreError(f"{folder} has no recorded bars (give the folder of a BarRecorder)")
-    return paths
 
 
 def _locked(folder: Path) -> LockedFile:

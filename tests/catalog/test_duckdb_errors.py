@@ -46,11 +46,78 @@ def test_a_bad_reset_is_reported_in_our_words(connection: "DuckDBPyConnection") 
     )
 
 
-def test_bars_of_refuses_the_trades_of_several_symbols(connection: "DuckDBPyConnection") -> None:
-    assert error_of(connection, "FROM bars_of(ticks, 30)") == (
-        "Invalid Input Error: bars_of was given trades of more than one symbol, market or source "
-        "(give it those of one, or call bars_by_symbol)"
-    )
+NO_RULE = (
+    "rule is NULL: expected a threshold, such as 250, or the text of a rule, such as "
+    "'dollar-1000000'"
+)
+NO_VPIN = "expected the volume of a bucket and the number of buckets, such as '0.5-50'"
+NO_FOOTPRINT = (
+    "expected the tick, the percent of the value area and that of an imbalance, such as "
+    "'0.5-70-300'"
+)
+NO_LOOKBACK = (
+    "expected a number of trades, 1 to 1000000, or a span, such as '5m', '1h30m' or "
+    "timedelta(minutes=5)"
+)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("NULL", NO_RULE),
+        ("30, include_incomplete := NULL", "include_incomplete is NULL: expected true or false"),
+        ("30, lookback := 0", f"lookback is 0: {NO_LOOKBACK}"),
+        ("30, lookback := 2.5", f"lookback is '2.5': {NO_LOOKBACK}"),
+        ("30, lookback := '1mo'", f"lookback is '1mo': {NO_LOOKBACK}"),
+        (f"30, lookback := '{'9' * 5_000}'", f"lookback is '{'9' * 5_000}': {NO_LOOKBACK}"),
+        (f"30, lookback := '{'9' * 5_000}s'", f"lookback is '{'9' * 5_000}s': {NO_LOOKBACK}"),
+        (
+            "30, lookback := 5, features := ['intra_kaufman_er']",
+            (
+                "lookback is 5 and features has no column that looks back: expected one, such as "
+                "'lookback_ofi' (without features, all of them are added)"
+            ),
+        ),
+        ("30, vpin := 10", f"vpin is '10': {NO_VPIN}"),
+        ("30, vpin := '10-50-1'", f"vpin is '10-50-1': {NO_VPIN}"),
+        (
+            "30, vpin := '0-50'",
+            (
+                "bucket_volume is 0.0: expected a volume from 0.00000001 to 90000000000, in units "
+                "of the quantity"
+            ),
+        ),
+        ("30, footprint := 0.5", f"footprint is '0.5': {NO_FOOTPRINT}"),
+        ("30, footprint := '-1-70-300'", f"footprint is '-1-70-300': {NO_FOOTPRINT}"),
+        ("30, footprint := '1-101-300'", "value_area is 101: expected 1 to 100 percent"),
+    ],
+    ids=lambda text: text[:25] + text[-5:],
+)
+def test_a_null_or_wrong_argument_is_named(
+    connection: "DuckDBPyConnection", given: str, message: str
+) -> None:
+    one = "WITH one AS (FROM ticks WHERE symbol = 'BTC-USD')"
+    for query in (f"{one} FROM bars_of(one, {given})", f"FROM bars_by_symbol(ticks, {given})"):
+        assert error_of(connection, query).endswith(f"ValueError: {message}")
+
+
+def test_a_null_rule_of_a_list_is_named(connection: "DuckDBPyConnection") -> None:
+    for trades_of_list in ("[]", "NULL"):
+        assert error_of(connection, f"SELECT range_bars({trades_of_list}, NULL)").endswith(NO_RULE)
+
+
+@pytest.mark.parametrize("other", ["'ETH-USD'", "NULL"])
+def test_bars_of_refuses_the_trades_of_several_symbols(
+    connection: "DuckDBPyConnection", other: str
+) -> None:
+    renamed = "SELECT * REPLACE (if(is_buyer_maker, symbol, {}) AS symbol) FROM ticks"
+    one = f"WITH several AS ({renamed.format(other)} WHERE symbol = 'BTC-USD')"
+
+    for query in ("FROM bars_of(ticks, 30)", f"{one} FROM bars_of(several, 30)"):
+        assert error_of(connection, query) == (
+            "Invalid Input Error: bars_of was given trades of more than one symbol, market or "
+            "source (give it those of one, or call bars_by_symbol)"
+        )
 
 
 def test_bars_of_reports_that_the_price_is_missing(connection: "DuckDBPyConnection") -> None:

@@ -1,7 +1,7 @@
 """The functions of SQL, `range_bars` of lists and `bars_of` of tables, give the bars of `bars`."""
 # ruff: noqa: S608 - our own statements
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
@@ -86,12 +86,6 @@ def test_a_null_list_is_null_and_an_empty_one_has_no_bars(
     assert got["bars"].to_list() == [None, [], None, []]
 
 
-def test_a_null_threshold_is_null(connection: "DuckDBPyConnection") -> None:
-    query = f"SELECT range_bars({A_LIST}, NULL) AS bars FROM ticks WHERE symbol = 'BTC-USD'"
-
-    assert connection.sql(query).pl()["bars"].to_list() == [None]
-
-
 def test_bars_of_gives_the_bars_of_a_table(connection: "DuckDBPyConnection") -> None:
     frame = trades()
     connection.register("registered", frame.lazy())
@@ -156,12 +150,64 @@ def test_the_macros_of_tables_take_statistics(
     )
 
 
+LOOKING: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("lookback := 20", {"lookback": 20}),
+    ("lookback := '1h'", {"lookback": "1h"}),
+    ("vpin := '0.5-3'", {"vpin": rb.Vpin(0.5, 3)}),
+    ("footprint := '0.25-80-400'", {"footprint": rb.Footprint(0.25, 80, 400)}),
+    (
+        (
+            "features := ['lookback_ofi', 'intra_kaufman_er'], lookback := '20', vpin := '10-1', "
+            "footprint := '1-70-300'"
+        ),
+        {
+            "features": ["intra_kaufman_er", "lookback_ofi"],
+            "lookback": 20,
+            "vpin": rb.Vpin(10, 1),
+            "footprint": rb.Footprint(1),
+        },
+    ),
+    ("lookback := NULL, vpin := NULL, footprint := NULL", {}),
+)
+
+
+@pytest.mark.parametrize(("given", "options"), LOOKING, ids=[given for given, _ in LOOKING])
+def test_the_macros_of_tables_look_back_and_have_footprints(
+    connection: "DuckDBPyConnection", given: str, options: dict[str, Any]
+) -> None:
+    full: dict[str, Any] = {"include_microstructure": True, "include_incomplete": True}
+    of_one = "WITH one AS (FROM ticks WHERE symbol = 'BTC-USD')"
+
+    got = connection.sql(f"{of_one} FROM bars_of(one, 30, reset := 'day', {given})").pl()
+    of_all = connection.sql(f"FROM bars_by_symbol(ticks, 30, {given})").pl()
+
+    of_days = rb.bars(trades(), 30, reset="day", **full, **options)
+    assert_same(of_days.filter("is_complete"), got)
+    for symbol in SYMBOLS:
+        expected = rb.bars(trades(symbol), 30, **full, **options).filter("is_complete")
+        of_symbol = of_all.filter(symbol=symbol).drop("source", "market", "symbol")
+        assert_same(expected, of_symbol)
+
+
+def test_a_prepared_query_gives_the_arguments_later(connection: "DuckDBPyConnection") -> None:
+    query = "WITH one AS (FROM ticks WHERE symbol = 'BTC-USD') FROM bars_of(one, $1, lookback := $2"
+
+    got = connection.sql(f"{query})", params=[30, "1h"]).pl()
+    without = connection.sql(f"{query})", params=[30, None]).pl()
+
+    expected = rb.bars(
+        trades(), 30, lookback="1h", include_microstructure=True, include_incomplete=True
+    )
+    assert_same(expected.filter("is_complete"), got)
+    assert_same(expected_bars(trades()), without)
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [
         ("kaufman", r"write 'intra_kaufman_er'"),
         ("ofi", "which include_microstructure adds"),
-        ("lookback_ofi", "since bars of SQL do not"),
+        ("lookback_ofi", "without lookback: expected how far it looks back"),
     ],
 )
 def test_a_wrong_name_of_a_statistic_is_an_error_of_the_query(

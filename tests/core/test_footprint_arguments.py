@@ -8,11 +8,14 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from support.assertions import says
 from support.entry_points import assert_same
 from support.trades import trades, walk
 
 import rangebar_polars as rb
+from rangebar_polars._core.footprint import footprint_text, parse_footprint
 
 FRAME = walk(300)
 TICK = "expected a height of levels from 0.00000001 to 10000000, in units of the price"
@@ -36,6 +39,18 @@ def test_a_tick_is_a_height(tick: Any, shown: str) -> None:  # noqa: ANN401 - wh
         rb.Footprint(tick)
     with says(ValueError, f"tick is {shown}: {TICK}"):
         rb.features.footprint(tick)
+
+
+@example(1, 1, 100)
+@example(10**15, 100, 1_000_000)
+@given(st.integers(1, 10**15), st.integers(1, 100), st.integers(100, 1_000_000))
+def test_a_footprint_is_that_of_its_text(units: int, value_area: int, imbalance: int) -> None:
+    footprint = rb.Footprint(units / 10**8, value_area, imbalance)
+    text = footprint_text(footprint)
+
+    tick = f"{Decimal(units).scaleb(-8).normalize():f}"
+    assert text == f"{tick}-{value_area}-{imbalance}"
+    assert parse_footprint(text) == footprint
 
 
 @pytest.mark.parametrize("tick", [True, np.True_, "0.5", None, np.array([0.5, 1.0])])

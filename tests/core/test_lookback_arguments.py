@@ -25,7 +25,23 @@ def test_a_lookback_is_an_integer_or_a_text(given: Any) -> None:  # noqa: ANN401
 
 
 @pytest.mark.parametrize(
-    "given", [0, -1, 1_000_001, "", "5", "0s", "-5m", "5x", "1mo", "1q", "1y", "3i", "300y"]
+    "given",
+    [
+        0,
+        -1,
+        1_000_001,
+        "",
+        "5",
+        "0s",
+        "-5m",
+        "5x",
+        "1mo",
+        "1q",
+        "1y",
+        "3i",
+        "300y",
+        "9" * 5_000 + "s",
+    ],
 )
 def test_a_lookback_has_limits(given: Any) -> None:  # noqa: ANN401 - what it refuses
     with says(ValueError, f"lookback is {given!r}: {EXPECTED}"):

@@ -127,7 +127,11 @@ def test_buckets_come_back_from_their_text(vpin: Vpin, text: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "0.5", "0.5-", "-50", "0.5-50-", "a-50", "0.5-5a"])
 def test_a_text_of_no_buckets_is_refused(text: str) -> None:
-    with says(ValueError, f"{text!r} names no buckets of volume"):
+    with says(
+        ValueError,
+        f"vpin is {text!r}: expected the volume of a bucket and the number of buckets, such as "
+        "'0.5-50'",
+    ):
         parse_vpin(text)
 
 

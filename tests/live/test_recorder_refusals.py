@@ -172,7 +172,7 @@ WRONG: dict[str, tuple[Callable[[Path], None], str]] = {
     "a layout": (
         change_a_version("recorded", "7"),
         (
-            "{0}/00000003.parquet has layout version 7 of recorded bars, expected 1 (record into a "
+            "{0}/00000003.parquet has layout version 7 of recorded bars, expected 2 (record into a "
             "new folder)"
         ),
     ),

@@ -11,19 +11,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
 import polars as pl
+import pytest
 from support.entry_points import assert_same
-from support.recorded import FEED, one_pass
+from support.recorded import FEED, sample
 from support.subprocesses import TIMEOUT
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import ServerConnection, serve
 
 import rangebar_polars as rb
 
-KILLS = int(os.environ.get("RANGEBAR_KILLS", "10"))
+KILLS = int(os.environ.get("RANGEBAR_KILLS", "3"))
 """Each costs the start of a process, so the suite has fewer than one may ask for."""
 RUN = """
 import json
@@ -37,8 +38,11 @@ columns = rb.TradeColumns(
     timestamp="T", price="p", quantity="q", is_buyer_maker="m", agg_trade_id="a",
     first_trade_id="f", last_trade_id="l",
 )
-processor = rb.RangeBarProcessor(5, "BTCUSDT", include_microstructure=True, columns=columns)
-with rb.BarRecorder(sys.argv[1], processor, save_every=0.01) as recorder:
+processor = rb.RangeBarProcessor(
+    15, "BTCUSDT", include_microstructure=True, columns=columns, lookback=int(sys.argv[3]),
+    vpin=rb.Vpin(0.5, 20), footprint=rb.Footprint(0.5),
+)
+with rb.BarRecorder(sys.argv[1], processor, save_every=0.02) as recorder:
     last = recorder.position["agg_trade_id"].max() or 0
     with connect(f"{sys.argv[2]}/ws/btcusdt@aggTrade?after={last}") as socket:
         for message in socket:
@@ -105,10 +109,10 @@ class Feed:
                     self.child.kill()
 
 
-def start(folder: Path, url: str) -> "subprocess.Popen[str]":
+def start(folder: Path, url: str, lookback: int) -> "subprocess.Popen[str]":
     """Start a process that records the feed."""
     return subprocess.Popen(  # noqa: S603 - the tests' own code
-        [sys.executable, "-c", RUN, str(folder), url],
+        [sys.executable, "-c", RUN, str(folder), url, str(lookback)],
         env=os.environ | {"POLARS_MAX_THREADS": "1"},
         stderr=subprocess.PIPE,
         text=True,
@@ -120,15 +124,18 @@ def recorded(folder: Path) -> pl.DataFrame:
     return rb.scan_recorded_bars(folder).collect()
 
 
+@pytest.mark.parametrize("lookback", [20, 4_000], ids=["a small state", "a large state"])
 def test_killed_at_any_moment_the_bars_are_those_of_one_pass_to_the_last_bit(
-    tmp_path: Path,
+    lookback: int, tmp_path: Path
 ) -> None:
-    chance, whole = random.Random(16), one_pass()  # noqa: S311 - not a secret
+    chance = random.Random(16)  # noqa: S311 - not a secret
+    asked: dict[str, Any] = {"vpin": rb.Vpin(0.5, 20), "footprint": rb.Footprint(0.5)}
+    whole = rb.bars(sample(), 15, include_microstructure=True, lookback=lookback, **asked)
     kills, folders = 0, [tmp_path / "0"]
     with Feed.running() as feed:
         while kills < KILLS:
             feed.kill_after = chance.randrange(3_000)
-            with start(folders[-1], feed.url) as feed.child:
+            with start(folders[-1], feed.url, lookback) as feed.child:
                 _, errors = feed.child.communicate(timeout=TIMEOUT)
             assert feed.child.returncode in {0, -signal.SIGKILL}, errors
             done = recorded(folders[-1])
@@ -140,9 +147,10 @@ def test_killed_at_any_moment_the_bars_are_those_of_one_pass_to_the_last_bit(
                 kills += 1
         feed.kill_after = None
         for folder in folders:
-            with start(folder, feed.url) as child:
+            with start(folder, feed.url, lookback) as child:
                 _, errors = child.communicate(timeout=TIMEOUT)
             assert (child.returncode, errors) == (0, "")
             assert_same(whole, recorded(folder))
+            assert any(folder.glob("*.state")) == (lookback > 1_000)
 
     assert len({*feed.asked}) > KILLS // 2
