@@ -34,8 +34,8 @@ impl Moves {
     /// The direction of each row, the last change before all of them having this sign.
     pub fn directed(&self, last: i8) -> Directed {
         let flat = first(self.rows) & !(self.rises | self.falls);
-        // In a sum of two numbers the carry of a bit goes on where one of them has the next bit, as
-        // a direction goes on where the price stays.
+        // In a sum of two numbers the carry of a bit continues where one of them has the next bit, as
+        // a direction continues where the price stays.
         let go_on = |moves: u64, before: bool| {
             let goes_on = moves | flat;
             let sum = goes_on.wrapping_add(moves).wrapping_add(before.into());
