@@ -36,12 +36,13 @@ impl Moves {
         let flat = first(self.rows) & !(self.rises | self.falls);
         // In a sum of two numbers the carry of a bit continues where one of them has the next bit, as
         // a direction continues where the price stays.
-        let go_on = |moves: u64, before: bool| {
-            let goes_on = moves | flat;
-            let sum = goes_on.wrapping_add(moves).wrapping_add(before.into());
-            sum ^ goes_on ^ moves
+        let carried = |moves: u64, before: bool| {
+            let carries = moves | flat;
+            let sum = carries.wrapping_add(moves).wrapping_add(before.into());
+            sum ^ carries ^ moves
         };
-        let (was_rising, was_falling) = (go_on(self.rises, last > 0), go_on(self.falls, last < 0));
+        let (was_rising, was_falling) =
+            (carried(self.rises, last > 0), carried(self.falls, last < 0));
         let rising = self.rises | (flat & was_rising);
         let falling = self.falls | (flat & was_falling);
         Directed { rising, falling, was_rising, was_falling }
