@@ -22,10 +22,10 @@ from fresh import report, run
 
 from rangebar_polars._catalog.fetch import Fetch, Job
 from rangebar_polars._disk.locked_file import locked
+from rangebar_polars._series import Series
 from rangebar_polars._ticks.disk_cache import DiskTickCache
 from rangebar_polars._ticks.report import Origin
 from rangebar_polars.archive.binance import BinanceArchive, BinanceFile
-from rangebar_polars.schema import Series
 
 ROWS = 5_000_000
 ROUNDS = 5

@@ -25,7 +25,8 @@ from support.clickhouse_server import ask, rows_read
 
 import rangebar_polars as rb
 from rangebar_polars._days import day_range
-from rangebar_polars.schema import STORED_SCHEMA, Series
+from rangebar_polars._series import Series
+from rangebar_polars.schema import STORED_SCHEMA
 from rangebar_polars.store import ParquetStore
 
 WRITERS, MONTHS, BARS = 4, 800, 12_500

@@ -150,7 +150,7 @@ _HOMES: Final = {
             "StoreError",
             "ValidationError",
         ),
-        "schema": ("TradeColumns",),
+        "_trade_columns": ("TradeColumns",),
         "store": ("BarStore", "open_store"),
     }.items()
     for name in names
@@ -251,6 +251,7 @@ if TYPE_CHECKING:
     from rangebar_polars._plot.cuts import plot_cuts
     from rangebar_polars._plot.footprints import plot_footprint
     from rangebar_polars._sessions import sessions
+    from rangebar_polars._trade_columns import TradeColumns
     from rangebar_polars._validation.continuity import validate_continuity
     from rangebar_polars._validation.report import Report
     from rangebar_polars._validation.tier1 import validate_tier1
@@ -268,7 +269,6 @@ if TYPE_CHECKING:
         StoreError,
         ValidationError,
     )
-    from rangebar_polars.schema import TradeColumns
     from rangebar_polars.store import BarStore, open_store
 
     __version__: str

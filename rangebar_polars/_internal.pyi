@@ -124,7 +124,7 @@ def read_sides(
     """Return the sides in the first column of a table as Booleans.
 
     With them come the first row whose text means nothing, if there is one, and its text; and what
-    is expected there. ``columns`` comes from `rangebar_polars.schema.TradeColumns`.
+    is expected there. ``columns`` comes from `rangebar_polars._trade_columns.TradeColumns`.
     """
 
 def read_table(table: object, names: list[str] | None) -> pl.DataFrame:

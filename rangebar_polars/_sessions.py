@@ -10,7 +10,7 @@ import polars as pl
 from rangebar_polars._argument_names import named
 from rangebar_polars._core.arguments import check_columns
 from rangebar_polars._extras import extra
-from rangebar_polars.schema import TradeColumns
+from rangebar_polars._trade_columns import TradeColumns
 
 _MARGIN: Final = dt.timedelta(days=7)
 """A session may begin days before its date."""

@@ -11,14 +11,7 @@ from typing import Final, overload
 import polars as pl
 
 from rangebar_polars._argument_names import named
-from rangebar_polars._core.arguments import (
-    MaxGap,
-    SingleThreshold,
-    Span,
-    Threshold,
-    check_count,
-    check_names,
-)
+from rangebar_polars._core.arguments import SingleThreshold, Threshold, check_count, check_names
 from rangebar_polars._core.bars import bars_of
 from rangebar_polars._core.borders import Borders
 from rangebar_polars._core.labels import (
@@ -33,7 +26,9 @@ from rangebar_polars._core.labels import (
 from rangebar_polars._core.options import Options
 from rangebar_polars._core.rules.expressions import WhenRule
 from rangebar_polars._core.rules.rule import Rule
-from rangebar_polars.schema import ArrowStream, TradeColumns
+from rangebar_polars._core.spans import MaxGap, Span
+from rangebar_polars._trade_columns import TradeColumns
+from rangebar_polars.schema import ArrowStream
 
 __all__ = ["forward_return", "forward_return_of_bars", "triple_barrier"]
 

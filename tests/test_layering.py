@@ -23,7 +23,9 @@ MAY: dict[str, set[str]] = {
     "_forks": {"errors"},
     "_extension": set(),
     "_rangebar_py_names": set(),
-    "schema": {"_argument_names", "_disk", "_internal"},
+    "schema": {"_internal"},
+    "_series": {"_disk"},
+    "_trade_columns": {"_argument_names", "schema"},
     "_days": set(),
     "_log": set(),
     "_progress": {"_extras"},
@@ -31,17 +33,18 @@ MAY: dict[str, set[str]] = {
     "_objects": {"_extras", "_forks"},
     "_disk": {"_internal", "_objects"},
     "_extras": set(),
-    "_sessions": {"_argument_names", "_core", "_extras", "schema"},
+    "_sessions": {"_argument_names", "_core", "_extras", "_trade_columns"},
     "_convert": {"_argument_names", "_extras", "_forks", "schema"},
     "_core": {"_argument_names", "_convert", "_forks", "_rangebar_py_names", "_internal"}
-    | {"errors", "schema"},
-    "_plot": {"_argument_names", "_core", "_extras", "_forks", "schema"},
+    | {"errors", "schema", "_trade_columns"},
+    "_plot": {"_argument_names", "_core", "_extras", "_forks", "schema", "_trade_columns"},
     "_validation": {"_argument_names", "_core", "_extras", "_forks", "errors", "features"}
-    | {"schema"},
-    "features": {"_argument_names", "_core", "schema"},
-    "labels": {"_argument_names", "_core", "schema"},
-    "archive": {"_argument_names", "_days", "_disk", "errors", "schema"},
-    "_ticks": {"_core", "_days", "_disk", "_internal", "_objects", "errors", "schema"},
+    | {"schema", "_trade_columns"},
+    "features": {"_argument_names", "_core", "_trade_columns"},
+    "labels": {"_argument_names", "_core", "schema", "_trade_columns"},
+    "archive": {"_argument_names", "_days", "_disk", "errors", "_series"},
+    "_ticks": {"_core", "_days", "_disk", "_internal", "_objects", "errors", "schema"}
+    | {"_series", "_trade_columns"},
     "store": {
         "_argument_names",
         "_extras",
@@ -53,6 +56,7 @@ MAY: dict[str, set[str]] = {
         "_pruning",
         "errors",
         "schema",
+        "_series",
     },
     "_live": {"_argument_names", "_core", "_disk", "_internal", "errors", "schema"},
     "_catalog": {
@@ -68,13 +72,13 @@ MAY: dict[str, set[str]] = {
         "_objects",
         "_progress",
     }
-    | {"_log", "_validation", "errors", "schema"},
+    | {"_log", "_validation", "errors", "schema", "_series", "_trade_columns"},
     "_sql": {"_catalog", "_core", "_disk", "_ticks", "archive", "store", "_pruning", "errors"}
-    | {"schema"},
+    | {"schema", "_series"},
     "duckdb": {"_argument_names", "_disk", "_extras", "_sql", "store"},
-    "testing": {"_catalog", "_core", "archive", "store", "schema"},
+    "testing": {"_catalog", "_core", "archive", "store", "schema", "_series"},
     "_cli": {"_catalog", "_core", "_ticks", "archive", "_disk", "_internal", "_objects"}
-    | {"_progress", "errors", "schema"},
+    | {"_progress", "errors", "schema", "_series", "_trade_columns"},
     "__main__": {"_cli"},
     "__init__": {
         "_catalog",
@@ -92,7 +96,7 @@ MAY: dict[str, set[str]] = {
         "features",
         "labels",
     }
-    | {"schema", "testing"},
+    | {"schema", "testing", "_trade_columns"},
 }
 """What each folder, or module of none, may import besides itself."""
 
@@ -100,7 +104,7 @@ FLOORS_OF_THE_CORE = (
     ("unstable",),
     ("caller", "plan_order", "conditions"),
     ("lazy_source", "batches"),
-    ("turn", "open_bars", "threshold"),
+    ("turn", "open_bars", "threshold", "spans"),
     ("arguments", "fixed"),
     ("tick_rule", "sides", "whole_times", "trading_day", "labels", "footprint", "lookback", "vpin"),
     ("off_market", "feature_names"),

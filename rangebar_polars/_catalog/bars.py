@@ -26,13 +26,14 @@ from rangebar_polars._catalog.trades import (
     load_trades,
     warn_of_unverified,
 )
-from rangebar_polars._core.arguments import gap_text
 from rangebar_polars._core.borders import check_named_borders, utc_period
 from rangebar_polars._core.caller import warn_caller
 from rangebar_polars._core.lazy_source import lazy_source
 from rangebar_polars._core.options import Options
+from rangebar_polars._core.spans import gap_text
 from rangebar_polars._days import day_before, day_range, runs
 from rangebar_polars._forks import use_threads
+from rangebar_polars._series import Series
 from rangebar_polars._ticks.report import DayReport, DayStatus
 from rangebar_polars._validation.tier1 import validate_tier1
 from rangebar_polars.errors import CacheError, StoreError
@@ -45,7 +46,6 @@ from rangebar_polars.schema import (
     THRESHOLD,
     TRADE_SCHEMA,
     VPIN,
-    Series,
 )
 from rangebar_polars.store import BarKey, BarStore, Link, StoreAddress
 from rangebar_polars.store.bar_key import period_start

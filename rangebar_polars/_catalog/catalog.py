@@ -26,7 +26,6 @@ from rangebar_polars._catalog.trades import (
     warn_of_unverified,
 )
 from rangebar_polars._core.arguments import (
-    MaxGap,
     SingleThreshold,
     Threshold,
     TimeUnit,
@@ -39,15 +38,17 @@ from rangebar_polars._core.footprint import Footprint
 from rangebar_polars._core.lookback import Lookback
 from rangebar_polars._core.processor import RangeBarProcessor
 from rangebar_polars._core.rules.rule import Rule
+from rangebar_polars._core.spans import MaxGap
 from rangebar_polars._core.vpin import Vpin
 from rangebar_polars._days import day_range, utc_day
 from rangebar_polars._progress import Progress
+from rangebar_polars._series import Series
 from rangebar_polars._ticks.day_file import Compression
 from rangebar_polars._ticks.import_sources import Trades
 from rangebar_polars._ticks.import_trades import import_days
+from rangebar_polars._trade_columns import TradeColumns
 from rangebar_polars.archive import ARCHIVES, Archive
 from rangebar_polars.archive.binance_csv import AggTradesFile
-from rangebar_polars.schema import Series, TradeColumns
 from rangebar_polars.store import BarStore, Store, address_of, open_store
 
 

@@ -14,8 +14,9 @@ from rangebar_polars._core.footprint import parse_footprint
 from rangebar_polars._core.lookback import given_lookback
 from rangebar_polars._core.options import Options
 from rangebar_polars._core.vpin import parse_vpin
+from rangebar_polars._trade_columns import TradeColumns
 from rangebar_polars.errors import CheckpointError, StoreError
-from rangebar_polars.schema import LOOKBACK_NAMES, RULE, TRADE_SCHEMA, TradeColumns, stored_schema
+from rangebar_polars.schema import LOOKBACK_NAMES, RULE, TRADE_SCHEMA, stored_schema
 from rangebar_polars.store import BarKey, Link
 
 

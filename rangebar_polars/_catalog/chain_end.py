@@ -5,11 +5,13 @@ import datetime as dt
 from rangebar_polars._catalog.bars import load_bars
 from rangebar_polars._catalog.last_bars import last_day
 from rangebar_polars._catalog.settings import Settings
-from rangebar_polars._core.arguments import TimeUnit, gap_text
+from rangebar_polars._core.arguments import TimeUnit
 from rangebar_polars._core.options import Options
 from rangebar_polars._core.processor import RangeBarProcessor
+from rangebar_polars._core.spans import gap_text
 from rangebar_polars._days import day_range
-from rangebar_polars.schema import Series, TradeColumns
+from rangebar_polars._series import Series
+from rangebar_polars._trade_columns import TradeColumns
 from rangebar_polars.store import BarStore
 
 

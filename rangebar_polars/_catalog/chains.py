@@ -5,15 +5,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from rangebar_polars._core.arguments import MaxGap, Threshold, gap_text
+from rangebar_polars._core.arguments import Threshold
 from rangebar_polars._core.borders import NamedBorders, check_named_borders, utc_period
 from rangebar_polars._core.footprint import Footprint, footprint_text
 from rangebar_polars._core.lookback import Lookback, lookback_text
 from rangebar_polars._core.options import Options
 from rangebar_polars._core.rules.expressions import ExpressionRule
 from rangebar_polars._core.rules.rule import Rule
+from rangebar_polars._core.spans import MaxGap, gap_text
 from rangebar_polars._core.vpin import Vpin, vpin_text
-from rangebar_polars.schema import Series
+from rangebar_polars._series import Series
 from rangebar_polars.store import BarKey, BarStore
 from rangebar_polars.store.feature_text import stored_features
 

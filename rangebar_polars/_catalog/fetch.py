@@ -25,13 +25,14 @@ from rangebar_polars._disk.disk_error import UNREADABLE
 from rangebar_polars._disk.locked_file import CancelledError, LockedFile, spill_folder
 from rangebar_polars._log import LOG
 from rangebar_polars._progress import FetchProgress, Progress
+from rangebar_polars._series import Series
 from rangebar_polars._ticks.cache import TickCache
 from rangebar_polars._ticks.cleaning import clean
 from rangebar_polars._ticks.report import DayReport, Origin
 from rangebar_polars._ticks.spill import Spill, split_by_day
 from rangebar_polars.archive import Archive, ArchiveFile, TradeFile
 from rangebar_polars.errors import ArchiveError, DownloadError, QualityError
-from rangebar_polars.schema import TRADE_SCHEMA, Series
+from rangebar_polars.schema import TRADE_SCHEMA
 
 Failure = ArchiveError | QualityError
 POLL_SECONDS = 0.1

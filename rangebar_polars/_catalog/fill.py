@@ -28,8 +28,9 @@ from rangebar_polars._catalog.settings import Settings
 from rangebar_polars._core.options import Options
 from rangebar_polars._disk.cache_root import cache_root
 from rangebar_polars._progress import FetchProgress
+from rangebar_polars._series import Series
 from rangebar_polars.errors import RangeBarError
-from rangebar_polars.schema import RULE, THRESHOLD, Series
+from rangebar_polars.schema import RULE, THRESHOLD
 from rangebar_polars.store import BarKey, BarStore, open_store
 
 Counts = tuple[int, int]

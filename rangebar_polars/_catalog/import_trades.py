@@ -11,7 +11,7 @@ from rangebar_polars._catalog.catalog import Catalog
 from rangebar_polars._core.arguments import TimeUnit
 from rangebar_polars._ticks.day_file import Compression
 from rangebar_polars._ticks.import_sources import Trades
-from rangebar_polars.schema import TradeColumns
+from rangebar_polars._trade_columns import TradeColumns
 
 
 @named

@@ -14,8 +14,8 @@ from rangebar_polars._core.borders import utc_period
 from rangebar_polars._core.caller import warn_caller
 from rangebar_polars._core.options import Options
 from rangebar_polars._days import LONGEST_RANGE, day_range
+from rangebar_polars._series import Series
 from rangebar_polars.errors import RangeBarError
-from rangebar_polars.schema import Series
 from rangebar_polars.store import BarStore
 
 _DAY: Final = dt.timedelta(days=1)

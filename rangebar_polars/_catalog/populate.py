@@ -20,12 +20,13 @@ from rangebar_polars._catalog.fill import FillRequest
 from rangebar_polars._catalog.populate_run import PopulateRun
 from rangebar_polars._catalog.settings import Settings, check_symbols
 from rangebar_polars._catalog.workers import Workers
-from rangebar_polars._core.arguments import MaxGap, Threshold
+from rangebar_polars._core.arguments import Threshold
 from rangebar_polars._core.borders import NamedBorders, utc_period
 from rangebar_polars._core.caller import warn_caller
 from rangebar_polars._core.footprint import Footprint
 from rangebar_polars._core.lookback import Lookback
 from rangebar_polars._core.rules.rule import Rule
+from rangebar_polars._core.spans import MaxGap
 from rangebar_polars._core.vpin import Vpin
 from rangebar_polars._days import day_range
 from rangebar_polars._progress import Progress, check_progress, reporter

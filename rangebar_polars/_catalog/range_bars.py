@@ -10,11 +10,12 @@ import polars as pl
 from rangebar_polars._argument_names import named
 from rangebar_polars._catalog.catalog import Catalog
 from rangebar_polars._catalog.symbols import Symbols
-from rangebar_polars._core.arguments import MaxGap, Threshold
+from rangebar_polars._core.arguments import Threshold
 from rangebar_polars._core.borders import NamedBorders
 from rangebar_polars._core.footprint import Footprint
 from rangebar_polars._core.lookback import Lookback
 from rangebar_polars._core.rules.rule import Rule
+from rangebar_polars._core.spans import MaxGap
 from rangebar_polars._core.vpin import Vpin
 from rangebar_polars._days import day_range
 from rangebar_polars._progress import Progress

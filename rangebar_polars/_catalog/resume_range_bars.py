@@ -7,16 +7,17 @@ from typing import Literal
 
 from rangebar_polars._argument_names import named
 from rangebar_polars._catalog.catalog import Catalog
-from rangebar_polars._core.arguments import MaxGap, SingleThreshold, TimeUnit
+from rangebar_polars._core.arguments import SingleThreshold, TimeUnit
 from rangebar_polars._core.borders import NamedBorders
 from rangebar_polars._core.footprint import Footprint
 from rangebar_polars._core.lookback import Lookback
 from rangebar_polars._core.processor import RangeBarProcessor
 from rangebar_polars._core.rules.rule import Rule
+from rangebar_polars._core.spans import MaxGap
 from rangebar_polars._core.vpin import Vpin
 from rangebar_polars._progress import Progress
+from rangebar_polars._trade_columns import TradeColumns
 from rangebar_polars.archive import Archive
-from rangebar_polars.schema import TradeColumns
 from rangebar_polars.store import Store
 
 

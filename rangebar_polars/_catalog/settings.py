@@ -10,12 +10,12 @@ from rangebar_polars._core.arguments import check_flags
 from rangebar_polars._disk.cache_root import CacheRoot, cache_root
 from rangebar_polars._objects.address import ObjectAddress
 from rangebar_polars._progress import Progress, check_progress
+from rangebar_polars._series import Series
 from rangebar_polars._ticks import day_file
 from rangebar_polars._ticks.cache import IMPORT_AGAIN, TickCache
 from rangebar_polars._ticks.caches import cached_series, tick_cache
 from rangebar_polars._ticks.day_file import Compression
 from rangebar_polars.archive import ARCHIVES, Archive, archive_of
-from rangebar_polars.schema import Series
 
 _FETCH_AGAIN: Final = "delete the file, or call scan_ticks with refresh=True, to have it made again"
 

@@ -5,7 +5,7 @@ from typing import Final
 
 import polars as pl
 
-from rangebar_polars.schema import Series
+from rangebar_polars._series import Series
 
 SYMBOL: Final = "symbol"
 """The leading column of the rows of several symbols."""

@@ -25,11 +25,11 @@ from rangebar_polars._core.caller import warn_caller
 from rangebar_polars._days import spans
 from rangebar_polars._forks import use_threads
 from rangebar_polars._progress import reporter
+from rangebar_polars._series import Series
 from rangebar_polars._ticks.cache import TickCache
 from rangebar_polars._ticks.report import DayReport, DayStatus, describe, joined, quality_frame
 from rangebar_polars.archive import Archive
 from rangebar_polars.errors import ArchiveError, CacheError, QualityError
-from rangebar_polars.schema import Series
 
 Strictness = Literal["report", "raise"]
 SEARCHED_DAYS = 14

@@ -13,7 +13,7 @@ from rangebar_polars._cli.output import check_output, write
 from rangebar_polars._cli.trades_file import open_trades
 from rangebar_polars._cli.verb import Verb
 from rangebar_polars._core.arguments import TimeUnit
-from rangebar_polars.schema import TradeColumns
+from rangebar_polars._trade_columns import TradeColumns
 
 
 @click.command(cls=Verb)

@@ -13,7 +13,7 @@ from rangebar_polars._cli.console import Console
 from rangebar_polars._cli.output import show
 from rangebar_polars._cli.trades_file import open_trades
 from rangebar_polars._cli.verb import FAILED, Verb
-from rangebar_polars.schema import TradeColumns
+from rangebar_polars._trade_columns import TradeColumns
 
 _bars = click.argument("bars", metavar="BARS", type=click.Path(allow_dash=True))
 _by = click.option("--by", multiple=True, help="A column of keys of the bars. Repeatable.")

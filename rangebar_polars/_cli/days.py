@@ -11,7 +11,7 @@ from rangebar_polars._cli.console import Console
 from rangebar_polars._cli.output import check_output, show, write
 from rangebar_polars._cli.verb import FAILED, Verb
 from rangebar_polars._core.arguments import TimeUnit
-from rangebar_polars.schema import TradeColumns
+from rangebar_polars._trade_columns import TradeColumns
 
 _symbols = click.argument("symbols", metavar="SYMBOL...", nargs=-1, required=True)
 _USUAL = {"verified": True}

@@ -21,9 +21,9 @@ from rangebar_polars._cli.remedies import one_line
 from rangebar_polars._cli.verb import FAILED, Verb
 from rangebar_polars._disk.cache_root import cache_root
 from rangebar_polars._objects.address import ObjectAddress
+from rangebar_polars._series import Series
 from rangebar_polars._ticks.caches import cached_series
 from rangebar_polars.archive import BinanceArchive, archive_of
-from rangebar_polars.schema import Series
 
 Result = Literal["ok", "failed", "skipped"]
 _ARCHIVE_SECONDS: Final = 10.0

@@ -18,7 +18,7 @@ from rangebar_polars._core.threshold import NAMES, THRESHOLD_PRESETS, readings
 from rangebar_polars._core.trading_day import TradingDay
 from rangebar_polars._core.vpin import Vpin
 from rangebar_polars._ticks.day_file import COMPRESSIONS
-from rangebar_polars.schema import TradeColumns
+from rangebar_polars._trade_columns import TradeColumns
 
 Function = TypeVar("Function", bound=Callable[..., object])
 Decorator = Callable[[Function], Function]

@@ -31,8 +31,9 @@ from rangebar_polars._ticks.import_times import CUT, NUMBER, Times, times_of
 from rangebar_polars._ticks.import_trades import REQUIRED
 from rangebar_polars._ticks.import_values import Values
 from rangebar_polars._ticks.spill import ROW
+from rangebar_polars._trade_columns import TradeColumns
 from rangebar_polars.errors import RangeBarError
-from rangebar_polars.schema import BAR_SCHEMA, TRADE_SCHEMA, TradeColumns
+from rangebar_polars.schema import BAR_SCHEMA, TRADE_SCHEMA
 
 _GZIP: Final = b"\x1f\x8b"
 _MAGIC_BYTES: Final = 8

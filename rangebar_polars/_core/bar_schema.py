@@ -7,16 +7,17 @@ import polars as pl
 from polars._typing import PolarsDataType
 
 from rangebar_polars._argument_names import named
-from rangebar_polars._core.arguments import MaxGap, Threshold, check_keys
+from rangebar_polars._core.arguments import Threshold, check_keys
 from rangebar_polars._core.borders import Borders
 from rangebar_polars._core.fold import fold
 from rangebar_polars._core.footprint import Footprint
 from rangebar_polars._core.lookback import Lookback
 from rangebar_polars._core.options import Options
 from rangebar_polars._core.rules.rule import Rule
+from rangebar_polars._core.spans import MaxGap
 from rangebar_polars._core.vpin import Vpin
 from rangebar_polars._forks import use_threads
-from rangebar_polars.schema import TradeColumns
+from rangebar_polars._trade_columns import TradeColumns
 
 
 @named

@@ -8,7 +8,7 @@ import polars as pl
 from rangebar_polars import _internal
 from rangebar_polars._argument_names import named
 from rangebar_polars._core import plugin as _plugin
-from rangebar_polars._core.arguments import MaxGap, SingleThreshold, Threshold, check_keys
+from rangebar_polars._core.arguments import SingleThreshold, Threshold, check_keys
 from rangebar_polars._core.borders import Borders
 from rangebar_polars._core.caller import warn_of
 from rangebar_polars._core.fold import exported, flagged, fold, no_table, read_table
@@ -16,9 +16,11 @@ from rangebar_polars._core.footprint import Footprint
 from rangebar_polars._core.lookback import Lookback
 from rangebar_polars._core.options import Options
 from rangebar_polars._core.rules.rule import Rule
+from rangebar_polars._core.spans import MaxGap
 from rangebar_polars._core.vpin import Vpin
 from rangebar_polars._forks import use_own_threads, use_threads
-from rangebar_polars.schema import ArrowStream, TradeColumns, is_arrow_stream
+from rangebar_polars._trade_columns import TradeColumns
+from rangebar_polars.schema import ArrowStream, is_arrow_stream
 
 
 @overload

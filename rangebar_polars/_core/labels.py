@@ -8,13 +8,11 @@ import polars as pl
 
 from rangebar_polars._core.arguments import (
     SingleThreshold,
-    Span,
     check_order,
     check_threshold,
     integer_of,
-    nanoseconds_of,
-    span_text,
 )
+from rangebar_polars._core.spans import Span, nanoseconds_of, span_text
 
 SingleHorizon = SupportsIndex | Span
 """A number of bars, or a span of time, such as "5m" or a timedelta."""

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Any, Final, SupportsIndex
 
-from rangebar_polars._core.arguments import Span, integer_of, nanoseconds_of, span_text
+from rangebar_polars._core.arguments import integer_of
+from rangebar_polars._core.spans import Span, nanoseconds_of, span_text
 
 Lookback = SupportsIndex | Span
 """A number of trades, or a span of time, such as "5m" or a timedelta."""

@@ -16,16 +16,17 @@ from rangebar_polars._convert.arrow_table import to_arrow
 from rangebar_polars._convert.nautilus_bars import to_nautilus
 from rangebar_polars._convert.pandas_frame import to_backtesting, to_pandas
 from rangebar_polars._core import plugin as _plugin
-from rangebar_polars._core.arguments import MaxGap, SingleThreshold, Threshold
+from rangebar_polars._core.arguments import SingleThreshold, Threshold
 from rangebar_polars._core.bars import bar_id, bars, bars_expr
 from rangebar_polars._core.borders import Borders
 from rangebar_polars._core.footprint import Footprint
 from rangebar_polars._core.lookback import Lookback
 from rangebar_polars._core.options import Options
 from rangebar_polars._core.rules.rule import Rule
+from rangebar_polars._core.spans import MaxGap
 from rangebar_polars._core.vpin import Vpin
 from rangebar_polars._forks import use_threads
-from rangebar_polars.schema import TradeColumns
+from rangebar_polars._trade_columns import TradeColumns
 
 if TYPE_CHECKING:
     import altair as alt

@@ -8,13 +8,11 @@ import polars as pl
 
 from rangebar_polars import _internal
 from rangebar_polars._core.arguments import (
-    MaxGap,
     Threshold,
     check_aggs,
     check_by,
     check_columns,
     check_flags,
-    check_max_gap,
     check_order,
     check_state,
     check_threshold,
@@ -34,8 +32,10 @@ from rangebar_polars._core.lookback import CheckedLookback, Lookback, check_look
 from rangebar_polars._core.rules.expressions import ExpressionRule, is_column
 from rangebar_polars._core.rules.prices import RangeRule
 from rangebar_polars._core.rules.rule import Rule
+from rangebar_polars._core.spans import MaxGap, check_max_gap
 from rangebar_polars._core.vpin import Vpin, check_vpin
-from rangebar_polars.schema import ALWAYS_READ, OUTPUTS, RULE, THRESHOLD, Output, TradeColumns
+from rangebar_polars._trade_columns import TradeColumns
+from rangebar_polars.schema import ALWAYS_READ, OUTPUTS, RULE, THRESHOLD, Output
 
 
 def check_rules(

@@ -21,7 +21,8 @@ from rangebar_polars._core.footprint import Footprint
 from rangebar_polars._core.lazy_source import lazy_source
 from rangebar_polars._core.options import Options
 from rangebar_polars._forks import check_threads
-from rangebar_polars.schema import COLUMNS, FOOTPRINT, INTRA, THRESHOLD, TradeColumns
+from rangebar_polars._trade_columns import TradeColumns
+from rangebar_polars.schema import COLUMNS, FOOTPRINT, INTRA, THRESHOLD
 
 # The file itself: given a folder, Polars loads the first library in it, which may be stale.
 _LIBRARY: Final = Path(_internal.__file__)

@@ -12,13 +12,7 @@ import polars as pl
 from rangebar_polars import _internal
 from rangebar_polars._argument_names import named_methods
 from rangebar_polars._core import checkpoint_text
-from rangebar_polars._core.arguments import (
-    MaxGap,
-    Threshold,
-    TimeUnit,
-    check_symbol,
-    check_time_unit,
-)
+from rangebar_polars._core.arguments import Threshold, TimeUnit, check_symbol, check_time_unit
 from rangebar_polars._core.batch import Batch, Overlap, check_overlap, push
 from rangebar_polars._core.borders import Borders
 from rangebar_polars._core.caller import warn_caller, warn_of
@@ -28,12 +22,13 @@ from rangebar_polars._core.options import Options
 from rangebar_polars._core.processed import Processed, State
 from rangebar_polars._core.restored import arguments_of
 from rangebar_polars._core.rules.rule import Rule
+from rangebar_polars._core.spans import MaxGap
 from rangebar_polars._core.turn import Turn
 from rangebar_polars._core.vpin import Vpin
 from rangebar_polars._forks import use_own_threads
 from rangebar_polars._rangebar_py_names import missing
+from rangebar_polars._trade_columns import TradeColumns
 from rangebar_polars.errors import CheckpointError, RangeBarError
-from rangebar_polars.schema import TradeColumns
 
 
 @named_methods("process_trades")

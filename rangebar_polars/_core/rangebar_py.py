@@ -10,7 +10,6 @@ import polars.selectors as cs
 from rangebar_polars import _internal
 from rangebar_polars._argument_names import named
 from rangebar_polars._core.arguments import (
-    MaxGap,
     SingleThreshold,
     Threshold,
     TimeUnit,
@@ -30,9 +29,11 @@ from rangebar_polars._core.lookback import Lookback
 from rangebar_polars._core.options import Options
 from rangebar_polars._core.processor import RangeBarProcessor
 from rangebar_polars._core.rules.rule import Rule
+from rangebar_polars._core.spans import MaxGap
 from rangebar_polars._core.vpin import Vpin
 from rangebar_polars._core.whole_times import plan_with_datetimes, with_datetimes
-from rangebar_polars.schema import ArrowStream, TradeColumns, is_arrow_stream
+from rangebar_polars._trade_columns import TradeColumns
+from rangebar_polars.schema import ArrowStream, is_arrow_stream
 
 CHUNK: Final = 100_000
 """How many dicts are read at a time."""

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import polars as pl
 
 from rangebar_polars import _internal
-from rangebar_polars.schema import TradeColumns
+from rangebar_polars._trade_columns import TradeColumns
 
 
 class ReadSides(NamedTuple):

@@ -1,9 +1,9 @@
 """The options of recorded bars, which their state has."""
 
 from rangebar_polars import _internal
-from rangebar_polars._core.arguments import gap_text
 from rangebar_polars._core.footprint import Footprint, footprint_text
 from rangebar_polars._core.lookback import CheckedLookback, lookback_text
+from rangebar_polars._core.spans import gap_text
 from rangebar_polars._core.vpin import Vpin, vpin_text
 
 

@@ -21,7 +21,8 @@ from rangebar_polars.schema import IS_COMPLETE, is_arrow_stream
 if TYPE_CHECKING:
     from rangebar_polars._core.options import Options
     from rangebar_polars._core.rules.rule import Rule
-    from rangebar_polars.schema import ArrowStream, TradeColumns
+    from rangebar_polars._trade_columns import TradeColumns
+    from rangebar_polars.schema import ArrowStream
 
 OPENS: Final = "opens a bar"
 CLOSES: Final = "closes it"

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Any, Final, SupportsIndex
 import polars as pl
 
 from rangebar_polars._argument_names import named
-from rangebar_polars._core.arguments import MaxGap, SingleThreshold, check_count
+from rangebar_polars._core.arguments import SingleThreshold, check_count
 from rangebar_polars._core.borders import Borders
 from rangebar_polars._core.options import Options
 from rangebar_polars._core.rules.rule import Rule
+from rangebar_polars._core.spans import MaxGap
 from rangebar_polars._plot import cut_trades, number_axis
 from rangebar_polars._plot.cut_trades import ABOVE, AT, BELOW, CutTrades
 from rangebar_polars._plot.extra import alt, check_altair
@@ -16,7 +17,7 @@ from rangebar_polars._plot.number_axis import NUMBER
 from rangebar_polars._plot.offline_chart import inline_data, zoomed
 from rangebar_polars._plot.style import DOWN, INK, NEUTRAL, UP, styled
 from rangebar_polars._plot.value_axis import one_series, price_format, price_scale, titled_above
-from rangebar_polars.schema import TradeColumns
+from rangebar_polars._trade_columns import TradeColumns
 
 if TYPE_CHECKING:
     from rangebar_polars.schema import ArrowStream

@@ -16,13 +16,13 @@ from rangebar_polars._core.rules.prices import RangeRule
 from rangebar_polars._core.rules.rule import Rule
 from rangebar_polars._core.rules.text import parse_rule
 from rangebar_polars._core.vpin import Vpin, parse_vpin
+from rangebar_polars._series import SERIES_SCHEMA
 from rangebar_polars.schema import (
     BAR_SCHEMA,
     FOOTPRINT,
     INTRA,
     IS_COMPLETE,
     LOOKBACK,
-    SERIES_SCHEMA,
     TRADE_SCHEMA,
     VPIN,
     ArrowStream,

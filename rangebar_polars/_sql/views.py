@@ -11,11 +11,12 @@ from rangebar_polars._catalog.trades import CachedTrades
 from rangebar_polars._core.lazy_source import lazy_source
 from rangebar_polars._disk.cache_root import CacheRoot
 from rangebar_polars._pruning import kept, may_hold
+from rangebar_polars._series import SERIES_SCHEMA
 from rangebar_polars._ticks.cache import TickCache
 from rangebar_polars._ticks.report import QUALITY_SCHEMA, DayReport, DayStatus
 from rangebar_polars.archive import ARCHIVES
 from rangebar_polars.errors import CacheError
-from rangebar_polars.schema import SERIES_SCHEMA, TRADE_SCHEMA
+from rangebar_polars.schema import TRADE_SCHEMA
 from rangebar_polars.store import StoreAddress
 from rangebar_polars.store.bar_key import CHAIN_BAR_SCHEMA
 

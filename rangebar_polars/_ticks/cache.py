@@ -31,10 +31,11 @@ from rangebar_polars._disk.disk_error import disk_errors
 from rangebar_polars._disk.fingerprint import TableHash
 from rangebar_polars._disk.locked_file import LockedFile, locked, remove_abandoned
 from rangebar_polars._disk.path_names import to_name
+from rangebar_polars._series import Series
 from rangebar_polars._ticks.day_file import DEFAULT, Compression, write_day
 from rangebar_polars._ticks.report import DayReport
 from rangebar_polars.errors import CacheError
-from rangebar_polars.schema import TRADE_SCHEMA, Series
+from rangebar_polars.schema import TRADE_SCHEMA
 
 TICKS: Final = "ticks"
 """The folder of a cache in which the folders of its series are."""

@@ -5,12 +5,12 @@ from pathlib import Path
 
 from rangebar_polars._disk.cache_root import CacheRoot
 from rangebar_polars._disk.path_names import to_name
+from rangebar_polars._series import SERIES_SCHEMA, Series
 from rangebar_polars._ticks import disk_cache, object_cache
 from rangebar_polars._ticks.cache import IMPORT_AGAIN, TickCache
 from rangebar_polars._ticks.day_file import DEFAULT, Compression
 from rangebar_polars._ticks.disk_cache import DiskTickCache
 from rangebar_polars._ticks.object_cache import ObjectTickCache
-from rangebar_polars.schema import SERIES_SCHEMA, Series
 
 
 def tick_cache(

@@ -16,10 +16,11 @@ import polars as pl
 from rangebar_polars._disk.disk_error import disk_errors
 from rangebar_polars._disk.locked_file import locked, remove_abandoned
 from rangebar_polars._disk.regular_file import entries, has_file, open_to_read, subfolders
+from rangebar_polars._series import Series
 from rangebar_polars._ticks.cache import TICKS, TickCache, days_of, file_name
 from rangebar_polars._ticks.report import DayReport
 from rangebar_polars.errors import CacheError
-from rangebar_polars.schema import TRADE_SCHEMA, Series
+from rangebar_polars.schema import TRADE_SCHEMA
 
 # ENOENT: it has no folder, and so no days.
 _NOT_EMPTY = frozenset({errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT})

@@ -19,8 +19,9 @@ import polars as pl
 from rangebar_polars._disk.disk_error import reason_of
 from rangebar_polars._disk.regular_file import RefusedFileError, open_to_read
 from rangebar_polars._ticks.spill import row_place
+from rangebar_polars._trade_columns import TradeColumns
 from rangebar_polars.errors import QualityError
-from rangebar_polars.schema import TRADE_SCHEMA, TradeColumns
+from rangebar_polars.schema import TRADE_SCHEMA
 
 KINDS: Final[Mapping[str, str]] = {
     ".parquet": "parquet",

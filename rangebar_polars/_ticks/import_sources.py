@@ -17,7 +17,8 @@ from rangebar_polars._ticks.import_source import (
     source_of_file,
     source_of_url,
 )
-from rangebar_polars.schema import ArrowStream, TradeColumns, is_arrow_stream
+from rangebar_polars._trade_columns import TradeColumns
+from rangebar_polars.schema import ArrowStream, is_arrow_stream
 
 ROW_BITS: Final = 40
 """The number of a row has that of its source above so many bits."""

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from itertools import pairwise
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 import polars.selectors as cs
@@ -31,8 +31,12 @@ from rangebar_polars._ticks.import_times import CUT, NUMBER, Times, times_of
 from rangebar_polars._ticks.import_values import Values
 from rangebar_polars._ticks.report import DayReport, DayStatus, Origin, describe, quality_frame
 from rangebar_polars._ticks.spill import ROW, Spill, split_by_day
+from rangebar_polars._trade_columns import TradeColumns
 from rangebar_polars.errors import CacheError, QualityError
-from rangebar_polars.schema import TRADE_SCHEMA, Series, TradeColumns
+from rangebar_polars.schema import TRADE_SCHEMA
+
+if TYPE_CHECKING:
+    from rangebar_polars._series import Series
 
 # Weekends and holidays inside an import are days without trades; a longer pause is a hole.
 LONGEST_PAUSE_DAYS = 7

@@ -14,8 +14,9 @@ import polars.selectors as cs
 
 from rangebar_polars._core.sides import read_sides
 from rangebar_polars._ticks.spill import ROW, row_place
+from rangebar_polars._trade_columns import TradeColumns
 from rangebar_polars.errors import QualityError
-from rangebar_polars.schema import TRADE_SCHEMA, TradeColumns
+from rangebar_polars.schema import TRADE_SCHEMA
 
 _PAIRS: Final = {"sell": "buy", "s": "b", "true": "false"}
 """Text of a seller and of a buyer, in small letters."""

@@ -25,10 +25,11 @@ from rangebar_polars._disk.locked_file import CancelledError
 from rangebar_polars._objects.address import ObjectAddress
 from rangebar_polars._objects.bucket import ATTEMPTS, THREADS, Bucket
 from rangebar_polars._objects.parquet_end import parquet_end
+from rangebar_polars._series import Series
 from rangebar_polars._ticks.cache import TICKS, TickCache, days_of, file_name
 from rangebar_polars._ticks.report import DayReport
 from rangebar_polars.errors import CacheError
-from rangebar_polars.schema import TRADE_SCHEMA, Series
+from rangebar_polars.schema import TRADE_SCHEMA
 
 _CLOUDS: Final = ("AWS_", "GOOGLE_", "AZURE_")
 _KEPT_OPEN: Final = 8

@@ -6,19 +6,13 @@ from typing import Final
 
 import polars as pl
 
-from rangebar_polars._core.arguments import (
-    MaxGap,
-    SingleThreshold,
-    check_by,
-    check_flags,
-    check_max_gap,
-    check_threshold,
-)
+from rangebar_polars._core.arguments import SingleThreshold, check_by, check_flags, check_threshold
 from rangebar_polars._core.borders import NamedBorders, check_named_borders
 from rangebar_polars._core.options import check_rules
 from rangebar_polars._core.rules.prices import HighLowRule, PriceRangeRule, RangeRule
 from rangebar_polars._core.rules.rule import Rule
 from rangebar_polars._core.rules.text import parse_rule
+from rangebar_polars._core.spans import MaxGap, check_max_gap
 from rangebar_polars._forks import use_threads
 from rangebar_polars.schema import COLUMNS, IS_COMPLETE, RULE, THRESHOLD
 

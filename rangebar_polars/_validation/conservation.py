@@ -13,6 +13,7 @@ from rangebar_polars._core.options import Options
 from rangebar_polars._core.rules.expressions import SumRule, WhenRule
 from rangebar_polars._core.rules.prices import RangeRule
 from rangebar_polars._core.trading_day import TradingDay
+from rangebar_polars._trade_columns import TradeColumns
 from rangebar_polars._validation.asked import OPTIONAL, ROW, Asked, is_complete, numbered
 from rangebar_polars._validation.checklist import Checklist
 from rangebar_polars._validation.fixed import has_border, period
@@ -26,7 +27,7 @@ from rangebar_polars._validation.trade_rows import (
     is_exact,
     located,
 )
-from rangebar_polars.schema import INTRA, THRESHOLD, TradeColumns
+from rangebar_polars.schema import INTRA, THRESHOLD
 
 _TURNOVER_SCALE: Final = SCALE * SCALE
 _NEEDED: Final = ("open_time", "close_time", "open", "high", "low", "close", "volume")

@@ -7,10 +7,11 @@ from typing import Final, SupportsIndex
 import polars as pl
 
 from rangebar_polars._argument_names import named
-from rangebar_polars._core.arguments import MaxGap, SingleThreshold, check_flags, integer_of
+from rangebar_polars._core.arguments import SingleThreshold, check_flags, integer_of
 from rangebar_polars._core.borders import NamedBorders
 from rangebar_polars._core.fixed import PER_THRESHOLD, to_fixed
 from rangebar_polars._core.rules.rule import Rule
+from rangebar_polars._core.spans import MaxGap
 from rangebar_polars._validation.asked import Asked, frame_of
 from rangebar_polars._validation.chains import UNKNOWN, add_ids, add_times, previous
 from rangebar_polars._validation.checklist import Checklist, schema_finding

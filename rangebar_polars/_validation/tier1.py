@@ -5,15 +5,12 @@ from collections.abc import Collection, Sequence
 import polars as pl
 
 from rangebar_polars._argument_names import named
-from rangebar_polars._core.arguments import (
-    MaxGap,
-    SingleThreshold,
-    check_columns,
-    check_flags,
-)
+from rangebar_polars._core.arguments import SingleThreshold, check_columns, check_flags
 from rangebar_polars._core.borders import NamedBorders
 from rangebar_polars._core.rules.rule import Rule
 from rangebar_polars._core.sides import with_read_columns
+from rangebar_polars._core.spans import MaxGap
+from rangebar_polars._trade_columns import TradeColumns
 from rangebar_polars._validation.asked import Asked, frame_of
 from rangebar_polars._validation.chains import add_ids, add_threshold, add_times
 from rangebar_polars._validation.checklist import Checklist, schema_finding
@@ -29,7 +26,6 @@ from rangebar_polars._validation.columns import (
 from rangebar_polars._validation.conservation import conservation, lacked_by
 from rangebar_polars._validation.limits import add_limit
 from rangebar_polars._validation.report import Finding, Report, report_of
-from rangebar_polars.schema import TradeColumns
 
 
 @named

@@ -11,7 +11,7 @@ from typing import ClassVar, Protocol, Self
 
 import polars as pl
 
-from rangebar_polars.schema import Series
+from rangebar_polars._series import Series
 
 
 class ArchiveFile(Protocol):

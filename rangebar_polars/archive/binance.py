@@ -19,12 +19,12 @@ from urllib.parse import quote, urlencode
 
 from rangebar_polars._argument_names import named_methods
 from rangebar_polars._days import month_days
+from rangebar_polars._series import Series
 from rangebar_polars.archive.archive import Archive, ArchiveFile
 from rangebar_polars.archive.binance_csv import AggTradesFile
 from rangebar_polars.archive.http import Client
 from rangebar_polars.archive.url import check_url, escaped, pickled_url, split_login
 from rangebar_polars.errors import ArchiveError
-from rangebar_polars.schema import Series
 
 Market = Literal["spot", "um", "cm"]
 

@@ -5,7 +5,7 @@ import polars as pl
 from rangebar_polars._argument_names import named
 from rangebar_polars._core import plugin as _plugin
 from rangebar_polars._core.arguments import check_columns
-from rangebar_polars.schema import TradeColumns
+from rangebar_polars._trade_columns import TradeColumns
 
 
 @named

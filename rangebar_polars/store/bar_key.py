@@ -7,13 +7,7 @@ from typing import Final, Self
 
 import polars as pl
 
-from rangebar_polars._core.arguments import (
-    Reset,
-    SingleThreshold,
-    check_max_gap,
-    check_threshold,
-    gap_text,
-)
+from rangebar_polars._core.arguments import Reset, SingleThreshold, check_threshold
 from rangebar_polars._core.borders import NamedBorders, borders_text, parse_borders, utc_period
 from rangebar_polars._core.footprint import footprint_text, parse_footprint
 from rangebar_polars._core.lookback import lookback_text, parse_lookback
@@ -21,9 +15,11 @@ from rangebar_polars._core.options import check_rules
 from rangebar_polars._core.rules.prices import RangeRule
 from rangebar_polars._core.rules.rule import Rule
 from rangebar_polars._core.rules.text import parse_rule
+from rangebar_polars._core.spans import check_max_gap, gap_text
 from rangebar_polars._core.vpin import parse_vpin, vpin_text
 from rangebar_polars._days import day_after
 from rangebar_polars._disk.path_names import from_hive_path, hive_path
+from rangebar_polars._series import SERIES_SCHEMA, Series
 from rangebar_polars.schema import (
     FOOTPRINT_NAMES,
     FOOTPRINT_SETTINGS,
@@ -31,10 +27,8 @@ from rangebar_polars.schema import (
     RICH_BAR_SCHEMA,
     RULE,
     RULE_VERSION,
-    SERIES_SCHEMA,
     THRESHOLD,
     VPIN,
-    Series,
 )
 from rangebar_polars.store.feature_text import features_text, parse_features, stored_features
 

@@ -20,8 +20,8 @@ from rangebar_polars._disk.path_names import to_name
 from rangebar_polars._objects.address import ObjectAddress
 from rangebar_polars._objects.bucket import ATTEMPTS, THREADS, Bucket, Piece
 from rangebar_polars._objects.parquet_end import parquet_end
+from rangebar_polars._series import SERIES_SCHEMA
 from rangebar_polars.errors import StoreError
-from rangebar_polars.schema import SERIES_SCHEMA
 from rangebar_polars.store.bar_key import BarKey
 from rangebar_polars.store.bar_store import BarStore, siblings_among
 from rangebar_polars.store.chain import StoredMonth

@@ -18,8 +18,9 @@ from polars.testing import assert_frame_equal
 
 from rangebar_polars._catalog.catalog import Catalog
 from rangebar_polars._core.bars import bars
+from rangebar_polars._series import Series
 from rangebar_polars.archive import Archive
-from rangebar_polars.schema import TRADE_SCHEMA, Series
+from rangebar_polars.schema import TRADE_SCHEMA
 
 
 @dataclass(frozen=True)

@@ -28,13 +28,13 @@ from rangebar_polars._catalog.chain_builders import builder_of
 from rangebar_polars._core.rules.prices import RangeRule
 from rangebar_polars._core.rules.totals import DollarRule
 from rangebar_polars._core.trading_day import TradingDay
+from rangebar_polars._series import Series
 from rangebar_polars.schema import (
     LEVEL,
     RULE_VERSION,
     STORED_SCHEMA,
     TRADE_SCHEMA,
     TRADE_STATISTICS,
-    Series,
     stored_schema,
 )
 from rangebar_polars.store import BarKey, BarStore, Link, StoredMonth, open_store

@@ -11,10 +11,11 @@ from support.cached_trades import trades_of
 from support.folder_archive import FolderArchive, write_days
 
 import rangebar_polars as rb
+from rangebar_polars._series import Series
 from rangebar_polars.archive import archive_of
 from rangebar_polars.archive.binance import BinanceFile
 from rangebar_polars.errors import ArchiveError
-from rangebar_polars.schema import TRADE_SCHEMA, Series
+from rangebar_polars.schema import TRADE_SCHEMA
 from rangebar_polars.testing import ArchiveTests
 from rangebar_polars.testing.archives import Archived
 

@@ -13,9 +13,10 @@ from support.entry_points import assert_same
 
 import rangebar_polars as rb
 from rangebar_polars._disk.locked_file import locked, spill_folder
+from rangebar_polars._series import Series
 from rangebar_polars._ticks.disk_cache import DiskTickCache
 from rangebar_polars.errors import CacheError
-from rangebar_polars.schema import RULE_VERSION, STORED_SCHEMA, Series
+from rangebar_polars.schema import RULE_VERSION, STORED_SCHEMA
 from rangebar_polars.store import BarStore, ParquetStore
 
 

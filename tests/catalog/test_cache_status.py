@@ -15,9 +15,10 @@ from support.object_server import bucket_of
 
 import rangebar_polars as rb
 from rangebar_polars._catalog.status import STATUS_SCHEMA
+from rangebar_polars._series import Series
 from rangebar_polars._ticks.disk_cache import DiskTickCache
 from rangebar_polars.errors import CacheError, StoreError
-from rangebar_polars.schema import RULE_VERSION, Series
+from rangebar_polars.schema import RULE_VERSION
 from rangebar_polars.store import BarStore, ClickHouseStore, ObjectStore, ParquetStore
 
 OF_TICKS = {

@@ -13,10 +13,11 @@ from support.entry_points import assert_same
 from support.subprocesses import run
 
 import rangebar_polars as rb
+from rangebar_polars._series import Series
 from rangebar_polars._ticks.disk_cache import DiskTickCache
 from rangebar_polars._ticks.report import QUALITY_SCHEMA
 from rangebar_polars.duckdb import connect
-from rangebar_polars.schema import TRADE_SCHEMA, Series
+from rangebar_polars.schema import TRADE_SCHEMA
 from rangebar_polars.store import ParquetStore
 from rangebar_polars.store.bar_key import CHAIN_BAR_SCHEMA
 

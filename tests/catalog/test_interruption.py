@@ -21,9 +21,9 @@ from support.assertions import tree
 
 import rangebar_polars as rb
 from rangebar_polars._days import day_range, month_days
+from rangebar_polars._series import Series
 from rangebar_polars._ticks.disk_cache import DiskTickCache
 from rangebar_polars.archive.binance import BinanceFile
-from rangebar_polars.schema import Series
 
 START, END = dt.date(2024, 5, 28), dt.date(2024, 7, 9)
 KILLS = 20

@@ -5,7 +5,6 @@ import pytest
 from support.assertions import says
 
 from rangebar_polars import TradingDay, Vpin
-from rangebar_polars._core.arguments import check_max_gap, gap_text
 from rangebar_polars._core.borders import (
     border_column,
     border_expression,
@@ -22,6 +21,7 @@ from rangebar_polars._core.lookback import (
     lookback_text,
     parse_lookback,
 )
+from rangebar_polars._core.spans import check_max_gap, gap_text
 from rangebar_polars._core.vpin import parse_vpin, vpin_text
 
 SESSION = pl.col("session")

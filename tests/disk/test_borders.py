@@ -16,10 +16,10 @@ from support.folder_archive import FolderArchive, FolderFile, write_days
 from support.folder_csv import FolderCsv
 
 import rangebar_polars as rb
+from rangebar_polars._series import Series
 from rangebar_polars._ticks.disk_cache import DiskTickCache
 from rangebar_polars.archive import ArchiveFile, TradeFile
 from rangebar_polars.errors import ArchiveError, QualityError, StoreError
-from rangebar_polars.schema import Series
 
 DAY = DAYS[0]
 FILE = FolderFile("A", DAY).name

@@ -12,9 +12,9 @@ from support.cached_trades import DAYS, SOURCE, SYMBOL, give, trades_of
 from support.subprocesses import run
 
 from rangebar_polars._disk.disk_error import disk_errors
+from rangebar_polars._series import Series
 from rangebar_polars._ticks.disk_cache import DiskTickCache
 from rangebar_polars.errors import CacheError
-from rangebar_polars.schema import Series
 
 PATH = Path("cache/a.parquet")
 REMEDY = "delete it"

@@ -24,9 +24,9 @@ from support.disks import (
 
 import rangebar_polars as rb
 from rangebar_polars._disk.locked_file import locked
+from rangebar_polars._series import Series
 from rangebar_polars._ticks.disk_cache import DiskTickCache
 from rangebar_polars.errors import CacheError
-from rangebar_polars.schema import Series
 
 SERIES = Series(SOURCE, "spot", SYMBOL)
 BINANCE = Series("binance", "spot", "BTCUSDT")

@@ -18,10 +18,10 @@ from support.cached_trades import DAYS, SOURCE, SYMBOL, give, trades_of
 from support.strange_json import mutated, nested
 
 import rangebar_polars as rb
+from rangebar_polars._series import Series
 from rangebar_polars._ticks.disk_cache import DiskTickCache
 from rangebar_polars._ticks.report import DayReport, DayStatus, quality_frame
 from rangebar_polars.errors import CacheError
-from rangebar_polars.schema import Series
 
 FILES = int(os.environ.get("RANGEBAR_FUZZ", "300"))
 SEED = 13

@@ -12,9 +12,11 @@ from support.border_reference import DAYS
 from support.rule_questions import TEXTS
 
 import rangebar_polars as rb
-from rangebar_polars._core.arguments import Reset, check_max_gap, gap_text
+from rangebar_polars._core.arguments import Reset
 from rangebar_polars._core.borders import NamedBorders
-from rangebar_polars.schema import RULE_VERSION, Series
+from rangebar_polars._core.spans import check_max_gap, gap_text
+from rangebar_polars._series import Series
+from rangebar_polars.schema import RULE_VERSION
 from rangebar_polars.store import BarKey, ParquetStore
 
 DAY = dt.date(2024, 1, 1)

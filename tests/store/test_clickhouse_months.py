@@ -27,8 +27,9 @@ from support.clickhouse_months import (
 from support.clickhouse_server import ask
 from support.entry_points import assert_same
 
+from rangebar_polars._series import Series
 from rangebar_polars.errors import StoreError
-from rangebar_polars.schema import CHAIN_STATISTICS, STORED_SCHEMA, Series, stored_schema
+from rangebar_polars.schema import CHAIN_STATISTICS, STORED_SCHEMA, stored_schema
 from rangebar_polars.store import (
     ClickHouseStore,
 )

@@ -21,8 +21,9 @@ from support.stored_chains import RULES, WARNINGS, check_days
 
 import rangebar_polars as rb
 from rangebar_polars._days import day_range
+from rangebar_polars._series import Series
 from rangebar_polars._ticks.disk_cache import DiskTickCache
-from rangebar_polars.schema import STORED_SCHEMA, Series
+from rangebar_polars.schema import STORED_SCHEMA
 from rangebar_polars.store import BarKey, BarStore, ClickHouseStore, Link, ParquetStore
 
 FULL: dict[str, Any] = {"include_microstructure": True, "include_incomplete": True}

@@ -11,7 +11,7 @@ from support.object_server import ObjectServer, bucket_of, sizes_of
 from support.subprocesses import run
 
 from rangebar_polars._objects.parquet_end import TAIL_BYTES
-from rangebar_polars.schema import Series
+from rangebar_polars._series import Series
 from rangebar_polars.store import BarKey, Link, ObjectStore, ParquetStore, StoredMonth
 from rangebar_polars.testing.stores import ALL, FEBRUARY, JANUARY, KEY, bars_of, month_of
 

@@ -17,8 +17,9 @@ from support.oracle_chains import few
 
 import rangebar_polars as rb
 from rangebar_polars._catalog import chain_builders
+from rangebar_polars._series import Series
 from rangebar_polars._ticks.disk_cache import DiskTickCache
-from rangebar_polars.schema import TRADE_SCHEMA, Series
+from rangebar_polars.schema import TRADE_SCHEMA
 from rangebar_polars.store import BarKey, BarStore, StoredMonth
 
 FULL: dict[str, Any] = {"include_microstructure": True, "include_incomplete": True}

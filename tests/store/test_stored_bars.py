@@ -15,8 +15,9 @@ from support.oracle_chains import few
 
 import rangebar_polars as rb
 from rangebar_polars._days import day_range
+from rangebar_polars._series import Series
 from rangebar_polars._ticks.disk_cache import DiskTickCache
-from rangebar_polars.schema import RULE_VERSION, STORED_SCHEMA, Series
+from rangebar_polars.schema import RULE_VERSION, STORED_SCHEMA
 from rangebar_polars.store import BarStore
 
 FULL: dict[str, Any] = {"include_microstructure": True, "include_incomplete": True}

@@ -18,7 +18,8 @@ from support.stored_chains import WARNINGS, check_days
 
 import rangebar_polars as rb
 from rangebar_polars._days import day_range
-from rangebar_polars.schema import INTRA, TRADE_STATISTICS, Series
+from rangebar_polars._series import Series
+from rangebar_polars.schema import INTRA, TRADE_STATISTICS
 from rangebar_polars.store import BarKey, BarStore
 
 EVERY = [output.name for output in INTRA]

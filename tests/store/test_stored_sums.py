@@ -15,7 +15,8 @@ from rangebar_polars import _internal
 from rangebar_polars._core.arguments import Reset
 from rangebar_polars._core.options import Options
 from rangebar_polars._core.rules.prices import RangeRule
-from rangebar_polars.schema import BAR_SCHEMA, COLUMNS, INTRA, STORED_SCHEMA, TRADE_SCHEMA, Series
+from rangebar_polars._series import Series
+from rangebar_polars.schema import BAR_SCHEMA, COLUMNS, INTRA, STORED_SCHEMA, TRADE_SCHEMA
 from rangebar_polars.store import BarKey, BarStore, Link, ParquetStore, StoredMonth
 from rangebar_polars.store.stored_bars import bar_columns, stored_columns
 

@@ -6,8 +6,8 @@ from typing import Any
 import polars as pl
 
 import rangebar_polars as rb
+from rangebar_polars._series import Series
 from rangebar_polars._ticks.disk_cache import DiskTickCache
-from rangebar_polars.schema import Series
 from rangebar_polars.store import BarStore, ObjectStore, ParquetStore
 from support.cached_trades import DAYS, SOURCE, SYMBOL, give, trades_of
 from support.object_server import sizes_of

@@ -6,8 +6,9 @@ import polars as pl
 import pytest
 
 from rangebar_polars._core.rules.prices import RangeRule
+from rangebar_polars._series import Series
 from rangebar_polars.errors import StoreError
-from rangebar_polars.schema import STORED, STORED_SCHEMA, Series
+from rangebar_polars.schema import STORED, STORED_SCHEMA
 from rangebar_polars.store import (
     BarKey,
     ClickHouseStore,

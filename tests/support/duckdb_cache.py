@@ -12,8 +12,9 @@ import rangebar_polars as rb
 from rangebar_polars import _internal
 from rangebar_polars._core.options import Options
 from rangebar_polars._core.rules.prices import RangeRule
+from rangebar_polars._series import Series
 from rangebar_polars.duckdb import connect
-from rangebar_polars.schema import TRADE_SCHEMA, Series
+from rangebar_polars.schema import TRADE_SCHEMA
 from rangebar_polars.store import BarKey, Link, ParquetStore, StoredMonth
 from support.trades import walk
 

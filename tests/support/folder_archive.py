@@ -12,8 +12,9 @@ from typing import ClassVar, Self
 
 import polars as pl
 
+from rangebar_polars._series import Series
 from rangebar_polars.archive import Archive, ArchiveFile, TradeFile
-from rangebar_polars.schema import TRADE_SCHEMA, Series
+from rangebar_polars.schema import TRADE_SCHEMA
 from support.folder_csv import FolderCsv
 
 

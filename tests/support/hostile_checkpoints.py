@@ -26,7 +26,8 @@ import polars as pl
 
 import rangebar_polars as rb
 from rangebar_polars._catalog.chain_builders import builder_of
-from rangebar_polars.schema import BAR_SCHEMA, TRADE_SCHEMA, Series
+from rangebar_polars._series import Series
+from rangebar_polars.schema import BAR_SCHEMA, TRADE_SCHEMA
 from rangebar_polars.store import BarKey
 from rangebar_polars.store.stored_bars import bar_columns
 from support.checkpoint_bytes import State

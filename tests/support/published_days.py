@@ -7,10 +7,10 @@ import pytest
 
 from rangebar_polars._catalog.trades import CachedTrades, load_trades
 from rangebar_polars._days import day_range
+from rangebar_polars._series import Series
 from rangebar_polars._ticks.cache import TickCache
 from rangebar_polars._ticks.disk_cache import DiskTickCache
 from rangebar_polars.archive.binance import BinanceFile
-from rangebar_polars.schema import Series
 from support.archive_server import ArchiveServer, publish
 from support.cached_trades import settings_of
 

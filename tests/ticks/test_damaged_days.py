@@ -28,10 +28,10 @@ from support.damaged import (
 import rangebar_polars as rb
 from rangebar_polars._catalog import assemble
 from rangebar_polars._disk.fingerprint import TableHash, fingerprint
+from rangebar_polars._series import Series
 from rangebar_polars._ticks import cache as ticks
 from rangebar_polars._ticks.disk_cache import DiskTickCache
 from rangebar_polars.errors import CacheError, QualityError, RangeBarWarning, StoreError
-from rangebar_polars.schema import Series
 
 
 @pytest.fixture

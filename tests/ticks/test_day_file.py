@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 import rangebar_polars as rb
 from rangebar_polars._disk.fingerprint import fingerprint
 from rangebar_polars._internal import TradeWriter
+from rangebar_polars._series import Series
 from rangebar_polars._ticks.day_file import ROW_GROUP_ROWS, VARIABLE, Compression, write_day
 from rangebar_polars._ticks.disk_cache import DiskTickCache
-from rangebar_polars.schema import TRADE_SCHEMA, Series
+from rangebar_polars.schema import TRADE_SCHEMA
 
 DAY = dt.date(2024, 8, 5)
 COMPRESSIONS: tuple[Compression, ...] = get_args(Compression)

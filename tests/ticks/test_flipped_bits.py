@@ -9,8 +9,8 @@ from support.cached_trades import SOURCE, SYMBOL, give, trades_of
 from support.damaged import ENTRY_POINTS, FIRST, LAST, MIDDLE, THREE, outcome
 
 import rangebar_polars as rb
+from rangebar_polars._series import Series
 from rangebar_polars._ticks.disk_cache import DiskTickCache
-from rangebar_polars.schema import Series
 
 
 @pytest.fixture

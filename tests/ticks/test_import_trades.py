@@ -10,9 +10,10 @@ from support.assertions import says, tree
 from support.shared_data import SHARED, needs_shared_data
 
 import rangebar_polars as rb
+from rangebar_polars._series import Series
 from rangebar_polars._ticks.disk_cache import DiskTickCache
 from rangebar_polars.errors import CacheError, QualityError, RangeBarWarning
-from rangebar_polars.schema import TRADE_SCHEMA, Series
+from rangebar_polars.schema import TRADE_SCHEMA
 
 DAY, NEXT = dt.date(2024, 8, 5), dt.date(2024, 8, 6)
 

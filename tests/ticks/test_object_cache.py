@@ -23,11 +23,11 @@ from rangebar_polars._disk.fingerprint import fingerprint
 from rangebar_polars._objects import bucket as buckets
 from rangebar_polars._objects.bucket import ATTEMPTS
 from rangebar_polars._objects.parquet_end import TAIL_BYTES
+from rangebar_polars._series import Series
 from rangebar_polars._ticks.cache import TickCache
 from rangebar_polars._ticks.caches import tick_cache
 from rangebar_polars._ticks.report import DayReport, Gap
 from rangebar_polars.errors import CacheError
-from rangebar_polars.schema import Series
 
 MONTH = day_range("2024-06-01", "2024-06-30")
 SERIES = Series(SOURCE, "spot", SYMBOL)
