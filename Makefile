@@ -22,12 +22,14 @@ RUST := Cargo.toml Cargo.lock rangebar_polars/_internal.pyi $(shell find src -na
 # Prints how many seconds a recipe took.
 TOOK = echo "$(1): $$(( $$(date +%s) - start )) s"
 
-.PHONY: help demo build test test-rust test-python test-floor lint fmt bench bench-guard bench-peers bench-validate docs \
+.PHONY: help setup demo build test test-rust test-python test-floor lint fmt bench bench-guard bench-peers bench-validate docs \
 	links pictures fuzz fuzz-kernel mutants mutants-python coverage wheel wheel-2014 release-check deny \
 	check-workflows publish clean need
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1|/' | column -t -s '|'
+
+setup: $(VENV)/built $(VENV)/server $(VENV)/docs ## set up all that work on the package needs; does nothing the second time
 
 demo: $(VENV)/built ## set up, build, and print bars of a small real sample
 	@$(BIN)/python examples/demo.py demo-bars.parquet
