@@ -100,7 +100,7 @@ def test_a_process_that_has_too_many_files_open_says_so(tmp_path: Path) -> None:
         "from pathlib import Path\n"
         "import rangebar_polars as rb\n"
         "from rangebar_polars._ticks.disk_cache import DiskTickCache\n"
-        "from rangebar_polars.schema import Series\n"
+        "from rangebar_polars._series import Series\n"
         f"cache = DiskTickCache(Path({str(tmp_path)!r}), Series({SOURCE!r}, 'spot', {SYMBOL!r}))\n"
         f"day = dt.date.fromisoformat('{DAYS[0]}')\n"
         "cache.report(day)\n"
