@@ -151,24 +151,18 @@ def _footprint(_: click.Context, __: click.Parameter, given: str | None) -> Foot
     """Read ``0.5``, ``0.5,70`` or ``0.5,70,300``: the tick, the value area, the imbalance."""
     if given is None:
         return None
-    tick, *percents = given.split(",")
+    tick, *percents = given.split(",", 2)
     try:
         number, whole = float(tick), [int(percent) for percent in percents]
     except ValueError as error:
-        raise click.BadParameter(_not_footprint(given)) from error
-    if len(whole) > 2:  # noqa: PLR2004 - the value area and the imbalance
-        raise click.BadParameter(_not_footprint(given))
+        raise click.BadParameter(
+            f"{given!r} is not TICK[,VALUE_AREA[,IMBALANCE]], such as 0.5 or 0.5,70,300: the "
+            "height of a level, and percents"
+        ) from error
     try:
         return Footprint(number, *whole)
     except ValueError as error:
         raise click.BadParameter(str(error)) from error
-
-
-def _not_footprint(given: str) -> str:
-    return (
-        f"{given!r} is not TICK[,VALUE_AREA[,IMBALANCE]], such as 0.5 or 0.5,70,300: the height of "
-        "a level, and percents"
-    )
 
 
 def _vpin(_: click.Context, __: click.Parameter, given: str | None) -> Vpin | None:

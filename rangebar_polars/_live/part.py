@@ -9,7 +9,6 @@ together hold each bar once at every moment.
 """
 
 import base64
-import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -207,7 +206,7 @@ def _stated(path: Path, handle: BinaryIO) -> Part:
     try:
         text = metadata["rangebar.part"]
         rules, part = Part.from_json(text)
-        is_whole = metadata["rangebar.sha256"] == _sha256(text)
+        is_whole = metadata["rangebar.sha256"] == digest_of(text.encode())
     except (KeyError, ValueError) as error:
         raise StoreError(f"{path} is damaged: its metadata cannot be read ({REMEDY})") from error
     if not is_whole:
@@ -244,7 +243,7 @@ def write_part(
     metadata = {
         "rangebar.recorded": LAYOUT_VERSION,
         "rangebar.part": text,
-        "rangebar.sha256": _sha256(text),
+        "rangebar.sha256": digest_of(text.encode()),
     }
     unfinished = target.with_name(f".{target.name}.part")
     with disk_errors(StoreError, target, doing="saved"), locked(unfinished) as file:
@@ -252,7 +251,3 @@ def write_part(
             bars.write_parquet(handle, compression="zstd", metadata=metadata)
         file.move_to(target)
     return part
-
-
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -26,9 +26,9 @@ REMEDY: Final = "restore it from a copy, or record into a new folder"
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 
 
-def digest_of(state: bytes) -> str:
-    """Return the digest by which a state is named."""
-    return hashlib.sha256(state).hexdigest()
+def digest_of(data: bytes) -> str:
+    """Return the digest by which a state is named, and other data are checked."""
+    return hashlib.sha256(data).hexdigest()
 
 
 def is_digest(text: str) -> bool:

@@ -76,7 +76,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_direction_goes_on_until_the_price_moves_the_other_way(
+        fn a_direction_stays_until_the_price_moves_the_other_way(
             changes in prop::collection::vec(-2..=2_i64, 0..=64),
             last in -1..=1_i8,
         ) {

@@ -2,7 +2,7 @@
 
 use crate::impossible::state as any_state;
 use crate::states::{builder, states};
-use rangebar_polars::bar::Bar;
+use rangebar_polars::bar::{Bar, BySide, Side};
 use rangebar_polars::builder::MaxGap;
 use rangebar_polars::check::Check;
 use rangebar_polars::checkpoint::Checkpoint;
@@ -90,6 +90,14 @@ fn part(chains: &mut Chains) -> &mut Bar {
 /// The open bar of the first rule of the first key.
 fn whole(chains: &mut Chains) -> &mut Bar {
     chains.states[0][0].open.as_mut().unwrap()
+}
+
+/// Add five units at 100 to a bar and to one of its sides.
+fn add_volume(bar: &mut Bar, side: fn(&mut BySide) -> &mut Side) {
+    let more = 5 * UNIT;
+    (bar.volume, bar.turnover) = (bar.volume + more, bar.turnover + more * 100 * UNIT);
+    let side = side(bar.sides.as_mut().unwrap());
+    (side.volume, side.turnover) = (side.volume + more, side.turnover + more * 100 * UNIT);
 }
 
 #[test]
@@ -240,22 +248,8 @@ fn states_of_other_trades_than_one_another_are_refused() {
                 let low = 100 * UNIT * UNIT * 6;
                 (bar.volume, bar.turnover) = (bar.volume + 6 * UNIT, bar.turnover + low);
             }),
-            ("more bought", |chains| {
-                let bar = part(chains);
-                let sides = bar.sides.as_mut().unwrap();
-                let more = 5 * UNIT;
-                (bar.volume, bar.turnover) = (bar.volume + more, bar.turnover + more * 100 * UNIT);
-                sides.buy.volume += more;
-                sides.buy.turnover += more * 100 * UNIT;
-            }),
-            ("more sold", |chains| {
-                let bar = part(chains);
-                let sides = bar.sides.as_mut().unwrap();
-                let more = 5 * UNIT;
-                (bar.volume, bar.turnover) = (bar.volume + more, bar.turnover + more * 100 * UNIT);
-                sides.sell.volume += more;
-                sides.sell.turnover += more * 100 * UNIT;
-            }),
+            ("more bought", |chains| add_volume(part(chains), |sides| &mut sides.buy)),
+            ("more sold", |chains| add_volume(part(chains), |sides| &mut sides.sell)),
         ],
     );
     let mut sessions = several;
